@@ -1,0 +1,34 @@
+# Everything a user or contributor runs. Root is needed: namespaces, links and nftables rules are real.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+STORE ?= embedded
+export STORE KEEP
+
+.PHONY: demo test lint bench clean-lab help
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: node_modules/.package-lock.json ## the main job, on three Mesos hosts in namespaces (STORE=etcd, KEEP=1)
+	@bash packages/lab/install-debian-packages.sh demo $(STORE)
+	@node packages/lab/src/demo.ts
+
+test: node_modules/.package-lock.json ## lint, types, unit tests and system tests
+	@bash packages/lab/install-debian-packages.sh test
+	@node test/run.ts
+
+lint: node_modules/.package-lock.json ## biome and tsc
+	@biome check .
+	@tsc
+
+bench: node_modules/.package-lock.json ## the three benches, as tables
+	@bash packages/lab/install-debian-packages.sh bench
+	@node test/bench/cni.ts && node test/bench/policy.ts && node test/bench/packets.ts
+
+clean-lab: node_modules/.package-lock.json ## remove what `make demo KEEP=1` left up
+	@node packages/lab/src/clean.ts
+
+node_modules/.package-lock.json: package-lock.json
+	@echo "Installing npm packages (once, about half a minute) …"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

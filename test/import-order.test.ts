@@ -1,0 +1,71 @@
+/**
+ * The layout is the architecture: imports only go down one list of packages, and the pure packages touch nothing outside.
+ * This test reads the sources as text, so it also sees imports that are only made at run time (`await import()`).
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+
+/** From the highest to the lowest; a package may name only those after it. */
+const ORDER = ['lab', 'cli', 'agent', 'mesos', 'cni', 'routing', 'ipam', 'policy', 'kernel', 'datastore', 'resources'];
+/** Packages that calculate only, and the built-in modules that calculate only. */
+const PURE = ['policy', 'resources'];
+const PURE_BUILT_INS = ['node:crypto'];
+
+const packages = join(import.meta.dirname, '..', 'packages');
+
+function sources(packageName: string): { file: string; imports: string[] }[] {
+  return readdirSync(join(packages, packageName), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.includes('node_modules'))
+    .map((file) => {
+      const text = readFileSync(join(packages, packageName, file), 'utf8');
+      const imports = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)].map((match) => match[1]!);
+      return { file: `packages/${packageName}/${file}`, imports };
+    });
+}
+
+const isTest = (file: string): boolean => /\.test\.ts$|\/testing\//.test(file);
+
+test('every package is in the order, and nothing else is', (t) => {
+  t.deepEqual(readdirSync(packages).sort(), [...ORDER].sort());
+});
+
+for (const [position, name] of ORDER.entries()) {
+  test(`${name} imports only packages below it`, (t) => {
+    const allowed = new Set([name, ...ORDER.slice(position + 1)]);
+    for (const { file, imports } of sources(name)) {
+      for (const specifier of imports) {
+        const target = /^@weir\/([^/]+)/.exec(specifier)?.[1];
+        if (target) t.true(allowed.has(target), `${file} imports ${specifier}, which is above ${name}`);
+        t.notRegex(specifier, /^(\.\.\/)+packages\/|^(\.\.\/){2,}[a-z]+\/src\//, `${file} reaches into another package by path: ${specifier}`);
+      }
+    }
+  });
+
+  test(`${name} declares what it imports`, (t) => {
+    const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> };
+    const declared = new Set([`@weir/${name}`, ...Object.keys(manifest.dependencies ?? {})]);
+    const used = new Set<string>();
+    for (const { file, imports } of sources(name)) {
+      for (const specifier of imports.filter((text) => !text.startsWith('.') && !text.startsWith('node:'))) {
+        const dependency = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+        used.add(dependency);
+        if (!isTest(file)) t.true(declared.has(dependency), `${file} imports ${dependency}, which packages/${name}/package.json does not declare`);
+      }
+    }
+    for (const dependency of Object.keys(manifest.dependencies ?? {})) {
+      // pino loads its pretty printer by name at run time.
+      if (dependency !== 'pino-pretty') t.true(used.has(dependency), `packages/${name}/package.json declares ${dependency}, which nothing imports`);
+    }
+  });
+}
+
+for (const name of PURE) {
+  test(`${name} is pure`, (t) => {
+    for (const { file, imports } of sources(name).filter(({ file }) => !isTest(file))) {
+      for (const specifier of imports.filter((text) => text.startsWith('node:'))) {
+        t.true(PURE_BUILT_INS.includes(specifier), `${file} imports ${specifier}: a pure package touches nothing outside`);
+      }
+    }
+  });
+}
