@@ -1,0 +1,50 @@
+/** The agent's configuration file (YAML), usually /etc/weir/agent.yaml. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolveStoreOptions, type StoreOptions } from '@weir/datastore';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { AgentError } from './agent-error.ts';
+
+const schema = z.strictObject({
+  /** Name of this host in the cluster; every other host and the CLI know it by this name. */
+  host: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'lower-case letters, digits, - and .')
+    .default(() => hostname().toLowerCase()),
+  /** Addresses by which other hosts reach this one, one per family. Found from the default route when absent. */
+  addresses: z.array(z.union([z.ipv4(), z.ipv6()])).optional(),
+  /** Where the objects are; the same keys as the CLI's configuration file. */
+  store: z.record(z.string(), z.unknown()).default({}),
+  /** Folder of the agent's socket and locks; a tmpfs, gone after a reboot. */
+  runDir: z.string().startsWith('/').default('/run/weir'),
+  /** Address and port of /healthz, /readyz and /metrics. */
+  http: z
+    .string()
+    .regex(/^(\[[0-9a-f:]+\]|[0-9.]+):\d+$/, 'address:port, such as 127.0.0.1:9480')
+    .default('127.0.0.1:9480'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** Seconds without a sign of life after which other hosts take this one for gone. */
+  presenceTtl: z.number().int().min(2).max(3600).default(15),
+});
+
+export interface AgentConfig extends Omit<z.infer<typeof schema>, 'store'> {
+  store: StoreOptions;
+}
+
+/** @throws AgentError ECONFIG naming the file, the field and what is allowed. */
+export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): AgentConfig {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(file, 'utf8')) ?? {};
+  } catch (error) {
+    throw new AgentError('ECONFIG', `cannot read the agent's configuration ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  const result = schema.safeParse(content);
+  if (!result.success) {
+    const issues = result.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
+    throw new AgentError('ECONFIG', `${file}: ${issues.join('; ')}`);
+  }
+  const { store, ...rest } = result.data;
+  return { ...rest, store: resolveStoreOptions({ env, configFile: store, configFileName: file }) };
+}
