@@ -1,0 +1,205 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
+import type { Change, Entry, Lease, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
+import { StoreError } from '../store-error.ts';
+import type { EmbeddedOptions } from '../store-options.ts';
+import { Wakeup } from '../wakeup.ts';
+import { openDatabase } from './database.ts';
+import { Doorbell } from './doorbell.ts';
+import { EmbeddedLease } from './embedded-lease.ts';
+import { type Retention, Tables } from './tables.ts';
+
+const RETENTION: Retention = { changes: 10_000, octets: 64 * 1024 * 1024, step: 100 };
+
+/** Finds what the doorbell missed: a writer killed between commit and ring, leases whose holder died. */
+const POLL_MILLISECONDS = 200;
+
+/** Revisions that a watch reads before it lets the event loop turn. */
+const REVISIONS_PER_READ = 200;
+
+/** Opens the embedded store. See `EmbeddedStore`. `retention` is for tests. */
+export function openEmbeddedStore(options: Omit<EmbeddedOptions, 'backend'>, retention: Partial<Retention> = {}): EmbeddedStore {
+  return new EmbeddedStore(options, { ...RETENTION, ...retention });
+}
+
+/**
+ * A store in one SQLite file on a local disk, for the processes of one machine. Nothing runs but these processes.
+ *
+ * Calls are synchronous within SQLite and short; waiting for another process' transaction is done off the event loop,
+ * up to `timeoutMilliseconds`, then EUNAVAILABLE. A commit survives the death of the process (synchronous=NORMAL in WAL mode);
+ * a power cut may take the last commits but never breaks the file. Watches of other processes hear of a commit by inotify.
+ * The last 10,000 changes, or the last 64 MiB of values, are kept for watches.
+ */
+export class EmbeddedStore implements Store {
+  readonly #path: string;
+  readonly #timeout: number;
+  readonly #database: DatabaseSync;
+  readonly #tables: Tables;
+  readonly #doorbell: Doorbell;
+  readonly #changed = new Wakeup();
+  readonly #leases = new Set<EmbeddedLease>();
+  #watches = 0;
+  #poll: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor({ path, timeoutMilliseconds }: Omit<EmbeddedOptions, 'backend'>, retention: Retention) {
+    this.#path = path;
+    this.#timeout = timeoutMilliseconds;
+    try {
+      this.#database = openDatabase(path);
+      this.#tables = new Tables(this.#database, retention);
+      this.#doorbell = new Doorbell(`${path}-bell`);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    checkKey(key);
+    await this.#expireLeases();
+    return this.#attempt(() => this.#tables.get(key));
+  }
+
+  async list(prefix: string): Promise<{ entries: Entry[]; revision: number }> {
+    await this.#expireLeases();
+    return this.#attempt(() =>
+      this.#within('BEGIN', () => ({ entries: this.#tables.list(prefix), revision: this.#tables.state().revision })),
+    );
+  }
+
+  async transact(transaction: Transaction): Promise<TransactionResult> {
+    checkTransaction(transaction);
+    await this.#expireLeases();
+    return this.#write(() => this.#tables.transact(transaction.when, transaction.then));
+  }
+
+  async *watch(prefix: string, { from, signal }: WatchOptions): AsyncGenerator<Change> {
+    checkFrom(from);
+    this.#startListening();
+    const wake = () => this.#changed.wake();
+    signal?.addEventListener('abort', wake);
+    try {
+      let next = from;
+      while (!signal?.aborted) {
+        const changed = this.#changed.next;
+        const read = await this.#attempt(() => this.#within('BEGIN', () => this.#tables.changes(prefix, next, REVISIONS_PER_READ)));
+        for (const change of read.changes) {
+          if (signal?.aborted) return;
+          yield change;
+        }
+        await (read.next === next ? changed : setImmediate());
+        next = read.next;
+      }
+    } finally {
+      signal?.removeEventListener('abort', wake);
+      this.#stopListening();
+    }
+  }
+
+  async lease(ttlSeconds: number): Promise<Lease> {
+    checkTtl(ttlSeconds);
+    const id = await this.#write(() => this.#tables.addLease(ttlSeconds));
+    const lease = new EmbeddedLease({
+      id,
+      ttlSeconds,
+      renew: async () => {
+        await this.#expireLeases();
+        return this.#write(() => this.#tables.renewLease(id));
+      },
+      end: async () => {
+        this.#leases.delete(lease);
+        await this.#write(() => this.#tables.endLease(id));
+      },
+    });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const lease of this.#leases) lease.stop();
+    clearInterval(this.#poll);
+    this.#doorbell.close();
+    this.#database.close();
+    this.#changed.wake();
+  }
+
+  /** Any process that looks ends the leases that are over, so that a process that died keeps none. */
+  async #expireLeases(): Promise<void> {
+    if ((await this.#attempt(() => this.#tables.expiredLeases())).length === 0) return;
+    await this.#write(() => {
+      for (const id of this.#tables.expiredLeases()) this.#tables.endLease(id);
+    });
+  }
+
+  async #write<Result>(action: () => Result): Promise<Result> {
+    const [result, wrote] = await this.#attempt(() => {
+      const before = this.#tables.state().revision;
+      const result = this.#within('BEGIN IMMEDIATE', action);
+      return [result, this.#tables.state().revision !== before] as const;
+    });
+    if (wrote) {
+      this.#doorbell.ring();
+      this.#changed.wake();
+    }
+    return result;
+  }
+
+  #within<Result>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', action: () => Result): Result {
+    this.#database.exec(begin);
+    try {
+      const result = action();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Runs `action` at once; while another process holds the lock, again after a few milliseconds. */
+  async #attempt<Result>(action: () => Result): Promise<Result> {
+    const deadline = performance.now() + this.#timeout;
+    for (;;) {
+      if (this.#closed) throw new StoreError('ECLOSED', `the store ${this.#path} was closed`);
+      try {
+        return action();
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw this.#failure(error);
+      }
+      await setTimeout(1 + Math.random() * 4);
+    }
+  }
+
+  #failure(error: unknown): unknown {
+    if (error instanceof StoreError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const advice = isBusy(error)
+      ? `another process held it locked for ${this.#timeout} ms; look for one that hangs (fuser ${this.#path})`
+      : `check that its folder exists on a local disk, may be written by this user and has space left`;
+    return new StoreError('EUNAVAILABLE', `embedded store ${this.#path}: ${reason}; ${advice}`, { cause: error });
+  }
+
+  #startListening(): void {
+    if (this.#watches++ > 0 || this.#closed) return;
+    this.#doorbell.listen(() => this.#changed.wake());
+    this.#poll = setInterval(() => {
+      // A failure shows in the watches, which read the same file on this wake-up.
+      this.#expireLeases().catch(() => {});
+      this.#changed.wake();
+    }, POLL_MILLISECONDS);
+  }
+
+  #stopListening(): void {
+    if (--this.#watches > 0) return;
+    this.#doorbell.unlisten();
+    clearInterval(this.#poll);
+  }
+}
+
+/** SQLITE_BUSY and its extended codes: https://sqlite.org/rescode.html#busy */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5;
+}

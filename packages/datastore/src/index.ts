@@ -1,0 +1,22 @@
+export { openStore } from './open-store.ts';
+export type {
+  Change,
+  Condition,
+  Entry,
+  Lease,
+  LeaseId,
+  Operation,
+  Store,
+  StoreEvent,
+  Transaction,
+  TransactionResult,
+  WatchOptions,
+} from './store.ts';
+export { StoreError, type StoreErrorCode } from './store-error.ts';
+export {
+  type EmbeddedOptions,
+  type EtcdOptions,
+  resolveStoreOptions,
+  type StoreOptionSources,
+  type StoreOptions,
+} from './store-options.ts';
