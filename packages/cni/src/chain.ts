@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { CNI_CODE, CniError } from './cni-error.ts';
+import { explainError } from './explain-error.ts';
+import type { NetworkConfig } from './network-config.ts';
+import type { Plugin } from './plugin.ts';
+import type { Call } from './request.ts';
+import type { Result } from './result.ts';
+import { runAll } from './run-all.ts';
+import { isCniVersion } from './version.ts';
+
+/** One step's part of the network's configuration: what the plugin of that type takes. */
+export const stepSchema = z.looseObject({
+  type: z.string().min(1),
+  cniVersion: z.string().optional(),
+  args: z.record(z.string(), z.unknown()).optional(),
+  capabilities: z.record(z.string(), z.boolean()).optional(),
+});
+
+export type StepConfig = z.infer<typeof stepSchema>;
+
+/** A step with the plugin that does it. */
+export interface Step {
+  config: StepConfig;
+  plugin: Plugin;
+}
+
+/**
+ * Runs ADD through the steps in order, by the rules that libcni has for a list: each gets the result of the one before. When one
+ * fails, what was made is removed in reverse order, the failed one's leavings too, and its error is thrown.
+ */
+export async function addChain(steps: readonly Step[], call: Call): Promise<Result> {
+  let result = call.prevResult;
+  for (const [index, step] of steps.entries()) {
+    try {
+      result = await step.plugin.add(callOf(step, call, result));
+    } catch (error) {
+      // Somebody's sound attachment stands in the way: undoing would tear it down.
+      if (error instanceof CniError && error.code === CNI_CODE.alreadyAttached) throw error;
+      throw await undo(steps.slice(0, index + 1), call, result, error);
+    }
+  }
+  if (result === undefined)
+    throw new CniError(CNI_CODE.invalidConfig, 'the chain has no steps', { details: 'leave "chain" out for the usual one' });
+  return result;
+}
+
+/** @returns the error to throw: the first one, and what could not be undone in its details */
+async function undo(steps: readonly Step[], call: Call, result: Result | undefined, error: unknown): Promise<unknown> {
+  try {
+    await delChain(steps, { ...call, command: 'DEL', environment: { ...call.environment, CNI_COMMAND: 'DEL' }, prevResult: result });
+    return error;
+  } catch (second) {
+    const first = explainError(error);
+    const details = `${first.details}${first.details === '' ? '' : '; '}undoing it left something behind: ${explainError(second).message}`;
+    return new CniError(first.code, first.message, { cause: error, details, plugin: first.plugin });
+  }
+}
+
+/** Runs DEL through the steps, last first, each of them even if another failed. */
+export async function delChain(steps: readonly Step[], call: Call): Promise<void> {
+  await runAll(steps.toReversed().map((step) => () => step.plugin.del(callOf(step, call, call.prevResult))));
+}
+
+/** Runs CHECK through the steps in order; every step is given the whole chain's result. */
+export async function checkChain(steps: readonly Step[], call: Call): Promise<void> {
+  for (const step of steps) await step.plugin.check(callOf(step, call, call.prevResult));
+}
+
+/** The network's call as one step gets it. A step may speak a version of its own; otherwise it speaks the network's. */
+function callOf({ config: step }: Step, call: Call, prevResult: Result | undefined): Call {
+  const { cniVersion = call.config.cniVersion } = step;
+  if (!isCniVersion(cniVersion) && call.command !== 'DEL') {
+    throw new CniError(
+      CNI_CODE.incompatibleVersion,
+      `the step "${step.type}" has cniVersion ${JSON.stringify(cniVersion)}, which is not known`,
+    );
+  }
+  const args = { ...step.args, ...call.config.args };
+  const runtimeConfig = capable(step, call.config);
+  const config: NetworkConfig = {
+    ...step,
+    name: call.config.name,
+    cniVersion,
+    ...(Object.keys(args).length > 0 ? { args } : {}),
+    ...(Object.keys(runtimeConfig).length > 0 ? { runtimeConfig } : {}),
+  } as NetworkConfig;
+  return { ...call, config, cniVersion: isCniVersion(cniVersion) ? cniVersion : call.cniVersion, prevResult };
+}
+
+/** Of what the runtime offers, the capabilities that the step declares (CNI CONVENTIONS.md, "Dynamic plugin specific fields"). */
+function capable(step: StepConfig, network: NetworkConfig): Record<string, unknown> {
+  const offered = Object.entries(network.runtimeConfig ?? {});
+  return Object.fromEntries(offered.filter(([name]) => step.capabilities?.[name] === true));
+}

@@ -1,0 +1,94 @@
+import { CNI_CODE, CniError } from './cni-error.ts';
+import { explainError } from './explain-error.ts';
+import { parseJson } from './json.ts';
+import { isFromMesos } from './network-info.ts';
+import { type Call, parseRequest } from './request.ts';
+import { encodeResult } from './result.ts';
+import type { Services } from './services.ts';
+import type { Tool } from './tool.ts';
+import { TOOLS } from './tool-table.ts';
+import { CNI_VERSIONS } from './version.ts';
+import type { LauncherResponse } from './wire-format.ts';
+
+export interface DispatchInput {
+  /** The name that the plugin was called by. */
+  tool: string;
+  env: Record<string, string>;
+  stdin: Buffer;
+  /** Called only by verbs that need them. */
+  services: () => Promise<Services>;
+}
+
+/**
+ * One call of one tool, from environment and standard input to exit code and output. Never throws: every failure is an answer in the
+ * specification's form.
+ */
+export async function dispatch(input: DispatchInput): Promise<LauncherResponse> {
+  try {
+    const tool = findTool(input.tool);
+    const request = parseRequest(input.env, input.stdin);
+    if (request.command === 'NONE') return about(tool);
+    if (request.command === 'VERSION') return succeed({ cniVersion: request.cniVersion, supportedVersions: CNI_VERSIONS });
+    return await run(tool, request.call, input.services);
+  } catch (error) {
+    return { exitCode: 1, stdout: `${explainError(error).encode(versionOf(input.stdin))}\n`, stderr: '' };
+  }
+}
+
+async function run(tool: Tool, call: Call, services: () => Promise<Services>): Promise<LauncherResponse> {
+  switch (call.command) {
+    case 'ADD': {
+      const result = await tool.add(call, await services());
+      return succeed(encodeResult(result, call.cniVersion, { mesos: isFromMesos(call.config) }));
+    }
+    case 'CHECK':
+      await tool.check(call, await services());
+      return succeed();
+    case 'DEL':
+      return await runDel(tool, call, services);
+  }
+}
+
+/**
+ * A DEL that fails does harm: Mesos keeps the container, and one without a namespace (after a reboot) would end the Mesos agent at
+ * every start. What is ours and could not be removed now, the agent removes when it reconciles. Only a foreign plugin's failure is
+ * told, since nobody else can repair it, and only while there is a namespace.
+ */
+async function runDel(tool: Tool, call: Call, services: () => Promise<Services>): Promise<LauncherResponse> {
+  try {
+    await tool.del(call, await services());
+    return succeed();
+  } catch (error) {
+    const explained = explainError(error);
+    if (explained.plugin !== undefined && call.namespace !== undefined) throw explained;
+    const line = `${tool.name}: DEL left something to the agent: ${explained.message}`.replace(/\s+/g, ' ');
+    return { exitCode: 0, stdout: '', stderr: `${line.slice(0, 300)}\n` };
+  }
+}
+
+/** As the reference implementation does for somebody who just starts the binary. */
+function about(tool: Tool): LauncherResponse {
+  return { exitCode: 0, stdout: '', stderr: `${tool.name}: CNI plugin of Weir, protocol versions ${CNI_VERSIONS.join(', ')}\n` };
+}
+
+function succeed(answer?: object): LauncherResponse {
+  return { exitCode: 0, stdout: answer === undefined ? '' : `${JSON.stringify(answer)}\n`, stderr: '' };
+}
+
+function findTool(name: string): Tool {
+  const tool = TOOLS.get(name);
+  if (tool !== undefined) return tool;
+  throw new CniError(CNI_CODE.invalidConfig, `there is no tool ${JSON.stringify(name)} in Weir`, {
+    details: `the launcher goes by its own file name: one of ${[...TOOLS.keys()].join(', ')}`,
+  });
+}
+
+/** The version for an error answer: the configuration's, where it can be read. */
+function versionOf(stdin: Buffer): string {
+  try {
+    const { cniVersion } = parseJson(stdin.toString('utf8')) as { cniVersion?: unknown };
+    return typeof cniVersion === 'string' ? cniVersion : '0.1.0';
+  } catch {
+    return '0.1.0';
+  }
+}

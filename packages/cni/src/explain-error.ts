@@ -1,0 +1,90 @@
+import { CNI_CODE, CniError } from './cni-error.ts';
+
+/** What the lower packages' errors have in common: a stable `code`, and sometimes more. */
+interface CodedError extends Error {
+  code: string;
+  /** KernelError: what was asked of the kernel. */
+  operation?: string;
+  /** Node's own file errors. */
+  syscall?: string;
+  path?: string;
+}
+
+interface Explanation {
+  code: number;
+  details: string;
+}
+
+/** By the stable `code` of StoreError, IpamError, RoutingError and AgentError. Their messages already name the offending value. */
+const EXPLANATIONS: Record<string, Explanation> = {
+  EUNAVAILABLE: {
+    code: CNI_CODE.tryAgain,
+    details: "the store does not answer; check its endpoints in the agent's configuration, then launch the task again",
+  },
+  ECLOSED: { code: CNI_CODE.tryAgain, details: 'the agent is stopping or starting; launch the task again' },
+  ECOMPACTED: { code: CNI_CODE.tryAgain, details: 'the agent is reading the store anew; launch the task again' },
+  ECONFLICT: { code: CNI_CODE.tryAgain, details: 'many hosts wrote the same object at once; launch the task again' },
+  ENOTREADY: { code: CNI_CODE.tryAgain, details: 'the agent is not ready yet; see its /readyz, then launch the task again' },
+  EAUTH: {
+    code: CNI_CODE.storeRefused,
+    details: "the store refused the agent's user; check user and password in the agent's configuration",
+  },
+  ETLS: { code: CNI_CODE.storeRefused, details: "check the certificate files in the agent's configuration" },
+  ECONFIG: { code: CNI_CODE.storeRefused, details: "correct the agent's configuration file" },
+  EEXHAUSTED: { code: CNI_CODE.addressesExhausted, details: 'see `weir ipam show`; add a pool with `weir apply`, or stop tasks' },
+  // IpamError's; the kernel's EINVAL is told apart by its operation.
+  EINVAL: { code: CNI_CODE.invalidConfig, details: "correct the network's configuration" },
+  ENOPOOL: { code: CNI_CODE.noPool, details: 'add a Pool with `weir apply`, or enable one; see `weir get pools`' },
+};
+
+const KERNEL_ADVICE: Record<string, string> = {
+  EPERM: 'Weir needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on this host',
+  EACCES: 'Weir needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on this host',
+  EINVAL: 'the kernel refused the request; is CNI_NETNS a network namespace, and is this Linux 5.10 or newer?',
+  EOPNOTSUPP: 'this kernel lacks a feature that Weir needs; see the host check of `weir node status`',
+  EEXIST: 'something of that name is there already; remove it, or call DEL for this container first',
+  EBUSY: 'the kernel is busy with the same object; launch the task again',
+  ENOBUFS: 'the kernel is short of memory for network objects; free some, then launch the task again',
+  ENOMEM: 'the host is short of memory; free some, then launch the task again',
+};
+
+/**
+ * @param error anything that was thrown
+ * @returns the CNI error that tells its reader what to do; a CniError is returned as it is
+ */
+export function explainError(error: unknown): CniError {
+  if (error instanceof CniError) return error;
+  if (!(error instanceof Error)) return internal(String(error), error);
+  if (error.name === 'ValidationError' || error.name === 'SelectorError') {
+    return new CniError(CNI_CODE.invalidConfig, error.message, {
+      cause: error,
+      details: "correct the network's configuration or the task's network labels",
+    });
+  }
+  if (!isCoded(error)) return internal(`${error.name}: ${error.message}`, error);
+  if (error.operation !== undefined) return explainKernelError(error);
+  const known = EXPLANATIONS[error.code];
+  if (known !== undefined) return new CniError(known.code, error.message, { cause: error, details: known.details });
+  if (error.syscall !== undefined)
+    return new CniError(CNI_CODE.io, error.message, { cause: error, details: `check ${error.path ?? 'the file'}` });
+  return internal(`${error.code}: ${error.message}`, error);
+}
+
+function explainKernelError(error: CodedError): CniError {
+  if (error.code === 'ENOENT' && /namespace/i.test(`${error.operation} ${error.message}`)) {
+    return new CniError(CNI_CODE.unknownContainer, error.message, {
+      cause: error,
+      details: 'the network namespace is gone: the container ended before its network was ready',
+    });
+  }
+  const details = KERNEL_ADVICE[error.code] ?? `the kernel answered ${error.code}; see the agent's log`;
+  return new CniError(CNI_CODE.kernel, error.message, { cause: error, details });
+}
+
+function internal(message: string, cause: unknown): CniError {
+  return new CniError(CNI_CODE.internal, message, { cause, details: "a fault in Weir; the agent's log has the whole story" });
+}
+
+function isCoded(error: Error): error is CodedError {
+  return typeof (error as Partial<CodedError>).code === 'string';
+}

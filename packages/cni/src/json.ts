@@ -1,0 +1,17 @@
+/**
+ * `JSON.parse` that keeps integers beyond 2^53 as they were written. Mesos and foreign plugins read 64-bit integers; a network's
+ * configuration passes through here on its way to them and must not be rounded.
+ * @throws SyntaxError
+ */
+export function parseJson(text: string): unknown {
+  return JSON.parse(text, keepBigIntegers);
+}
+
+function keepBigIntegers(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+  const source = context?.source;
+  return source !== undefined && /^-?\d+$/.test(source) ? rawJson(source) : value;
+}
+
+// ES2026's JSON.rawJSON, which TypeScript's library does not know yet.
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => object };

@@ -1,0 +1,87 @@
+import { CNI_CODE, CniError } from './cni-error.ts';
+import { executePlugin, findPlugin } from './execute-plugin.ts';
+import { parseJson } from './json.ts';
+import type { Call } from './request.ts';
+import { decodeResult, encodeResult, type Result } from './result.ts';
+import type { Services } from './services.ts';
+import type { Tool } from './tool.ts';
+
+/** One link of a chain, or a delegate: a tool of ours in this process, or anybody's executable. */
+export interface Plugin {
+  type: string;
+  own: boolean;
+  add(call: Call): Promise<Result>;
+  del(call: Call): Promise<void>;
+  check(call: Call): Promise<void>;
+}
+
+/** @returns the tool of that name among `own`, else whatever CNI_PATH has under that name */
+export function pluginFor(type: string, own: readonly Tool[], services: Services): Plugin {
+  const tool = own.find(({ name }) => name === type);
+  return tool === undefined ? foreignPlugin(type) : ownPlugin(tool, services);
+}
+
+function ownPlugin(tool: Tool, services: Services): Plugin {
+  return {
+    type: tool.name,
+    own: true,
+    add: (call) => tool.add(call, services),
+    del: (call) => tool.del(call, services),
+    check: (call) => tool.check(call, services),
+  };
+}
+
+function foreignPlugin(type: string): Plugin {
+  return {
+    type,
+    own: false,
+    add: async (call) => decodeResult(await run(type, 'ADD', call), call.cniVersion),
+    del: async (call) => void (await run(type, 'DEL', call)),
+    check: async (call) => void (await run(type, 'CHECK', call)),
+  };
+}
+
+/** @returns the plugin's answer on stdout, as JSON; undefined when it said nothing */
+async function run(type: string, command: Call['command'], call: Call): Promise<unknown> {
+  const prevResult = call.prevResult === undefined ? undefined : encodeResult(call.prevResult, call.cniVersion);
+  const outcome = await executePlugin({
+    path: await findPlugin(type, call.pluginPath),
+    environment: { ...call.environment, CNI_COMMAND: command },
+    stdin: JSON.stringify({ ...call.config, type, prevResult }),
+  });
+  const answer = outcome.stdout.trim() === '' ? undefined : parseAnswer(type, command, outcome.stdout);
+  if (outcome.exitCode !== 0) throw failureOf(type, command, outcome.exitCode, answer, outcome.stderr);
+  if (command === 'ADD' && answer === undefined) {
+    throw new CniError(CNI_CODE.plugin, `${type} ended ADD without a result on its standard output`, { plugin: type });
+  }
+  return answer;
+}
+
+function parseAnswer(type: string, command: string, stdout: string): unknown {
+  try {
+    return parseJson(stdout);
+  } catch (error) {
+    throw new CniError(
+      CNI_CODE.plugin,
+      `${type} answered ${command} with something other than JSON: ${JSON.stringify(stdout.slice(0, 200))}`,
+      {
+        cause: error,
+        plugin: type,
+      },
+    );
+  }
+}
+
+/** Keeps the plugin's own code and words when it answered as the specification asks. */
+function failureOf(type: string, command: string, exitCode: number | string, answer: unknown, stderr: string): CniError {
+  const { code, msg, details } = (typeof answer === 'object' && answer !== null ? answer : {}) as Partial<
+    Record<'code' | 'msg' | 'details', unknown>
+  >;
+  if (typeof code === 'number' && typeof msg === 'string') {
+    return new CniError(code, `${type}: ${msg}`, { details: typeof details === 'string' ? details : '', plugin: type });
+  }
+  const lastWords = stderr.trim().slice(-200);
+  return new CniError(CNI_CODE.plugin, `${type} ended ${command} with ${exitCode}${lastWords === '' ? '' : `: ${lastWords}`}`, {
+    plugin: type,
+  });
+}

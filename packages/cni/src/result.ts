@@ -1,0 +1,214 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { CNI_CODE, CniError } from './cni-error.ts';
+import { type CniVersion, isAtLeast, isCniVersion } from './version.ts';
+
+/** What an ADD made, in the shape of version 1.1.0, which can say all that the others can. */
+export interface Result {
+  interfaces: Interface[];
+  ips: Address[];
+  routes: Route[];
+  dns: Dns;
+}
+
+export interface Interface {
+  name: string;
+  mac?: string;
+  /** Path of the network namespace; absent on the host's own interfaces. */
+  sandbox?: string;
+  /** These three came with 1.1.0. */
+  mtu?: number;
+  socketPath?: string;
+  pciID?: string;
+}
+
+export interface Address {
+  /** With prefix length: 10.0.0.1/32. */
+  address: string;
+  gateway?: string;
+  /** Index in `interfaces`. */
+  interface?: number;
+}
+
+export interface Route {
+  /** CIDR. */
+  dst: string;
+  gw?: string;
+  /** These five came with 1.1.0. */
+  mtu?: number;
+  advmss?: number;
+  priority?: number;
+  table?: number;
+  scope?: number;
+}
+
+export interface Dns {
+  nameservers?: string[];
+  domain?: string;
+  search?: string[];
+  options?: string[];
+}
+
+/**
+ * Writes a result in the form of a version of the specification.
+ * @param options.mesos adds `ip4` and `ip6` to the forms that have none: Mesos reads those alone, whatever the version, and a task
+ *   without them silently has no address
+ */
+export function encodeResult(result: Result, version: CniVersion, options: { mesos?: boolean } = {}): Record<string, unknown> {
+  const dns = result.dns;
+  if (!isAtLeast(version, '0.3.0')) return { cniVersion: version, ...ipFields(result, version), dns };
+  return {
+    cniVersion: version,
+    ...(options.mesos === true ? ipFields(result, version) : {}),
+    ...(result.interfaces.length > 0 ? { interfaces: result.interfaces.map((link) => encodeInterface(link, version)) } : {}),
+    ips: result.ips.map((ip) => (isAtLeast(version, '1.0.0') ? ip : { version: familyOf(ip.address), ...ip })),
+    ...(result.routes.length > 0 ? { routes: result.routes.map((route) => encodeRoute(route, version)) } : {}),
+    dns,
+  };
+}
+
+/** `ip4` and `ip6` of 0.1.0 and 0.2.0: the first address of each family, with that family's routes. */
+function ipFields(result: Result, version: CniVersion): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [name, family] of [
+    ['ip4', '4'],
+    ['ip6', '6'],
+  ] as const) {
+    const first = result.ips.find((ip) => familyOf(ip.address) === family);
+    if (first === undefined) continue;
+    const routes = result.routes.filter((route) => familyOf(route.dst) === family).map((route) => encodeRoute(route, version));
+    fields[name] = { ip: first.address, gateway: first.gateway, ...(routes.length > 0 ? { routes } : {}) };
+  }
+  return fields;
+}
+
+function encodeInterface({ name, mac, sandbox, mtu, socketPath, pciID }: Interface, version: CniVersion): Interface {
+  return {
+    name,
+    mac,
+    ...(isAtLeast(version, '1.1.0') ? { mtu } : {}),
+    sandbox,
+    ...(isAtLeast(version, '1.1.0') ? { socketPath, pciID } : {}),
+  };
+}
+
+function encodeRoute(route: Route, version: CniVersion): Route {
+  return isAtLeast(version, '1.1.0') ? route : { dst: route.dst, gw: route.gw };
+}
+
+/**
+ * Reads a result in any version's form: a plugin's answer, or a configuration's `prevResult`.
+ * @param fallback its version when it does not say
+ * @throws CniError 1 version, 6 form
+ */
+export function decodeResult(value: unknown, fallback: string): Result {
+  const version = (value as { cniVersion?: unknown } | null)?.cniVersion ?? fallback;
+  if (!isCniVersion(version))
+    throw new CniError(CNI_CODE.incompatibleVersion, `a result has cniVersion ${JSON.stringify(version)}, which is not known`);
+  const parsed = (isAtLeast(version, '0.3.0') ? ipsSchema : ip4Schema).safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new CniError(
+    CNI_CODE.decoding,
+    `a result of version ${version} is wrong at ${issue.path.map(String).join('.') || 'its top'}: ${issue.message}`,
+  );
+}
+
+const cidr = z
+  .string()
+  .refine((text) => ipaddr.isValidCIDR(text), { error: (issue) => `${JSON.stringify(issue.input)} is no address with prefix length` });
+const ip = z.string().refine((text) => ipaddr.isValid(text), { error: (issue) => `${JSON.stringify(issue.input)} is no IP address` });
+/** The reference implementation writes an address that is not there as an empty string. */
+const optionalIp = z
+  .union([z.literal('').transform(() => undefined), ip])
+  .nullish()
+  .transform((value) => value ?? undefined);
+const optionalText = z
+  .string()
+  .nullish()
+  .transform((value) => value || undefined);
+const optionalNumber = z
+  .int()
+  .nullish()
+  .transform((value) => value ?? undefined);
+const optionalTexts = z
+  .array(z.string())
+  .nullish()
+  .transform((value) => value ?? undefined);
+
+const routeSchema = z.object({
+  dst: cidr,
+  gw: optionalIp,
+  mtu: optionalNumber,
+  advmss: optionalNumber,
+  priority: optionalNumber,
+  table: optionalNumber,
+  scope: optionalNumber,
+});
+
+const dnsSchema = z
+  .object({ nameservers: optionalTexts, domain: optionalText, search: optionalTexts, options: optionalTexts })
+  .nullish()
+  .transform((dns): Dns => withoutUndefined(dns ?? {}));
+
+const ipsSchema = z
+  .object({
+    interfaces: z
+      .array(
+        z.object({
+          name: z.string(),
+          mac: optionalText,
+          sandbox: optionalText,
+          mtu: optionalNumber,
+          socketPath: optionalText,
+          pciID: optionalText,
+        }),
+      )
+      .nullish(),
+    ips: z.array(z.object({ address: cidr, gateway: optionalIp, interface: optionalNumber })).nullish(),
+    routes: z.array(routeSchema).nullish(),
+    dns: dnsSchema,
+  })
+  .transform(
+    (result): Result => ({
+      interfaces: (result.interfaces ?? []).map(withoutUndefined),
+      ips: (result.ips ?? []).map(withoutUndefined),
+      routes: (result.routes ?? []).map(withoutUndefined),
+      dns: result.dns,
+    }),
+  )
+  .refine(
+    (result) => result.ips.every((address) => address.interface === undefined || result.interfaces[address.interface] !== undefined),
+    {
+      error: 'an address names an interface that the result does not list',
+      path: ['ips'],
+    },
+  );
+
+/** In this form a route without gateway goes by its family's own gateway. */
+const ipFieldSchema = z
+  .object({ ip: cidr, gateway: optionalIp, routes: z.array(routeSchema).nullish() })
+  .nullish()
+  .transform((field): Pick<Result, 'ips' | 'routes'> => {
+    if (field === undefined || field === null) return { ips: [], routes: [] };
+    return { ips: [withoutUndefined({ address: field.ip, gateway: field.gateway })], routes: (field.routes ?? []).map(withoutUndefined) };
+  });
+
+const ip4Schema = z
+  .object({ ip4: ipFieldSchema, ip6: ipFieldSchema, dns: dnsSchema })
+  .transform(
+    ({ ip4, ip6, dns }): Result => ({ interfaces: [], ips: [...ip4.ips, ...ip6.ips], routes: [...ip4.routes, ...ip6.routes], dns }),
+  );
+
+/** The address alone, in canonical text: `10.0.0.1/32` → `10.0.0.1`. */
+export function plainAddress(address: string): string {
+  return ipaddr.parse(address.split('/')[0]!).toString();
+}
+
+export function familyOf(address: string): '4' | '6' {
+  return address.includes(':') ? '6' : '4';
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
+}

@@ -1,0 +1,37 @@
+import type { Allocator, Owner } from '@weir/ipam';
+import type { Endpoint } from '@weir/resources';
+import type { attach } from '@weir/routing';
+
+/** What is there of a container's wiring, as the kernel has it now. */
+export interface Wiring {
+  /** True when both ends of the veth are up. */
+  up: boolean;
+  containerMac: string;
+  /** The container interface's addresses of global scope: plain, in canonical text. */
+  addresses: string[];
+}
+
+/**
+ * What the tools work with. The agent builds it once; a one-shot process builds the same. Errors carry the lower packages' stable
+ * `code` strings.
+ */
+export interface Services {
+  host: string;
+  addresses: Pick<Allocator, 'allocate' | 'release' | 'held'>;
+  wiring: {
+    attach(...request: Parameters<typeof attach>): ReturnType<typeof attach> | Promise<ReturnType<typeof attach>>;
+    /** Resolves when the link is gone; at once when it is not there. */
+    detach(hostInterface: string): Promise<void>;
+    /** Undefined when either end is missing. */
+    inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring | undefined>;
+  };
+  enforcement: {
+    /** Writes it to the store and resolves when its policy is in force in the kernel. */
+    enforce(endpoint: Endpoint): Promise<void>;
+    /** Closes the kernel first, then removes it from the store. Undefined when there is none. */
+    withdraw(owner: Owner): Promise<Endpoint | undefined>;
+    find(owner: Owner): Promise<Endpoint | undefined>;
+  };
+  /** Work that may go on after the answer; a one-shot process awaits it before it exits. `what` names it in a log. */
+  later(work: Promise<void>, what: string): void;
+}

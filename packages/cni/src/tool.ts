@@ -1,0 +1,16 @@
+import type { Call } from './request.ts';
+import type { Result } from './result.ts';
+import type { Services } from './services.ts';
+
+/** A CNI plugin of Weir's own. VERSION is the dispatcher's. */
+export interface Tool {
+  name: string;
+  add(call: Call, services: Services): Promise<Result>;
+  /**
+   * Removes what is there, whatever is missing. Rejects when something could not be removed, after it has tried everything: the
+   * dispatcher decides whether the runtime should know.
+   */
+  del(call: Call, services: Services): Promise<void>;
+  /** Rejects when what ADD made is not there any more or is not what it was. */
+  check(call: Call, services: Services): Promise<void>;
+}

@@ -1,0 +1,114 @@
+import type { Endpoint } from '@weir/resources';
+import { z } from 'zod';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import { endpointName } from '../endpoint-name.ts';
+import { cleanLabelText } from '../label-text.ts';
+import { parseConfig } from '../network-config.ts';
+import { readNetworkInfo } from '../network-info.ts';
+import type { Call } from '../request.ts';
+import { type Interface, plainAddress, type Result } from '../result.ts';
+import type { Tool } from '../tool.ts';
+
+/** The network label that puts an endpoint in a namespace. */
+const NAMESPACE_LABEL = 'weir/namespace';
+
+const configSchema = z.looseObject({
+  /** Labels of every endpoint of this network; the task's own win. */
+  labels: z.record(z.string(), z.string()).default({}),
+  /** Of endpoints whose task names none. */
+  namespace: z.string().min(1).default('default'),
+  /** What happens to a flow of this network that no policy speaks of; the namespace's when absent. */
+  defaultAction: z.enum(['Allow', 'Deny']).optional(),
+});
+
+/** Guards an interface that an earlier plugin of the chain made: its policy is in force before ADD returns. */
+export const weirPolicy: Tool = {
+  name: 'weir-policy',
+
+  async add(call, services) {
+    const made = requirePrevResult(call);
+    await services.enforcement.enforce(endpointOf(call, made, services.host));
+    return made;
+  },
+
+  async del(call, services) {
+    await services.enforcement.withdraw({ containerId: call.containerId, interfaceName: call.interfaceName });
+  },
+
+  async check(call, services) {
+    const wanted = endpointOf(call, requirePrevResult(call), services.host).spec;
+    const endpoint = await services.enforcement.find({ containerId: call.containerId, interfaceName: call.interfaceName });
+    if (endpoint === undefined) {
+      throw new CniError(CNI_CODE.notAttached, `weir-policy: no policy is in force for ${call.interfaceName} of ${call.containerId}`, {
+        details: 'stop the task and launch it again',
+      });
+    }
+    for (const field of ['host', 'hostInterface', 'addresses'] as const) {
+      const [is, was] = [String(endpoint.spec[field]), String(wanted[field])];
+      if (is !== was) throw new CniError(CNI_CODE.mismatch, `weir-policy: the endpoint's ${field} is ${is}, ADD made ${was}`);
+    }
+  },
+};
+
+function requirePrevResult(call: Call): Result {
+  if (call.prevResult !== undefined) return call.prevResult;
+  throw new CniError(CNI_CODE.invalidConfig, 'weir-policy: there is no prevResult to guard', {
+    details: 'weir-policy comes after an interface plugin: put it behind weir-route in the chain of a "weir" network',
+  });
+}
+
+function endpointOf(call: Call, made: Result, host: string): Endpoint {
+  const config = parseConfig(configSchema, call.config, 'weir-policy');
+  const { labels, namespace } = identityOf(call, config);
+  const { containerId, interfaceName } = call;
+  const inContainer = made.interfaces.findIndex((link) => isInContainer(link) && link.name === interfaceName);
+  return {
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name: endpointName(containerId, interfaceName), namespace, labels, annotations: {} },
+    spec: {
+      host,
+      containerId,
+      network: call.config.name,
+      interfaceName,
+      hostInterface: hostEndOf(made).name,
+      addresses: addressesOf(made, inContainer),
+      mac: made.interfaces[inContainer]?.mac,
+      ports: [],
+      defaultAction: config.defaultAction,
+    },
+  };
+}
+
+/** The network's labels, then the task's, cleaned: Mesos lets any text through. */
+function identityOf(call: Call, config: z.infer<typeof configSchema>): { labels: Record<string, string>; namespace: string } {
+  const labels = { ...config.labels };
+  let { namespace } = config;
+  for (const { key, value } of readNetworkInfo(call.config)?.labels ?? []) {
+    const [name, text] = [cleanLabelText(key), cleanLabelText(value)];
+    if (key === NAMESPACE_LABEL) namespace = text === '' ? namespace : text;
+    else if (name !== '') labels[name] = text;
+  }
+  return { labels, namespace };
+}
+
+/** Rules hang on the one interface of the host that all of the container's packets cross; behind a bridge there is none. */
+function hostEndOf(made: Result): Interface {
+  const onHost = made.interfaces.filter((link) => !isInContainer(link));
+  if (onHost.length === 1) return onHost[0]!;
+  const seen =
+    onHost.length === 0 ? 'no interface of the host' : `several interfaces of the host (${onHost.map(({ name }) => name).join(', ')})`;
+  throw new CniError(CNI_CODE.invalidConfig, `weir-policy: the result so far names ${seen}`, {
+    details: 'it guards an interface that is routed, as weir-route and ptp make it, in a network of cniVersion 0.3.0 or newer',
+  });
+}
+
+function addressesOf(made: Result, inContainer: number): string[] {
+  const own = made.ips.filter((ip) => ip.interface === undefined || ip.interface === inContainer);
+  if (own.length === 0) throw new CniError(CNI_CODE.invalidConfig, 'weir-policy: the result so far has no address of the container');
+  return own.map(({ address }) => plainAddress(address));
+}
+
+function isInContainer(link: Interface): boolean {
+  return link.sandbox !== undefined;
+}

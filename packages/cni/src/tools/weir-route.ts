@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import { GUARDED_PREFIX, hostInterfaceName, OPEN_PREFIX } from '../host-interface-name.ts';
+import { requireContainerNamespace } from '../namespace-file.ts';
+import { type NetworkConfig, parseConfig } from '../network-config.ts';
+import { type Plugin, pluginFor } from '../plugin.ts';
+import type { Call } from '../request.ts';
+import { familyOf, plainAddress, type Result } from '../result.ts';
+import { runAll } from '../run-all.ts';
+import type { Services } from '../services.ts';
+import type { Tool } from '../tool.ts';
+import { weirIpam } from './weir-ipam.ts';
+
+const configSchema = z.looseObject({
+  ipam: z.looseObject({ type: z.string().min(1) }),
+  /** Of both ends of the veth, in bytes; the kernel's default when absent. */
+  mtu: z.int().min(68).max(65535).optional(),
+  /** True when weir-policy follows: the interface carries nothing until policy knows it. `weir` sets it for its chain. */
+  failClosed: z.boolean().default(false),
+});
+
+/** Wires a container: a veth, its addresses as /32 and /128, a default route by the host, a route on the host to each address. */
+export const weirRoute: Tool = {
+  name: 'weir-route',
+
+  async add(call, services) {
+    const config = parseConfig(configSchema, call.config, 'weir-route');
+    requireContainerNamespace(call.namespace!);
+    const ipam = pluginFor(config.ipam.type, [weirIpam], services);
+    const given = await ipam.add(call);
+    try {
+      if (given.ips.length === 0) throw new CniError(CNI_CODE.plugin, `${ipam.type} gave no address`, { plugin: ipam.type });
+      return await wire(call, config, given, services);
+    } catch (error) {
+      // The addresses of the one that is there already are the very same: they stay.
+      if (!(error instanceof CniError && error.code === CNI_CODE.alreadyAttached)) await giveBack(ipam, call);
+      throw error;
+    }
+  },
+
+  async del(call, services) {
+    const ipam = ipamOf(call.config, services);
+    // Both names: the chain may have been edited since the ADD.
+    const names = [GUARDED_PREFIX, OPEN_PREFIX].map((prefix) => hostInterfaceOf(prefix, call));
+    const removeLinks = () => Promise.all(names.map((name) => services.wiring.detach(name)));
+    // Only the foreign plugin itself can find again what it holds, so the runtime hears of its failure.
+    if (ipam !== undefined && !ipam.own) return runAll([removeLinks, () => ipam.del(call)]);
+    // Ours can wait: should this process die, the agent finds link and address again when it starts. An address is free only when its
+    // link is gone; were it given out before, two containers would answer to it.
+    const removeAll = async () => {
+      await removeLinks();
+      await ipam?.del(call);
+    };
+    services.later(removeAll(), `remove link and addresses of ${call.containerId} ${call.interfaceName}`);
+  },
+
+  async check(call, services) {
+    const { ipam, failClosed } = parseConfig(configSchema, call.config, 'weir-route');
+    if (call.prevResult === undefined) throw new CniError(CNI_CODE.invalidConfig, 'weir-route: CHECK needs the prevResult of the ADD');
+    const hostInterface = hostInterfaceOf(prefixFor(failClosed), call);
+    const wiring = await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
+    if (wiring === undefined) throw notAttached(`weir-route: ${call.interfaceName} or its host end ${hostInterface} is gone`);
+    if (!wiring.up) throw new CniError(CNI_CODE.mismatch, `weir-route: ${call.interfaceName} or its host end ${hostInterface} is down`);
+    const missing = call.prevResult.ips
+      .map(({ address }) => plainAddress(address))
+      .filter((address) => !wiring.addresses.includes(address));
+    if (missing.length > 0)
+      throw new CniError(CNI_CODE.mismatch, `weir-route: ${call.interfaceName} has lost its address ${missing.join(', ')}`);
+    await pluginFor(ipam.type, [weirIpam], services).check(call);
+  },
+};
+
+async function wire(call: Call, config: z.infer<typeof configSchema>, given: Result, services: Services): Promise<Result> {
+  const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
+  const { namespace, interfaceName } = call;
+  const addresses = given.ips.map(({ address }) => plainAddress(address));
+  const wired = await attachOnce(
+    { namespace: namespace!, interfaceName, hostInterface, addresses, mtu: config.mtu },
+    call,
+    services,
+    config.failClosed,
+  );
+  const gateways = { '4': wired.gateway4, '6': wired.gateway6 };
+  const routes = [];
+  if (gateways['4'] !== undefined) routes.push({ dst: '0.0.0.0/0', gw: gateways['4'] });
+  if (gateways['6'] !== undefined) routes.push({ dst: '::/0', gw: gateways['6'] });
+  return {
+    interfaces: [
+      { name: hostInterface, mac: wired.hostMac },
+      { name: interfaceName, mac: wired.containerMac, sandbox: namespace },
+    ],
+    ips: addresses.map((address) => ({
+      address: familyOf(address) === '4' ? `${address}/32` : `${address}/128`,
+      gateway: gateways[familyOf(address)],
+      interface: 1,
+    })),
+    routes,
+    dns: given.dns,
+  };
+}
+
+type Wired = Awaited<ReturnType<Services['wiring']['attach']>>;
+
+/**
+ * Attaches; when something of that name is there already, tells a sound attachment, which stays, from the leavings of an ADD that was
+ * killed, which are removed. An Endpoint is written last, so it is the mark of a sound one. Without policy there is no mark.
+ */
+async function attachOnce(
+  request: Parameters<Services['wiring']['attach']>[0],
+  call: Call,
+  services: Services,
+  marked: boolean,
+): Promise<Wired> {
+  try {
+    return await services.wiring.attach(request);
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code !== 'EEXIST') throw error;
+    if (!marked || (await services.enforcement.find(call)) !== undefined) throw alreadyAttached(call, error);
+    await services.wiring.detach(request.hostInterface);
+    return services.wiring.attach(request);
+  }
+}
+
+/** After a failed ADD. Its own failure would hide why the ADD failed; an address that stays held is collected when its owner is gone. */
+async function giveBack(ipam: Plugin, call: Call): Promise<void> {
+  try {
+    await ipam.del({ ...call, command: 'DEL' });
+  } catch {}
+}
+
+/** On DEL a wrong or missing `ipam` section is no failure: with it, ADD made nothing. */
+function ipamOf(config: NetworkConfig, services: Services): Plugin | undefined {
+  return config.ipam?.type === undefined ? undefined : pluginFor(config.ipam.type, [weirIpam], services);
+}
+
+function prefixFor(failClosed: boolean): string {
+  return failClosed ? GUARDED_PREFIX : OPEN_PREFIX;
+}
+
+function hostInterfaceOf(prefix: string, { containerId, interfaceName }: Call): string {
+  return hostInterfaceName(prefix, containerId, interfaceName);
+}
+
+function alreadyAttached(call: Call, cause: unknown): CniError {
+  return new CniError(CNI_CODE.alreadyAttached, `${call.interfaceName} of container ${call.containerId} is already attached`, {
+    cause,
+    details: 'nothing was changed; call DEL first',
+  });
+}
+
+function notAttached(message: string): CniError {
+  return new CniError(CNI_CODE.notAttached, message, { details: 'stop the task and launch it again' });
+}
