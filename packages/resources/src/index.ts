@@ -1,0 +1,53 @@
+export {
+  ADDRESS_BITS,
+  type Address,
+  addressFromNumber,
+  addressToNumber,
+  type Cidr,
+  cidrContains,
+  cidrRange,
+  cidrsOverlap,
+  type Family,
+  familyOf,
+  parseAddress,
+  parseCidr,
+} from './address.ts';
+export { keyOf, keyPrefix, type ObjectId, parseKey } from './key.ts';
+export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
+export type { EndpointSpec, NamedPort } from './kinds/endpoint.ts';
+export type { GlobalPolicySpec } from './kinds/global-policy.ts';
+export type { HostSpec } from './kinds/host.ts';
+export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
+export { NAMESPACE_NAME_LABEL, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
+export type { NetworkSetSpec } from './kinds/network-set.ts';
+export type { Direction, PolicySpec } from './kinds/policy.ts';
+export type { PoolSpec } from './kinds/pool.ts';
+export { DEFAULT_NAMESPACE, type Labels, type Metadata, parseLabelKey, parseLabelValue, parseNamespaceName } from './metadata.ts';
+export {
+  type AnyObject,
+  API_VERSION,
+  type Block,
+  type Endpoint,
+  type GlobalPolicy,
+  type Host,
+  type Namespace,
+  type NetworkSet,
+  type ObjectOf,
+  type Policy,
+  type Pool,
+  parseObject,
+  type WeirObject,
+} from './object.ts';
+export type { Peer } from './rule/peer.ts';
+export { type Port, parsePort, portRange } from './rule/port.ts';
+export { hasPorts, isIcmp, type PortProtocol, type Protocol, type ProtocolName, parseProtocol, protocolNumber } from './rule/protocol.ts';
+export type { Action, Icmp, Rule } from './rule/rule.ts';
+export { matches } from './selector/evaluate.ts';
+export { formatSelector } from './selector/format.ts';
+export { mentionsGlobal, parseSelector } from './selector/parse.ts';
+export { type LabelRestriction, type LabelRestrictions, labelRestrictions } from './selector/restrictions.ts';
+export type { Comparison, Selector } from './selector/selector.ts';
+export { SelectorError } from './selector/selector-error.ts';
+export { serialize } from './serialize.ts';
+export { nearest } from './suggestion.ts';
+export { type Issue, type Origin, ValidationError } from './validation-error.ts';

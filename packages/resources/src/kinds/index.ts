@@ -1,0 +1,96 @@
+import type { z } from 'zod';
+import { nearest } from '../suggestion.ts';
+import { ValidationError } from '../validation-error.ts';
+import { type BlockSpec, blockSpecSchema } from './block.ts';
+import { type EndpointSpec, endpointSpecSchema } from './endpoint.ts';
+import { type GlobalPolicySpec, globalPolicySpecSchema } from './global-policy.ts';
+import { type HostSpec, hostSpecSchema } from './host.ts';
+import { type NamespaceSpec, namespaceSpecSchema } from './namespace.ts';
+import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
+import { type PolicySpec, policySpecSchema } from './policy.ts';
+import { type PoolSpec, poolSpecSchema } from './pool.ts';
+
+/** The spec of each kind. */
+export interface SpecByKind {
+  Endpoint: EndpointSpec;
+  Policy: PolicySpec;
+  GlobalPolicy: GlobalPolicySpec;
+  NetworkSet: NetworkSetSpec;
+  Namespace: NamespaceSpec;
+  Pool: PoolSpec;
+  Host: HostSpec;
+  Block: BlockSpec;
+}
+
+export type Kind = keyof SpecByKind;
+
+export interface KindInfo<K extends Kind = Kind> {
+  kind: K;
+  /** As on the command line: `weir get policies`. */
+  plural: string;
+  shortNames: readonly string[];
+  namespaced: boolean;
+  /** Who names the objects: people (`chosen`), or Weir, out of ids that are not theirs to choose (`derived`). */
+  names: 'chosen' | 'derived';
+  spec: z.ZodType<SpecByKind[K]>;
+}
+
+const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
+  Endpoint: { kind: 'Endpoint', plural: 'endpoints', shortNames: ['ep'], namespaced: true, names: 'derived', spec: endpointSpecSchema },
+  Policy: { kind: 'Policy', plural: 'policies', shortNames: ['pol'], namespaced: true, names: 'chosen', spec: policySpecSchema },
+  GlobalPolicy: {
+    kind: 'GlobalPolicy',
+    plural: 'globalpolicies',
+    shortNames: ['gpol'],
+    namespaced: false,
+    names: 'chosen',
+    spec: globalPolicySpecSchema,
+  },
+  NetworkSet: {
+    kind: 'NetworkSet',
+    plural: 'networksets',
+    shortNames: ['netset'],
+    namespaced: true,
+    names: 'chosen',
+    spec: networkSetSpecSchema,
+  },
+  Namespace: { kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'], namespaced: false, names: 'chosen', spec: namespaceSpecSchema },
+  Pool: { kind: 'Pool', plural: 'pools', shortNames: [], namespaced: false, names: 'chosen', spec: poolSpecSchema },
+  Host: { kind: 'Host', plural: 'hosts', shortNames: [], namespaced: false, names: 'chosen', spec: hostSpecSchema },
+  Block: { kind: 'Block', plural: 'blocks', shortNames: [], namespaced: false, names: 'derived', spec: blockSpecSchema },
+};
+
+/** All kinds, those that people meet first in front. */
+export const KINDS: readonly KindInfo[] = Object.values(BY_KIND);
+
+/** What is known of a kind. */
+export function kindInfo<K extends Kind>(kind: K): KindInfo<K> {
+  return BY_KIND[kind];
+}
+
+/** Whether the text is a kind, spelt as in a document. */
+export function isKind(text: unknown): text is Kind {
+  return typeof text === 'string' && Object.hasOwn(BY_KIND, text);
+}
+
+/** Finds a kind by kind, plural or short name, in any letter case: `Policy`, `policies`, `pol`. */
+export function findKind(name: string): KindInfo | undefined {
+  const wanted = name.toLowerCase();
+  return KINDS.find(({ kind, plural, shortNames }) => kind.toLowerCase() === wanted || plural === wanted || shortNames.includes(wanted));
+}
+
+/**
+ * As {@link findKind}, for a name that a user gave.
+ *
+ * @throws ValidationError with what was probably meant
+ */
+export function requireKind(name: string): KindInfo {
+  const found = findKind(name);
+  if (found !== undefined) return found;
+  const meant = nearest(
+    name,
+    KINDS.flatMap(({ kind, plural, shortNames }) => [kind, plural, ...shortNames]),
+  );
+  const allowed = KINDS.map(({ plural }) => plural).join(', ');
+  throw ValidationError.of(name, 'is no kind', meant ? `did you mean "${meant}"? Allowed are ${allowed}` : `expected ${allowed}`);
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { ADDRESS_BITS, familyOf, parseCidr } from '../address.ts';
+import { acrossFields, field } from '../field.ts';
+import { ValidationError } from '../validation-error.ts';
+
+/** Addresses to hand out to containers. Hosts take them block by block. */
+export interface PoolSpec {
+  cidr: string;
+  /** Prefix length of a block: 20 to 32, default 26, for IPv4; 116 to 128, default 122, for IPv6. */
+  blockSize: number;
+  /** No new addresses from this pool. Those that were given out stay valid. Default false. */
+  disabled: boolean;
+}
+
+const BLOCK_SIZES = {
+  IPv4: { minimum: 20, maximum: 32, preset: 26 },
+  IPv6: { minimum: 116, maximum: 128, preset: 122 },
+};
+
+export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
+  z.strictObject({ cidr: field(parseCidr), blockSize: field(parseBlockSize).optional(), disabled: z.boolean().prefault(false) }),
+  ({ cidr, blockSize }, report) => {
+    if (typeof cidr !== 'string') return;
+    const { minimum, maximum, preset } = BLOCK_SIZES[familyOf(cidr)];
+    const size = typeof blockSize === 'number' ? blockSize : preset;
+    const prefixLength = Number(cidr.slice(cidr.indexOf('/') + 1));
+    if (size < minimum || size > maximum) {
+      report(['blockSize'], size, `${size} is no block size for ${familyOf(cidr)}: expected a prefix length from ${minimum} to ${maximum}`);
+    } else if (size < prefixLength) {
+      report(
+        ['blockSize'],
+        size,
+        `a /${size} block is larger than the pool ${cidr}: expected ${Math.max(minimum, prefixLength)} to ${maximum}`,
+      );
+    }
+  },
+).transform(({ cidr, blockSize, disabled }) => ({ cidr, blockSize: blockSize ?? BLOCK_SIZES[familyOf(cidr)].preset, disabled }));
+
+function parseBlockSize(value: unknown): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ADDRESS_BITS.IPv6) return value;
+  throw ValidationError.of(value, 'is no block size', 'expected a prefix length, 20 to 32 for IPv4 or 116 to 128 for IPv6');
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { field } from './field.ts';
+import { isKind, KINDS, type Kind, kindInfo, type SpecByKind } from './kinds/index.ts';
+import { type Metadata, metadataSchema } from './metadata.ts';
+import { parseWith } from './parse-with.ts';
+import { nearest } from './suggestion.ts';
+import { type Issue, type Origin, show, ValidationError } from './validation-error.ts';
+
+export const API_VERSION = 'weir/v1';
+
+/** What the store holds and users write. */
+export interface WeirObject<K extends string = string, S = unknown, T = unknown> {
+  apiVersion: typeof API_VERSION;
+  kind: K;
+  metadata: Metadata;
+  spec: S;
+  /** What was measured of it; present only where something measures. */
+  status?: T;
+}
+
+/** The object of a kind. */
+export type ObjectOf<K extends Kind> = WeirObject<K, SpecByKind[K]>;
+
+export type Endpoint = ObjectOf<'Endpoint'>;
+export type Policy = ObjectOf<'Policy'>;
+export type GlobalPolicy = ObjectOf<'GlobalPolicy'>;
+export type NetworkSet = ObjectOf<'NetworkSet'>;
+export type Namespace = ObjectOf<'Namespace'>;
+export type Pool = ObjectOf<'Pool'>;
+export type Host = ObjectOf<'Host'>;
+export type Block = ObjectOf<'Block'>;
+
+/** An object of any kind; `kind` tells which. */
+export type AnyObject = { [K in Kind]: ObjectOf<K> }[Kind];
+
+const schemas = new Map<Kind, z.ZodType>();
+
+/** The schema of a kind's whole object. Made at first use: a CNI call needs one or two of them. */
+function objectSchema(kind: Kind): z.ZodType {
+  let schema = schemas.get(kind);
+  if (schema === undefined) {
+    const info = kindInfo(kind);
+    schema = z.strictObject({
+      apiVersion: field(parseApiVersion),
+      kind: z.literal(kind),
+      metadata: metadataSchema(info),
+      spec: info.spec,
+      status: z.unknown().optional(),
+    });
+    schemas.set(kind, schema);
+  }
+  return schema;
+}
+
+/**
+ * Checks an object and gives a copy with all defaults filled in, texts in canonical form and keys in the order of the kind's description.
+ *
+ * @param value anything, as it comes out of YAML or JSON
+ * @param origin for the error's text
+ * @throws ValidationError with all issues of the object
+ */
+export function parseObject(value: unknown, origin?: Origin): AnyObject {
+  return withOrigin(value, origin, () => parseWith(objectSchema(kindOf(value)), value) as AnyObject);
+}
+
+/** Runs a parser, and tells in its errors which object is meant and where it came from. */
+export function withOrigin<T>(value: unknown, origin: Origin | undefined, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    const object = objectTitle(value);
+    throw new ValidationError(
+      error.issues.map((issue) => ({ ...issue, ...(object !== undefined && { object }), ...(origin && { origin }) })),
+    );
+  }
+}
+
+/** `Policy "access-nginx"`, as far as the value has kind and name. */
+export function objectTitle(value: unknown): string | undefined {
+  const { kind, metadata } = (value ?? {}) as { kind?: unknown; metadata?: { name?: unknown } | null };
+  if (typeof kind !== 'string') return undefined;
+  return typeof metadata?.name === 'string' ? `${kind} ${show(metadata.name)}` : kind;
+}
+
+/** Kinds of the systems next door that Weir has an own word for. */
+const FOREIGN_KINDS: Readonly<Record<string, string>> = {
+  GlobalNetworkPolicy: 'GlobalPolicy',
+  IPPool: 'Pool',
+  Node: 'Host',
+  WorkloadEndpoint: 'Endpoint',
+  GlobalNetworkSet: 'NetworkSet',
+};
+
+/** The kind comes first: without it there is nothing to check the rest against. */
+function kindOf(value: unknown): Kind {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw ValidationError.of(value, 'is no object', 'expected a mapping with apiVersion, kind, metadata and spec');
+  }
+  const { apiVersion, kind } = value as { apiVersion?: unknown; kind?: unknown };
+  if (isKind(kind)) return kind;
+  const issues: Issue[] = [];
+  for (const [path, given, check] of [['apiVersion', apiVersion, parseApiVersion] as const, ['kind', kind, refuseKind] as const]) {
+    try {
+      check(given);
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+      issues.push({ ...error.issues[0]!, path });
+    }
+  }
+  throw new ValidationError(issues);
+}
+
+function parseApiVersion(value: unknown): typeof API_VERSION {
+  if (value === API_VERSION) return value;
+  throw ValidationError.of(value, 'is not known', `expected "${API_VERSION}", or "networking.k8s.io/v1" for a Kubernetes NetworkPolicy`);
+}
+
+function refuseKind(value: unknown): never {
+  const kinds = KINDS.map(({ kind }) => kind);
+  if (value === 'NetworkPolicy') {
+    throw ValidationError.of(
+      value,
+      `is no kind of ${API_VERSION}`,
+      'write kind Policy, or apiVersion networking.k8s.io/v1 for a Kubernetes NetworkPolicy',
+    );
+  }
+  const meant = typeof value === 'string' ? (FOREIGN_KINDS[value] ?? nearest(value, kinds)) : undefined;
+  throw ValidationError.of(value, 'is no kind', `${meant ? `did you mean "${meant}"? Allowed are` : 'expected'} ${kinds.join(', ')}`);
+}

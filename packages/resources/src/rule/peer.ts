@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { parseCidr } from '../address.ts';
+import { field, someOf } from '../field.ts';
+import { selectorText } from '../selector/field.ts';
+import { type Port, parsePort } from './port.ts';
+
+/**
+ * One end of the packets that a rule is about. Every criterion given has to hold; one that is absent holds for everything.
+ *
+ * - `nets`, `notNets`: the address is in one of, or in none of, these blocks.
+ * - `selector`: the address is that of an endpoint or network set with such labels; `notSelector`: it is not, and so may also be unknown to Weir.
+ * - `namespaceSelector`: that endpoint or set is in a namespace with such labels. In a Policy, a `selector` without `namespaceSelector` looks in the
+ *   policy's own namespace only; in a GlobalPolicy, in all. `namespaceSelector` alone stands for every endpoint of those namespaces.
+ * - `ports`, `notPorts`: the port at this end; names are looked up among the ports of the endpoint at this end.
+ */
+export const peerSchema: z.ZodType<Peer> = z.strictObject({
+  nets: someOf(field(parseCidr), 'to match every address').optional(),
+  notNets: someOf(field(parseCidr), 'to except no address').optional(),
+  selector: selectorText({ empty: 'refused' }).optional(),
+  notSelector: selectorText({ empty: 'refused' }).optional(),
+  namespaceSelector: selectorText({ empty: 'refused', global: true }).optional(),
+  ports: someOf(field(parsePort), 'to match every port').optional(),
+  notPorts: someOf(field(parsePort), 'to except no port').optional(),
+});
+
+export interface Peer {
+  /** CIDRs, canonical text. */
+  nets?: string[];
+  notNets?: string[];
+  selector?: string;
+  notSelector?: string;
+  namespaceSelector?: string;
+  ports?: Port[];
+  notPorts?: Port[];
+}
