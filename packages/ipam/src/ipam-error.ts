@@ -1,0 +1,28 @@
+/**
+ * - ENOPOOL: there is no pool, or none of the name asked for
+ * - EEXHAUSTED: no pool has an address for this host; `passedOver` says why, pool by pool
+ * - EOVERLAP: the pool's CIDR overlaps another pool's
+ * - EINUSE: the change would orphan blocks or addresses in use
+ * - ECONFLICT: others kept changing the same keys, or the object was changed since it was read
+ * - EINVAL: a stored pool cannot be read
+ */
+export type IpamErrorCode = 'ENOPOOL' | 'EEXHAUSTED' | 'EOVERLAP' | 'EINUSE' | 'ECONFLICT' | 'EINVAL';
+
+/** A pool that could not serve a request, and why. */
+export interface PassedOver {
+  pool: string;
+  reason: string;
+}
+
+export class IpamError extends Error {
+  override readonly name = 'IpamError';
+  readonly code: IpamErrorCode;
+  /** Only with EEXHAUSTED: every pool that was tried. */
+  readonly passedOver: readonly PassedOver[];
+
+  constructor(code: IpamErrorCode, message: string, { passedOver = [], ...options }: ErrorOptions & { passedOver?: PassedOver[] } = {}) {
+    super(message, options);
+    this.code = code;
+    this.passedOver = passedOver;
+  }
+}
