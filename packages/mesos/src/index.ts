@@ -1,0 +1,13 @@
+export {
+  appSchema,
+  appStatusSchema,
+  type MarathonApp,
+  type MarathonAppDefinition,
+  type MarathonAppStatus,
+  type MarathonNetwork,
+  type MarathonPortMapping,
+  type MarathonTask,
+  taskSchema,
+} from './marathon-app.ts';
+export { MarathonClient, type MarathonClientOptions } from './marathon-client.ts';
+export { MarathonError } from './marathon-error.ts';
