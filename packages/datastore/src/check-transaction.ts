@@ -1,8 +1,19 @@
 import type { Transaction } from './store.ts';
 import { StoreError } from './store-error.ts';
 
-/** Refuses what etcd would refuse, alike for every backend. Throws EINVAL. */
+/** etcd's defaults of --max-txn-ops and, less some room for its own framing, --max-request-bytes (1.5 MiB). */
+const MAXIMUM_OPERATIONS = 128;
+const MAXIMUM_OCTETS = 1_500_000;
+
+/** Refuses what etcd would refuse, alike for every backend, so that what works on the one works on the other. Throws EINVAL. */
 export function checkTransaction({ when, then }: Transaction): void {
+  if (Math.max(when.length, then.length) > MAXIMUM_OPERATIONS) {
+    throw new StoreError(
+      'EINVAL',
+      `a transaction of ${when.length} conditions and ${then.length} operations; at most ${MAXIMUM_OPERATIONS} each, split it`,
+    );
+  }
+  let octets = 0;
   const changed = new Set<string>();
   for (const operation of then) {
     const key = 'put' in operation ? operation.put : operation.delete;
@@ -10,7 +21,9 @@ export function checkTransaction({ when, then }: Transaction): void {
     if (changed.has(key))
       throw new StoreError('EINVAL', `key ${JSON.stringify(key)} stands twice in one transaction; each key may change once`);
     changed.add(key);
+    octets += Buffer.byteLength(key) + ('put' in operation ? Buffer.byteLength(operation.value) : 0);
   }
+  if (octets > MAXIMUM_OCTETS) throw new StoreError('EINVAL', `a transaction of ${octets} octets; at most ${MAXIMUM_OCTETS}, split it`);
   for (const { key, revision } of when) {
     checkKey(key);
     if (!Number.isSafeInteger(revision) || revision < 0) {

@@ -1,4 +1,6 @@
+export { type InvalidObject, ObjectStore, type PutOptions, type Versioned } from './objects.ts';
 export { openStore } from './open-store.ts';
+export type { ObjectEvent } from './snapshot-and-watch.ts';
 export type {
   Change,
   Condition,

@@ -1,13 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
+import { RenewedLease } from '../renewed-lease.ts';
 import type { Change, Entry, Lease, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import type { EmbeddedOptions } from '../store-options.ts';
 import { Wakeup } from '../wakeup.ts';
 import { openDatabase } from './database.ts';
 import { Doorbell } from './doorbell.ts';
-import { EmbeddedLease } from './embedded-lease.ts';
 import { type Retention, Tables } from './tables.ts';
 
 const RETENTION: Retention = { changes: 10_000, octets: 64 * 1024 * 1024, step: 100 };
@@ -38,7 +38,7 @@ export class EmbeddedStore implements Store {
   readonly #tables: Tables;
   readonly #doorbell: Doorbell;
   readonly #changed = new Wakeup();
-  readonly #leases = new Set<EmbeddedLease>();
+  readonly #leases = new Set<RenewedLease>();
   #watches = 0;
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -100,7 +100,7 @@ export class EmbeddedStore implements Store {
   async lease(ttlSeconds: number): Promise<Lease> {
     checkTtl(ttlSeconds);
     const id = await this.#write(() => this.#tables.addLease(ttlSeconds));
-    const lease = new EmbeddedLease({
+    const lease = new RenewedLease({
       id,
       ttlSeconds,
       renew: async () => {

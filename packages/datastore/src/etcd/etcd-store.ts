@@ -1,6 +1,186 @@
-import type { Store } from '../store.ts';
+import { setTimeout } from 'node:timers/promises';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
+import type { ILeaseKeepAliveResponse, ITxnResponse } from 'etcd3';
+import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
+import { RenewedLease } from '../renewed-lease.ts';
+import type { Change, Entry, Lease, LeaseId, Operation, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
+import { StoreError } from '../store-error.ts';
 import type { EtcdOptions } from '../store-options.ts';
+import { type Attempt, type CallOptions, Endpoints } from './endpoints.ts';
+import { failureOf, storeErrorOf } from './etcd-error.ts';
+import { type OpenWatch, openWatch } from './etcd-watch.ts';
+import { entryOf, rangeOf } from './key-value.ts';
 
-export async function openEtcdStore(_options: EtcdOptions): Promise<Store> {
-  throw new Error('unfinished');
+const READS: CallOptions = { writes: false };
+const WRITES: CallOptions = { writes: true };
+
+/** Opens the store and makes sure that it can be used: throws EUNAVAILABLE, ETLS or EAUTH. */
+export async function openEtcdStore(options: EtcdOptions): Promise<EtcdStore> {
+  const endpoints = await Endpoints.open(options);
+  try {
+    await endpoints.call(({ client }) => client.kv.range({ ...rangeOf('/weir/'), count_only: true }), READS);
+  } catch (error) {
+    endpoints.close();
+    throw error;
+  }
+  return new EtcdStore(options, endpoints);
+}
+
+/**
+ * A store in an etcd 3.4 or later cluster: https://etcd.io/docs/v3.4/learning/api/
+ *
+ * Reads are linearizable and tried at each endpoint within `timeoutMilliseconds`. A write is sent again only if it cannot have reached a server;
+ * else its EUNAVAILABLE says `maybeCommitted`. A watch that loses its connection goes on where it was, from any endpoint.
+ */
+export class EtcdStore implements Store {
+  readonly #options: EtcdOptions;
+  readonly #endpoints: Endpoints;
+  readonly #leases = new Set<RenewedLease>();
+  readonly #closing = new AbortController();
+
+  constructor(options: EtcdOptions, endpoints: Endpoints) {
+    this.#options = options;
+    this.#endpoints = endpoints;
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    checkKey(key);
+    const { kvs } = await this.#call(({ client }) => client.kv.range({ key: Buffer.from(key) }), READS);
+    return kvs[0] && entryOf(kvs[0]);
+  }
+
+  async list(prefix: string): Promise<{ entries: Entry[]; revision: number }> {
+    const { kvs, header } = await this.#call(({ client }) => client.kv.range(rangeOf(prefix)), READS);
+    return { entries: kvs.map(entryOf), revision: Number(header.revision) };
+  }
+
+  async transact(transaction: Transaction): Promise<TransactionResult> {
+    checkTransaction(transaction);
+    const request = {
+      compare: transaction.when.map(({ key, revision }) => ({
+        key: Buffer.from(key),
+        target: 'Mod' as const,
+        result: 'Equal' as const,
+        mod_revision: revision,
+      })),
+      success: transaction.then.map(requestOf),
+      failure: transaction.when.map(({ key }) => ({ request_range: { key: Buffer.from(key) } })),
+    };
+    const answer: ITxnResponse = await this.#call(({ client }) => client.kv.txn(request), WRITES);
+    if (answer.succeeded) return { committed: true, revision: Number(answer.header.revision) };
+    return { committed: false, current: answer.responses.map(({ response_range: { kvs } }) => kvs[0] && entryOf(kvs[0])) };
+  }
+
+  async *watch(prefix: string, { from, signal }: WatchOptions): AsyncGenerator<Change> {
+    checkFrom(from);
+    const ending = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    let next = from;
+    while (!ending.aborted) {
+      const open = await this.#openWatch(prefix, next, ending);
+      if (!open) break;
+      ending.addEventListener('abort', open.cancel);
+      try {
+        for await (const change of open.changes) {
+          if (ending.aborted) break;
+          yield change;
+          next = change.revision + 1;
+        }
+      } catch (error) {
+        if (ending.aborted) break;
+        const failure = failureOf(error);
+        if (failure.code !== 'EUNAVAILABLE') throw storeErrorOf(failure, this.#options, false);
+      } finally {
+        ending.removeEventListener('abort', open.cancel);
+        open.cancel();
+      }
+    }
+    if (!signal?.aborted) this.#refuseIfClosed();
+  }
+
+  async lease(ttlSeconds: number): Promise<Lease> {
+    checkTtl(ttlSeconds);
+    // A grant that was made but not answered expires by itself, unused.
+    const { ID: id, TTL } = await this.#call(({ client }) => client.leaseClient.leaseGrant({ TTL: ttlSeconds }), READS);
+    const lease = new RenewedLease({
+      id,
+      ttlSeconds: Number(TTL),
+      renew: () => this.#call((attempt) => renewLease(attempt, id), READS),
+      end: async () => {
+        this.#leases.delete(lease);
+        await this.#call(({ client }) => client.leaseClient.leaseRevoke({ ID: id }), READS).catch(ignoreGone);
+      },
+    });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    for (const lease of this.#leases) lease.stop();
+    this.#closing.abort();
+    this.#endpoints.close();
+  }
+
+  async #call<Result>(action: (attempt: Attempt) => Promise<Result>, options: CallOptions): Promise<Result> {
+    this.#refuseIfClosed();
+    try {
+      return await this.#endpoints.call(action, options);
+    } catch (error) {
+      // What close() broke off.
+      this.#refuseIfClosed();
+      throw error;
+    }
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closing.signal.aborted) throw new StoreError('ECLOSED', `the store etcd ${this.#options.endpoints.join(', ')} was closed`);
+  }
+
+  /** Tries until the timeout; undefined when `ending` came first. Throws what it failed with last, at once unless EUNAVAILABLE. */
+  async #openWatch(prefix: string, from: number, ending: AbortSignal): Promise<OpenWatch | undefined> {
+    const giveUp = performance.now() + this.#options.timeoutMilliseconds;
+    let backoff: IBackoff<unknown> | undefined;
+    while (!ending.aborted) {
+      try {
+        const open = await this.#endpoints.call((attempt) => openWatch(attempt, prefix, from), READS);
+        if (!ending.aborted) return open;
+        open.cancel();
+      } catch (error) {
+        if (ending.aborted) break;
+        if (!(error instanceof StoreError) || error.code !== 'EUNAVAILABLE') throw error;
+        if (performance.now() > giveUp) throw error;
+      }
+      backoff = backoff?.next(undefined) ?? new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }).next();
+      await setTimeout(backoff.duration, undefined, { signal: ending }).catch(() => {});
+    }
+    return undefined;
+  }
+}
+
+function requestOf(operation: Operation) {
+  if ('delete' in operation) return { request_delete_range: { key: Buffer.from(operation.delete) } };
+  const { put, value, lease } = operation;
+  return { request_put: { key: Buffer.from(put), value: Buffer.from(value), ...(lease !== undefined && { lease }) } };
+}
+
+/** Whether the lease was still there. etcd answers TTL 0 for one that is gone. */
+async function renewLease({ client, deadline }: Attempt, id: LeaseId): Promise<boolean> {
+  const stream = await client.leaseClient.leaseKeepAlive();
+  const { promise, resolve, reject } = Promise.withResolvers<ILeaseKeepAliveResponse>();
+  stream.on('data', resolve);
+  stream.on('error', reject);
+  stream.on('end', () => reject(new Error('the lease stream ended')));
+  const timer = globalThis.setTimeout(() => reject(new Error('no answer to a lease renewal')), deadline - Date.now());
+  try {
+    stream.write({ ID: id });
+    return (await promise).TTL !== '0';
+  } finally {
+    clearTimeout(timer);
+    stream.end();
+    stream.cancel();
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof StoreError) || error.code !== 'ELEASE') throw error;
 }

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+export interface EtcdServerOptions {
+  /** The server's certificate; makes it speak https. */
+  tls?: { certFile: string; keyFile: string /** Wants client certificates signed by this authority. */; clientCaFile?: string };
+  /** Further command line flags. */
+  arguments?: string[];
+}
+
+/** An etcd of one member on 127.0.0.1, with its data in a temporary folder. */
+export interface EtcdServer {
+  endpoint: string;
+  /** SIGKILL; the data and the endpoint stay for `start()`. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** Ends the process and removes the data. May be called twice. */
+  stop(): Promise<void>;
+}
+
+const READY_MILLISECONDS = 20_000;
+
+/**
+ * Starts the `etcd` found in PATH (Debian: etcd-server) on free ports and waits until it serves clients.
+ * Whatever fails to start, no process and no folder is left. The caller calls `stop()`; should this process be killed before, the kernel kills etcd with it.
+ */
+export async function startEtcdServer(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-etcd-'));
+  const [clientPort, peerPort] = await freePorts(2);
+  const endpoint = `${options.tls ? 'https' : 'http'}://127.0.0.1:${clientPort}`;
+  const command = [
+    ...['--data-dir', join(folder, 'data'), '--name', 'test', '--initial-cluster', `test=http://127.0.0.1:${peerPort}`],
+    ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
+    ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--initial-advertise-peer-urls', `http://127.0.0.1:${peerPort}`],
+    // Short elections let leases be as short as one second (etcd grants no less than 1.5 elections).
+    ...['--heartbeat-interval', '50', '--election-timeout', '500', '--log-level', 'info', '--logger', 'zap', '--log-outputs', 'stderr'],
+    ...tlsArguments(options.tls),
+    ...(options.arguments ?? []),
+  ];
+  let running: ChildProcess | undefined;
+  const kill = async () => {
+    const child = running;
+    running = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await exited;
+  };
+  const stop = async () => {
+    await kill();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const start = async () => {
+    // setpriv (util-linux) becomes etcd, with the same process id.
+    running = spawn('setpriv', ['--pdeathsig', 'KILL', 'etcd', ...command], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: process.env.PATH },
+    });
+    await ready(running);
+  };
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { endpoint, start, kill, stop };
+}
+
+function tlsArguments(tls: EtcdServerOptions['tls']): string[] {
+  if (!tls) return [];
+  const client = tls.clientCaFile ? ['--client-cert-auth', '--trusted-ca-file', tls.clientCaFile] : [];
+  return ['--cert-file', tls.certFile, '--key-file', tls.keyFile, ...client];
+}
+
+/** Resolves on etcd's own log line; rejects with the end of its log. The log goes on being read, so that a full pipe never stops etcd. */
+async function ready(child: ChildProcess): Promise<void> {
+  let log = '';
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-20_000);
+    if (/serving client traffic|ready to serve client requests/.test(log)) resolve();
+  });
+  child.once('error', (error) => reject(new Error(`etcd did not start: ${error.message}; install Debian's etcd-server`, { cause: error })));
+  child.once('exit', (code, signal) => reject(new Error(`etcd ended (${code ?? signal}):\n${log.slice(-2000)}`)));
+  const timer = new AbortController();
+  setTimeout(READY_MILLISECONDS, undefined, { signal: timer.signal }).then(
+    () => reject(new Error(`etcd was not ready in ${READY_MILLISECONDS / 1000} s:\n${log.slice(-2000)}`)),
+    () => {},
+  );
+  try {
+    await promise;
+  } finally {
+    timer.abort();
+  }
+}
+
+/** Held open together, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,1 @@
+export { type EtcdServer, type EtcdServerOptions, startEtcdServer } from './etcd-server.ts';
