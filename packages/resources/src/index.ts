@@ -12,6 +12,8 @@ export {
   parseAddress,
   parseCidr,
 } from './address.ts';
+export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
+export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export type { EndpointSpec, NamedPort } from './kinds/endpoint.ts';
@@ -22,6 +24,9 @@ export { NAMESPACE_NAME_LABEL, type NamespaceSpec, namespaceLabels } from './kin
 export type { NetworkSetSpec } from './kinds/network-set.ts';
 export type { Direction, PolicySpec } from './kinds/policy.ts';
 export type { PoolSpec } from './kinds/pool.ts';
+export { fromKubernetes } from './kubernetes/from-network-policy.ts';
+export { type NetworkPolicy, SOURCE_ANNOTATION } from './kubernetes/network-policy.ts';
+export { type Inexpressible, type ToKubernetes, toKubernetes } from './kubernetes/to-network-policy.ts';
 export { DEFAULT_NAMESPACE, type Labels, type Metadata, parseLabelKey, parseLabelValue, parseNamespaceName } from './metadata.ts';
 export {
   type AnyObject,

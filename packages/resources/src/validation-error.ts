@@ -53,13 +53,13 @@ export class ValidationError extends Error {
   }
 }
 
-/** `policies.yaml, document 2, item 0, Policy "access-nginx"`; empty when nothing is known. */
+/** `policies.yaml, document 2, items[0], Policy "access-nginx"`; empty when nothing is known. */
 function heading(issue: Issue): string {
   const { file, document, item } = issue.origin ?? {};
   const parts = [
     file,
     document === undefined ? undefined : `document ${document}`,
-    item === undefined ? undefined : `item ${item}`,
+    item === undefined ? undefined : `items[${item}]`,
     issue.object,
   ];
   return parts.filter((part) => part !== undefined).join(', ');

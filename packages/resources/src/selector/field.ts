@@ -3,7 +3,7 @@ import { ValidationError } from '../validation-error.ts';
 import { mentionsGlobal, parseSelector } from './parse.ts';
 
 /** Longest selector text that an object may hold, as in Calico's API. */
-const MAXIMUM_LENGTH = 1024;
+export const MAXIMUM_SELECTOR_LENGTH = 1024;
 
 /**
  * Schema of a field that holds a selector. The text stays as it was written, but for blanks around it.
@@ -21,8 +21,8 @@ function parseSelectorText(value: unknown, { empty, global = false }: { empty: '
   if (text === '' && empty === 'refused') {
     throw ValidationError.of(value, 'is empty', 'write all() for every endpoint, or leave the field out to match any address');
   }
-  if (text.length > MAXIMUM_LENGTH) {
-    throw ValidationError.of(value, `is ${text.length} characters long`, `allowed are ${MAXIMUM_LENGTH} for a selector`);
+  if (text.length > MAXIMUM_SELECTOR_LENGTH) {
+    throw ValidationError.of(value, `is ${text.length} characters long`, `allowed are ${MAXIMUM_SELECTOR_LENGTH} for a selector`);
   }
   const selector = parseSelector(text);
   if (!global && mentionsGlobal(selector)) {

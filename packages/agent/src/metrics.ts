@@ -1,0 +1,37 @@
+/** What the agent counts and times; names follow Prometheus' conventions (base units, _total, _seconds). */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    cniDuration: new Histogram({
+      name: 'weir_cni_duration_seconds',
+      help: 'Time of CNI calls in the agent',
+      labelNames: ['tool', 'command', 'outcome'],
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30],
+      registers,
+    }),
+    dataplaneDuration: new Histogram({
+      name: 'weir_dataplane_apply_seconds',
+      help: 'Time from a calculated change to the kernel having it',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1],
+      registers,
+    }),
+    dataplaneFailures: new Counter({ name: 'weir_dataplane_failures_total', help: 'Transactions that the kernel refused', registers }),
+    flowsCut: new Counter({ name: 'weir_flows_cut_total', help: 'Established flows removed because policy no longer allows them', registers }),
+    endpoints: new Gauge({ name: 'weir_endpoints', help: "This host's endpoints", registers }),
+    routesFailed: new Gauge({ name: 'weir_routes_failed', help: 'Routes that the kernel refused', registers }),
+    invalidObjects: new Gauge({ name: 'weir_invalid_objects', help: 'Stored objects that do not parse', registers }),
+    storeConnected: new Gauge({ name: 'weir_store_connected', help: '1 while the store answers', registers }),
+    orphansRemoved: new Counter({
+      name: 'weir_orphans_removed_total',
+      help: 'Endpoints, links and addresses collected because nothing that lives has them',
+      labelNames: ['kind'],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,97 @@
+/** Which fields of an object stand in its row. */
+import type { AnyObject, Block, Endpoint, GlobalPolicy, Host, Kind, Namespace, NetworkSet, ObjectOf, Policy, Pool } from '@weir/resources';
+import type { Column } from './table.ts';
+
+interface KindColumns<T> {
+  narrow: Column<T>[];
+  /** Added to the right with `-o wide`. */
+  wide: Column<T>[];
+}
+
+const name: Column<AnyObject> = { header: 'NAME', value: ({ metadata }) => metadata.name };
+const namespace: Column<AnyObject> = { header: 'NAMESPACE', value: ({ metadata }) => metadata.namespace ?? '' };
+const labels: Column<AnyObject> = { header: 'LABELS', value: ({ metadata }) => formatLabels(metadata.labels), shrinks: true };
+/** Which document a policy was made from, when it was not written in Weir's own form. */
+const source: Column<AnyObject> = { header: 'SOURCE', value: ({ metadata }) => metadata.annotations['weir/source'] ?? '', shrinks: true };
+
+const policyRules: Column<Policy | GlobalPolicy>[] = [
+  { header: 'INGRESS', value: ({ spec }) => String(spec.ingress.length), align: 'right' },
+  { header: 'EGRESS', value: ({ spec }) => String(spec.egress.length), align: 'right' },
+];
+const policyNarrow: Column<Policy | GlobalPolicy>[] = [
+  { header: 'ORDER', value: ({ spec }) => (spec.order === undefined ? 'last' : String(spec.order)), align: 'right' },
+  { header: 'TYPES', value: ({ spec }) => spec.types.join(',') },
+  { header: 'SELECTOR', value: ({ spec }) => spec.selector, shrinks: true },
+];
+
+const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
+  Endpoint: {
+    narrow: [
+      { header: 'HOST', value: ({ spec }: Endpoint) => spec.host },
+      { header: 'ADDRESS', value: ({ spec }) => spec.addresses.join(',') },
+      { header: 'NETWORK', value: ({ spec }) => spec.network },
+      labels,
+    ],
+    wide: [
+      { header: 'INTERFACE', value: ({ spec }) => spec.interfaceName },
+      { header: 'HOST-INTERFACE', value: ({ spec }) => spec.hostInterface },
+      { header: 'MAC', value: ({ spec }) => spec.mac ?? '' },
+      { header: 'PORTS', value: ({ spec }) => spec.ports.map((port) => `${port.name}:${port.port}/${port.protocol}`).join(','), shrinks: true },
+      { header: 'CONTAINER', value: ({ spec }) => spec.containerId, shrinks: true },
+    ],
+  },
+  Policy: { narrow: policyNarrow, wide: [...policyRules, source, labels] },
+  GlobalPolicy: {
+    narrow: policyNarrow,
+    wide: [
+      { header: 'NAMESPACES', value: ({ spec }: GlobalPolicy) => spec.namespaceSelector ?? 'all()', shrinks: true },
+      ...policyRules,
+      source,
+      labels,
+    ],
+  },
+  NetworkSet: { narrow: [{ header: 'NETS', value: ({ spec }: NetworkSet) => spec.nets.join(','), shrinks: true }, labels], wide: [] },
+  Pool: {
+    narrow: [
+      { header: 'CIDR', value: ({ spec }: Pool) => spec.cidr },
+      { header: 'BLOCKSIZE', value: ({ spec }) => `/${spec.blockSize}` },
+      { header: 'STATE', value: ({ spec }) => (spec.disabled ? 'disabled' : 'enabled') },
+    ],
+    wide: [labels],
+  },
+  Host: {
+    narrow: [
+      { header: 'ADDRESS', value: ({ spec }: Host) => spec.addresses.join(',') },
+      { header: 'MESOS-TRAFFIC', value: (host) => formatMesosTraffic(host) },
+    ],
+    wide: [labels],
+  },
+  Namespace: { narrow: [{ header: 'DEFAULT-ACTION', value: ({ spec }: Namespace) => spec.defaultAction }, labels], wide: [] },
+  Block: {
+    narrow: [
+      { header: 'CIDR', value: ({ spec }: Block) => spec.cidr },
+      { header: 'POOL', value: ({ spec }) => spec.pool },
+      { header: 'HOST', value: ({ spec }) => spec.host },
+      { header: 'USED', value: ({ spec }) => String(Object.keys(spec.allocations).length), align: 'right' },
+    ],
+    wide: [labels],
+  },
+};
+
+/** The columns of a kind's table. */
+export function columnsOf(kind: Kind, { wide, namespaces }: { wide: boolean; namespaces: boolean }): Column<AnyObject>[] {
+  const own = byKind[kind] as KindColumns<AnyObject>;
+  return [...(namespaces ? [namespace] : []), name, ...own.narrow, ...(wide ? own.wide : [])];
+}
+
+/** `env=prod,run=web`, by key; `<none>` where there are none, as kubectl prints it. */
+export function formatLabels(labels: Record<string, string>): string {
+  const entries = Object.entries(labels).sort(([left], [right]) => (left < right ? -1 : 1));
+  return entries.length === 0 ? '<none>' : entries.map(([key, value]) => `${key}=${value}`).join(',');
+}
+
+/** The built-in allowance for the Mesos agent, in a few words: containers reach these ports of their host; health checks reach them. */
+export function formatMesosTraffic({ spec: { mesosTraffic } }: Host): string {
+  const ports = mesosTraffic.agentPorts.length === 0 ? 'no agent port' : `agent :${mesosTraffic.agentPorts.join(',:')}`;
+  return `${ports}, health checks ${mesosTraffic.healthChecks === 'Always' ? 'always' : 'by policy'}`;
+}

@@ -1,0 +1,29 @@
+/** Every command by its id; oclif reads this (package.json, oclif.commands). A command loads what it works with when it runs. */
+import type { Command } from '@oclif/core';
+import Agent from './commands/agent.ts';
+import Apply from './commands/apply.ts';
+import Create from './commands/create.ts';
+import Delete from './commands/delete.ts';
+import Describe from './commands/describe.ts';
+import EndpointList from './commands/endpoint/list.ts';
+import Get from './commands/get.ts';
+import IpamShow from './commands/ipam/show.ts';
+import Label from './commands/label.ts';
+import NodeStatus from './commands/node/status.ts';
+import Replace from './commands/replace.ts';
+import Version from './commands/version.ts';
+
+export const COMMANDS: Record<string, Command.Class> = {
+  agent: Agent,
+  apply: Apply,
+  create: Create,
+  delete: Delete,
+  describe: Describe,
+  'endpoint:list': EndpointList,
+  get: Get,
+  'ipam:show': IpamShow,
+  label: Label,
+  'node:status': NodeStatus,
+  replace: Replace,
+  version: Version,
+};

@@ -1,0 +1,23 @@
+import { FileCommand } from '../file-command.ts';
+import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
+
+export default class Apply extends FileCommand {
+  static override summary = 'Make objects what files say: create those that are missing, change those that differ.';
+  static override usage = 'apply -f FILE|FOLDER|- [-R] [-n NAME] [STORE FLAGS]';
+  static override description = `All documents are checked before the first is written: with one invalid document nothing is changed.
+Kubernetes NetworkPolicy (networking.k8s.io/v1 and extensions/v1beta1) is taken as it is, and kept as a Policy.`;
+  static override examples = [
+    { description: 'A file, and a folder with those below it', command: '<%= config.bin %> apply -f access-nginx.yaml -f policies/ -R' },
+    { description: 'What another program prints, into a namespace', command: 'cat policy.yaml | <%= config.bin %> apply -n shop -f -' },
+    {
+      description: 'Change what is there',
+      command: '<%= config.bin %> get policy web -o yaml | sed s/8080/80/ | <%= config.bin %> apply -f -',
+    },
+  ];
+  static override flags = { ...fileFlags, ...intoNamespaceFlag };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Apply);
+    await this.writeFiles('apply', flags);
+  }
+}

@@ -1,0 +1,64 @@
+import { boolean } from '@oclif/core/flags';
+import { CliError } from '../cli-error.ts';
+import type { ObjectId } from '@weir/resources';
+import { FileCommand, type FileFlagValues } from '../file-command.ts';
+import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
+
+interface Target {
+  /** For an error's text. */
+  title: string;
+  id: ObjectId;
+}
+
+export default class Delete extends FileCommand {
+  static override summary = 'Delete objects, by kind and name or by the files that they came from.';
+  static override usage = ['delete KIND NAME… [-n NAME] [--ignore-not-found] [STORE FLAGS]', 'delete -f FILE|FOLDER|- [-R] [-n NAME] [--ignore-not-found] [STORE FLAGS]'];
+  static override description = 'Of a file only kind, namespace and name of each object count. A pool goes only when none of its addresses is in use.';
+  static override examples = [
+    '<%= config.bin %> delete policy access-nginx -n policy-demo',
+    '<%= config.bin %> delete policy/access-nginx pool/spare',
+    '<%= config.bin %> delete -f access-nginx.yaml',
+  ];
+  static override strict = false;
+  static override flags = {
+    ...fileFlags,
+    ...intoNamespaceFlag,
+    'ignore-not-found': boolean({ summary: 'What is gone already is no error.' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, argv } = await this.parse(Delete);
+    const [{ attemptAll }, { deleteObject }, { referenceText }] = await Promise.all([
+      import('../attempt-all.ts'),
+      import('../write-object.ts'),
+      import('../references.ts'),
+    ]);
+    const targets = await this.targets(argv as string[], flags);
+    await this.withObjects(flags, (stores) =>
+      attemptAll(targets, ({ title }) => title, async ({ id }) => {
+        try {
+          await deleteObject(stores, id);
+        } catch (error) {
+          if (flags['ignore-not-found'] && error instanceof CliError && error.code === 'ENOTFOUND') return;
+          throw error;
+        }
+        this.log(`${referenceText(id.kind, id.name)} deleted`);
+      }),
+    );
+  }
+
+  private async targets(words: string[], flags: FileFlagValues): Promise<Target[]> {
+    if (words.length === 0) {
+      const { originText } = await import('../documents.ts');
+      const documents = await this.readFiles('delete', flags);
+      return documents.map(({ object: { kind, metadata }, origin }) => ({ title: originText(origin), id: { kind, ...metadata } }));
+    }
+    if (flags.filename !== undefined) throw new CliError('EUSAGE', 'give either -f or kinds and names, not both');
+    const { parseReferences, referenceText } = await import('../references.ts');
+    return parseReferences(words).map(({ kind: { kind, namespaced }, name }) => {
+      if (name === undefined) throw new CliError('EUSAGE', `name what to delete: weir delete ${kind.toLowerCase()} NAME`);
+      const id = { kind, name, ...(namespaced && { namespace: flags.namespace ?? 'default' }) };
+      return { title: referenceText(kind, name), id };
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import { outputFlag } from '../../output-flag.ts';
+import { StoreCommand } from '../../store-command.ts';
+import { namespacesFlags, selectorFlag } from '../../store-flags.ts';
+
+export default class EndpointList extends StoreCommand {
+  static override summary = 'List the interfaces of containers: labels, host, address, network, container.';
+  static override usage = 'endpoint list [-n NAME | -A] [-l SELECTOR] [-o table|wide|yaml|json|name] [STORE FLAGS]';
+  static override examples = ['<%= config.bin %> endpoint list -A', '<%= config.bin %> endpoint list -n shop -l run=web'];
+  static override flags = {
+    ...namespacesFlags,
+    ...selectorFlag,
+    output: outputFlag(['table', 'wide', 'yaml', 'json', 'name']),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(EndpointList);
+    const { listObjects } = await import('../../list-objects.ts');
+    const namespace = flags['all-namespaces'] ? undefined : flags.namespace;
+    const endpoints = await this.withObjects(flags, (stores) => listObjects(stores, 'Endpoint', { namespace, selector: flags.selector }));
+    const { terminalWidth } = await import('../../table.ts');
+    const { formatEndpoints } = await import('../../endpoint-table.ts');
+    const { formatObjects } = await import('../../object-output.ts');
+    const width = terminalWidth();
+    process.stdout.write(
+      flags.output === 'table'
+        ? formatEndpoints(endpoints, width)
+        : await formatObjects(endpoints, { form: flags.output, namespaces: flags['all-namespaces'], single: false, width }),
+    );
+  }
+}

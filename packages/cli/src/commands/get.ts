@@ -1,0 +1,31 @@
+import { boolean } from '@oclif/core/flags';
+import { outputFlag } from '../output-flag.ts';
+import { StoreCommand } from '../store-command.ts';
+import { namespacesFlags, selectorFlag } from '../store-flags.ts';
+
+export default class Get extends StoreCommand {
+  static override summary = 'List objects, or show some by name.';
+  static override usage = 'get KIND[,KIND] [NAME…] [-n NAME | -A] [-l SELECTOR] [-o table|wide|yaml|json|name] [-w] [STORE FLAGS]';
+  static override description = `Kinds: endpoints (ep), policies (pol), globalpolicies (gpol), networksets (netset), namespaces (ns), pools, hosts, blocks.
+What -o yaml and -o json print can be changed and given to weir apply.`;
+  static override examples = [
+    '<%= config.bin %> get policies -A',
+    '<%= config.bin %> get policy access-nginx -n policy-demo -o yaml',
+    `<%= config.bin %> get endpoints -l "run in {'nginx', 'access'}" -o wide`,
+    '<%= config.bin %> get endpoints -l run=nginx --watch',
+    '<%= config.bin %> get policies -o name | xargs <%= config.bin %> delete',
+  ];
+  static override strict = false;
+  static override flags = {
+    ...namespacesFlags,
+    ...selectorFlag,
+    output: outputFlag(['table', 'wide', 'yaml', 'json', 'name']),
+    watch: boolean({ char: 'w', summary: 'Go on and print objects as they change, until interrupted.' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, argv } = await this.parse(Get);
+    const { get } = await import('../get-objects.ts');
+    await this.withObjects(flags, (stores) => get(stores, argv as string[], flags, (text) => process.stdout.write(text)));
+  }
+}

@@ -1,0 +1,28 @@
+import { boolean } from '@oclif/core/flags';
+import { StoreCommand } from '../store-command.ts';
+import { namespaceFlag, selectorFlag } from '../store-flags.ts';
+
+export default class Label extends StoreCommand {
+  static override summary = 'Set labels of an object, or take them away.';
+  static override usage = 'label KIND NAME|-l SELECTOR KEY=VALUE|KEY-… [--overwrite] [-n NAME] [STORE FLAGS]';
+  static override description = `All changes of an object happen in one step: policy never sees half of them.
+A label of an endpoint that is changed here lasts as long as its container.`;
+  static override examples = [
+    '<%= config.bin %> label endpoint 0a1b2c.eth0 run-',
+    '<%= config.bin %> label endpoints -l run=access run=other --overwrite -n policy-demo',
+    '<%= config.bin %> label namespace shop team=web',
+  ];
+  static override strict = false;
+  static override flags = {
+    ...namespaceFlag,
+    ...selectorFlag,
+    overwrite: boolean({ summary: 'Change labels that have another value already.' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, argv } = await this.parse(Label);
+    const { labelObjects, readLabelWords } = await import('../label-objects.ts');
+    const request = readLabelWords(argv as string[], flags);
+    await this.withObjects(flags, (stores) => labelObjects(stores, request, (line) => this.log(line)));
+  }
+}

@@ -1,0 +1,165 @@
+/** Objects as people read them, with what they mean for others. */
+import { type AnyObject, type Endpoint, type GlobalPolicy, type Host, matches, type Namespace, namespaceLabels, parseSelector, type Peer, type Policy, type Rule } from '@weir/resources';
+import { formatLabels, formatMesosTraffic } from './columns.ts';
+
+/** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
+export interface Surroundings {
+  endpoints: readonly Endpoint[];
+  policies: readonly (Policy | GlobalPolicy)[];
+  namespaces: readonly Namespace[];
+}
+
+type Field = [name: string, value: string | readonly string[]];
+
+export function describe(object: AnyObject, surroundings: Surroundings): string {
+  const { metadata } = object;
+  const fields: Field[] = [
+    ['Name', metadata.name],
+    ...(metadata.namespace === undefined ? [] : [['Namespace', metadata.namespace] satisfies Field]),
+    ['Kind', object.kind],
+    ['Labels', listOf(metadata.labels)],
+    ['Annotations', listOf(metadata.annotations)],
+    ...specFields(object, surroundings),
+  ];
+  const column = Math.max(...fields.map(([name]) => name.length)) + 4;
+  return fields.map((field) => formatField(field, column)).join('');
+}
+
+function formatField([name, value]: Field, column: number): string {
+  const lines = typeof value === 'string' ? [value] : value.length === 0 ? ['<none>'] : value;
+  return lines.map((line, index) => `${(index === 0 ? `${name}:` : '').padEnd(column)}${line}`.trimEnd()).map((line) => `${line}\n`).join('');
+}
+
+function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
+  switch (object.kind) {
+    case 'Policy':
+    case 'GlobalPolicy':
+      return policyFields(object, surroundings);
+    case 'Endpoint':
+      return endpointFields(object, surroundings);
+    case 'NetworkSet':
+      return [['Nets', object.spec.nets]];
+    case 'Pool':
+      return [
+        ['CIDR', object.spec.cidr],
+        ['Block size', `/${object.spec.blockSize}`],
+        ['State', object.spec.disabled ? 'disabled: no new addresses' : 'enabled'],
+      ];
+    case 'Host':
+      return hostFields(object, surroundings);
+    case 'Namespace':
+      return [
+        ['Default action', `${object.spec.defaultAction} where no policy selects`],
+        ['Endpoints', surroundings.endpoints.filter(({ metadata }) => metadata.namespace === object.metadata.name).map(endpointLine)],
+      ];
+    case 'Block':
+      return [
+        ['CIDR', object.spec.cidr],
+        ['Pool', object.spec.pool],
+        ['Host', object.spec.host],
+        ['Allocations', Object.entries(object.spec.allocations).map(([address, { containerId, interfaceName, state }]) => `${address} ${containerId} ${interfaceName} ${state}`)],
+      ];
+  }
+}
+
+function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: Surroundings): Field[] {
+  const { spec } = policy;
+  const selected = endpoints.filter((endpoint) => selects(policy, endpoint, namespaces));
+  return [
+    ['Order', spec.order === undefined ? 'last' : String(spec.order)],
+    ...(policy.kind === 'GlobalPolicy' ? [['Namespaces', policy.spec.namespaceSelector ?? 'all()'] satisfies Field] : []),
+    ['Selector', spec.selector],
+    ['Types', spec.types.join(', ')],
+    ...(spec.types.includes('Ingress') ? [['Ingress', ruleLines(spec.ingress)] satisfies Field] : []),
+    ...(spec.types.includes('Egress') ? [['Egress', ruleLines(spec.egress)] satisfies Field] : []),
+    ['Selects', selected.map(endpointLine)],
+  ];
+}
+
+function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundings): Field[] {
+  const { spec } = endpoint;
+  const own = policies.filter((policy) => selects(policy, endpoint, namespaces));
+  const named = (direction: 'Ingress' | 'Egress') =>
+    own.filter((policy) => policy.spec.types.includes(direction)).map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+  const open = spec.defaultAction ?? namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec.defaultAction ?? 'Allow';
+  const none = [`<none>: ${open} by default`];
+  return [
+    ['Host', spec.host],
+    ['Container', spec.containerId],
+    ['Network', spec.network],
+    ['Addresses', spec.addresses],
+    ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
+    ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
+    ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
+    ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none],
+    ['Egress by', named('Egress').length > 0 ? named('Egress') : none],
+  ];
+}
+
+function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
+  return [
+    ['Addresses', host.spec.addresses],
+    ['Mesos traffic', `${formatMesosTraffic(host)} (allowed beside all policy)`],
+    ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
+  ];
+}
+
+/** As the agents decide it: a Policy takes endpoints of its own namespace, a GlobalPolicy those of the namespaces that it selects. */
+function selects(policy: Policy | GlobalPolicy, endpoint: Endpoint, namespaces: readonly Namespace[]): boolean {
+  const namespace = endpoint.metadata.namespace!;
+  if (policy.kind === 'Policy') {
+    if (policy.metadata.namespace !== namespace) return false;
+  } else if (policy.spec.namespaceSelector !== undefined) {
+    const object = namespaces.find(({ metadata }) => metadata.name === namespace);
+    if (!matches(parseSelector(policy.spec.namespaceSelector), namespaceLabels(namespace, object))) return false;
+  }
+  return matches(parseSelector(policy.spec.selector), endpoint.metadata.labels);
+}
+
+function endpointLine({ metadata, spec }: Endpoint): string {
+  return `${metadata.namespace}/${metadata.name} on ${spec.host}, ${spec.addresses.join(', ') || 'no address'} (${formatLabels(metadata.labels)})`;
+}
+
+function ruleLines(rules: readonly Rule[]): string[] {
+  return rules.length === 0 ? ['<no rule>: nothing is allowed'] : rules.map((rule, index) => `${index + 1}. ${ruleLine(rule)}`);
+}
+
+/** `Allow TCP from run == 'access' to port 80`. */
+function ruleLine(rule: Rule): string {
+  const parts: string[] = [rule.action];
+  if (rule.ipVersion !== undefined) parts.push(`IPv${rule.ipVersion}`);
+  if (rule.protocol !== undefined) parts.push(String(rule.protocol));
+  if (rule.notProtocol !== undefined) parts.push(`not ${rule.notProtocol}`);
+  if (rule.icmp !== undefined) parts.push(icmpText(rule.icmp));
+  if (rule.notICMP !== undefined) parts.push(`not ${icmpText(rule.notICMP)}`);
+  const source = peerText(rule.source);
+  const destination = peerText(rule.destination);
+  if (source) parts.push(`from ${source}`);
+  if (destination) parts.push(`to ${destination}`);
+  if (parts.length === 1) parts.push('everything');
+  return parts.join(' ');
+}
+
+function icmpText({ type, code }: { type?: number | undefined; code?: number | undefined }): string {
+  return [`type ${type ?? 'any'}`, ...(code === undefined ? [] : [`code ${code}`])].join(' ');
+}
+
+function peerText(peer: Peer | undefined): string {
+  if (peer === undefined) return '';
+  const criteria = [
+    peer.nets && peer.nets.join(' or '),
+    peer.notNets && `not ${peer.notNets.join(' or ')}`,
+    peer.selector,
+    peer.notSelector && `not (${peer.notSelector})`,
+    peer.namespaceSelector && `in namespaces ${peer.namespaceSelector}`,
+    peer.ports && `port ${peer.ports.join(' or ')}`,
+    peer.notPorts && `no port ${peer.notPorts.join(' or ')}`,
+  ];
+  return criteria.filter((criterion) => criterion !== undefined).join(', ');
+}
+
+function listOf(entries: Record<string, string>): string[] {
+  return Object.entries(entries)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`);
+}

@@ -1,0 +1,36 @@
+/** What `weir` tells its caller. Scripts rely on these numbers. */
+export const EXIT = {
+  ok: 0,
+  /** An object or a change was refused, is invalid, or was not found. */
+  refused: 1,
+  /** The command line itself is wrong: unknown command or flag, missing argument, unusable store settings. */
+  usage: 2,
+  /** The store cannot be reached or does not let us in. */
+  unavailable: 3,
+} as const;
+
+export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
+
+/** The same, for the help page. */
+export const EXIT_TEXT = [
+  '0  done',
+  '1  refused, invalid or not found',
+  '2  wrong usage: unknown command, flag or kind, missing argument, unusable settings',
+  '3  the store is unavailable: not reached, or it refused certificate or user',
+].join('\n');
+
+const STORE_UNAVAILABLE = new Set(['EUNAVAILABLE', 'ETLS', 'EAUTH']);
+
+/** Errors are told apart by name and code, so that a failing `weir` need not load the packages which the errors come from. */
+export function exitStatusOf(error: unknown): ExitStatus {
+  if (!(error instanceof Error)) return EXIT.refused;
+  const { code, oclif } = error as Error & { code?: unknown; oclif?: { exit?: number } };
+  if (code === 'EEXIT') return (oclif?.exit ?? EXIT.ok) as ExitStatus;
+  if (error.name === 'StoreError') {
+    if (STORE_UNAVAILABLE.has(String(code))) return EXIT.unavailable;
+    return code === 'EINVAL' ? EXIT.usage : EXIT.refused;
+  }
+  if (code === 'EUSAGE') return EXIT.usage;
+  // Only oclif's own errors carry this field: they are all about the command line.
+  return oclif === undefined ? EXIT.refused : EXIT.usage;
+}

@@ -1,0 +1,24 @@
+import { parseSelector, type Selector } from '@weir/resources';
+
+/** `app=web`, `app==web`, `app!=web`, `app` or `!app`, as kubectl's -l has them between commas. */
+const SHORT_TERM = /^(?:(?<absent>!)?(?<label>[\w./-]+)|(?<key>[\w./-]+)(?<operator>==?|!=)(?<value>[\w./-]*))$/;
+
+/**
+ * What `-l` means: Weir's selector language, or kubectl's short form (`app=web,tier!=db,!beta`).
+ * The two do not overlap: the short form has neither quotes nor brackets nor blanks, a selector always has some.
+ * @throws SelectorError
+ */
+export function parseLabelSelector(text: string): Selector {
+  return parseSelector(expandShortForm(text) ?? text);
+}
+
+function expandShortForm(text: string): string | undefined {
+  const terms: string[] = [];
+  for (const term of text.split(',')) {
+    const parts = SHORT_TERM.exec(term.trim())?.groups;
+    if (!parts) return undefined;
+    if (parts.key !== undefined) terms.push(`${parts.key} ${parts.operator === '!=' ? '!=' : '=='} '${parts.value}'`);
+    else terms.push(`${parts.absent ?? ''}has(${parts.label})`);
+  }
+  return terms.join(' && ');
+}

@@ -1,0 +1,25 @@
+/** One run of `weir`: from words to exit status. */
+import { fileURLToPath } from 'node:url';
+import { flush } from '@oclif/core/flush';
+import { run } from '@oclif/core/run';
+import { EXIT, exitStatusOf } from './exit-status.ts';
+import { errorText } from './error-text.ts';
+
+/** The folder with package.json, where oclif finds its settings. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * Runs one command line and returns its exit status (see exit-status.ts). Never throws: what went wrong is on stderr, as one line
+ * with its details below; with a stack only when DEBUG is set.
+ */
+export async function main(argv: string[]): Promise<number> {
+  try {
+    await run(argv, { root });
+    await flush();
+    return EXIT.ok;
+  } catch (error) {
+    const status = exitStatusOf(error);
+    if (status !== EXIT.ok) process.stderr.write(errorText(error, { stack: Boolean(process.env.DEBUG) }));
+    return status;
+  }
+}

@@ -1,0 +1,52 @@
+import type { AnyObject } from '@weir/resources';
+import { columnsOf } from './columns.ts';
+import { referenceText } from './references.ts';
+import { renderTable } from './table.ts';
+
+export const OBJECT_FORMS = ['table', 'wide', 'yaml', 'json', 'name'] as const;
+export type ObjectForm = (typeof OBJECT_FORMS)[number];
+
+export interface ObjectOutputOptions {
+  form: ObjectForm;
+  /** Objects of several namespaces may be among them. */
+  namespaces: boolean;
+  /** One object was asked for by its name: it is printed by itself, not as a List. */
+  single: boolean;
+  width: number;
+}
+
+/** Objects as text, ending in a newline. Tables have one part for each kind. */
+export async function formatObjects(objects: readonly AnyObject[], { form, namespaces, single, width }: ObjectOutputOptions): Promise<string> {
+  switch (form) {
+    case 'json':
+      return `${JSON.stringify(documentOf(objects, single), null, 2)}\n`;
+    case 'yaml': {
+      const { stringify } = await import('yaml');
+      return stringify(documentOf(objects, single), { lineWidth: 0, aliasDuplicateObjects: false });
+    }
+    case 'name':
+      return objects.map(({ kind, metadata }) => `${referenceText(kind, metadata.name)}\n`).join('');
+    default:
+      return [...Map.groupBy(objects, ({ kind }) => kind)]
+        .map(([kind, some]) => renderTable(columnsOf(kind, { wide: form === 'wide', namespaces: namespaces && some[0]?.metadata.namespace !== undefined }), some, width))
+        .join('\n');
+  }
+}
+
+/** What `apply` takes back: the object, or a List as Kubernetes has it. */
+function documentOf(objects: readonly AnyObject[], single: boolean): object {
+  const documents = objects.map(plain);
+  return single && documents.length === 1 ? documents[0]! : { apiVersion: 'weir/v1', kind: 'List', items: documents };
+}
+
+/** Without the mappings that are empty, which say nothing. */
+function plain({ metadata, ...rest }: AnyObject): object {
+  const { labels, annotations, ...names } = metadata;
+  const { apiVersion, kind, ...content } = rest;
+  return {
+    apiVersion,
+    kind,
+    metadata: { ...names, ...(Object.keys(labels).length > 0 && { labels }), ...(Object.keys(annotations).length > 0 && { annotations }) },
+    ...content,
+  };
+}

@@ -1,0 +1,117 @@
+/** One object into the store, or out of it: the rules that hold beside its schema. */
+import type { ObjectStore, Store, Versioned } from '@weir/datastore';
+import { type AnyObject, type Host, type Kind, kindInfo, type ObjectId, type Pool, serialize } from '@weir/resources';
+import { CliError } from './cli-error.ts';
+import { referenceText } from './references.ts';
+
+export type WriteVerb = 'apply' | 'create' | 'replace';
+export type WriteOutcome = 'created' | 'configured' | 'replaced' | 'unchanged';
+
+export interface Stores {
+  store: Store;
+  objects: ObjectStore;
+}
+
+/** Others write too; each try sees what they wrote. */
+const MAX_TRIES = 5;
+
+const MADE_BY_WEIR: Partial<Record<Kind, string>> = {
+  Endpoint: 'endpoints are written by the CNI tools, as containers come and go; weir label changes their labels',
+  Block: 'blocks are written by address management: make or change a Pool instead',
+};
+
+/**
+ * Refuses what is not for people to write, whatever the store holds.
+ * @throws CliError EREFUSED
+ */
+export function checkWritable({ kind, metadata }: AnyObject, verb: WriteVerb): void {
+  const reason = MADE_BY_WEIR[kind];
+  if (reason !== undefined) throw new CliError('EREFUSED', `cannot ${verb} ${referenceText(kind, metadata.name)}: ${reason}`);
+}
+
+/**
+ * Writes the object as the verb says: `create` wants it absent, `replace` present, `apply` takes both and leaves alone what is as wanted.
+ * @throws CliError EEXISTS, ENOTFOUND, EREFUSED; IpamError for a pool that does not fit; StoreError
+ */
+export async function writeObject(stores: Stores, object: AnyObject, verb: WriteVerb): Promise<WriteOutcome> {
+  checkWritable(object, verb);
+  return retryConflicts(object, async () => {
+    const stored = await stores.objects.get(object.kind, object.metadata.name, object.metadata.namespace);
+    checkPresence(object, verb, stored !== undefined);
+    if (object.kind === 'Host') checkHost(object, stored?.object as Host | undefined);
+    const wanted = stored?.object.status === undefined ? object : { ...object, status: stored.object.status };
+    if (verb === 'apply' && stored !== undefined && serialize(stored.object) === serialize(wanted)) return 'unchanged';
+    await put(stores, wanted, stored?.revision ?? 0);
+    if (stored === undefined) return 'created';
+    return verb === 'replace' ? 'replaced' : 'configured';
+  });
+}
+
+/** On the condition that the stored object is still at `revision`; 0: absent. */
+export async function put({ store, objects }: Stores, object: AnyObject, revision: number): Promise<void> {
+  if (object.kind === 'Pool') {
+    const { admitPool } = await import('@weir/ipam');
+    await admitPool(store, object as Pool, { revision });
+  } else {
+    await objects.put(object, { revision });
+  }
+}
+
+/**
+ * Takes the object out of the store.
+ * @throws CliError ENOTFOUND, EREFUSED; IpamError EINUSE for a pool with addresses in use; StoreError
+ */
+export async function deleteObject({ store, objects }: Stores, id: ObjectId): Promise<void> {
+  if (id.kind === 'Block') {
+    throw new CliError('EREFUSED', `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`);
+  }
+  if (id.kind === 'Pool') {
+    if ((await store.get(`/weir/v1/Pool/${id.name}`)) === undefined) throw notFound(id);
+    const { removePool } = await import('@weir/ipam');
+    return removePool(store, id.name);
+  }
+  if (!(await objects.remove(id.kind, id.name, id.namespace))) throw notFound(id);
+}
+
+/** `policy/web was not found in namespace shop`. */
+export function notFound({ kind, name, namespace }: ObjectId): CliError {
+  const place = kindInfo(kind).namespaced ? ` in namespace ${namespace}` : '';
+  return new CliError('ENOTFOUND', `${referenceText(kind, name)} was not found${place}`);
+}
+
+/** Does the work again when others changed the object between its reading and writing. */
+export async function retryConflicts<T>(object: { kind: Kind; metadata: { name: string } }, attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ECONFLICT') throw error;
+      if (tries === MAX_TRIES) {
+        const reference = referenceText(object.kind, object.metadata.name);
+        throw new CliError('EREFUSED', `others kept changing ${reference}, ${MAX_TRIES} times in a row: try again`, { cause: error });
+      }
+    }
+  }
+}
+
+function checkPresence(object: AnyObject, verb: WriteVerb, present: boolean): void {
+  const { kind, metadata } = object;
+  if (verb === 'create' && present) {
+    throw new CliError('EEXISTS', `${referenceText(kind, metadata.name)} exists already: weir apply or replace changes it`);
+  }
+  if (verb === 'replace' && !present) {
+    throw new CliError('ENOTFOUND', `${notFound({ kind, ...metadata }).message}: weir apply or create makes it`);
+  }
+}
+
+/** A host's object is its agent's own but for labels, annotations and the allowance for Mesos. */
+function checkHost(host: Host, stored: Host | undefined): void {
+  const reference = referenceText(host.kind, host.metadata.name);
+  if (stored === undefined) {
+    throw new CliError('EREFUSED', `cannot make ${reference}: the agent of a host does so when it starts there; then its spec.mesosTraffic can be changed`);
+  }
+  const [given, known] = [host.spec.addresses.join(', '), stored.spec.addresses.join(', ')];
+  if (given !== known) {
+    throw new CliError('EREFUSED', `cannot change spec.addresses of ${reference} from ${known} to ${given}: they are set in the configuration of its agent`);
+  }
+}

@@ -1,0 +1,122 @@
+import type { Endpoint } from '@weir/resources';
+import type { Services } from '../services.ts';
+
+interface Link {
+  hostInterface: string;
+  containerInterface: string;
+  addresses: string[];
+}
+
+/** An error with a stable code, as the lower packages throw them. */
+export function codedError(code: string, message: string, more: object = {}): Error {
+  return Object.assign(new Error(message), { code }, more);
+}
+
+/**
+ * Services in memory that keep the promises of the real ones: the same owner gets the same addresses, a link cannot be made
+ * twice, withdrawn endpoints are gone. `failing` makes one operation throw; `events` tells what was done, in order.
+ */
+export class ServicesDouble implements Services {
+  readonly host = 'host-1';
+  readonly held = new Map<string, { address: string; containerId: string; interfaceName: string; network: string; block: string }>();
+  readonly links = new Map<string, Link>();
+  readonly endpoints = new Map<string, Endpoint>();
+  readonly events: string[] = [];
+  readonly failing = new Map<'allocate' | 'release' | 'held' | 'attach' | 'detach' | 'inspect' | 'enforce' | 'withdraw' | 'find', Error>();
+  readonly #works: Promise<void>[] = [];
+
+  readonly addresses: Services['addresses'] = {
+    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'] }) => {
+      this.#do('allocate');
+      return families.map((family) => {
+        const key = `${containerId} ${interfaceName} ${family}`;
+        const number = [...this.held.keys()].indexOf(key) + 1 || this.held.size + 1;
+        const address = family === 'IPv4' ? `10.0.0.${number}` : `fd00::${number.toString(16)}`;
+        this.held.set(key, { address, containerId, interfaceName, network, block: '10.0.0.0/26' });
+        return { address, family, prefixLength: family === 'IPv4' ? 32 : 128, pool: 'pool', block: '10.0.0.0/26' } as const;
+      });
+    },
+    release: async ({ containerId, interfaceName }) => {
+      this.#do('release');
+      const released = [...this.held].filter(([, one]) => one.containerId === containerId && one.interfaceName === interfaceName);
+      for (const [key] of released) this.held.delete(key);
+      return released.map(([, { address }]) => address);
+    },
+    held: async () => {
+      this.#do('held');
+      return [...this.held.values()];
+    },
+  };
+
+  readonly wiring: Services['wiring'] = {
+    attach: async ({ namespace, interfaceName, hostInterface, addresses }) => {
+      this.#do(`attach ${hostInterface}`);
+      const containerInterface = `${namespace} ${interfaceName}`;
+      const taken =
+        this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
+      if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
+      this.links.set(hostInterface, { hostInterface, containerInterface, addresses });
+      return {
+        hostMac: 'ee:ee:ee:ee:ee:ee',
+        containerMac: '02:00:00:00:00:01',
+        ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
+        ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
+      };
+    },
+    detach: async (hostInterface) => {
+      this.#do(`detach ${hostInterface}`);
+      this.links.delete(hostInterface);
+    },
+    inspect: async ({ namespace, interfaceName, hostInterface }) => {
+      this.#do('inspect');
+      const link = this.links.get(hostInterface);
+      if (link?.containerInterface !== `${namespace} ${interfaceName}`) return undefined;
+      return { up: true, containerMac: '02:00:00:00:00:01', addresses: link.addresses };
+    },
+  };
+
+  readonly enforcement: Services['enforcement'] = {
+    enforce: async (endpoint) => {
+      this.#do(`enforce ${endpoint.spec.hostInterface}`);
+      this.endpoints.set(`${endpoint.spec.containerId} ${endpoint.spec.interfaceName}`, endpoint);
+    },
+    withdraw: async ({ containerId, interfaceName }) => {
+      this.#do('withdraw');
+      const key = `${containerId} ${interfaceName}`;
+      const endpoint = this.endpoints.get(key);
+      this.endpoints.delete(key);
+      return endpoint;
+    },
+    find: async ({ containerId, interfaceName }) => {
+      this.#do('find');
+      return this.endpoints.get(`${containerId} ${interfaceName}`);
+    },
+  };
+
+  later(work: Promise<void>, _what: string): void {
+    this.#works.push(work);
+    // It may fail before anybody awaits settled().
+    work.catch(() => {});
+  }
+
+  /** Resolves when all later work is done, whether or not it failed. */
+  async settled(): Promise<PromiseSettledResult<void>[]> {
+    return Promise.allSettled(this.#works);
+  }
+
+  /** The first words of the events: what was done, without to what. */
+  get verbs(): string[] {
+    return this.events.map((event) => event.split(' ')[0]!);
+  }
+
+  /** True when nothing of any container is left. */
+  get isEmpty(): boolean {
+    return this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0;
+  }
+
+  #do(event: string): void {
+    this.events.push(event);
+    const error = this.failing.get(event.split(' ')[0] as 'attach');
+    if (error !== undefined) throw error;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Selector } from '@weir/resources';
+import type { Member } from './membership.ts';
+import type { Scope } from './scope.ts';
+import { narrowestPlace } from './selector-index.ts';
+
+/** Finds the members that a new selector may take without trying all of them: by label and value, else by namespace. */
+export class MemberIndex {
+  readonly #all = new Set<Member>();
+  readonly #byNamespace = new Map<string, Set<Member>>();
+  readonly #byLabel = new Map<string, Map<string, Set<Member>>>();
+
+  add(member: Member): void {
+    this.#all.add(member);
+    let own = this.#byNamespace.get(member.namespace);
+    if (own === undefined) this.#byNamespace.set(member.namespace, (own = new Set()));
+    own.add(member);
+    for (const [label, value] of Object.entries(member.labels)) {
+      let values = this.#byLabel.get(label);
+      if (values === undefined) this.#byLabel.set(label, (values = new Map()));
+      let carriers = values.get(value);
+      if (carriers === undefined) values.set(value, (carriers = new Set()));
+      carriers.add(member);
+    }
+  }
+
+  delete(member: Member): void {
+    this.#all.delete(member);
+    const own = this.#byNamespace.get(member.namespace);
+    own?.delete(member);
+    if (own?.size === 0) this.#byNamespace.delete(member.namespace);
+    for (const [label, value] of Object.entries(member.labels)) {
+      const values = this.#byLabel.get(label);
+      const carriers = values?.get(value);
+      carriers?.delete(member);
+      if (carriers?.size === 0) values?.delete(value);
+      if (values?.size === 0) this.#byLabel.delete(label);
+    }
+  }
+
+  all(): Iterable<Member> {
+    return this.#all;
+  }
+
+  inNamespace(namespace: string): Iterable<Member> {
+    return this.#byNamespace.get(namespace) ?? [];
+  }
+
+  /** A superset of the members that the selector takes within the scope; none comes twice. */
+  candidates(selector: Selector, scope: Scope): Iterable<Member> {
+    const place = narrowestPlace(selector);
+    const own = scope.kind === 'namespace' ? (this.#byNamespace.get(scope.namespace) ?? new Set<Member>()) : this.#all;
+    if (place.kind === 'rest') return own;
+    const values = this.#byLabel.get(place.label) ?? new Map<string, Set<Member>>();
+    const sets = place.kind === 'label' ? [...values.values()] : [...place.values].flatMap((value) => values.get(value) ?? []);
+    const count = sets.reduce((sum, set) => sum + set.size, 0);
+    return count < own.size ? sets.flatMap((set) => [...set]) : own;
+  }
+}

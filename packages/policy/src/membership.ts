@@ -1,0 +1,235 @@
+import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
+import { MemberIndex } from './member-index.ts';
+import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
+import { SelectorIndex } from './selector-index.ts';
+
+/** What a selector can take: an endpoint of any host, with its addresses, or a network set, with its nets. */
+export interface Member {
+  readonly key: string;
+  readonly namespace: string;
+  readonly labels: Labels;
+  readonly addresses: readonly string[];
+  /** CIDRs of more than one address; those of one are among `addresses`. */
+  readonly nets: readonly string[];
+  readonly ports: readonly NamedPort[];
+}
+
+/**
+ * The addresses that one criterion of a rule stands for, by selector and scope, or by having a port of some name. There is one set for
+ * equal criteria, however many rules have it.
+ */
+export interface MemberSet {
+  readonly key: string;
+  readonly members: Set<Member>;
+  /** Single addresses, each with the number of members that have it: two endpoints may claim one address for a while. */
+  readonly addresses: Readonly<Record<Family, Map<string, number>>>;
+  readonly nets: Map<string, number>;
+}
+
+interface SelectorSet extends MemberSet {
+  readonly selector: Selector;
+  readonly scope: Scope;
+  references: number;
+}
+
+interface PortSet extends MemberSet {
+  readonly portName: string;
+  references: number;
+}
+
+/** Told of every change of a set, in terms of addresses. */
+export interface MembershipListener {
+  addressChanged(set: MemberSet, address: string): void;
+  netsChanged(set: MemberSet): void;
+}
+
+const NO_ADDRESSES: ReadonlySet<MemberSet> = new Set();
+
+/** Splits CIDRs into single addresses, which are looked up by hash, and wider blocks. */
+export function splitNets(cidrs: readonly string[]): { addresses: string[]; nets: string[] } {
+  const isSingle = (cidr: string) => cidr.endsWith(`/${ADDRESS_BITS[familyOf(cidr)]}`);
+  const single = new Set(cidrs.filter(isSingle).map((cidr) => cidr.slice(0, cidr.indexOf('/'))));
+  return { addresses: [...single], nets: [...new Set(cidrs.filter((cidr) => !isSingle(cidr)))] };
+}
+
+/**
+ * Which addresses belong to which criterion, kept up to date change by change. A change of one member costs by the number of sets that it
+ * enters, leaves or is in, whatever their number and size.
+ */
+export class Membership {
+  readonly #listener: MembershipListener;
+  readonly #namespaceLabels: (namespace: string) => Labels;
+  readonly #members = new MemberIndex();
+  readonly #byKey = new Map<string, Member>();
+  readonly #byAddress = new Map<string, Set<Member>>();
+  readonly #setsOf = new Map<Member, Set<MemberSet>>();
+  readonly #setsAt = new Map<string, Set<MemberSet>>();
+  readonly #selectorSets = new Map<string, SelectorSet>();
+  readonly #selectors = new SelectorIndex<SelectorSet>();
+  readonly #portSets = new Map<string, PortSet>();
+
+  constructor(listener: MembershipListener, namespaceLabels: (namespace: string) => Labels) {
+    this.#listener = listener;
+    this.#namespaceLabels = namespaceLabels;
+  }
+
+  /** Puts, replaces or, with undefined, removes the member of that key. */
+  put(key: string, next: Member | undefined): void {
+    const old = this.#byKey.get(key);
+    if (old !== undefined) {
+      this.#members.delete(old);
+      this.#byKey.delete(key);
+      for (const address of old.addresses) forget(this.#byAddress, address, old);
+    }
+    if (next !== undefined) {
+      this.#members.add(next);
+      this.#byKey.set(key, next);
+      for (const address of next.addresses) remember(this.#byAddress, address, next);
+    }
+    this.#move(old, next);
+  }
+
+  /** To be called when a namespace's labels have changed: tries its members against selectors again. */
+  namespaceChanged(namespace: string): void {
+    for (const member of this.#members.inNamespace(namespace)) this.#move(member, member);
+  }
+
+  /** The set for a selector, which has to be given back by `release` as often as it was acquired. */
+  acquire(selector: Selector, scope: Scope = EVERYWHERE): MemberSet {
+    const key = `${scope.text}|${formatSelector(selector)}`;
+    let set = this.#selectorSets.get(key);
+    if (set === undefined) {
+      set = { key, selector, scope, references: 0, ...emptySet() };
+      this.#selectorSets.set(key, set);
+      this.#selectors.add(set);
+      for (const member of this.#members.candidates(selector, scope)) if (this.#takes(set, member)) this.#enter(set, member);
+    }
+    set.references += 1;
+    return set;
+  }
+
+  /** The set of endpoints that have a port of that name, whatever its number and protocol. */
+  acquirePortName(portName: string): MemberSet {
+    let set = this.#portSets.get(portName);
+    if (set === undefined) {
+      set = { key: `port|${portName}`, portName, references: 0, ...emptySet() };
+      this.#portSets.set(portName, set);
+      for (const member of this.#members.all()) if (member.ports.some(({ name }) => name === portName)) this.#enter(set, member);
+    }
+    set.references += 1;
+    return set;
+  }
+
+  release(released: MemberSet): void {
+    const set = released as SelectorSet | PortSet;
+    set.references -= 1;
+    if (set.references > 0) return;
+    for (const member of set.members) this.#setsOf.get(member)?.delete(set);
+    for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) forget(this.#setsAt, address, set);
+    if ('portName' in set) {
+      this.#portSets.delete(set.portName);
+    } else {
+      this.#selectorSets.delete(set.key);
+      this.#selectors.delete(set);
+    }
+  }
+
+  /** The sets that hold an address as such, not by a net that it lies in. */
+  setsAt(address: string): ReadonlySet<MemberSet> {
+    return this.#setsAt.get(address) ?? NO_ADDRESSES;
+  }
+
+  /** The endpoints that have an address. More than one only while an old owner has not yet gone. */
+  membersAt(address: string): Iterable<Member> {
+    return this.#byAddress.get(address) ?? [];
+  }
+
+  #takes(set: SelectorSet, member: Member): boolean {
+    return matches(set.selector, member.labels) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
+  }
+
+  /** Brings the sets from a member's old state to its new one; both may be the same object, when it is the namespace that changed. */
+  #move(old: Member | undefined, next: Member | undefined): void {
+    const before: ReadonlySet<MemberSet> = (old && this.#setsOf.get(old)) ?? NO_ADDRESSES;
+    const after = next === undefined ? new Set<MemberSet>() : this.#setsFor(next);
+    if (old !== undefined) this.#setsOf.delete(old);
+    if (next !== undefined) this.#setsOf.set(next, after);
+    const portsChanged = JSON.stringify(old?.ports) !== JSON.stringify(next?.ports);
+    for (const set of after) {
+      // Entering before leaving keeps an address that stays from being reported as gone and come again.
+      if (old !== next || !before.has(set)) this.#enter(set, next!);
+    }
+    for (const set of before) {
+      if (old !== next || !after.has(set)) this.#leave(set, old!);
+      if (portsChanged && 'portName' in set) for (const address of old!.addresses) this.#listener.addressChanged(set, address);
+    }
+  }
+
+  #setsFor(member: Member): Set<MemberSet> {
+    const sets = new Set<MemberSet>();
+    for (const set of this.#selectors.candidates(member.namespace, member.labels)) if (this.#takes(set, member)) sets.add(set);
+    for (const { name } of member.ports) {
+      const set = this.#portSets.get(name);
+      if (set !== undefined) sets.add(set);
+    }
+    return sets;
+  }
+
+  #enter(set: MemberSet, member: Member): void {
+    set.members.add(member);
+    let sets = this.#setsOf.get(member);
+    if (sets === undefined) this.#setsOf.set(member, (sets = new Set()));
+    sets.add(set);
+    for (const address of member.addresses) {
+      if (!increment(set.addresses[familyOf(address)], address)) continue;
+      remember(this.#setsAt, address, set);
+      this.#listener.addressChanged(set, address);
+    }
+    let changed = false;
+    for (const net of member.nets) changed = increment(set.nets, net) || changed;
+    if (changed) this.#listener.netsChanged(set);
+  }
+
+  #leave(set: MemberSet, member: Member): void {
+    set.members.delete(member);
+    for (const address of member.addresses) {
+      if (!decrement(set.addresses[familyOf(address)], address)) continue;
+      forget(this.#setsAt, address, set);
+      this.#listener.addressChanged(set, address);
+    }
+    let changed = false;
+    for (const net of member.nets) changed = decrement(set.nets, net) || changed;
+    if (changed) this.#listener.netsChanged(set);
+  }
+}
+
+function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets'> {
+  return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets: new Map() };
+}
+
+/** @returns whether the key is new */
+function increment(counts: Map<string, number>, key: string): boolean {
+  const count = counts.get(key) ?? 0;
+  counts.set(key, count + 1);
+  return count === 0;
+}
+
+/** @returns whether the key is gone */
+function decrement(counts: Map<string, number>, key: string): boolean {
+  const count = counts.get(key)! - 1;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
+  return count === 0;
+}
+
+function remember<V>(map: Map<string, Set<V>>, key: string, value: V): void {
+  let values = map.get(key);
+  if (values === undefined) map.set(key, (values = new Set()));
+  values.add(value);
+}
+
+function forget<V>(map: Map<string, Set<V>>, key: string, value: V): void {
+  const values = map.get(key);
+  values?.delete(value);
+  if (values?.size === 0) map.delete(key);
+}

@@ -1,0 +1,77 @@
+/**
+ * The nftables table as values: what is wanted, what is there and the difference between the two are all maps from a statement's key to
+ * the statement. Keys are `chain/<name>`, `map/<name>` and `element/<set>/<key text>`.
+ */
+export type Statement = ChainStatement | MapStatement | ElementStatement;
+
+/** Immutable: the name holds a hash of the rules, so that equal names mean equal rules. */
+export interface ChainStatement {
+  kind: 'chain';
+  name: string;
+  /** nft text of each rule. */
+  rules: string[];
+  comment?: string;
+}
+
+export interface MapStatement {
+  kind: 'map';
+  name: string;
+  /** As nft writes it: `ipv4_addr : verdict`. */
+  type: string;
+  interval: boolean;
+}
+
+/** An element of a set (no verdict) or of a verdict map. In interval maps `to` is always there, also when it equals `key`. */
+export interface ElementStatement {
+  kind: 'element';
+  set: string;
+  key: KeyField[];
+  /** Inclusive end of an interval. */
+  to?: KeyField[];
+  verdict?: Verdict;
+}
+
+/** One field of an element's key. Addresses are canonical text. */
+export type KeyField =
+  | { type: 'ifname'; value: string }
+  | { type: 'ipv4_addr' | 'ipv6_addr'; value: string }
+  | { type: 'inet_proto' | 'inet_service'; value: number };
+
+export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
+
+/** The key that a statement has in a table of statements. */
+export function statementKey(statement: Statement): string {
+  if (statement.kind !== 'element') return `${statement.kind}/${statement.name}`;
+  const from = fieldsText(statement.key);
+  const to = statement.to === undefined ? from : fieldsText(statement.to);
+  return `element/${statement.set}/${from === to ? from : `${from}-${to}`}`;
+}
+
+function fieldsText(fields: KeyField[]): string {
+  return fields.length === 1 ? String(fields[0]!.value) : fields.map(({ value }) => value).join(' . ');
+}
+
+/** Whether two statements of one key are the same to the kernel. Chains and maps are: their names tell what is in them. */
+export function sameStatement(left: Statement, right: Statement): boolean {
+  if (left.kind !== 'element' || right.kind !== 'element') return left.kind === right.kind;
+  return verdictText(left.verdict) === verdictText(right.verdict);
+}
+
+/** A verdict in nft's words; the empty string where there is none. */
+export function verdictText(verdict: Verdict | undefined): string {
+  if (verdict === undefined) return '';
+  return 'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind;
+}
+
+/** What makes the actual table the desired one. */
+export function difference(
+  desired: ReadonlyMap<string, Statement>,
+  actual: ReadonlyMap<string, Statement>,
+): { set: Map<string, Statement>; delete: Set<string> } {
+  const set = new Map<string, Statement>();
+  for (const [key, statement] of desired) {
+    const present = actual.get(key);
+    if (present === undefined || !sameStatement(present, statement)) set.set(key, statement);
+  }
+  return { set, delete: new Set([...actual.keys()].filter((key) => !desired.has(key))) };
+}
