@@ -70,7 +70,7 @@ function toValue(document: Document.Parsed, origin: Origin): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    const message = `not valid YAML: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `not valid YAML or JSON: ${error instanceof Error ? error.message : String(error)}`;
     throw new ValidationError([{ path: '', value: undefined, message, origin }]);
   }
 }
@@ -83,7 +83,7 @@ function syntaxIssue(error: YAMLError, origin: Origin): Issue {
     .trimEnd()
     .split('\n');
   const column = place === undefined ? '' : `column ${place.col}: `;
-  const message = [`${column}not valid YAML: ${problem}`, ...excerpt.filter((line) => line.trim() !== '').map((line) => `  ${line}`)].join(
+  const message = [`${column}not valid YAML or JSON: ${problem}`, ...excerpt.filter((line) => line.trim() !== '').map((line) => `  ${line}`)].join(
     '\n',
   );
   return { path: '', value: undefined, message, ...(place && { line: place.line }), origin };
