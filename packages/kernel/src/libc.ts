@@ -9,8 +9,12 @@ import { KernelError } from './error.ts';
 
 const libc = koffi.load('libc.so.6');
 
-export const socket: (domain: number, type: number, protocol: number) => number = libc.func('int socket(int domain, int type, int protocol)');
-export const bind: (fd: number, address: Buffer, length: number) => number = libc.func('int bind(int fd, const void *address, uint32_t length)');
+export const socket: (domain: number, type: number, protocol: number) => number = libc.func(
+  'int socket(int domain, int type, int protocol)',
+);
+export const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
+  'int bind(int fd, const void *address, uint32_t length)',
+);
 export const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number = libc.func(
   'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
 );

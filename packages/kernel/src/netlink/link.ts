@@ -1,7 +1,16 @@
 /** Links (RTM_*LINK of linux/rtnetlink.h, linux/if_link.h): requests written, messages read. Pure. */
-import { NamespaceHandle } from '../namespace.ts';
+import type { NamespaceHandle } from '../namespace.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC, formatAddress, formatMac, parseAddress, parseMac } from './ip-address.ts';
-import { attributeList, decodeAttributes, decodeString, type Message, type MessageWriter, NLM_F_CREATE, NLM_F_EXCL, type Request } from './message.ts';
+import {
+  attributeList,
+  decodeAttributes,
+  decodeString,
+  type Message,
+  type MessageWriter,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  type Request,
+} from './message.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -11,7 +20,19 @@ const IFF_UP = 1;
 const HEADER_LENGTH = 16; // struct ifinfomsg: family u8, pad, type u16, index i32, flags u32, change u32
 
 const IFLA = {
-  ADDRESS: 1, IFNAME: 3, MTU: 4, LINK: 5, MASTER: 10, OPERSTATE: 16, LINKINFO: 18, AF_SPEC: 26, GROUP: 27, NET_NS_FD: 28, EXT_MASK: 29, CARRIER: 33, LINK_NETNSID: 37,
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  LINK: 5,
+  MASTER: 10,
+  OPERSTATE: 16,
+  LINKINFO: 18,
+  AF_SPEC: 26,
+  GROUP: 27,
+  NET_NS_FD: 28,
+  EXT_MASK: 29,
+  CARRIER: 33,
+  LINK_NETNSID: 37,
 } as const;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -23,7 +44,16 @@ const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, TTL: 5, LEARNING: 7, PORT: 1
 
 /** Places in the kernel's per-link IPv4 configuration: enum of IPV4_DEVCONF_* in linux/ip.h. */
 const IPV4_CONF = {
-  forwarding: 1, proxyArp: 3, acceptRedirects: 4, sendRedirects: 6, rpFilter: 8, acceptSourceRoute: 9, logMartians: 11, arpAnnounce: 18, arpIgnore: 19, routeLocalnet: 26,
+  forwarding: 1,
+  proxyArp: 3,
+  acceptRedirects: 4,
+  sendRedirects: 6,
+  rpFilter: 8,
+  acceptSourceRoute: 9,
+  logMartians: 11,
+  arpAnnounce: 18,
+  arpIgnore: 19,
+  routeLocalnet: 26,
 } as const;
 
 /** `/proc/sys/net/ipv4/conf/<link>/…` by numbers: switches are 0 or 1; rpFilter is 0 off, 1 strict, 2 loose. */
@@ -88,7 +118,6 @@ export interface VethOptions extends LinkOptions {
     namespace?: NamespaceHandle | number;
     mac?: string;
     mtu?: number;
-    up?: boolean;
     group?: number;
   };
 }
@@ -158,14 +187,15 @@ function describeOptions(options: { mac?: string; mtu?: number; group?: number; 
 
 /**
  * A veth pair in one request, its peer born in another namespace. (Moving the peer there later, as `ip link set netns` does, waits for an RCU grace period.)
- * Names, MACs, MTUs, groups and up flags of both ends go along.
+ * Names, MACs, MTUs and groups of both ends go along, and the up flag of the near one: the kernel sets the peer up before it knows its other
+ * end, and refuses (ENOTCONN, veth_open).
  */
 export function addVeth(options: VethOptions): Request {
   const { peer } = options;
   const where = peer.namespace === undefined ? '' : ` netns fd ${namespaceFd(peer.namespace)}`;
   return addLink(options, 'veth', ` peer name ${peer.name}${describeOptions(peer)}${where}`, (writer) => {
     writer.nest(VETH_INFO_PEER, () => {
-      writeHeader(writer, 0, peer.up || undefined);
+      writeHeader(writer, 0, undefined);
       writeLinkOptions(writer, peer);
       if (peer.namespace !== undefined) writer.u32(IFLA.NET_NS_FD, namespaceFd(peer.namespace));
     });
@@ -202,7 +232,8 @@ export function setLink(link: string | number, change: LinkChange): Request {
     type: RTM_NEWLINK,
     flags: 0,
     write(writer) {
-      if (typeof link === 'string' && change.name !== undefined) throw new TypeError(`rename link ${link} by its index: the kernel finds a link by name or gives it one, not both`);
+      if (typeof link === 'string' && change.name !== undefined)
+        throw new TypeError(`rename link ${link} by its index: the kernel finds a link by name or gives it one, not both`);
       writeHeader(writer, typeof link === 'number' ? link : 0, change.up);
       writeLinkOptions(writer, typeof link === 'string' ? { ...change, name: link } : change);
       if (change.master !== undefined) writer.u32(IFLA.MASTER, change.master);
@@ -343,7 +374,9 @@ function decodeFamilies(link: Link, value: Buffer | undefined): void {
       const values = decodeAttributes(settings).get(IFLA_INET_CONF);
       if (!values) continue;
       link.ipv4Conf = Object.fromEntries(
-        Object.entries(IPV4_CONF).filter(([, place]) => place * 4 <= values.length).map(([name, place]) => [name, values.readInt32LE((place - 1) * 4)]),
+        Object.entries(IPV4_CONF)
+          .filter(([, place]) => place * 4 <= values.length)
+          .map(([name, place]) => [name, values.readInt32LE((place - 1) * 4)]),
       );
     } else if (family === AF_INET6) {
       const generation = ADDRESS_GENERATION[decodeAttributes(settings).get(IFLA_INET6_ADDR_GEN_MODE)?.[0] ?? -1];

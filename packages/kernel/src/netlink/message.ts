@@ -67,7 +67,8 @@ export function decodeMessages(datagram: Buffer): Message[] {
 export function* attributeList(payload: Buffer, from = 0): Generator<[type: number, value: Buffer]> {
   for (let at = from; at + 4 <= payload.length; ) {
     const length = payload.readUInt16LE(at);
-    if (length < 4 || at + length > payload.length) throw new RangeError(`a netlink attribute of ${length} bytes at ${at} does not fit in ${payload.length} bytes`);
+    if (length < 4 || at + length > payload.length)
+      throw new RangeError(`a netlink attribute of ${length} bytes at ${at} does not fit in ${payload.length} bytes`);
     yield [payload.readUInt16LE(at + 2) & NLA_TYPE_MASK, payload.subarray(at + 4, at + length)];
     at += align(length);
   }

@@ -1,6 +1,25 @@
 /** Routes (RTM_*ROUTE of linux/rtnetlink.h): requests written, messages read. Pure. */
-import { AF_INET, AF_INET6, everything, familyOf, formatAddress, formatPrefix, type IpVersion, parseAddress, parsePrefix } from './ip-address.ts';
-import { type Attributes, decodeAttributes, type Message, type MessageWriter, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request } from './message.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  everything,
+  familyOf,
+  formatAddress,
+  formatPrefix,
+  type IpVersion,
+  parseAddress,
+  parsePrefix,
+} from './ip-address.ts';
+import {
+  type Attributes,
+  decodeAttributes,
+  type Message,
+  type MessageWriter,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+} from './message.ts';
 import { SCOPES, type Scope, scopeName } from './scope.ts';
 
 export const RTM_NEWROUTE = 24;
@@ -17,7 +36,18 @@ const RTM_F_CLONED = 0x200;
 export const MAIN_TABLE = 254;
 const IPV6_DEFAULT_METRIC = 1024;
 
-const TYPES = ['unspecified', 'unicast', 'local', 'broadcast', 'anycast', 'multicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const;
+const TYPES = [
+  'unspecified',
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'throw',
+] as const;
 export type RouteType = (typeof TYPES)[number];
 
 /** rtnetlink's protocol numbers: who made a route (/etc/iproute2/rt_protos). */
@@ -54,7 +84,8 @@ export interface Route extends NextHop {
 
 function defaultScope(route: Route): Scope {
   if (route.type === 'local') return 'host';
-  if (route.type !== undefined && route.type !== 'unicast') return route.type === 'broadcast' || route.type === 'multicast' || route.type === 'anycast' ? 'link' : 'global';
+  if (route.type !== undefined && route.type !== 'unicast')
+    return route.type === 'broadcast' || route.type === 'multicast' || route.type === 'anycast' ? 'link' : 'global';
   return route.via !== undefined || route.nextHops?.some((hop) => hop.via !== undefined) ? 'global' : 'link';
 }
 
@@ -82,7 +113,10 @@ function writeGateway(writer: MessageWriter, via: string | undefined, family: nu
   if (via === undefined) return;
   const bytes = parseAddress(via);
   const gatewayFamily = bytes.length === 4 ? AF_INET : AF_INET6;
-  if (gatewayFamily === family) return writer.data(RTA.GATEWAY, bytes);
+  if (gatewayFamily === family) {
+    writer.data(RTA.GATEWAY, bytes);
+    return;
+  }
   const value = Buffer.alloc(2 + bytes.length); // struct rtvia: a gateway of the other family (RFC 5549)
   value.writeUInt16LE(gatewayFamily, 0);
   value.set(bytes, 2);
@@ -125,12 +159,15 @@ function routeRequest(type: number, flags: number, word: string, route: Route): 
 function writeNextHops(writer: MessageWriter, hops: NonNullable<Route['nextHops']>, family: number): void {
   writer.nest(RTA.MULTIPATH, () => {
     for (const hop of hops) {
-      writer.sized((header) => {
-        // struct rtnexthop: length u16, flags u8, weight less one u8, link index i32
-        header.writeUInt8(hop.onLink ? RTNH_F_ONLINK : 0, 2);
-        header.writeUInt8((hop.weight ?? 1) - 1, 3);
-        header.writeInt32LE(hop.link ?? 0, 4);
-      }, () => writeGateway(writer, hop.via, family));
+      writer.sized(
+        (header) => {
+          // struct rtnexthop: length u16, flags u8, weight less one u8, link index i32
+          header.writeUInt8(hop.onLink ? RTNH_F_ONLINK : 0, 2);
+          header.writeUInt8((hop.weight ?? 1) - 1, 3);
+          header.writeInt32LE(hop.link ?? 0, 4);
+        },
+        () => writeGateway(writer, hop.via, family),
+      );
     }
   });
 }
@@ -220,7 +257,8 @@ function decodeNextHops(value: Buffer): NonNullable<Route['nextHops']> {
   const hops: NonNullable<Route['nextHops']> = [];
   for (let at = 0; at + 8 <= value.length; ) {
     const length = value.readUInt16LE(at);
-    if (length < 8 || at + length > value.length) throw new RangeError(`a next hop of ${length} bytes at ${at} does not fit in ${value.length} bytes`);
+    if (length < 8 || at + length > value.length)
+      throw new RangeError(`a next hop of ${length} bytes at ${at} does not fit in ${value.length} bytes`);
     const hop = decodeHop(decodeAttributes(value.subarray(at, at + length), 8), value.readUInt8(at + 2));
     const weight = value.readUInt8(at + 3) + 1;
     hops.push({ ...hop, link: value.readInt32LE(at + 4), ...(weight !== 1 && { weight }) });

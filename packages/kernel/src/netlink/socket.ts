@@ -4,7 +4,21 @@
  */
 import { closeSync } from 'node:fs';
 import { KernelError } from '../error.ts';
-import { AF_NETLINK, bind, checked, errno, MSG_DONTWAIT, MSG_TRUNC, recv, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, send, setsockopt, socket } from '../libc.ts';
+import {
+  AF_NETLINK,
+  bind,
+  checked,
+  errno,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  recv,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+  send,
+  setsockopt,
+  socket,
+} from '../libc.ts';
 import { inOptionalNamespace, type Namespace } from '../namespace.ts';
 import {
   acknowledgementError,
@@ -146,7 +160,8 @@ export class NetlinkSocket {
   receive(operation: string): Message[] {
     for (;;) {
       const length = recv(this.#live(operation), received, received.length, MSG_DONTWAIT | MSG_TRUNC);
-      if (length > received.length) throw new RangeError(`${operation}: the kernel sent ${length} bytes at once, more than ${received.length}`);
+      if (length > received.length)
+        throw new RangeError(`${operation}: the kernel sent ${length} bytes at once, more than ${received.length}`);
       if (length >= 0) return decodeMessages(received.subarray(0, length));
       if (errno() === EINTR) continue;
       throw new KernelError(errno(), operation, errno() === EAGAIN ? { extendedAck: 'the kernel did not answer' } : {});
