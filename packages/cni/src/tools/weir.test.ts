@@ -1,0 +1,328 @@
+import test from 'ava';
+import { hostInterfaceName } from '../host-interface-name.ts';
+import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
+import { MESOS_CALLS } from '../testing/mesos-calls.ts';
+import { codedError, ServicesDouble } from '../testing/services-double.ts';
+import { CNI_VERSIONS, isAtLeast } from '../version.ts';
+
+const ID = '11111111-2222-3333-4444-555555555555';
+const HOST_END = hostInterfaceName('weir', ID, 'eth0');
+
+function mesosNetwork(labels: object[], more: object = {}): object {
+  return { ...NETWORK, args: { 'org.apache.mesos': { network_info: { name: 'weir', labels: { labels } } } }, ...more };
+}
+
+const POLICY_DEMO = mesosNetwork([
+  { key: 'run', value: 'nginx' },
+  { key: 'weir/namespace', value: 'policy-demo' },
+  { key: 'com.example/tier', value: 'front end' },
+  { key: 'flag-only' },
+]);
+
+test('ADD: address, link, policy, in this order; Mesos and the specification both find what they read', async (t) => {
+  const services = new ServicesDouble();
+  const { exitCode, stderr, answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.is(exitCode, 0);
+  t.is(stderr, '');
+  t.deepEqual(services.events, ['allocate', `attach ${HOST_END}`, `enforce ${HOST_END}`]);
+  t.deepEqual(answer, {
+    cniVersion: '1.0.0',
+    ip4: { ip: '10.0.0.1/32', gateway: '169.254.1.1', routes: [{ dst: '0.0.0.0/0', gw: '169.254.1.1' }] },
+    interfaces: [
+      { name: HOST_END, mac: 'ee:ee:ee:ee:ee:ee' },
+      { name: 'eth0', mac: '02:00:00:00:00:01', sandbox: NAMESPACE_FILE },
+    ],
+    ips: [{ address: '10.0.0.1/32', gateway: '169.254.1.1', interface: 1 }],
+    routes: [{ dst: '0.0.0.0/0', gw: '169.254.1.1' }],
+    dns: {},
+  });
+});
+
+test("the endpoint that policy sees carries the task's labels, cleaned, and its namespace", async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.deepEqual(
+    [...services.endpoints.values()],
+    [
+      {
+        apiVersion: 'weir/v1',
+        kind: 'Endpoint',
+        metadata: {
+          name: `${ID}.eth0`,
+          namespace: 'policy-demo',
+          labels: { run: 'nginx', 'com.example.tier': 'front-end', 'flag-only': '' },
+          annotations: {},
+        },
+        spec: {
+          host: 'host-1',
+          containerId: ID,
+          network: 'weir',
+          interfaceName: 'eth0',
+          hostInterface: HOST_END,
+          addresses: ['10.0.0.1'],
+          mac: '02:00:00:00:00:01',
+          ports: [],
+          defaultAction: undefined,
+        },
+      },
+    ],
+  );
+});
+
+test('both families', async (t) => {
+  const services = new ServicesDouble();
+  const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam', families: ['IPv4', 'IPv6'] } }, { type: 'weir-policy' }];
+  const { answer } = await callTool('weir', environment('ADD'), mesosNetwork([], { chain }), services);
+  t.like(answer, { ip4: { ip: '10.0.0.1/32' }, ip6: { ip: 'fd00::2/128', gateway: 'fe80::1', routes: [{ dst: '::/0', gw: 'fe80::1' }] } });
+  t.deepEqual([...services.endpoints.values()][0]?.spec.addresses, ['10.0.0.1', 'fd00::2']);
+});
+
+for (const cniVersion of CNI_VERSIONS) {
+  test(`${cniVersion}: ADD${isAtLeast(cniVersion, '0.4.0') ? ', CHECK' : ''} and DEL`, async (t) => {
+    const services = new ServicesDouble();
+    const added = await callTool('weir', environment('ADD'), { ...(POLICY_DEMO as object), cniVersion }, services);
+    t.like(added, { exitCode: 0, answer: { cniVersion, ip4: { ip: '10.0.0.1/32' } } });
+    const checked = await callTool('weir', environment('CHECK'), { ...NETWORK, cniVersion, prevResult: added.answer }, services);
+    t.is(checked.exitCode, isAtLeast(cniVersion, '0.4.0') ? 0 : 1, JSON.stringify(checked));
+    t.deepEqual(await callTool('weir', environment('DEL'), { ...NETWORK, cniVersion }, services), {
+      exitCode: 0,
+      stderr: '',
+      answer: undefined,
+    });
+    await services.settled();
+    t.true(services.isEmpty);
+  });
+}
+
+test('DEL: policy, link, address, in this order; the address stays held while the link is there', async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  services.events.length = 0;
+  const { promise: gone, resolve: linkGone } = Promise.withResolvers<void>();
+  const { detach } = services.wiring;
+  services.wiring.detach = async (name) => {
+    await gone;
+    await detach(name);
+  };
+  t.is((await callTool('weir', environment('DEL'), POLICY_DEMO, services)).exitCode, 0);
+  t.deepEqual(services.events, ['withdraw']);
+  t.is(services.held.size, 1);
+  linkGone();
+  await services.settled();
+  t.deepEqual(services.verbs, ['withdraw', 'detach', 'detach', 'release']);
+  t.true(services.isEmpty);
+});
+
+test('a link that will not go keeps its address', async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  services.failing.set('detach', codedError('EBUSY', 'busy', { operation: 'delete link' }));
+  t.is((await callTool('weir', environment('DEL'), POLICY_DEMO, services)).exitCode, 0);
+  t.is((await services.settled())[0]?.status, 'rejected');
+  t.is(services.held.size, 1);
+});
+
+test('DEL of what never was, twice, without namespace, and over a namespace that is gone', async (t) => {
+  const services = new ServicesDouble();
+  for (const CNI_NETNS of [NAMESPACE_FILE, undefined, '', '/run/gone']) {
+    t.deepEqual(await callTool('weir', environment('DEL', { CNI_NETNS }), POLICY_DEMO, services), {
+      exitCode: 0,
+      stderr: '',
+      answer: undefined,
+    });
+  }
+});
+
+test('DEL while the store is away ends well, takes the link down and says what is left', async (t) => {
+  for (const CNI_NETNS of [NAMESPACE_FILE, undefined]) {
+    const services = new ServicesDouble();
+    await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+    for (const operation of ['withdraw', 'release'] as const)
+      services.failing.set(operation, codedError('EUNAVAILABLE', 'etcd at 10.0.0.9:2379 does not answer'));
+    const { exitCode, stderr } = await callTool('weir', environment('DEL', { CNI_NETNS }), POLICY_DEMO, services);
+    t.is(exitCode, 0);
+    t.is(stderr, 'weir: DEL left something to the agent: etcd at 10.0.0.9:2379 does not answer\n');
+    await services.settled();
+    t.is(services.links.size, 0);
+  }
+});
+
+test('DEL after an ADD that failed on its configuration or version ends well: Mesos calls it', async (t) => {
+  for (const wrong of [
+    { chain: 'x' },
+    { chain: [] },
+    { chain: [{ type: 7 }] },
+    { cniVersion: '7.0.0' },
+    { chain: [{ type: 'weir-route' }] },
+  ]) {
+    const services = new ServicesDouble();
+    const network = mesosNetwork([], wrong);
+    t.is((await callTool('weir', environment('ADD'), network, services)).exitCode, 1, JSON.stringify(wrong));
+    t.is((await callTool('weir', environment('DEL'), network, services)).exitCode, 0, JSON.stringify(wrong));
+    await services.settled();
+    t.true(services.isEmpty);
+  }
+});
+
+test('the same ADD twice: the second is refused and changes nothing', async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  const before = [...services.endpoints.values(), ...services.links.values(), ...services.held.values()];
+  services.events.length = 0;
+  const again = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.like(again, {
+    exitCode: 1,
+    answer: { code: 100, msg: `eth0 of container ${ID} is already attached`, details: 'nothing was changed; call DEL first' },
+  });
+  await services.settled();
+  t.deepEqual([...services.endpoints.values(), ...services.links.values(), ...services.held.values()], before);
+  t.deepEqual(services.verbs, ['allocate', 'attach', 'find']);
+});
+
+test('ADD over the leavings of one that was killed cleans them and does it anew', async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  services.endpoints.clear();
+  services.events.length = 0;
+  const { exitCode, answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.is(exitCode, 0);
+  t.is(answer.ip4.ip, '10.0.0.1/32');
+  t.deepEqual(services.verbs, ['allocate', 'attach', 'find', 'detach', 'attach', 'enforce']);
+});
+
+for (const step of ['allocate', 'attach', 'enforce'] as const) {
+  test(`a failure of ${step} leaves nothing`, async (t) => {
+    const services = new ServicesDouble();
+    services.failing.set(step, codedError('EUNAVAILABLE', 'etcd at 10.0.0.9:2379 does not answer'));
+    const { exitCode, answer, stderr } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+    t.like({ exitCode, stderr }, { exitCode: 1, stderr: '' });
+    t.like(answer, { cniVersion: '1.0.0', code: 11, msg: 'etcd at 10.0.0.9:2379 does not answer' });
+    t.regex(answer.details, /check its endpoints/);
+    await services.settled();
+    t.true(services.isEmpty);
+  });
+}
+
+test('a failure that cannot be undone says both', async (t) => {
+  const services = new ServicesDouble();
+  services.failing.set('enforce', codedError('ECONFLICT', 'contended'));
+  services.failing.set('withdraw', codedError('EUNAVAILABLE', 'store away'));
+  const { answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.like(answer, { code: 11, msg: 'contended' });
+  t.regex(answer.details, /undoing it left something behind: store away$/);
+});
+
+test('a missing namespace file has code 3 and takes no address', async (t) => {
+  const services = new ServicesDouble();
+  const { exitCode, answer } = await callTool('weir', environment('ADD', { CNI_NETNS: '/run/netns/gone' }), POLICY_DEMO, services);
+  t.like({ exitCode, ...answer }, { exitCode: 1, code: 3, msg: 'the network namespace /run/netns/gone (CNI_NETNS) does not exist' });
+  t.false(services.verbs.includes('allocate'));
+});
+
+test("the host's own namespace is refused", async (t) => {
+  const { answer } = await callTool('weir', environment('ADD', { CNI_NETNS: '/proc/self/ns/net' }), POLICY_DEMO, new ServicesDouble());
+  t.is(answer.code, 8);
+});
+
+test('an exhausted pool tells what to do', async (t) => {
+  const services = new ServicesDouble();
+  services.failing.set('allocate', codedError('EEXHAUSTED', 'pool tasks: no free address'));
+  const { answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.like(answer, { code: 101, msg: 'pool tasks: no free address' });
+});
+
+test('a chosen address is refused rather than ignored', async (t) => {
+  const network = {
+    ...NETWORK,
+    args: { 'org.apache.mesos': { network_info: { ip_addresses: [{ protocol: 'IPv4', ip_address: '10.1.2.3' }] } } },
+  };
+  const { answer } = await callTool('weir', environment('ADD'), network, new ServicesDouble());
+  t.is(answer.code, 2);
+  t.regex(answer.msg, /10\.1\.2\.3/);
+});
+
+test('without weir-policy the interface is an open one, and a second ADD is refused', async (t) => {
+  const services = new ServicesDouble();
+  const network = { ...NETWORK, chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }] };
+  const { answer } = await callTool('weir', environment('ADD'), network, services);
+  t.is(answer.interfaces[0].name, hostInterfaceName('wlnk', ID, 'eth0'));
+  t.false('ip4' in answer);
+  t.is((await callTool('weir', environment('ADD'), network, services)).answer.code, 100);
+  t.is(services.links.size, 1);
+  await callTool('weir', environment('DEL'), network, services);
+  await services.settled();
+  t.true(services.isEmpty);
+});
+
+test('CHECK finds out what is missing', async (t) => {
+  const services = new ServicesDouble();
+  const { answer: prevResult } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  const check = async () => (await callTool('weir', environment('CHECK'), { ...NETWORK, prevResult }, services)).answer?.msg ?? 'sound';
+  t.is(await check(), 'sound');
+
+  const [key, endpoint] = [...services.endpoints][0]!;
+  services.endpoints.set(key, { ...endpoint, spec: { ...endpoint.spec, addresses: ['10.0.0.9'] } });
+  t.is(await check(), "weir-policy: the endpoint's addresses is 10.0.0.9, ADD made 10.0.0.1");
+  services.endpoints.delete(key);
+  t.regex(await check(), /^weir-policy: no policy is in force/);
+
+  const [held] = [...services.held];
+  services.held.clear();
+  t.regex(await check(), /^weir-ipam: 10\.0\.0\.1 is not held/);
+  services.held.set(...held!);
+
+  const link = services.links.get(HOST_END)!;
+  services.links.set(HOST_END, { ...link, addresses: [] });
+  t.regex(await check(), /^weir-route: eth0 has lost its address 10\.0\.0\.1/);
+  services.links.clear();
+  t.is(await check(), `weir-route: eth0 or its host end ${HOST_END} is gone`);
+
+  const bare = await callTool('weir', environment('CHECK'), NETWORK, services);
+  t.regex(bare.answer.msg, /CHECK needs the prevResult/);
+});
+
+test('ids as Mesos and its frameworks make them', async (t) => {
+  const services = new ServicesDouble();
+  const calls = [...new Set(MESOS_CALLS.map(({ env }) => env.CNI_CONTAINERID!))];
+  for (const CNI_CONTAINERID of calls) {
+    t.is(
+      (await callTool('weir', environment('ADD', { CNI_CONTAINERID, CNI_NETNS: '/dev/null' }), NETWORK, withoutSharedNamespace(services)))
+        .exitCode,
+      0,
+    );
+  }
+  const endpoints = [...services.endpoints.values()];
+  t.is(new Set(endpoints.map(({ metadata }) => metadata.name)).size, calls.length);
+  t.deepEqual(
+    endpoints.map(({ spec }) => spec.containerId),
+    calls,
+  );
+  for (const CNI_CONTAINERID of calls)
+    t.is((await callTool('weir', environment('DEL', { CNI_CONTAINERID, CNI_NETNS: undefined }), NETWORK, services)).exitCode, 0);
+  await services.settled();
+  t.true(services.isEmpty);
+});
+
+/** Each container has a namespace of its own; these share a file that stands for it. */
+function withoutSharedNamespace(services: ServicesDouble): ServicesDouble {
+  const { attach } = services.wiring;
+  return Object.assign(Object.create(services), {
+    wiring: {
+      ...services.wiring,
+      attach: (request: Parameters<typeof attach>[0]) => attach({ ...request, namespace: request.hostInterface }),
+    },
+  });
+}
+
+test("two interfaces of one container do not get in each other's way", async (t) => {
+  const services = new ServicesDouble();
+  const [one, two] = await Promise.all(
+    ['eth0', 'eth1'].map((CNI_IFNAME) => callTool('weir', environment('ADD', { CNI_IFNAME }), POLICY_DEMO, services)),
+  );
+  t.not(one?.answer.ip4.ip, two?.answer.ip4.ip);
+  await callTool('weir', environment('DEL', { CNI_IFNAME: 'eth1' }), POLICY_DEMO, services);
+  await services.settled();
+  t.deepEqual([...services.endpoints.keys()], [`${ID} eth0`]);
+  t.is(services.links.size, 1);
+  t.is(services.held.size, 1);
+});
