@@ -36,7 +36,11 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'INTERFACE', value: ({ spec }) => spec.interfaceName },
       { header: 'HOST-INTERFACE', value: ({ spec }) => spec.hostInterface },
       { header: 'MAC', value: ({ spec }) => spec.mac ?? '' },
-      { header: 'PORTS', value: ({ spec }) => spec.ports.map((port) => `${port.name}:${port.port}/${port.protocol}`).join(','), shrinks: true },
+      {
+        header: 'PORTS',
+        value: ({ spec }) => spec.ports.map((port) => `${port.name}:${port.port}/${port.protocol}`).join(','),
+        shrinks: true,
+      },
       { header: 'CONTAINER', value: ({ spec }) => spec.containerId, shrinks: true },
     ],
   },
@@ -62,7 +66,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
   Host: {
     narrow: [
       { header: 'ADDRESS', value: ({ spec }: Host) => spec.addresses.join(',') },
-      { header: 'MESOS-TRAFFIC', value: (host) => formatMesosTraffic(host) },
+      { header: 'MESOS-TRAFFIC', value: ({ spec }) => formatMesosTraffic(spec.mesosTraffic) },
     ],
     wide: [labels],
   },
@@ -90,8 +94,8 @@ export function formatLabels(labels: Record<string, string>): string {
   return entries.length === 0 ? '<none>' : entries.map(([key, value]) => `${key}=${value}`).join(',');
 }
 
-/** The built-in allowance for the Mesos agent, in a few words: containers reach these ports of their host; health checks reach them. */
-export function formatMesosTraffic({ spec: { mesosTraffic } }: Host): string {
-  const ports = mesosTraffic.agentPorts.length === 0 ? 'no agent port' : `agent :${mesosTraffic.agentPorts.join(',:')}`;
-  return `${ports}, health checks ${mesosTraffic.healthChecks === 'Always' ? 'always' : 'by policy'}`;
+/** The built-in allowance for the Mesos agent: containers reach these ports of their host, its health checks reach them. */
+export function formatMesosTraffic({ agentPorts, healthChecks }: Host['spec']['mesosTraffic']): string {
+  const agent = agentPorts.length === 0 ? 'no agent port' : `agent :${agentPorts.join(',:')}`;
+  return `${agent}, checks ${healthChecks === 'Always' ? 'always' : 'by policy'}`;
 }

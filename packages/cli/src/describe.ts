@@ -1,5 +1,17 @@
 /** Objects as people read them, with what they mean for others. */
-import { type AnyObject, type Endpoint, type GlobalPolicy, type Host, matches, type Namespace, namespaceLabels, parseSelector, type Peer, type Policy, type Rule } from '@weir/resources';
+import {
+  type AnyObject,
+  type Endpoint,
+  type GlobalPolicy,
+  type Host,
+  matches,
+  type Namespace,
+  namespaceLabels,
+  type Peer,
+  type Policy,
+  parseSelector,
+  type Rule,
+} from '@weir/resources';
 import { formatLabels, formatMesosTraffic } from './columns.ts';
 
 /** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
@@ -27,7 +39,10 @@ export function describe(object: AnyObject, surroundings: Surroundings): string 
 
 function formatField([name, value]: Field, column: number): string {
   const lines = typeof value === 'string' ? [value] : value.length === 0 ? ['<none>'] : value;
-  return lines.map((line, index) => `${(index === 0 ? `${name}:` : '').padEnd(column)}${line}`.trimEnd()).map((line) => `${line}\n`).join('');
+  return lines
+    .map((line, index) => `${(index === 0 ? `${name}:` : '').padEnd(column)}${line}`.trimEnd())
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
@@ -57,7 +72,12 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         ['CIDR', object.spec.cidr],
         ['Pool', object.spec.pool],
         ['Host', object.spec.host],
-        ['Allocations', Object.entries(object.spec.allocations).map(([address, { containerId, interfaceName, state }]) => `${address} ${containerId} ${interfaceName} ${state}`)],
+        [
+          'Allocations',
+          Object.entries(object.spec.allocations).map(
+            ([address, { containerId, interfaceName, state }]) => `${address} ${containerId} ${interfaceName} ${state}`,
+          ),
+        ],
       ];
   }
 }
@@ -81,7 +101,8 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
   const own = policies.filter((policy) => selects(policy, endpoint, namespaces));
   const named = (direction: 'Ingress' | 'Egress') =>
     own.filter((policy) => policy.spec.types.includes(direction)).map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
-  const open = spec.defaultAction ?? namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec.defaultAction ?? 'Allow';
+  const open =
+    spec.defaultAction ?? namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec.defaultAction ?? 'Allow';
   const none = [`<none>: ${open} by default`];
   return [
     ['Host', spec.host],
@@ -99,7 +120,7 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
 function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
   return [
     ['Addresses', host.spec.addresses],
-    ['Mesos traffic', `${formatMesosTraffic(host)} (allowed beside all policy)`],
+    ['Mesos traffic', `${formatMesosTraffic(host.spec.mesosTraffic)} (allowed beside all policy)`],
     ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
   ];
 }
@@ -147,7 +168,7 @@ function icmpText({ type, code }: { type?: number | undefined; code?: number | u
 function peerText(peer: Peer | undefined): string {
   if (peer === undefined) return '';
   const criteria = [
-    peer.nets && peer.nets.join(' or '),
+    peer.nets?.join(' or '),
     peer.notNets && `not ${peer.notNets.join(' or ')}`,
     peer.selector,
     peer.notSelector && `not (${peer.notSelector})`,

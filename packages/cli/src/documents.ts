@@ -1,4 +1,4 @@
-import { type Origin, parseDocuments, ValidationError, type AnyObject } from '@weir/resources';
+import { type AnyObject, type Origin, parseDocuments, ValidationError } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { readManifestFiles } from './manifest-files.ts';
 

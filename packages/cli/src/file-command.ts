@@ -1,6 +1,6 @@
 import { CliError } from './cli-error.ts';
-import { type FlagValues, StoreCommand } from './store-command.ts';
 import type { Document } from './documents.ts';
+import { type FlagValues, StoreCommand } from './store-command.ts';
 import type { WriteVerb } from './write-object.ts';
 
 export interface FileFlagValues extends FlagValues {

@@ -15,7 +15,8 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
     if (key !== undefined) changes.set.set(key, value!);
     else if (/^[^=]+-$/.test(word)) changes.remove.add(word.slice(0, -1));
-    else throw new CliError('EUSAGE', `${JSON.stringify(word)} is no change of a label: expected key=value to set it or key- to take it away`);
+    else
+      throw new CliError('EUSAGE', `${JSON.stringify(word)} is no change of a label: expected key=value to set it or key- to take it away`);
   }
   for (const key of changes.remove) {
     if (changes.set.has(key)) throw new CliError('EUSAGE', `the label ${JSON.stringify(key)} is both set and taken away`);
@@ -30,12 +31,19 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
  * The labels after the changes.
  * @throws CliError EREFUSED when a label has another value already and `overwrite` is off
  */
-export function changeLabels(labels: Record<string, string>, changes: LabelChanges, { overwrite }: { overwrite: boolean }): Record<string, string> {
+export function changeLabels(
+  labels: Record<string, string>,
+  changes: LabelChanges,
+  { overwrite }: { overwrite: boolean },
+): Record<string, string> {
   const changed = new Map(Object.entries(labels));
   for (const [key, value] of changes.set) {
     const present = changed.get(key);
     if (present !== undefined && present !== value && !overwrite) {
-      throw new CliError('EREFUSED', `the label ${JSON.stringify(key)} is ${JSON.stringify(present)} already: give --overwrite to change it`);
+      throw new CliError(
+        'EREFUSED',
+        `the label ${JSON.stringify(key)} is ${JSON.stringify(present)} already: give --overwrite to change it`,
+      );
     }
     changed.set(key, value);
   }

@@ -9,7 +9,7 @@ const SHORT_TERM = /^(?:(?<absent>!)?(?<label>[\w./-]+)|(?<key>[\w./-]+)(?<opera
  * @throws SelectorError
  */
 export function parseLabelSelector(text: string): Selector {
-  return parseSelector(expandShortForm(text) ?? text);
+  return parseSelector(text.trim() === '' ? '' : (expandShortForm(text) ?? text));
 }
 
 function expandShortForm(text: string): string | undefined {

@@ -1,9 +1,8 @@
 /** One run of `weir`: from words to exit status. */
 import { fileURLToPath } from 'node:url';
-import { flush } from '@oclif/core/flush';
 import { run } from '@oclif/core/run';
-import { EXIT, exitStatusOf } from './exit-status.ts';
 import { errorText } from './error-text.ts';
+import { EXIT, exitStatusOf } from './exit-status.ts';
 
 /** The folder with package.json, where oclif finds its settings. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -15,7 +14,6 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export async function main(argv: string[]): Promise<number> {
   try {
     await run(argv, { root });
-    await flush();
     return EXIT.ok;
   } catch (error) {
     const status = exitStatusOf(error);

@@ -34,9 +34,14 @@ export async function readManifestFiles(
 async function filesOf(path: string, recursive: boolean): Promise<string[]> {
   if (!(await reading(path, stat(path))).isDirectory()) return [path];
   const entries = await reading(path, readdir(path, { recursive, withFileTypes: true }));
-  const files = entries.filter((entry) => !entry.isDirectory() && MANIFEST.test(entry.name)).map((entry) => join(entry.parentPath, entry.name));
+  const files = entries
+    .filter((entry) => !entry.isDirectory() && MANIFEST.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
   if (files.length === 0) {
-    throw new CliError('ENOTFOUND', `the folder ${path} has no .yaml, .yml or .json file${recursive ? '' : ': give -R to look in the folders below it too'}`);
+    throw new CliError(
+      'ENOTFOUND',
+      `the folder ${path} has no .yaml, .yml or .json file${recursive ? '' : ': give -R to look in the folders below it too'}`,
+    );
   }
   return files.sort();
 }
@@ -46,6 +51,8 @@ async function reading<T>(path: string, promise: Promise<T>): Promise<T> {
     return await promise;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new CliError('ENOTFOUND', code === 'ENOENT' ? `${path}: no such file or folder` : `cannot read ${path}: ${message}`, { cause: error });
+    throw new CliError('ENOTFOUND', code === 'ENOENT' ? `${path}: no such file or folder` : `cannot read ${path}: ${message}`, {
+      cause: error,
+    });
   }
 }

@@ -16,7 +16,10 @@ export interface ObjectOutputOptions {
 }
 
 /** Objects as text, ending in a newline. Tables have one part for each kind. */
-export async function formatObjects(objects: readonly AnyObject[], { form, namespaces, single, width }: ObjectOutputOptions): Promise<string> {
+export async function formatObjects(
+  objects: readonly AnyObject[],
+  { form, namespaces, single, width }: ObjectOutputOptions,
+): Promise<string> {
   switch (form) {
     case 'json':
       return `${JSON.stringify(documentOf(objects, single), null, 2)}\n`;
@@ -28,7 +31,13 @@ export async function formatObjects(objects: readonly AnyObject[], { form, names
       return objects.map(({ kind, metadata }) => `${referenceText(kind, metadata.name)}\n`).join('');
     default:
       return [...Map.groupBy(objects, ({ kind }) => kind)]
-        .map(([kind, some]) => renderTable(columnsOf(kind, { wide: form === 'wide', namespaces: namespaces && some[0]?.metadata.namespace !== undefined }), some, width))
+        .map(([kind, some]) =>
+          renderTable(
+            columnsOf(kind, { wide: form === 'wide', namespaces: namespaces && some[0]?.metadata.namespace !== undefined }),
+            some,
+            width,
+          ),
+        )
         .join('\n');
   }
 }
@@ -39,8 +48,8 @@ function documentOf(objects: readonly AnyObject[], single: boolean): object {
   return single && documents.length === 1 ? documents[0]! : { apiVersion: 'weir/v1', kind: 'List', items: documents };
 }
 
-/** Without the mappings that are empty, which say nothing. */
-function plain({ metadata, ...rest }: AnyObject): object {
+/** As people would write it: without the mappings that are empty, which say nothing. */
+export function plain({ metadata, ...rest }: AnyObject): object {
   const { labels, annotations, ...names } = metadata;
   const { apiVersion, kind, ...content } = rest;
   return {

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { Command } from '@oclif/core/command';
 import type { Store, StoreOptions } from '@weir/datastore';
 import { CliError } from './cli-error.ts';
-import type { Stores } from './write-object.ts';
 import { STORE_FILE_FLAGS, storeFlags } from './store-flags.ts';
+import type { Stores } from './write-object.ts';
 
 const DEFAULT_CONFIG = '/etc/weir/weir.yaml';
 const CONFIG_EXAMPLE = ['expected such as:', 'store:', '  backend: etcd', '  etcd:', '    endpoints: [http://10.0.0.1:2379]'];

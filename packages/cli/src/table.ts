@@ -16,14 +16,34 @@ const NARROWEST = 8;
  * @param width of the terminal in characters; Infinity when the text goes to a file or another program, which wants all of it.
  */
 export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width: number): string {
-  const cells = rows.map((row) => columns.map((column) => column.value(row)));
-  const lines = [columns.map((column) => column.header), ...cells];
-  const natural = columns.map((_, index) => Math.max(...lines.map((line) => length(line[index]!))));
-  return renderLines(columns, lines, fit(columns, natural, width));
+  return new GrowingTable(columns, width).add(rows);
+}
+
+/** A table whose later rows are not known when the first are printed: columns get wider when they must, never narrower. */
+export class GrowingTable<Row> {
+  readonly #columns: readonly Column<Row>[];
+  readonly #width: number;
+  #natural: number[];
+  #begun = false;
+
+  constructor(columns: readonly Column<Row>[], width: number) {
+    this.#columns = columns;
+    this.#width = width;
+    this.#natural = columns.map(({ header }) => length(header));
+  }
+
+  /** The rows as text; the first time with the header line. */
+  add(rows: readonly Row[]): string {
+    const lines = rows.map((row) => this.#columns.map((column) => column.value(row)));
+    for (const line of lines) this.#natural = this.#natural.map((width, index) => Math.max(width, length(line[index]!)));
+    if (!this.#begun) lines.unshift(this.#columns.map(({ header }) => header));
+    this.#begun = true;
+    return renderLines(this.#columns, lines, fit(this.#columns, this.#natural, this.#width));
+  }
 }
 
 /** Widths of at most `width` characters in all, as far as the columns that may shrink allow. */
-export function fit<Row>(columns: readonly Column<Row>[], natural: readonly number[], width: number): number[] {
+function fit<Row>(columns: readonly Column<Row>[], natural: readonly number[], width: number): number[] {
   const widths = [...natural];
   let excess = widths.reduce((sum, columnWidth) => sum + columnWidth, 0) + GAP * (widths.length - 1) - width;
   for (let index = widths.length - 1; index >= 0 && excess > 0; index--) {
@@ -40,7 +60,12 @@ export function fit<Row>(columns: readonly Column<Row>[], natural: readonly numb
 function renderLines<Row>(columns: readonly Column<Row>[], lines: readonly (readonly string[])[], widths: readonly number[]): string {
   const gap = ' '.repeat(GAP);
   return lines
-    .map((line) => line.map((text, index) => pad(shorten(text, widths[index]!), widths[index]!, columns[index]!.align)).join(gap).trimEnd())
+    .map((line) =>
+      line
+        .map((text, index) => pad(shorten(text, widths[index]!), widths[index]!, columns[index]!.align))
+        .join(gap)
+        .trimEnd(),
+    )
     .map((line) => `${line}\n`)
     .join('');
 }

@@ -1,6 +1,6 @@
 /** One object into the store, or out of it: the rules that hold beside its schema. */
-import type { ObjectStore, Store, Versioned } from '@weir/datastore';
-import { type AnyObject, type Host, type Kind, kindInfo, type ObjectId, type Pool, serialize } from '@weir/resources';
+import type { ObjectStore, Store } from '@weir/datastore';
+import { type AnyObject, type Host, type Kind, keyOf, kindInfo, type ObjectId, type Pool, serialize } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { referenceText } from './references.ts';
 
@@ -63,10 +63,13 @@ export async function put({ store, objects }: Stores, object: AnyObject, revisio
  */
 export async function deleteObject({ store, objects }: Stores, id: ObjectId): Promise<void> {
   if (id.kind === 'Block') {
-    throw new CliError('EREFUSED', `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`);
+    throw new CliError(
+      'EREFUSED',
+      `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`,
+    );
   }
   if (id.kind === 'Pool') {
-    if ((await store.get(`/weir/v1/Pool/${id.name}`)) === undefined) throw notFound(id);
+    if ((await store.get(keyOf({ kind: id.kind, metadata: id }))) === undefined) throw notFound(id);
     const { removePool } = await import('@weir/ipam');
     return removePool(store, id.name);
   }
@@ -108,10 +111,16 @@ function checkPresence(object: AnyObject, verb: WriteVerb, present: boolean): vo
 function checkHost(host: Host, stored: Host | undefined): void {
   const reference = referenceText(host.kind, host.metadata.name);
   if (stored === undefined) {
-    throw new CliError('EREFUSED', `cannot make ${reference}: the agent of a host does so when it starts there; then its spec.mesosTraffic can be changed`);
+    throw new CliError(
+      'EREFUSED',
+      `cannot make ${reference}: the agent of a host does so when it starts there; then its spec.mesosTraffic can be changed`,
+    );
   }
   const [given, known] = [host.spec.addresses.join(', '), stored.spec.addresses.join(', ')];
   if (given !== known) {
-    throw new CliError('EREFUSED', `cannot change spec.addresses of ${reference} from ${known} to ${given}: they are set in the configuration of its agent`);
+    throw new CliError(
+      'EREFUSED',
+      `cannot change spec.addresses of ${reference} from ${known} to ${given}: they are set in the configuration of its agent`,
+    );
   }
 }

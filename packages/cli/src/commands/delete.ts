@@ -1,6 +1,6 @@
 import { boolean } from '@oclif/core/flags';
-import { CliError } from '../cli-error.ts';
 import type { ObjectId } from '@weir/resources';
+import { CliError } from '../cli-error.ts';
 import { FileCommand, type FileFlagValues } from '../file-command.ts';
 import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
 
@@ -12,8 +12,12 @@ interface Target {
 
 export default class Delete extends FileCommand {
   static override summary = 'Delete objects, by kind and name or by the files that they came from.';
-  static override usage = ['delete KIND NAME… [-n NAME] [--ignore-not-found] [STORE FLAGS]', 'delete -f FILE|FOLDER|- [-R] [-n NAME] [--ignore-not-found] [STORE FLAGS]'];
-  static override description = 'Of a file only kind, namespace and name of each object count. A pool goes only when none of its addresses is in use.';
+  static override usage = [
+    'delete KIND NAME… [-n NAME] [--ignore-not-found] [STORE FLAGS]',
+    'delete -f FILE|FOLDER|- [-R] [-n NAME] [--ignore-not-found] [STORE FLAGS]',
+  ];
+  static override description =
+    'Of a file only kind, namespace and name of each object count. A pool goes only when none of its addresses is in use.';
   static override examples = [
     '<%= config.bin %> delete policy access-nginx -n policy-demo',
     '<%= config.bin %> delete policy/access-nginx pool/spare',
@@ -35,15 +39,19 @@ export default class Delete extends FileCommand {
     ]);
     const targets = await this.targets(argv as string[], flags);
     await this.withObjects(flags, (stores) =>
-      attemptAll(targets, ({ title }) => title, async ({ id }) => {
-        try {
-          await deleteObject(stores, id);
-        } catch (error) {
-          if (flags['ignore-not-found'] && error instanceof CliError && error.code === 'ENOTFOUND') return;
-          throw error;
-        }
-        this.log(`${referenceText(id.kind, id.name)} deleted`);
-      }),
+      attemptAll(
+        targets,
+        ({ title }) => title,
+        async ({ id }) => {
+          try {
+            await deleteObject(stores, id);
+          } catch (error) {
+            if (flags['ignore-not-found'] && error instanceof CliError && error.code === 'ENOTFOUND') return;
+            throw error;
+          }
+          this.log(`${referenceText(id.kind, id.name)} deleted`);
+        },
+      ),
     );
   }
 

@@ -4,7 +4,8 @@ import { namespaceFlag } from '../store-flags.ts';
 export default class Describe extends StoreCommand {
   static override summary = 'Show an object in full, and what it has to do with others.';
   static override usage = 'describe KIND NAME… [-n NAME] [STORE FLAGS]';
-  static override description = 'For a policy: its rules in words and the endpoints that it selects. For an endpoint: the policies that select it.';
+  static override description =
+    'For a policy: its rules in words and the endpoints that it selects. For an endpoint: the policies that select it.';
   static override examples = ['<%= config.bin %> describe policy access-nginx -n policy-demo', '<%= config.bin %> describe host h1'];
   static override strict = false;
   static override flags = { ...namespaceFlag };

@@ -1,12 +1,14 @@
 import { boolean } from '@oclif/core/flags';
+import type { GetOptions } from '../get-objects.ts';
 import { outputFlag } from '../output-flag.ts';
-import { StoreCommand } from '../store-command.ts';
+import { type FlagValues, StoreCommand } from '../store-command.ts';
 import { namespacesFlags, selectorFlag } from '../store-flags.ts';
 
 export default class Get extends StoreCommand {
   static override summary = 'List objects, or show some by name.';
   static override usage = 'get KIND[,KIND] [NAME…] [-n NAME | -A] [-l SELECTOR] [-o table|wide|yaml|json|name] [-w] [STORE FLAGS]';
-  static override description = `Kinds: endpoints (ep), policies (pol), globalpolicies (gpol), networksets (netset), namespaces (ns), pools, hosts, blocks.
+  static override description =
+    `Kinds: endpoints (ep), policies (pol), globalpolicies (gpol), networksets (netset), namespaces (ns), pools, hosts, blocks.
 What -o yaml and -o json print can be changed and given to weir apply.`;
   static override examples = [
     '<%= config.bin %> get policies -A',
@@ -25,7 +27,24 @@ What -o yaml and -o json print can be changed and given to weir apply.`;
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Get);
-    const { get } = await import('../get-objects.ts');
-    await this.withObjects(flags, (stores) => get(stores, argv as string[], flags, (text) => process.stdout.write(text)));
+    const { terminalWidth } = await import('../table.ts');
+    const options = {
+      form: flags.output,
+      namespace: flags['all-namespaces'] ? undefined : flags.namespace,
+      selector: flags.selector,
+      width: terminalWidth(),
+    };
+    const print = (text: string) => void process.stdout.write(text);
+    if (flags.watch) return this.watch(argv as string[], flags, options, print);
+    const { getObjects } = await import('../get-objects.ts');
+    await this.withObjects(flags, (stores) => getObjects(stores, argv as string[], options, print));
+  }
+
+  private async watch(words: string[], flags: FlagValues, options: GetOptions, print: (text: string) => void): Promise<void> {
+    const { watchObjects } = await import('../watch-objects.ts');
+    const interrupted = new AbortController();
+    const interrupt = () => interrupted.abort();
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    await this.withObjects(flags, (stores) => watchObjects(stores, words, { ...options, signal: interrupted.signal }, print));
   }
 }

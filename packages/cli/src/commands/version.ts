@@ -1,6 +1,6 @@
 import { boolean } from '@oclif/core/flags';
 import { outputFlag } from '../output-flag.ts';
-import { StoreCommand } from '../store-command.ts';
+import { type FlagValues, StoreCommand } from '../store-command.ts';
 
 export default class Version extends StoreCommand {
   static override summary = 'Show the version of this program, and whether the store answers.';
@@ -20,7 +20,7 @@ export default class Version extends StoreCommand {
     else if (store !== undefined) this.log(`Store:  ${store.place}, revision ${store.revision}`);
   }
 
-  private async askStore(flags: object): Promise<{ place: string; revision: number }> {
+  private async askStore(flags: FlagValues): Promise<{ place: string; revision: number }> {
     const options = await this.storeOptions(flags);
     const place = options.backend === 'etcd' ? `etcd at ${options.endpoints.join(', ')}` : `embedded in ${options.path}`;
     return this.withStore(flags, async (store) => ({ place, revision: (await store.list('/weir/v1/Pool/')).revision }));

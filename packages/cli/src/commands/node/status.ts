@@ -4,7 +4,8 @@ import { StoreCommand } from '../../store-command.ts';
 export default class NodeStatus extends StoreCommand {
   static override summary = 'Show the hosts: address, whether their agent is there, blocks, endpoints, and what Mesos may always do.';
   static override usage = 'node status [NAME…] [-o table|json] [STORE FLAGS]';
-  static override description = `MESOS-TRAFFIC is what is allowed beside all policy: containers reach the Mesos agent of their host at these ports,
+  static override description =
+    `MESOS-TRAFFIC is what is allowed beside all policy: containers reach the Mesos agent of their host at these ports,
 and its health checks reach them. Edit spec.mesosTraffic of the Host to narrow it.`;
   static override examples = ['<%= config.bin %> node status', '<%= config.bin %> node status h1 -o json'];
   static override strict = false;
