@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { callTool, environment, NETWORK } from './testing/cni-call.ts';
+import { PluginFolder } from './testing/plugin-folder.ts';
+import { codedError, ServicesDouble } from './testing/services-double.ts';
+
+const ROUTED = {
+  cniVersion: '0.4.0',
+  interfaces: [{ name: 'veth1' }, { name: 'eth0', sandbox: '/ns' }],
+  ips: [{ version: '4', address: '10.9.0.1/24', interface: 1 }],
+};
+const MESOS = { 'org.apache.mesos': { network_info: { name: 'weir' } } };
+
+test('a foreign plugin gets name, version, args, prevResult and its declared capabilities', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('first', ROUTED);
+  await folder.addRecorder('second', ROUTED);
+  const network = {
+    ...NETWORK,
+    cniVersion: '0.4.0',
+    args: MESOS,
+    runtimeConfig: { portMappings: [{ hostPort: 1 }], bandwidth: { ingressRate: 1 } },
+    chain: [
+      { type: 'first', own: 'key', args: { mine: 1 } },
+      { type: 'second', cniVersion: '1.0.0', capabilities: { portMappings: true, bandwidth: false } },
+      { type: 'weir-policy' },
+    ],
+  };
+  const services = new ServicesDouble();
+  const { exitCode, answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
+  t.is(exitCode, 0, JSON.stringify(answer));
+  t.deepEqual(await folder.calls('first'), [
+    { command: 'ADD', config: { type: 'first', own: 'key', name: 'weir', cniVersion: '0.4.0', args: { mine: 1, ...MESOS } } },
+  ]);
+  const [second] = await folder.calls('second');
+  t.deepEqual(second?.config, {
+    type: 'second',
+    capabilities: { portMappings: true, bandwidth: false },
+    name: 'weir',
+    cniVersion: '1.0.0',
+    args: MESOS,
+    runtimeConfig: { portMappings: [{ hostPort: 1 }] },
+    prevResult: { cniVersion: '1.0.0', interfaces: ROUTED.interfaces, ips: [{ address: '10.9.0.1/24', interface: 1 }], dns: {} },
+  });
+  t.like([...services.endpoints.values()][0]?.spec, { hostInterface: 'veth1', addresses: ['10.9.0.1'] });
+  t.like(answer, { cniVersion: '0.4.0', ip4: { ip: '10.9.0.1/24' }, interfaces: ROUTED.interfaces });
+});
+
+test('DEL runs in reverse, every step of it, and tells a foreign failure while there is a namespace', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('first', 'echo first >> $DIR/order');
+  await folder.add(
+    'failing',
+    'echo failing >> $DIR/order; echo \'{"cniVersion":"1.0.0","code":123,"msg":"no way","details":"try harder"}\'; exit 1',
+  );
+  await folder.add('last', 'echo last >> $DIR/order');
+  const network = { ...NETWORK, chain: [{ type: 'first' }, { type: 'failing' }, { type: 'last' }] };
+  const env = environment('DEL', { CNI_PATH: folder.path });
+  const order = () => readFile(join(folder.path, 'order'), 'utf8');
+
+  const told = await callTool('weir', env, network, new ServicesDouble());
+  t.like(told, { exitCode: 1, answer: { code: 123, msg: 'failing: no way', details: 'try harder' } });
+  t.is(await order(), 'last\nfailing\nfirst\n');
+
+  const rebooted = await callTool(
+    'weir',
+    environment('DEL', { CNI_PATH: folder.path, CNI_NETNS: undefined }),
+    network,
+    new ServicesDouble(),
+  );
+  t.like(rebooted, { exitCode: 0, stderr: 'weir: DEL left something to the agent: failing: no way\n' });
+  t.is(await order(), 'last\nfailing\nfirst\n'.repeat(2));
+});
+
+test('when a step fails, the steps before it are undone in reverse, with what the last one returned', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('first', ROUTED);
+  await folder.addRecorder('second', ROUTED);
+  const services = new ServicesDouble();
+  services.failing.set('enforce', codedError('ECONFLICT', 'contended'));
+  const network = { ...NETWORK, chain: [{ type: 'first' }, { type: 'second' }, { type: 'weir-policy' }] };
+  const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
+  t.like(answer, { code: 11, msg: 'contended' });
+  for (const name of ['first', 'second']) {
+    const calls = await folder.calls(name);
+    t.deepEqual(
+      calls.map(({ command }) => command),
+      ['ADD', 'DEL'],
+    );
+    t.is(calls[1]?.config.prevResult.ips[0].address, '10.9.0.1/24');
+  }
+  t.deepEqual(services.verbs, ['enforce', 'withdraw']);
+});
+
+test("a foreign plugin's failure keeps its code and words", async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('proper', '[ $CNI_COMMAND = DEL ] || { echo \'{"code":101,"msg":"pool is dry","details":"dig"}\'; exit 1; }');
+  await folder.add('rude', '[ $CNI_COMMAND = DEL ] || { echo oops; echo "last words" >&2; exit 2; }');
+  await folder.add('silent', '[ $CNI_COMMAND = DEL ] || exit 7');
+  await folder.add('empty', 'exit 0');
+  const add = async (type: string) =>
+    (await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), { ...NETWORK, chain: [{ type }] }, new ServicesDouble())).answer;
+  t.deepEqual(await add('proper'), { cniVersion: '1.0.0', code: 101, msg: 'proper: pool is dry', details: 'dig' });
+  t.like(await add('rude'), { code: 104, msg: 'rude answered ADD with something other than JSON: "oops\\n"' });
+  t.like(await add('silent'), { code: 104, msg: 'silent ended ADD with 7' });
+  t.like(await add('empty'), { code: 104, msg: 'empty ended ADD without a result on its standard output' });
+  t.like(await add('absent'), { code: 5 });
+});
+
+test('a foreign IPAM plugin under weir-route: its address, given back before DEL answers', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('their-ipam', {
+    cniVersion: '1.0.0',
+    ips: [{ address: '10.8.0.7/24', gateway: '10.8.0.1' }],
+    dns: { nameservers: ['192.0.2.53'] },
+  });
+  const services = new ServicesDouble();
+  const network = { ...NETWORK, chain: [{ type: 'weir-route', ipam: { type: 'their-ipam', range: 'x' } }, { type: 'weir-policy' }] };
+  const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
+  t.like(answer, { ips: [{ address: '10.8.0.7/32', gateway: '169.254.1.1', interface: 1 }], dns: { nameservers: ['192.0.2.53'] } });
+  t.is((await callTool('weir', environment('DEL', { CNI_PATH: folder.path }), network, services)).exitCode, 0);
+  t.true(services.isEmpty);
+  const calls = await folder.calls('their-ipam');
+  t.deepEqual(
+    calls.map(({ command }) => command),
+    ['ADD', 'DEL'],
+  );
+  t.deepEqual(calls[0]?.config.ipam, { type: 'their-ipam', range: 'x' });
+});
+
+test('an IPAM plugin that gives nothing is refused and asked to clean up', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('their-ipam', { cniVersion: '1.0.0', ips: [] });
+  const network = { ...NETWORK, type: 'weir-route', ipam: { type: 'their-ipam' } };
+  const { answer } = await callTool('weir-route', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble());
+  t.like(answer, { code: 104, msg: 'their-ipam gave no address' });
+  t.deepEqual(
+    (await folder.calls('their-ipam')).map(({ command }) => command),
+    ['ADD', 'DEL'],
+  );
+});
+
+test('weir-policy says what it cannot guard', async (t) => {
+  const add = async (prevResult: object | undefined) =>
+    (await callTool('weir-policy', environment('ADD'), { ...NETWORK, type: 'weir-policy', prevResult }, new ServicesDouble())).answer.msg;
+  t.regex(await add(undefined), /no prevResult/);
+  t.regex(await add({ cniVersion: '0.2.0', ip4: { ip: '10.0.0.1/24' } }), /names no interface of the host/);
+  t.regex(await add({ interfaces: [{ name: 'br0' }, { name: 'veth1' }], ips: [] }), /several interfaces of the host \(br0, veth1\)/);
+  t.regex(await add({ interfaces: [{ name: 'veth1' }], ips: [] }), /no address of the container/);
+});
+
+test("the network's labels and namespace hold where the task says nothing", async (t) => {
+  const services = new ServicesDouble();
+  const chain = [
+    { type: 'weir-route', ipam: { type: 'weir-ipam' } },
+    { type: 'weir-policy', labels: { zone: 'a', run: 'network' }, namespace: 'shop', defaultAction: 'Deny' },
+  ];
+  const args = { 'org.apache.mesos': { network_info: { labels: { labels: [{ key: 'run', value: 'task' }] } } } };
+  await callTool('weir', environment('ADD'), { ...NETWORK, chain, args }, services);
+  const [endpoint] = services.endpoints.values();
+  t.like(endpoint?.metadata, { namespace: 'shop', labels: { zone: 'a', run: 'task' } });
+  t.is(endpoint?.spec.defaultAction, 'Deny');
+});
