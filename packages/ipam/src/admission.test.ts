@@ -2,8 +2,8 @@ import type { Pool } from '@weir/resources';
 import test from 'ava';
 import { admitPool, removePool } from './admission.ts';
 import { Allocator } from './allocator.ts';
-import { FakeStore } from './fake-store.ts';
 import { IpamError } from './ipam-error.ts';
+import { FakeStore } from './testing/fake-store.ts';
 import { usage } from './usage.ts';
 
 const pool = (name: string, cidr: string, blockSize: number, disabled = false): Pool => ({

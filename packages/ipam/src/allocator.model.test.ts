@@ -5,8 +5,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { admitPool, removePool } from './admission.ts';
 import { Allocator } from './allocator.ts';
-import { FakeStore, type Fault } from './fake-store.ts';
 import { IpamError } from './ipam-error.ts';
+import { FakeStore, type Fault } from './testing/fake-store.ts';
 
 const HOSTS = ['a', 'b'];
 const CONTAINERS = ['c1', 'c2', 'c3', 'c4', 'c5'];

@@ -2,9 +2,9 @@ import type { Pool } from '@weir/resources';
 import test from 'ava';
 import { admitPool } from './admission.ts';
 import { Allocator } from './allocator.ts';
-import { FakeStore } from './fake-store.ts';
 import { IpamError } from './ipam-error.ts';
 import { POOL_PREFIX } from './pool.ts';
+import { FakeStore } from './testing/fake-store.ts';
 
 const pool = (name: string, cidr: string, blockSize: number, disabled = false): Pool => ({
   apiVersion: 'weir/v1',

@@ -1,0 +1,34 @@
+/** The fixed and derived addresses of a container's link. Pure. */
+import { createHash } from 'node:crypto';
+
+/** rtnetlink's protocol number of the routes that Weir makes (`ip route show proto 121`). No daemon known to /etc/iproute2/rt_protos has it. */
+export const ROUTE_PROTOCOL = 121;
+
+/** A container's gateway. It is the same in each, as it never leaves the link: no interface has it, the neighbour entry alone tells where it is. */
+export const GATEWAY4 = '169.254.1.1';
+
+/** The same for IPv6; every host interface has this one, since a link-local address may stand on every link. */
+export const GATEWAY6 = 'fe80::1';
+
+/** Hardware address of every host interface. They are links of two ends, so that no two of them ever meet; and a container restored elsewhere still knows its gateway. */
+export const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
+
+/**
+ * A container's hardware address, made from the host interface's name, so that it is known without being stored.
+ * Locally administered and unicast (IEEE 802, second and lowest bit of the first byte).
+ */
+export function containerMac(hostInterface: string): string {
+  const bytes = createHash('sha256').update(hostInterface).digest().subarray(0, 6);
+  bytes[0] = (bytes[0]! & 0b1111_1100) | 0b10;
+  return bytes.toString('hex', 0, 6).match(/../g)!.join(':');
+}
+
+/** The link-local address that a hardware address gives: modified EUI-64, RFC 4291 appendix A. */
+export function linkLocalAddress(mac: string): string {
+  const [a, b, c, d, e, f] = mac.split(':').map((byte) => Number.parseInt(byte, 16)) as [number, number, number, number, number, number];
+  const groups = [((a ^ 0b10) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`;
+}
+
+/** `10.65.0.7` → `10.65.0.7/32`, `fd00::7` → `fd00::7/128`. */
+export const hostPrefix = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`;

@@ -1,0 +1,192 @@
+import { readdirSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { type AttachRequest, attach } from './attach.ts';
+import { inspect } from './inspect.ts';
+import { makeNamespace, ping, type TestNamespace } from './testing.ts';
+
+const request = (container: TestNamespace, rest: Partial<AttachRequest> = {}): AttachRequest => ({
+  namespace: container.path,
+  interfaceName: 'eth0',
+  hostInterface: 'weirtest0',
+  addresses: ['10.65.0.7'],
+  ...rest,
+});
+
+/** A host has an address to speak from. */
+function makeHost(t: ExecutionContext): TestNamespace {
+  const host = makeNamespace(t, 'host');
+  host.netlink.addAddress('lo', '192.0.2.1/32');
+  return host;
+}
+
+const linksOf = ({ netlink }: TestNamespace) => netlink.links().map(({ name }) => name);
+
+for (const [family, addresses, probes] of [
+  ['IPv4', ['10.65.0.7'], ['169.254.1.1']],
+  ['IPv6', ['fd00:65::7'], ['fe80::1%eth0']],
+  ['dual stack', ['10.65.0.7', 'fd00:65::7'], ['fe80::1%eth0']],
+] as const) {
+  test(`${family}: packets flow as soon as attach returns`, (t) => {
+    const host = makeHost(t);
+    const container = makeNamespace(t, 'container');
+    const wired = host.run(() => attach(request(container, { addresses: [...addresses], mtu: 1400 })));
+    for (const address of addresses) ping(host, address);
+    if (family !== 'IPv4') for (const probe of probes) ping(container, probe);
+    t.like(wired, { hostMac: 'ee:ee:ee:ee:ee:ee' });
+    t.is(wired.gateway4, family === 'IPv6' ? undefined : '169.254.1.1');
+    t.is(wired.gateway6, family === 'IPv4' ? undefined : 'fe80::1');
+    t.like(container.netlink.link('eth0'), { mac: wired.containerMac, mtu: 1400, up: true });
+    t.like(host.netlink.link('weirtest0'), { mac: wired.hostMac, mtu: 1400, up: true });
+    t.deepEqual(
+      host.netlink.addresses({ link: 'weirtest0' }).map(({ cidr }) => cidr),
+      family === 'IPv4' ? [] : ['fe80::1/64'],
+      'the host end has no address of its own making',
+    );
+    t.deepEqual(
+      host.run(() => inspect({ namespace: container.path, interfaceName: 'eth0', hostInterface: 'weirtest0' })),
+      { up: true, containerMac: wired.containerMac, addresses: [...addresses] },
+    );
+  });
+}
+
+test('no IPv6 address is tentative', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  host.run(() => attach(request(container, { addresses: ['fd00:65::7'] })));
+  for (const { netlink } of [host, container]) {
+    t.deepEqual(
+      netlink.addresses({ version: 6 }).filter(({ tentative }) => tentative),
+      [],
+    );
+  }
+});
+
+test('neighbours are permanent, so that nobody has to ask and nobody else can answer', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  const { containerMac, hostMac } = host.run(() => attach(request(container, { addresses: ['10.65.0.7', 'fd00:65::7'] })));
+  const permanent = ({ netlink }: TestNamespace) =>
+    netlink
+      .neighbours()
+      .filter(({ state }) => state === 'permanent')
+      .map(({ address, mac }) => `${address} ${mac}`)
+      .sort();
+  t.deepEqual(permanent(host), [`10.65.0.7 ${containerMac}`, `fd00:65::7 ${containerMac}`]);
+  t.deepEqual(permanent(container), [`169.254.1.1 ${hostMac}`, `fe80::1 ${hostMac}`]);
+});
+
+test('a container that lost its neighbours finds the gateway again', (t) => {
+  const host = makeHost(t);
+  host.ip('link add lan type bridge');
+  host.ip('link set lan up');
+  host.ip('address add 198.51.100.1/24 dev lan');
+  host.ip('route add default via 198.51.100.254');
+  const container = makeNamespace(t, 'container');
+  host.run(() => attach(request(container, { addresses: ['10.65.0.7', 'fd00:65::7'] })));
+  container.ip('neighbour del 169.254.1.1 dev eth0');
+  container.ip('neighbour del fe80::1 dev eth0');
+  host.execute('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  ping(container, 'fe80::1%eth0');
+  container.execute('ping', '-n', '-c', '1', '-W', '3', '192.0.2.1');
+  t.pass();
+});
+
+test('an interface name that is taken, on either side, is told, and what is there stays as it was', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  host.run(() => attach(request(container)));
+  const before = [host, container].map(({ ip }) => ip('-o address') + ip('route') + ip('neighbour'));
+  t.throws(() => host.run(() => attach(request(container, { interfaceName: 'eth1', addresses: ['10.65.0.8'] }))), {
+    code: 'EEXIST',
+    message: /interface weirtest0 on this host/,
+  });
+  t.throws(() => host.run(() => attach(request(container, { hostInterface: 'weirtest1', addresses: ['10.65.0.8'] }))), {
+    code: 'EEXIST',
+    message: /interface eth0 in \/run\/netns\/weir-container/,
+  });
+  t.deepEqual(
+    [host, container].map(({ ip }) => ip('-o address') + ip('route') + ip('neighbour')),
+    before,
+  );
+});
+
+test('a missing namespace file is told with its path', (t) => {
+  const host = makeHost(t);
+  const gone = { ...makeNamespace(t, 'container'), path: '/run/netns/weir-never-was' };
+  t.throws(() => host.run(() => attach(request(gone))), { code: 'ENOENT', message: /\/run\/netns\/weir-never-was/ });
+  t.deepEqual(linksOf(host), ['lo']);
+});
+
+test('an address that is routed to another interface is refused, and nothing is left', (t) => {
+  const host = makeHost(t);
+  const [first, second] = [makeNamespace(t, 'container'), makeNamespace(t, 'container')];
+  for (const address of ['10.65.0.7', 'fd00:65::7']) {
+    const name = `weir${address.length}`;
+    host.run(() => attach(request(first, { addresses: [address], hostInterface: name, interfaceName: `eth${address.length}` })));
+    t.throws(() => host.run(() => attach(request(second, { addresses: ['10.65.0.9', address] }))), {
+      code: 'EADDRINUSE',
+      message: new RegExp(address),
+    });
+    t.deepEqual(linksOf(second), ['lo']);
+    t.false(linksOf(host).includes('weirtest0'));
+    t.is(host.netlink.routes().filter(({ destination }) => destination.startsWith('10.65.0.9')).length, 0);
+  }
+});
+
+test('IPv6 switched off, in the container or on the host, is told, and nothing is left', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  container.execute('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+  t.throws(() => host.run(() => attach(request(container, { addresses: ['10.65.0.7', 'fd00:65::7'] }))), {
+    code: 'ENOIPV6',
+    message: /fd00:65::7 cannot be set in \/run\/netns\/weir-container.*disable_ipv6/,
+  });
+  t.deepEqual([linksOf(host), linksOf(container)], [['lo'], ['lo']]);
+  host.run(() => attach(request(container)));
+  ping(host, '10.65.0.7');
+
+  const other = makeHost(t);
+  other.execute('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+  const fresh = makeNamespace(t, 'container');
+  t.throws(() => other.run(() => attach(request(fresh, { addresses: ['fd00:65::7'] }))), { code: 'ENOIPV6', message: /on the host/ });
+  t.deepEqual([linksOf(other), linksOf(fresh)], [['lo'], ['lo']]);
+});
+
+test('a second default route is refused for what it is', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  host.run(() => attach(request(container)));
+  t.throws(
+    () => host.run(() => attach(request(container, { interfaceName: 'eth1', hostInterface: 'weirtest1', addresses: ['10.65.0.8'] }))),
+    {
+      code: 'EDEFAULTROUTE',
+      message: /eth1 cannot be the default route in \/run\/netns\/weir-container/,
+    },
+  );
+  t.deepEqual(linksOf(container), ['lo', 'eth0']);
+});
+
+test('inspect: a missing end, and two ends that do not belong together', (t) => {
+  const host = makeHost(t);
+  const [first, second] = [makeNamespace(t, 'container'), makeNamespace(t, 'container')];
+  host.run(() => attach(request(first)));
+  const look = (container: TestNamespace, hostInterface: string) =>
+    host.run(() => inspect({ namespace: container.path, interfaceName: 'eth0', hostInterface }));
+  t.is(look(first, 'weirnone'), undefined);
+  t.is(look(second, 'weirtest0'), undefined);
+  host.run(() => attach(request(second, { hostInterface: 'weirtest1', addresses: ['10.65.0.8'] })));
+  t.is(look(second, 'weirtest0'), undefined);
+  t.is(look(second, 'weirtest1')?.up, true);
+  first.netlink.setLink('eth0', { up: false });
+  t.is(look(first, 'weirtest0')?.up, false);
+});
+
+test('no file descriptor stays open, whether it goes well or not', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  const open = () => readdirSync('/proc/self/fd').length;
+  host.run(() => attach(request(container)));
+  const before = open();
+  for (let round = 0; round < 50; round++) t.throws(() => host.run(() => attach(request(container))));
+  t.is(open(), before);
+});

@@ -1,0 +1,158 @@
+/**
+ * Wires a container: a veth, its addresses as /32 and /128, and a default route by a gateway that is the host end of the veth itself.
+ *
+ *     container                              host
+ *     eth0 10.65.0.7/32, fd00:65::7/128 ──── weir3f… fe80::1/64
+ *     default via 169.254.1.1 onlink         10.65.0.7 dev weir3f… proto 121
+ *     default via fe80::1                    fd00:65::7 dev weir3f… proto 121
+ *
+ * Neighbour entries of both ends are permanent, so that nothing has to be asked for, and nobody can answer in another's place.
+ * All of it are three sends: the veth alone, since it must not be touched when it is someone else's, then each end's own batch.
+ */
+import { existsSync } from 'node:fs';
+import { type Batch, KernelError, Netlink, openNamespace } from '@weir/kernel';
+import { containerMac, GATEWAY4, GATEWAY6, HOST_MAC, hostPrefix, linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
+import { RoutingError } from './routing-error.ts';
+
+export interface AttachRequest {
+  /** Path of the container's network namespace. */
+  namespace: string;
+  /** In the container: `eth0`. */
+  interfaceName: string;
+  /** On the host: at most 15 bytes. */
+  hostInterface: string;
+  /** Plain IP addresses, canonical text, of one family or both. */
+  addresses: string[];
+  /** Bytes, of both ends; default: the kernel's. */
+  mtu?: number | undefined;
+}
+
+export interface Attachment {
+  hostMac: string;
+  containerMac: string;
+  /** Present when there is an address of the family. */
+  gateway4?: typeof GATEWAY4;
+  gateway6?: typeof GATEWAY6;
+}
+
+/**
+ * Attaches the container's namespace to the one that the process is in. When it returns both ends are up and packets flow, as far as the
+ * rules for an interface of that name let them; when it throws nothing is left of it.
+ *
+ * Throws KernelError ENOENT, with the path, when there is no such namespace; RoutingError EEXIST when either interface name is taken,
+ * EADDRINUSE when an address is another interface's, EDEFAULTROUTE when the container has a default route, ENOIPV6 when an IPv6 address meets a switched-off IPv6; else the KernelError of what failed.
+ */
+export function attach(request: AttachRequest): Attachment {
+  const { hostInterface, addresses } = request;
+  if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
+  using namespace = openNamespace(request.namespace);
+  using host = Netlink.open();
+  using container = Netlink.open({ namespace });
+  const mac = containerMac(hostInterface);
+
+  makeVeth(host, request, namespace.fd, mac);
+  using undo = new DisposableStack();
+  undo.defer(() => removeLink(host, hostInterface));
+  explaining(request, `in ${request.namespace}`, () => setUpContainer(container, request, mac));
+  explaining(request, 'on the host', () => setUpHost(host, request, mac));
+  undo.move();
+
+  return {
+    hostMac: HOST_MAC,
+    containerMac: mac,
+    ...(addresses.some(isIpv4) && { gateway4: GATEWAY4 }),
+    ...(addresses.some(isIpv6) && { gateway6: GATEWAY6 }),
+  };
+}
+
+const isIpv6 = (address: string): boolean => address.includes(':');
+const isIpv4 = (address: string): boolean => !isIpv6(address);
+const gatewayOf = (address: string): string => (isIpv6(address) ? GATEWAY6 : GATEWAY4);
+
+/** Both ends stay down: the settings of their link-local addresses have to come first. */
+function makeVeth(
+  host: Netlink,
+  { namespace: path, interfaceName, hostInterface, mtu }: AttachRequest,
+  namespace: number,
+  mac: string,
+): void {
+  const size = mtu === undefined ? {} : { mtu };
+  try {
+    host.addVeth({ name: hostInterface, mac: HOST_MAC, ...size, peer: { name: interfaceName, namespace, mac, ...size } });
+  } catch (error) {
+    if (!(error instanceof KernelError && error.code === 'EEXIST')) throw error;
+    const where = host.link(hostInterface) ? `${hostInterface} on this host` : `${interfaceName} in ${path}`;
+    throw new RoutingError('EEXIST', `there is an interface ${where} already: detach it first`, { cause: error });
+  }
+}
+
+function setUpContainer(container: Netlink, { interfaceName, addresses }: AttachRequest, mac: string): void {
+  const link = container.indexOf(interfaceName);
+  container.batch((batch) => {
+    withoutLinkLocal(batch, link);
+    batch.setLink(link, { up: true });
+    // With it the container can send to its gateway before it has looked for its twins; no other machine is on this link.
+    if (addresses.some(isIpv6)) batch.addAddress(link, `${linkLocalAddress(mac)}/64`, { noDad: true });
+    for (const address of addresses) batch.addAddress(link, hostPrefix(address), { noDad: isIpv6(address) });
+    for (const gateway of new Set(addresses.map(gatewayOf))) {
+      batch.addNeighbour({ link, address: gateway, mac: HOST_MAC });
+      batch.addRoute({ destination: isIpv6(gateway) ? '::/0' : '0.0.0.0/0', via: gateway, link, onLink: true });
+    }
+  });
+}
+
+function setUpHost(host: Netlink, { hostInterface, addresses }: AttachRequest, mac: string): void {
+  const link = host.indexOf(hostInterface);
+  host.batch((batch) => {
+    // Proxy ARP is for a container whose neighbour table was flushed; the strict reverse path filter lets no foreign IPv4 source in.
+    batch.setLink(link, { ipv4Conf: { proxyArp: 1, rpFilter: 1 } });
+    withoutLinkLocal(batch, link);
+    batch.setLink(link, { up: true });
+    if (addresses.some(isIpv6)) batch.addAddress(link, `${GATEWAY6}/64`, { noDad: true });
+    for (const address of addresses) {
+      batch.addNeighbour({ link, address, mac });
+      batch.addRoute({ destination: hostPrefix(address), link, protocol: ROUTE_PROTOCOL });
+    }
+  });
+}
+
+/** The kernel's own link-local address would be tentative for a second, and announce itself on a link where nobody listens. */
+function withoutLinkLocal(batch: Batch, link: number): void {
+  // Without the IPv6 module the setting itself is refused.
+  if (existsSync('/proc/net/if_inet6')) batch.setLink(link, { ipv6AddressGeneration: 'none' });
+}
+
+/** What the kernel's bare errno means for this request, where that can be told. */
+function explaining({ addresses, interfaceName }: AttachRequest, where: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    if (error.code === 'EACCES' && addresses.some(isIpv6)) {
+      const address = addresses.find(isIpv6);
+      throw new RoutingError('ENOIPV6', `${address} cannot be set ${where}: IPv6 is switched off there (net.ipv6.conf.*.disable_ipv6)`, {
+        cause: error,
+      });
+    }
+    // Both ends are new, so only a route can be there already.
+    if (error.code === 'EEXIST' && / (0\.0\.0\.0|::)\/0 /.test(error.operation)) {
+      throw new RoutingError(
+        'EDEFAULTROUTE',
+        `${interfaceName} cannot be the default route ${where}: another interface is; a container joins one Weir network`,
+        { cause: error },
+      );
+    }
+    if (error.code === 'EEXIST')
+      throw new RoutingError('EADDRINUSE', `an address is routed to another interface ${where}: ${error.operation}`, { cause: error });
+    throw error;
+  }
+}
+
+/** A container that died meanwhile took its end, and with it this one, along. */
+function removeLink(host: Netlink, name: string): void {
+  try {
+    host.deleteLink(name);
+  } catch (error) {
+    if (!(error instanceof KernelError && error.code === 'ENODEV')) throw error;
+  }
+}

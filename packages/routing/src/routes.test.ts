@@ -1,0 +1,46 @@
+import type { Block, Host } from '@weir/resources';
+import test from 'ava';
+import { desiredRoutes } from './routes.ts';
+
+const host = (name: string, ...addresses: string[]): Host => ({
+  apiVersion: 'weir/v1',
+  kind: 'Host',
+  metadata: { name, labels: {}, annotations: {} },
+  spec: { addresses, mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
+});
+
+const block = (cidr: string, owner: string): Block => ({
+  apiVersion: 'weir/v1',
+  kind: 'Block',
+  metadata: { name: cidr.replaceAll(/[/:]/g, '-'), labels: {}, annotations: {} },
+  spec: { cidr, pool: 'p', host: owner, allocations: {} },
+});
+
+test('a route to every block of another host, by its address of the family; a blackhole for own ones', (t) => {
+  const routes = desiredRoutes({
+    self: 'a',
+    hosts: [host('a', '192.0.2.1', '2001:db8::1'), host('b', '2001:db8::2', '192.0.2.2', '192.0.2.22')],
+    blocks: [block('10.0.0.0/26', 'a'), block('10.0.0.64/26', 'b'), block('fd00::40/122', 'b'), block('fd00::/122', 'a')],
+  });
+  t.deepEqual(
+    [...routes].map(
+      ([destination, { type, via, metric, protocol }]) => `${type} ${destination} via ${via} metric ${metric} proto ${protocol}`,
+    ),
+    [
+      'blackhole 10.0.0.0/26 via undefined metric 65535 proto 121',
+      'unicast 10.0.0.64/26 via 192.0.2.2 metric undefined proto 121',
+      'unicast fd00::40/122 via 2001:db8::2 metric undefined proto 121',
+      'blackhole fd00::/122 via undefined metric 65535 proto 121',
+    ],
+  );
+});
+
+test('a host without an address of the family, or not known yet, makes its blocks unreachable, and says so', (t) => {
+  const routes = desiredRoutes({
+    self: 'a',
+    hosts: [host('b', '192.0.2.2')],
+    blocks: [block('fd00::40/122', 'b'), block('10.0.0.128/26', 'c')],
+  });
+  t.like(routes.get('fd00::40/122'), { type: 'unreachable', problem: 'host "b" has no IPv6 address' });
+  t.like(routes.get('10.0.0.128/26'), { type: 'unreachable', problem: 'host "c" is not known' });
+});

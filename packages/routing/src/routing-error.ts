@@ -1,0 +1,21 @@
+/**
+ * - EEXIST: an interface of that name is there already, on the host or in the container
+ * - EADDRINUSE: an address to attach is routed to another interface of this host
+ * - EDEFAULTROUTE: the container has a default route of another network already
+ * - ENOIPV6: an IPv6 address is asked for where IPv6 is switched off
+ * - ENOADDRESS: no address of any family was given to attach, or a host has none of the family of its block
+ * - EFOREIGN: someone else's route has the destination
+ *
+ * Other failures pass through as the KernelError that they were.
+ */
+export type RoutingErrorCode = 'EEXIST' | 'EADDRINUSE' | 'EDEFAULTROUTE' | 'ENOIPV6' | 'ENOADDRESS' | 'EFOREIGN';
+
+export class RoutingError extends Error {
+  override readonly name = 'RoutingError';
+  readonly code: RoutingErrorCode;
+
+  constructor(code: RoutingErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+  }
+}
