@@ -31,21 +31,26 @@ const EXPLANATIONS: Record<string, Explanation> = {
   },
   ETLS: { code: CNI_CODE.storeRefused, details: "check the certificate files in the agent's configuration" },
   ECONFIG: { code: CNI_CODE.storeRefused, details: "correct the agent's configuration file" },
+  EALREADY: { code: CNI_CODE.tryAgain, details: 'the agent is stopping or starting; launch the task again' },
+  EEXIST: { code: CNI_CODE.kernel, details: 'something of that name is there already: remove it, or call DEL for this container first' },
+  EADDRINUSE: { code: CNI_CODE.kernel, details: 'launch the task again; if it stays so, see `ip route get` for that address on this host' },
+  EDEFAULTROUTE: { code: CNI_CODE.kernel, details: 'join one network with weir-route in a task' },
+  ENOIPV6: { code: CNI_CODE.kernel, details: "switch IPv6 on, or ask for IPv4 alone with ipam.families in the network's configuration" },
+  ENOADDRESS: { code: CNI_CODE.invalidConfig, details: 'see `weir ipam show`' },
   EEXHAUSTED: { code: CNI_CODE.addressesExhausted, details: 'see `weir ipam show`; add a pool with `weir apply`, or stop tasks' },
   // IpamError's; the kernel's EINVAL is told apart by its operation.
   EINVAL: { code: CNI_CODE.invalidConfig, details: "correct the network's configuration" },
   ENOPOOL: { code: CNI_CODE.noPool, details: 'add a Pool with `weir apply`, or enable one; see `weir get pools`' },
 };
 
+/** KernelError's messages say themselves what to do about missing rights and limits. */
 const KERNEL_ADVICE: Record<string, string> = {
-  EPERM: 'Weir needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on this host',
-  EACCES: 'Weir needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on this host',
-  EINVAL: 'the kernel refused the request; is CNI_NETNS a network namespace, and is this Linux 5.10 or newer?',
-  EOPNOTSUPP: 'this kernel lacks a feature that Weir needs; see the host check of `weir node status`',
-  EEXIST: 'something of that name is there already; remove it, or call DEL for this container first',
-  EBUSY: 'the kernel is busy with the same object; launch the task again',
-  ENOBUFS: 'the kernel is short of memory for network objects; free some, then launch the task again',
-  ENOMEM: 'the host is short of memory; free some, then launch the task again',
+  EINVAL: 'the kernel refused the request: is CNI_NETNS a network namespace, and is this Linux 5.10 or newer?',
+  EOPNOTSUPP: 'this kernel lacks a feature that Weir needs',
+  EEXIST: 'something of that name is there already: remove it, or call DEL for this container first',
+  EBUSY: 'launch the task again',
+  ENOBUFS: 'the kernel is short of memory for network objects; launch the task again when it has some',
+  ENOMEM: 'the host is short of memory; launch the task again when it has some',
 };
 
 /**
@@ -63,10 +68,12 @@ export function explainError(error: unknown): CniError {
   }
   if (!isCoded(error)) return internal(`${error.name}: ${error.message}`, error);
   if (error.operation !== undefined) return explainKernelError(error);
+  // Before the table: Node has codes of the same names.
+  if (error.syscall !== undefined) {
+    return new CniError(CNI_CODE.io, error.message, { cause: error, details: `check ${error.path ?? 'that file or address'}` });
+  }
   const known = EXPLANATIONS[error.code];
   if (known !== undefined) return new CniError(known.code, error.message, { cause: error, details: known.details });
-  if (error.syscall !== undefined)
-    return new CniError(CNI_CODE.io, error.message, { cause: error, details: `check ${error.path ?? 'the file'}` });
   return internal(`${error.code}: ${error.message}`, error);
 }
 
@@ -77,7 +84,7 @@ function explainKernelError(error: CodedError): CniError {
       details: 'the network namespace is gone: the container ended before its network was ready',
     });
   }
-  const details = KERNEL_ADVICE[error.code] ?? `the kernel answered ${error.code}; see the agent's log`;
+  const details = KERNEL_ADVICE[error.code] ?? "see the agent's log";
   return new CniError(CNI_CODE.kernel, error.message, { cause: error, details });
 }
 

@@ -1,14 +1,13 @@
 export { CNI_CODE, CniError, type CniErrorOptions } from './cni-error.ts';
 export { type DispatchInput, dispatch } from './dispatch.ts';
-export { endpointName } from './endpoint-name.ts';
 export { explainError } from './explain-error.ts';
-export { GUARDED_PREFIX, hostInterfaceName, OPEN_PREFIX } from './host-interface-name.ts';
+export { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
 export { cleanLabelText } from './label-text.ts';
 export type { NetworkConfig } from './network-config.ts';
 export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './network-info.ts';
 export { type Call, type Environment, parseRequest, type Request } from './request.ts';
 export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './result.ts';
-export type { Services, Wiring } from './services.ts';
+export type { Services } from './services.ts';
 export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';
 export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './version.ts';

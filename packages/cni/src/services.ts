@@ -1,15 +1,6 @@
 import type { Allocator, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
-import type { attach } from '@weir/routing';
-
-/** What is there of a container's wiring, as the kernel has it now. */
-export interface Wiring {
-  /** True when both ends of the veth are up. */
-  up: boolean;
-  containerMac: string;
-  /** The container interface's addresses of global scope: plain, in canonical text. */
-  addresses: string[];
-}
+import type { Attachment, AttachRequest, Wiring } from '@weir/routing';
 
 /**
  * What the tools work with. The agent builds it once; a one-shot process builds the same. Errors carry the lower packages' stable
@@ -19,7 +10,7 @@ export interface Services {
   host: string;
   addresses: Pick<Allocator, 'allocate' | 'release' | 'held'>;
   wiring: {
-    attach(...request: Parameters<typeof attach>): ReturnType<typeof attach> | Promise<ReturnType<typeof attach>>;
+    attach(request: AttachRequest): Attachment | Promise<Attachment>;
     /** Resolves when the link is gone; at once when it is not there. */
     detach(hostInterface: string): Promise<void>;
     /** Undefined when either end is missing. */

@@ -49,7 +49,7 @@ export class ServicesDouble implements Services {
   };
 
   readonly wiring: Services['wiring'] = {
-    attach: async ({ namespace, interfaceName, hostInterface, addresses }) => {
+    attach: ({ namespace, interfaceName, hostInterface, addresses }) => {
       this.#do(`attach ${hostInterface}`);
       const containerInterface = `${namespace} ${interfaceName}`;
       const taken =

@@ -1,7 +1,6 @@
-import type { Endpoint } from '@weir/resources';
+import { API_VERSION, DEFAULT_NAMESPACE, type Endpoint, endpointName, parseObject } from '@weir/resources';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { endpointName } from '../endpoint-name.ts';
 import { cleanLabelText } from '../label-text.ts';
 import { parseConfig } from '../network-config.ts';
 import { readNetworkInfo } from '../network-info.ts';
@@ -16,7 +15,7 @@ const configSchema = z.looseObject({
   /** Labels of every endpoint of this network; the task's own win. */
   labels: z.record(z.string(), z.string()).default({}),
   /** Of endpoints whose task names none. */
-  namespace: z.string().min(1).default('default'),
+  namespace: z.string().min(1).default(DEFAULT_NAMESPACE),
   /** What happens to a flow of this network that no policy speaks of; the namespace's when absent. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
 });
@@ -45,7 +44,7 @@ export const weirPolicy: Tool = {
     }
     for (const field of ['host', 'hostInterface', 'addresses'] as const) {
       const [is, was] = [String(endpoint.spec[field]), String(wanted[field])];
-      if (is !== was) throw new CniError(CNI_CODE.mismatch, `weir-policy: the endpoint's ${field} is ${is}, ADD made ${was}`);
+      if (is !== was) throw new CniError(CNI_CODE.mismatch, `weir-policy: the endpoint has ${field} ${is}, ADD made ${was}`);
     }
   },
 };
@@ -62,10 +61,11 @@ function endpointOf(call: Call, made: Result, host: string): Endpoint {
   const { labels, namespace } = identityOf(call, config);
   const { containerId, interfaceName } = call;
   const inContainer = made.interfaces.findIndex((link) => isInContainer(link) && link.name === interfaceName);
-  return {
-    apiVersion: 'weir/v1',
+  const mac = made.interfaces[inContainer]?.mac;
+  const endpoint = {
+    apiVersion: API_VERSION,
     kind: 'Endpoint',
-    metadata: { name: endpointName(containerId, interfaceName), namespace, labels, annotations: {} },
+    metadata: { name: endpointName(containerId, interfaceName), namespace, labels },
     spec: {
       host,
       containerId,
@@ -73,11 +73,11 @@ function endpointOf(call: Call, made: Result, host: string): Endpoint {
       interfaceName,
       hostInterface: hostEndOf(made).name,
       addresses: addressesOf(made, inContainer),
-      mac: made.interfaces[inContainer]?.mac,
-      ports: [],
-      defaultAction: config.defaultAction,
+      ...(mac === undefined ? {} : { mac }),
+      ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
     },
   };
+  return parseObject(endpoint) as Endpoint;
 }
 
 /** The network's labels, then the task's, cleaned: Mesos lets any text through. */

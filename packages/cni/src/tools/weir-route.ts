@@ -1,6 +1,8 @@
+import { hostInterfaceName } from '@weir/resources';
+import type { Attachment, AttachRequest } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { GUARDED_PREFIX, hostInterfaceName, OPEN_PREFIX } from '../host-interface-name.ts';
+import { GUARDED_PREFIX, OPEN_PREFIX } from '../host-interface-prefix.ts';
 import { requireContainerNamespace } from '../namespace-file.ts';
 import { type NetworkConfig, parseConfig } from '../network-config.ts';
 import { type Plugin, pluginFor } from '../plugin.ts';
@@ -99,18 +101,11 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
   };
 }
 
-type Wired = Awaited<ReturnType<Services['wiring']['attach']>>;
-
 /**
  * Attaches; when something of that name is there already, tells a sound attachment, which stays, from the leavings of an ADD that was
  * killed, which are removed. An Endpoint is written last, so it is the mark of a sound one. Without policy there is no mark.
  */
-async function attachOnce(
-  request: Parameters<Services['wiring']['attach']>[0],
-  call: Call,
-  services: Services,
-  marked: boolean,
-): Promise<Wired> {
+async function attachOnce(request: AttachRequest, call: Call, services: Services, marked: boolean): Promise<Attachment> {
   try {
     return await services.wiring.attach(request);
   } catch (error) {
@@ -138,7 +133,7 @@ function prefixFor(failClosed: boolean): string {
 }
 
 function hostInterfaceOf(prefix: string, { containerId, interfaceName }: Call): string {
-  return hostInterfaceName(prefix, containerId, interfaceName);
+  return hostInterfaceName(containerId, interfaceName, prefix);
 }
 
 function alreadyAttached(call: Call, cause: unknown): CniError {

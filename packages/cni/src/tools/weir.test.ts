@@ -1,12 +1,12 @@
+import { hostInterfaceName } from '@weir/resources';
 import test from 'ava';
-import { hostInterfaceName } from '../host-interface-name.ts';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
 import { MESOS_CALLS } from '../testing/mesos-calls.ts';
 import { codedError, ServicesDouble } from '../testing/services-double.ts';
 import { CNI_VERSIONS, isAtLeast } from '../version.ts';
 
 const ID = '11111111-2222-3333-4444-555555555555';
-const HOST_END = hostInterfaceName('weir', ID, 'eth0');
+const HOST_END = hostInterfaceName(ID, 'eth0', 'weir');
 
 function mesosNetwork(labels: object[], more: object = {}): object {
   return { ...NETWORK, args: { 'org.apache.mesos': { network_info: { name: 'weir', labels: { labels } } } }, ...more };
@@ -48,7 +48,7 @@ test("the endpoint that policy sees carries the task's labels, cleaned, and its 
         apiVersion: 'weir/v1',
         kind: 'Endpoint',
         metadata: {
-          name: `${ID}.eth0`,
+          name: `${ID}-eth0`,
           namespace: 'policy-demo',
           labels: { run: 'nginx', 'com.example.tier': 'front-end', 'flag-only': '' },
           annotations: {},
@@ -62,7 +62,6 @@ test("the endpoint that policy sees carries the task's labels, cleaned, and its 
           addresses: ['10.0.0.1'],
           mac: '02:00:00:00:00:01',
           ports: [],
-          defaultAction: undefined,
         },
       },
     ],
@@ -245,7 +244,7 @@ test('without weir-policy the interface is an open one, and a second ADD is refu
   const services = new ServicesDouble();
   const network = { ...NETWORK, chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }] };
   const { answer } = await callTool('weir', environment('ADD'), network, services);
-  t.is(answer.interfaces[0].name, hostInterfaceName('wlnk', ID, 'eth0'));
+  t.is(answer.interfaces[0].name, hostInterfaceName(ID, 'eth0', 'wlnk'));
   t.false('ip4' in answer);
   t.is((await callTool('weir', environment('ADD'), network, services)).answer.code, 100);
   t.is(services.links.size, 1);
@@ -262,7 +261,7 @@ test('CHECK finds out what is missing', async (t) => {
 
   const [key, endpoint] = [...services.endpoints][0]!;
   services.endpoints.set(key, { ...endpoint, spec: { ...endpoint.spec, addresses: ['10.0.0.9'] } });
-  t.is(await check(), "weir-policy: the endpoint's addresses is 10.0.0.9, ADD made 10.0.0.1");
+  t.is(await check(), 'weir-policy: the endpoint has addresses 10.0.0.9, ADD made 10.0.0.1');
   services.endpoints.delete(key);
   t.regex(await check(), /^weir-policy: no policy is in force/);
 
@@ -313,6 +312,15 @@ function withoutSharedNamespace(services: ServicesDouble): ServicesDouble {
     },
   });
 }
+
+test('a namespace that is no name is refused, with nothing left', async (t) => {
+  const services = new ServicesDouble();
+  const { answer } = await callTool('weir', environment('ADD'), mesosNetwork([{ key: 'weir/namespace', value: 'Policy_Demo' }]), services);
+  t.is(answer.code, 7);
+  t.regex(answer.msg, /Policy_Demo/);
+  await services.settled();
+  t.true(services.isEmpty);
+});
 
 test("two interfaces of one container do not get in each other's way", async (t) => {
   const services = new ServicesDouble();
