@@ -83,9 +83,10 @@ function syntaxIssue(error: YAMLError, origin: Origin): Issue {
     .trimEnd()
     .split('\n');
   const column = place === undefined ? '' : `column ${place.col}: `;
-  const message = [`${column}not valid YAML or JSON: ${problem}`, ...excerpt.filter((line) => line.trim() !== '').map((line) => `  ${line}`)].join(
-    '\n',
-  );
+  const message = [
+    `${column}not valid YAML or JSON: ${problem}`,
+    ...excerpt.filter((line) => line.trim() !== '').map((line) => `  ${line}`),
+  ].join('\n');
   return { path: '', value: undefined, message, ...(place && { line: place.line }), origin };
 }
 

@@ -100,7 +100,7 @@ export function failed(value: unknown): boolean {
 }
 
 /** Tells the issues of a check across fields; `path` is relative to the checked object. */
-export type Report = (path: PropertyKey[], value: unknown, message: string) => void;
+export type Report = (path: PropertyKey[], message: string) => void;
 
 /**
  * A check across the fields of an object, run even when some of them are wrong, so that a user learns of everything at once.
@@ -109,7 +109,7 @@ export type Report = (path: PropertyKey[], value: unknown, message: string) => v
 export function acrossFields<T extends z.ZodType>(schema: T, check: (value: Partial<z.output<T>>, report: Report) => void): T {
   return schema.superRefine(
     (value, context) => {
-      check(value as Partial<z.output<T>>, (path, input, message) => context.addIssue({ code: 'custom', path, input, message }));
+      check(value as Partial<z.output<T>>, (path, message) => context.addIssue({ code: 'custom', path, message }));
     },
     { when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value) },
   );

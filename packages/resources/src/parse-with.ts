@@ -9,9 +9,9 @@ import { formatPath, type Issue, show, ValidationError } from './validation-erro
  * @throws ValidationError with every issue; without origin
  */
 export function parseWith<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value, { error: describe, reportInput: true });
+  const result = schema.safeParse(value, { error: describe });
   if (result.success) return result.data;
-  throw new ValidationError(result.error.issues.flatMap(toIssues));
+  throw new ValidationError(result.error.issues.flatMap((issue) => toIssues(issue, value)));
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -39,12 +39,17 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
   return undefined;
 }
 
-function toIssues(issue: z.core.$ZodIssue): Issue[] {
-  if (issue.code !== 'unrecognized_keys') return [{ path: formatPath(issue.path), value: issue.input, message: issue.message }];
+function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
+  if (issue.code !== 'unrecognized_keys')
+    return [{ path: formatPath(issue.path), value: valueAt(root, issue.path), message: issue.message }];
   const messages = issue.message.split('\n');
-  return issue.keys.map((key, index) => ({
-    path: formatPath([...issue.path, key]),
-    value: (issue.input as Record<string, unknown> | undefined)?.[key],
-    message: messages[index]!,
-  }));
+  return issue.keys.map((key, index) => {
+    const path = [...issue.path, key];
+    return { path: formatPath(path), value: valueAt(root, path), message: messages[index]! };
+  });
+}
+
+/** The value as it was given: by the time of a check across fields, zod has replaced it. */
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined), root);
 }

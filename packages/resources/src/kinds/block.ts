@@ -42,7 +42,7 @@ export const blockSpecSchema: z.ZodType<BlockSpec> = acrossFields(
   ({ cidr, allocations }, report) => {
     if (typeof cidr !== 'string') return;
     for (const address of Object.keys(allocations ?? {})) {
-      if (!cidrContains(cidr, address)) report(['allocations', address], address, `"${address}" is not of the block ${cidr}`);
+      if (!cidrContains(cidr, address)) report(['allocations', address], `"${address}" is not of the block ${cidr}`);
     }
   },
 );

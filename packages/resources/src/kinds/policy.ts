@@ -46,11 +46,7 @@ export function checkTypes(spec: { types?: Direction[]; ingress?: Rule[]; egress
   if (!Array.isArray(spec.types) || spec.types.length === 0 || spec.types.some(failed)) return;
   for (const [type, rules] of [['Ingress', 'ingress'] as const, ['Egress', 'egress'] as const]) {
     if (!spec.types.includes(type) && Array.isArray(spec[rules]) && spec[rules].length > 0) {
-      report(
-        ['types'],
-        spec.types,
-        `${JSON.stringify(spec.types)} leaves out ${type}, and there are ${rules} rules: add ${type} or remove the rules`,
-      );
+      report(['types'], `${JSON.stringify(spec.types)} leaves out ${type}, and there are ${rules} rules: add ${type} or remove the rules`);
     }
   }
 }

@@ -25,13 +25,9 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
     const size = typeof blockSize === 'number' ? blockSize : preset;
     const prefixLength = Number(cidr.slice(cidr.indexOf('/') + 1));
     if (size < minimum || size > maximum) {
-      report(['blockSize'], size, `${size} is no block size for ${familyOf(cidr)}: expected a prefix length from ${minimum} to ${maximum}`);
+      report(['blockSize'], `${size} is no block size for ${familyOf(cidr)}: expected a prefix length from ${minimum} to ${maximum}`);
     } else if (size < prefixLength) {
-      report(
-        ['blockSize'],
-        size,
-        `a /${size} block is larger than the pool ${cidr}: expected ${Math.max(minimum, prefixLength)} to ${maximum}`,
-      );
+      report(['blockSize'], `a /${size} block is larger than the pool ${cidr}: expected ${Math.max(minimum, prefixLength)} to ${maximum}`);
     }
   },
 ).transform(({ cidr, blockSize, disabled }) => ({ cidr, blockSize: blockSize ?? BLOCK_SIZES[familyOf(cidr)].preset, disabled }));

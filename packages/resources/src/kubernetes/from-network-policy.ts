@@ -19,8 +19,8 @@ const portSchema = acrossFields(
   }),
   ({ port, endPort }, report) => {
     if (endPort === undefined || failed(endPort) || failed(port)) return;
-    if (typeof port !== 'number') report(['endPort'], endPort, `${endPort} ends a range that has no start: set "port" to its first number`);
-    else if (endPort < port) report(['endPort'], endPort, `${endPort} ends a range that starts at ${port}: expected ${port} to 65535`);
+    if (typeof port !== 'number') report(['endPort'], `${endPort} ends a range that has no start: set "port" to its first number`);
+    else if (endPort < port) report(['endPort'], `${endPort} ends a range that starts at ${port}: expected ${port} to 65535`);
   },
 );
 
@@ -30,7 +30,7 @@ const ipBlockSchema = acrossFields(
     if (typeof cidr !== 'string' || !Array.isArray(except)) return;
     for (const [index, part] of except.entries()) {
       if (typeof part === 'string' && (part === cidr || !cidrContains(cidr, part))) {
-        report(['except', index], part, `"${part}" is no part of ${cidr}: expected a smaller block within it`);
+        report(['except', index], `"${part}" is no part of ${cidr}: expected a smaller block within it`);
       }
     }
   },
@@ -44,9 +44,9 @@ const peerSchema = acrossFields(
   }),
   ({ podSelector, namespaceSelector, ipBlock }, report) => {
     if (podSelector === undefined && namespaceSelector === undefined && ipBlock === undefined) {
-      report([], {}, 'the peer is empty: expected podSelector, namespaceSelector or ipBlock, where {} as a selector takes all');
+      report([], 'the peer is empty: expected podSelector, namespaceSelector or ipBlock, where {} as a selector takes all');
     } else if (ipBlock !== undefined && (podSelector !== undefined || namespaceSelector !== undefined)) {
-      report(['ipBlock'], ipBlock, 'a peer is either an ipBlock or selected by labels: write two peers');
+      report(['ipBlock'], 'a peer is either an ipBlock or selected by labels: write two peers');
     }
   },
 );

@@ -15,9 +15,9 @@ const expressionSchema = acrossFields(
   ({ operator, values }, report) => {
     if (failed(operator) || failed(values)) return;
     const count = Array.isArray(values) ? values.length : 0;
-    if ((operator === 'In' || operator === 'NotIn') && count === 0) report(['values'], values, `${operator} needs at least one value`);
+    if ((operator === 'In' || operator === 'NotIn') && count === 0) report(['values'], `${operator} needs at least one value`);
     if ((operator === 'Exists' || operator === 'DoesNotExist') && count > 0)
-      report(['values'], values, `${operator} takes no values: leave the field out`);
+      report(['values'], `${operator} takes no values: leave the field out`);
   },
 );
 

@@ -68,7 +68,7 @@ function checkPorts(rule: Partial<Rule>, report: Report): void {
       const ports = rule[side]?.[name];
       if (ports === undefined) continue;
       const given = rule.protocol === undefined ? 'the rule names no protocol' : `protocol ${rule.protocol} has none`;
-      report([side, name], ports, `ports need a protocol that has them, and ${given}: set "protocol" to TCP, UDP, SCTP or UDPLite`);
+      report([side, name], `ports need a protocol that has them, and ${given}: set "protocol" to TCP, UDP, SCTP or UDPLite`);
     }
   }
 }
@@ -77,7 +77,7 @@ function checkIcmp(rule: Partial<Rule>, report: Report): void {
   for (const name of ['icmp', 'notICMP'] as const) {
     if (rule[name] === undefined || isIcmp(rule.protocol)) continue;
     const given = rule.protocol === undefined ? 'the rule names no protocol' : `the rule's protocol is ${rule.protocol}`;
-    report([name], rule[name], `ICMP types belong to ICMP, and ${given}: set "protocol" to ICMP or ICMPv6`);
+    report([name], `ICMP types belong to ICMP, and ${given}: set "protocol" to ICMP or ICMPv6`);
   }
 }
 
@@ -85,11 +85,7 @@ function checkIcmp(rule: Partial<Rule>, report: Report): void {
 function checkFamilies(rule: Partial<Rule>, report: Report): void {
   const protocolVersion = rule.protocol === 'ICMP' ? 4 : rule.protocol === 'ICMPv6' ? 6 : undefined;
   if (protocolVersion !== undefined && (rule.ipVersion === 4 || rule.ipVersion === 6) && rule.ipVersion !== protocolVersion) {
-    report(
-      ['ipVersion'],
-      rule.ipVersion,
-      `protocol ${rule.protocol} is of IP version ${protocolVersion}, and the rule's "ipVersion" is ${rule.ipVersion}`,
-    );
+    report(['ipVersion'], `protocol ${rule.protocol} is of IP version ${protocolVersion}, and the rule's "ipVersion" is ${rule.ipVersion}`);
   }
   const version = rule.ipVersion ?? protocolVersion;
   if (version !== 4 && version !== 6) return;
@@ -101,7 +97,7 @@ function checkFamilies(rule: Partial<Rule>, report: Report): void {
       if (!Array.isArray(nets)) continue;
       for (const [index, net] of nets.entries()) {
         if (typeof net === 'string' && familyOf(net) !== family) {
-          report([side, name, index], net, `"${net}" is ${familyOf(net)}, and the rule's ${reason} allows only ${family} blocks`);
+          report([side, name, index], `"${net}" is ${familyOf(net)}, and the rule's ${reason} allows only ${family} blocks`);
         }
       }
     }

@@ -1,0 +1,38 @@
+import test from 'ava';
+import { parseWith } from '../parse-with.ts';
+import { globalPolicySpecSchema } from './global-policy.ts';
+import { policySpecSchema } from './policy.ts';
+
+const allow = { action: 'Allow' };
+
+test('types default as in Calico: those that have rules, Ingress without any', (t) => {
+  const typesOf = (spec: object) => parseWith(policySpecSchema, spec).types;
+  t.deepEqual(typesOf({}), ['Ingress']);
+  t.deepEqual(typesOf({ ingress: [allow] }), ['Ingress']);
+  t.deepEqual(typesOf({ egress: [allow] }), ['Egress']);
+  t.deepEqual(typesOf({ ingress: [allow], egress: [allow] }), ['Ingress', 'Egress']);
+  t.deepEqual(typesOf({ types: [] }), ['Ingress']);
+  t.deepEqual(typesOf({ types: ['Egress', 'Ingress', 'Egress'] }), ['Ingress', 'Egress']);
+});
+
+test('rules of a direction that types leaves out are refused', (t) => {
+  t.throws(() => parseWith(policySpecSchema, { types: ['Egress'], ingress: [allow] }), {
+    message: /^types: \["Egress"\] leaves out Ingress, and there are ingress rules/,
+  });
+  t.notThrows(() => parseWith(policySpecSchema, { types: ['Egress'], ingress: [] }));
+});
+
+test('an empty selector is all()', (t) => {
+  t.is(parseWith(policySpecSchema, { selector: ' ' }).selector, 'all()');
+  t.throws(() => parseWith(policySpecSchema, { selector: 'global()' }), { message: /uses global\(\)/ });
+});
+
+test('order is any finite number', (t) => {
+  t.is(parseWith(policySpecSchema, { order: -0.5 }).order, -0.5);
+  t.throws(() => parseWith(policySpecSchema, { order: Number.NaN }), { message: /^order: NaN is no order/ });
+});
+
+test('only a GlobalPolicy chooses namespaces', (t) => {
+  t.is(parseWith(globalPolicySpecSchema, { namespaceSelector: 'team == "a"' }).namespaceSelector, 'team == "a"');
+  t.throws(() => parseWith(policySpecSchema, { namespaceSelector: 'all()' }), { message: /^namespaceSelector: is no field here/ });
+});

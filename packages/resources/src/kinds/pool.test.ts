@@ -1,0 +1,24 @@
+import test from 'ava';
+import { parseWith } from '../parse-with.ts';
+import { poolSpecSchema } from './pool.ts';
+
+test('block size by family, 26 and 122', (t) => {
+  t.deepEqual(parseWith(poolSpecSchema, { cidr: '10.0.0.0/16' }), { cidr: '10.0.0.0/16', blockSize: 26, disabled: false });
+  t.deepEqual(parseWith(poolSpecSchema, { cidr: 'FD00::/64', disabled: true }), { cidr: 'fd00::/64', blockSize: 122, disabled: true });
+  t.is(parseWith(poolSpecSchema, { cidr: '10.0.0.0/26' }).blockSize, 26);
+});
+
+test('block sizes out of range, or blocks larger than the pool', (t) => {
+  const bad: [object, RegExp][] = [
+    [{ cidr: '10.0.0.0/8', blockSize: 19 }, /^blockSize: 19 is no block size for IPv4: expected a prefix length from 20 to 32$/],
+    [{ cidr: '10.0.0.0/8', blockSize: 122 }, /^blockSize: 122 is no block size for IPv4/],
+    [{ cidr: 'fd00::/64', blockSize: 26 }, /^blockSize: 26 is no block size for IPv6: expected a prefix length from 116 to 128$/],
+    [{ cidr: '10.0.0.0/27' }, /^blockSize: a \/26 block is larger than the pool 10\.0\.0\.0\/27: expected 27 to 32$/],
+    [{ cidr: 'fd00::/120', blockSize: 118 }, /^blockSize: a \/118 block is larger than the pool/],
+    [{ cidr: '10.0.0.0/8', blockSize: '26' }, /^blockSize: "26" is no block size/],
+    [{ cidr: '10.0.0.7/8' }, /^cidr: "10\.0\.0\.7\/8" has host bits set/],
+    [{}, /^cidr: is missing/],
+    [{ cidr: '10.0.0.0/8', disabled: 'no' }, /^disabled: "no" is not allowed: expected true or false$/],
+  ];
+  for (const [spec, message] of bad) t.throws(() => parseWith(poolSpecSchema, spec), { message });
+});

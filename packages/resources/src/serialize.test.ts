@@ -1,0 +1,21 @@
+import test from 'ava';
+import { parseObject } from './object.ts';
+import { serialize } from './serialize.ts';
+
+test('equal objects have equal text, whatever the order and what is undefined', (t) => {
+  const left = parseObject({
+    apiVersion: 'weir/v1',
+    kind: 'Pool',
+    metadata: { name: 'a', labels: { x: '1', b: '2' } },
+    spec: { cidr: '10.0.0.0/8', blockSize: 26 },
+  });
+  const right = {
+    spec: { disabled: false, blockSize: 26, cidr: '10.0.0.0/8' },
+    status: undefined,
+    metadata: { annotations: {}, labels: { b: '2', x: '1' }, name: 'a', namespace: undefined },
+    kind: 'Pool' as const,
+    apiVersion: 'weir/v1' as const,
+  };
+  t.is(serialize(left), serialize(right));
+  t.deepEqual(parseObject(JSON.parse(serialize(left))), left);
+});
