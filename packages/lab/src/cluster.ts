@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { buildLauncher } from '@weir/cni/launcher';
+import { ETCD_ENDPOINT, startEtcd } from './etcd-process.ts';
+import { LabFolder } from './lab-folder.ts';
+import { LabHost, type NetworkFile } from './lab-host.ts';
+import { REPOSITORY } from './repository.ts';
+import { makeSwitch } from './switch-network.ts';
+
+export type StoreBackend = 'embedded' | 'etcd';
+
+export interface ClusterOptions {
+  /** Several labs can be up, under different names. */
+  name: string;
+  /** 3 by default */
+  hosts?: number;
+  /** embedded by default */
+  store?: StoreBackend;
+  /** Put in every host's config folder; `weir` with its default chain by default. */
+  networks?: NetworkFile[];
+  /** Told of each step that takes a while. */
+  progress?: (step: string) => void;
+}
+
+const WEIR_NETWORK: NetworkFile = {
+  cniVersion: '1.0.0',
+  name: 'weir',
+  type: 'weir',
+  chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }],
+};
+
+/** Hosts joined by a switch, each with an agent on one store. Nothing of it is in the machine's own network namespace. */
+export class Cluster {
+  readonly folder: LabFolder;
+  readonly hosts: LabHost[];
+  /** Variables that point `weir` at the store; etcd is reached from the hosts only. */
+  readonly storeEnvironment: Record<string, string>;
+
+  private constructor(folder: LabFolder, hosts: LabHost[], storeEnvironment: Record<string, string>) {
+    this.folder = folder;
+    this.hosts = hosts;
+    this.storeEnvironment = storeEnvironment;
+  }
+
+  /**
+   * Makes a lab and returns when all agents are ready; leaves nothing when that fails.
+   *
+   * @throws {LabError} EHOST when it is up already, or a host or the store does not start
+   */
+  static async boot({
+    name,
+    hosts: count = 3,
+    store = 'embedded',
+    networks = [WEIR_NETWORK],
+    progress = () => {},
+  }: ClusterOptions): Promise<Cluster> {
+    const folder = LabFolder.create(name);
+    try {
+      const launcher = await buildLauncher(join(REPOSITORY, 'packages/cni/build'));
+      const switchNamespace = folder.namespacePath('switch');
+      makeSwitch(switchNamespace);
+      const hosts = Array.from({ length: count }, (_, position) => new LabHost(folder, position + 1));
+      const database = join(folder.path, 'weir.db');
+      const section =
+        store === 'etcd' ? { backend: 'etcd', etcd: { endpoints: [ETCD_ENDPOINT] } } : { backend: 'embedded', path: database };
+      for (const host of hosts) await host.make({ switchNamespace, launcher, networks, store: section });
+      progress(`${count} hosts, joined by a switch`);
+      if (store === 'etcd') {
+        await startEtcdFor(folder, switchNamespace, hosts[0]!);
+        progress(`etcd at ${ETCD_ENDPOINT}`);
+      }
+      await Promise.all(hosts.map((host) => host.startAgent()));
+      progress('an agent on each, ready');
+      return new Cluster(
+        folder,
+        hosts,
+        store === 'etcd'
+          ? { WEIR_STORE: 'etcd', WEIR_ETCD_ENDPOINTS: ETCD_ENDPOINT }
+          : { WEIR_STORE: 'embedded', WEIR_STORE_PATH: database },
+      );
+    } catch (error) {
+      await folder.remove();
+      throw error;
+    }
+  }
+
+  /** Ends every process and removes every namespace, link, rule and file of the lab. */
+  close(): Promise<void> {
+    return this.folder.remove();
+  }
+}
+
+async function startEtcdFor(folder: LabFolder, switchNamespace: string, host: LabHost): Promise<void> {
+  const probe = host.startProbe();
+  try {
+    await startEtcd(folder, switchNamespace, probe);
+  } finally {
+    await probe.close();
+  }
+}
