@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-import { main } from '../src/main.ts';
+import { keepCompiledCode } from '../src/compile-cache.ts';
+
+keepCompiledCode();
 
 // `weir get … | head`: whoever read has read enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
+const { main } = await import('../src/main.ts');
 process.exitCode = await main(process.argv.slice(2));

@@ -9,6 +9,8 @@ interface KindColumns<T> {
 }
 
 const name: Column<AnyObject> = { header: 'NAME', value: ({ metadata }) => metadata.name };
+/** Names of endpoints hold the whole id of the container. */
+const derivedName: Column<AnyObject> = { ...name, shrinks: true };
 const namespace: Column<AnyObject> = { header: 'NAMESPACE', value: ({ metadata }) => metadata.namespace ?? '' };
 const labels: Column<AnyObject> = { header: 'LABELS', value: ({ metadata }) => formatLabels(metadata.labels), shrinks: true };
 /** Which document a policy was made from, when it was not written in Weir's own form. */
@@ -85,7 +87,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
 /** The columns of a kind's table. */
 export function columnsOf(kind: Kind, { wide, namespaces }: { wide: boolean; namespaces: boolean }): Column<AnyObject>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
-  return [...(namespaces ? [namespace] : []), name, ...own.narrow, ...(wide ? own.wide : [])];
+  return [...(namespaces ? [namespace] : []), kind === 'Endpoint' ? derivedName : name, ...own.narrow, ...(wide ? own.wide : [])];
 }
 
 /** `env=prod,run=web`, by key; `<none>` where there are none, as kubectl prints it. */
@@ -94,8 +96,8 @@ export function formatLabels(labels: Record<string, string>): string {
   return entries.length === 0 ? '<none>' : entries.map(([key, value]) => `${key}=${value}`).join(',');
 }
 
-/** The built-in allowance for the Mesos agent: containers reach these ports of their host, its health checks reach them. */
+/** The built-in allowance for Mesos, in short: which ports of the Mesos agent containers reach, and whether its health checks reach them. */
 export function formatMesosTraffic({ agentPorts, healthChecks }: Host['spec']['mesosTraffic']): string {
-  const agent = agentPorts.length === 0 ? 'no agent port' : `agent :${agentPorts.join(',:')}`;
-  return `${agent}, checks ${healthChecks === 'Always' ? 'always' : 'by policy'}`;
+  const allowed = [...(agentPorts.length > 0 ? [`agent :${agentPorts.join(',:')}`] : []), ...(healthChecks === 'Always' ? ['checks'] : [])];
+  return allowed.length === 0 ? 'none' : allowed.join(' + ');
 }

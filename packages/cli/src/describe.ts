@@ -12,7 +12,7 @@ import {
   parseSelector,
   type Rule,
 } from '@weir/resources';
-import { formatLabels, formatMesosTraffic } from './columns.ts';
+import { formatLabels } from './columns.ts';
 
 /** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
 export interface Surroundings {
@@ -120,8 +120,17 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
 function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
   return [
     ['Addresses', host.spec.addresses],
-    ['Mesos traffic', `${formatMesosTraffic(host.spec.mesosTraffic)} (allowed beside all policy)`],
+    ['Mesos traffic', mesosTrafficLines(host)],
     ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
+  ];
+}
+
+function mesosTrafficLines({ spec: { mesosTraffic } }: Host): string[] {
+  const { agentPorts, healthChecks } = mesosTraffic;
+  const ports = agentPorts.length === 0 ? 'no port' : `port ${agentPorts.join(', ')}`;
+  return [
+    `containers reach ${ports} of the Mesos agent whatever policy says`,
+    `health checks of the Mesos agent reach containers ${healthChecks === 'Always' ? 'whatever policy says' : 'as policy says'}`,
   ];
 }
 

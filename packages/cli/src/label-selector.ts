@@ -1,4 +1,5 @@
-import { parseSelector, type Selector } from '@weir/resources';
+import { parseSelector, type Selector, SelectorError } from '@weir/resources';
+import { CliError } from './cli-error.ts';
 
 /** `app=web`, `app==web`, `app!=web`, `app` or `!app`, as kubectl's -l has them between commas. */
 const SHORT_TERM = /^(?:(?<absent>!)?(?<label>[\w./-]+)|(?<key>[\w./-]+)(?<operator>==?|!=)(?<value>[\w./-]*))$/;
@@ -6,10 +7,18 @@ const SHORT_TERM = /^(?:(?<absent>!)?(?<label>[\w./-]+)|(?<key>[\w./-]+)(?<opera
 /**
  * What `-l` means: Weir's selector language, or kubectl's short form (`app=web,tier!=db,!beta`).
  * The two do not overlap: the short form has neither quotes nor brackets nor blanks, a selector always has some.
- * @throws SelectorError
+ * @throws CliError EUSAGE
  */
 export function parseLabelSelector(text: string): Selector {
-  return parseSelector(text.trim() === '' ? '' : (expandShortForm(text) ?? text));
+  try {
+    return parseSelector(text.trim() === '' ? '' : (expandShortForm(text) ?? text));
+  } catch (error) {
+    if (!(error instanceof SelectorError)) throw error;
+    throw new CliError('EUSAGE', error.message, {
+      details: ['or the short form of kubectl: role=db,env!=test,has-this,!not-this'],
+      cause: error,
+    });
+  }
 }
 
 function expandShortForm(text: string): string | undefined {

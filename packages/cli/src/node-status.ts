@@ -2,16 +2,15 @@ import type { Host } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { formatMesosTraffic } from './columns.ts';
 import { listObjects } from './list-objects.ts';
+import { type AgentPresence, presentAgents } from './presence.ts';
 import { type Column, renderTable } from './table.ts';
 import { notFound, type Stores } from './write-object.ts';
-
-/** Each agent keeps a key with its host's name here, on a lease. */
-const PRESENCE_PREFIX = '/weir/v1/Presence/';
 
 export interface NodeStatus {
   host: string;
   addresses: string[];
-  agent: 'up' | 'down';
+  /** Null: it does not run, or does not reach the store. */
+  agent: AgentPresence | null;
   blocks: string[];
   endpoints: number;
   mesosTraffic: Host['spec']['mesosTraffic'];
@@ -22,13 +21,12 @@ export interface NodeStatus {
  * @throws CliError ENOTFOUND for a name that is no host's
  */
 export async function readNodes(stores: Stores, names: readonly string[]): Promise<NodeStatus[]> {
-  const [hosts, blocks, endpoints, presence] = await Promise.all([
+  const [hosts, blocks, endpoints, present] = await Promise.all([
     listObjects(stores, 'Host', {}),
     listObjects(stores, 'Block', {}),
     listObjects(stores, 'Endpoint', {}),
-    stores.store.list(PRESENCE_PREFIX),
+    presentAgents(stores.store),
   ]);
-  const present = new Set(presence.entries.map(({ key }) => key.slice(PRESENCE_PREFIX.length)));
   const unknown = names.filter((name) => !hosts.some(({ metadata }) => metadata.name === name));
   if (unknown.length > 0) throw new CliError('ENOTFOUND', unknown.map((name) => notFound({ kind: 'Host', name }).message).join('\n'));
   return hosts
@@ -36,7 +34,7 @@ export async function readNodes(stores: Stores, names: readonly string[]): Promi
     .map(({ metadata: { name }, spec }) => ({
       host: name,
       addresses: spec.addresses,
-      agent: present.has(name) ? 'up' : 'down',
+      agent: present.get(name) ?? null,
       blocks: blocks.filter((block) => block.spec.host === name).map((block) => block.spec.cidr),
       endpoints: endpoints.filter((endpoint) => endpoint.spec.host === name).length,
       mesosTraffic: spec.mesosTraffic,
@@ -46,7 +44,7 @@ export async function readNodes(stores: Stores, names: readonly string[]): Promi
 const COLUMNS: Column<NodeStatus>[] = [
   { header: 'HOST', value: ({ host }) => host },
   { header: 'ADDRESS', value: ({ addresses }) => addresses.join(',') },
-  { header: 'AGENT', value: ({ agent }) => agent },
+  { header: 'AGENT', value: ({ agent }) => (agent === null ? 'down' : 'up') },
   { header: 'ENDPOINTS', value: ({ endpoints }) => String(endpoints), align: 'right' },
   { header: 'BLOCKS', value: ({ blocks }) => blocks.join(',') || '<none>', shrinks: true },
   { header: 'MESOS-TRAFFIC', value: ({ mesosTraffic }) => formatMesosTraffic(mesosTraffic), shrinks: true },

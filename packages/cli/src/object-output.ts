@@ -12,6 +12,7 @@ export interface ObjectOutputOptions {
   namespaces: boolean;
   /** One object was asked for by its name: it is printed by itself, not as a List. */
   single: boolean;
+  /** Of the terminal; `wide` shows everything in full all the same. */
   width: number;
 }
 
@@ -29,16 +30,16 @@ export async function formatObjects(
     }
     case 'name':
       return objects.map(({ kind, metadata }) => `${referenceText(kind, metadata.name)}\n`).join('');
-    default:
-      return [...Map.groupBy(objects, ({ kind }) => kind)]
-        .map(([kind, some]) =>
-          renderTable(
-            columnsOf(kind, { wide: form === 'wide', namespaces: namespaces && some[0]?.metadata.namespace !== undefined }),
-            some,
-            width,
-          ),
-        )
+    default: {
+      const wide = form === 'wide';
+      const parts = Map.groupBy(objects, ({ kind }) => kind);
+      return [...parts]
+        .map(([kind, some]) => {
+          const columns = columnsOf(kind, { wide, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
+          return renderTable(columns, some, wide ? Number.POSITIVE_INFINITY : width);
+        })
         .join('\n');
+    }
   }
 }
 

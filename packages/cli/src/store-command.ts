@@ -43,7 +43,7 @@ export abstract class StoreCommand extends Command {
 
 /** The store wants absolute paths; who types a relative one means the folder that the shell is in. */
 function absolutePaths(flags: FlagValues): FlagValues {
-  const paths = STORE_FILE_FLAGS.filter((name) => typeof flags[name] === 'string').map((name) => [name, resolve(flags[name] as string)]);
+  const paths = STORE_FILE_FLAGS.filter((name) => flags[name]).map((name) => [name, resolve(flags[name] as string)]);
   return { ...flags, ...Object.fromEntries(paths) };
 }
 

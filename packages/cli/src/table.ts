@@ -2,7 +2,7 @@ export interface Column<Row> {
   header: string;
   value(row: Row): string;
   align?: 'left' | 'right';
-  /** May lose its end when the terminal is too narrow; such columns give way from the last one on. */
+  /** May lose its end when the terminal is too narrow. */
   shrinks?: boolean;
 }
 
@@ -42,17 +42,21 @@ export class GrowingTable<Row> {
   }
 }
 
-/** Widths of at most `width` characters in all, as far as the columns that may shrink allow. */
+/** Widths of at most `width` characters in all, as far as the columns that may shrink allow. The widest gives way first. */
 function fit<Row>(columns: readonly Column<Row>[], natural: readonly number[], width: number): number[] {
   const widths = [...natural];
   let excess = widths.reduce((sum, columnWidth) => sum + columnWidth, 0) + GAP * (widths.length - 1) - width;
-  for (let index = widths.length - 1; index >= 0 && excess > 0; index--) {
-    const column = columns[index]!;
-    if (!column.shrinks) continue;
-    const least = Math.min(widths[index]!, Math.max(NARROWEST, column.header.length));
-    const cut = Math.min(excess, widths[index]! - least);
-    widths[index]! -= cut;
-    excess -= cut;
+  for (; excess > 0; excess--) {
+    const [widest] = columns
+      .map((column, index) => ({
+        index,
+        width: widths[index]!,
+        least: column.shrinks ? Math.max(NARROWEST, column.header.length) : Number.POSITIVE_INFINITY,
+      }))
+      .filter((column) => column.width > column.least)
+      .sort((left, right) => right.width - left.width || right.index - left.index);
+    if (widest === undefined) break;
+    widths[widest.index]!--;
   }
   return widths;
 }

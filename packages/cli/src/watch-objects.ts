@@ -30,11 +30,9 @@ export async function watchObjects(
   if (kinds.size > 1) throw new CliError('EUSAGE', `watch one kind at a time, not ${[...kinds].join(' and ')}`);
   const kind = references[0]!.kind;
   const wanted = filterOf(references, options);
-  const format = await formatter(
-    options.form,
-    columnsOf(kind.kind, { wide: options.form === 'wide', namespaces: options.namespace === undefined && kind.namespaced }),
-    options.width,
-  );
+  const wide = options.form === 'wide';
+  const columns = columnsOf(kind.kind, { wide, namespaces: options.namespace === undefined && kind.namespaced });
+  const format = await formatter(options.form, columns, wide ? Number.POSITIVE_INFINITY : options.width);
 
   const seen = new Map<string, AnyObject>();
   let first: Sighting[] | undefined = [];
@@ -113,7 +111,7 @@ async function formatter(
       return each(({ event, object }) => `${event} ${referenceText(object.kind, object.metadata.name)}\n`);
     default: {
       const own = columns.map(({ value, ...column }): Column<Sighting> => ({ ...column, value: ({ object }) => value(object) }));
-      const table = new GrowingTable<Sighting>([{ header: 'EVENT', value: ({ event }) => event }, ...own], width);
+      const table = new GrowingTable<Sighting>([{ header: 'EVENT', value: ({ event }) => event.padEnd('MODIFIED'.length) }, ...own], width);
       return (sightings) => table.add(sightings);
     }
   }

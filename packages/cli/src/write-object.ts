@@ -2,6 +2,7 @@
 import type { ObjectStore, Store } from '@weir/datastore';
 import { type AnyObject, type Host, type Kind, keyOf, kindInfo, type ObjectId, type Pool, serialize } from '@weir/resources';
 import { CliError } from './cli-error.ts';
+import { isAgentPresent } from './presence.ts';
 import { referenceText } from './references.ts';
 
 export type WriteVerb = 'apply' | 'create' | 'replace';
@@ -73,7 +74,17 @@ export async function deleteObject({ store, objects }: Stores, id: ObjectId): Pr
     const { removePool } = await import('@weir/ipam');
     return removePool(store, id.name);
   }
+  await refuseUnderAgent({ store, objects }, id);
   if (!(await objects.remove(id.kind, id.name, id.namespace))) throw notFound(id);
+}
+
+/** What a running agent stands for is not taken from under it: an endpoint goes with its container, a host when its agent has stopped. */
+async function refuseUnderAgent({ store, objects }: Stores, { kind, name, namespace }: ObjectId): Promise<void> {
+  if (kind !== 'Endpoint' && kind !== 'Host') return;
+  const host = kind === 'Host' ? name : (await objects.get('Endpoint', name, namespace))?.object.spec.host;
+  if (host === undefined || !(await isAgentPresent(store, host))) return;
+  const advice = kind === 'Host' ? 'stop it first' : 'it takes the endpoint away when the container goes';
+  throw new CliError('EREFUSED', `cannot delete ${referenceText(kind, name)} while the agent of ${host} is running: ${advice}`);
 }
 
 /** `policy/web was not found in namespace shop`. */

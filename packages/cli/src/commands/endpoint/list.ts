@@ -17,6 +17,12 @@ export default class EndpointList extends StoreCommand {
     const { listObjects } = await import('../../list-objects.ts');
     const namespace = flags['all-namespaces'] ? undefined : flags.namespace;
     const endpoints = await this.withObjects(flags, (stores) => listObjects(stores, 'Endpoint', { namespace, selector: flags.selector }));
+    if (endpoints.length === 0 && (flags.output === 'table' || flags.output === 'wide')) {
+      this.logToStderr(
+        `no endpoints${flags.selector === undefined ? '' : ' that match'}${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
+      );
+      return;
+    }
     const { terminalWidth } = await import('../../table.ts');
     const { formatEndpoints } = await import('../../endpoint-table.ts');
     const { formatObjects } = await import('../../object-output.ts');
