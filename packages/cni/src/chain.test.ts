@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { callTool, environment, NETWORK } from './testing/cni-call.ts';
@@ -127,6 +127,62 @@ test('a foreign IPAM plugin under weir-route: its address, given back before DEL
     ['ADD', 'DEL'],
   );
   t.deepEqual(calls[0]?.config.ipam, { type: 'their-ipam', range: 'x' });
+});
+
+test('the same ADD twice over a foreign IPAM plugin that refuses the second: the first stays', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add(
+    'once',
+    '[ $CNI_COMMAND = ADD ] || { rmdir $DIR/taken; exit 0; }; mkdir $DIR/taken || exit 1; echo \'{"ips":[{"address":"10.8.0.7/24"}]}\'',
+  );
+  for (const chain of [
+    [{ type: 'weir-route', ipam: { type: 'once' } }, { type: 'weir-policy' }],
+    [{ type: 'weir-route', ipam: { type: 'once' } }],
+  ]) {
+    await rm(join(folder.path, 'taken'), { recursive: true, force: true });
+    const services = new ServicesDouble();
+    const add = () => callTool('weir', environment('ADD', { CNI_PATH: folder.path }), { ...NETWORK, chain }, services);
+    t.is((await add()).exitCode, 0);
+    const before = [...services.links.values(), ...services.endpoints.values()];
+    t.is((await add()).answer.code, 100);
+    t.deepEqual([...services.links.values(), ...services.endpoints.values()], before);
+  }
+});
+
+test("a foreign plugin's code 100 is its own matter: what was made is undone", async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('hundred', '[ $CNI_COMMAND = DEL ] || { echo \'{"code":100,"msg":"no"}\'; exit 1; }');
+  const services = new ServicesDouble();
+  const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }, { type: 'hundred' }];
+  t.like(await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), { ...NETWORK, chain }, services), {
+    exitCode: 1,
+    answer: { code: 100, msg: 'hundred: no' },
+  });
+  await services.settled();
+  t.true(services.isEmpty);
+});
+
+test('on DEL a foreign plugin gets what the endpoint remembers of the result, from 0.4.0 on', async (t) => {
+  for (const cniVersion of ['0.3.1', '0.4.0', '1.0.0']) {
+    const folder = await PluginFolder.make(t);
+    await folder.addRecorder('firewall', ROUTED);
+    const services = new ServicesDouble();
+    const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }, { type: 'firewall' }];
+    const network = { ...NETWORK, cniVersion, chain };
+    await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
+    const [endpoint] = services.endpoints.values();
+    t.is((await callTool('weir', environment('DEL', { CNI_PATH: folder.path }), network, services)).exitCode, 0);
+    const { prevResult } = (await folder.calls('firewall'))[1]!.config;
+    if (cniVersion === '0.3.1') t.is(prevResult, undefined);
+    else
+      t.like(prevResult, {
+        cniVersion,
+        interfaces: [{ name: endpoint!.spec.hostInterface }, { name: 'eth0' }],
+        ips: [{ address: '10.0.0.1/32', interface: 1 }],
+      });
+    services.failing.set('find', codedError('EUNAVAILABLE', 'store away'));
+    t.is((await callTool('weir', environment('DEL', { CNI_PATH: folder.path }), network, services)).exitCode, 0);
+  }
 });
 
 test('an IPAM plugin that gives nothing is refused and asked to clean up', async (t) => {

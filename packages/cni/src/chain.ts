@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError, isAlreadyAttached } from './cni-error.ts';
 import { explainError } from './explain-error.ts';
 import type { NetworkConfig } from './network-config.ts';
 import type { Plugin } from './plugin.ts';
@@ -35,7 +35,7 @@ export async function addChain(steps: readonly Step[], call: Call): Promise<Resu
       result = await step.plugin.add(callOf(step, call, result));
     } catch (error) {
       // Somebody's sound attachment stands in the way: undoing would tear it down.
-      if (error instanceof CniError && error.code === CNI_CODE.alreadyAttached) throw error;
+      if (isAlreadyAttached(error)) throw error;
       throw await undo(steps.slice(0, index + 1), call, result, error);
     }
   }
@@ -47,7 +47,7 @@ export async function addChain(steps: readonly Step[], call: Call): Promise<Resu
 /** @returns the error to throw: the first one, and what could not be undone in its details */
 async function undo(steps: readonly Step[], call: Call, result: Result | undefined, error: unknown): Promise<unknown> {
   try {
-    await delChain(steps, { ...call, command: 'DEL', environment: { ...call.environment, CNI_COMMAND: 'DEL' }, prevResult: result });
+    await delChain(steps, { ...call, command: 'DEL', prevResult: result });
     return error;
   } catch (second) {
     const first = explainError(error);

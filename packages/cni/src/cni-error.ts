@@ -55,3 +55,11 @@ export class CniError extends Error {
     return JSON.stringify({ cniVersion, code, msg, ...(details === '' ? {} : { details }) });
   }
 }
+
+/**
+ * True for our own refusal of a second ADD: what is there is sound and must not be undone. A foreign plugin may use the same number for
+ * anything.
+ */
+export function isAlreadyAttached(error: unknown): boolean {
+  return error instanceof CniError && error.code === CNI_CODE.alreadyAttached && error.plugin === undefined;
+}

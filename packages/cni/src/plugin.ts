@@ -5,6 +5,7 @@ import type { Call } from './request.ts';
 import { decodeResult, encodeResult, type Result } from './result.ts';
 import type { Services } from './services.ts';
 import type { Tool } from './tool.ts';
+import { isAtLeast } from './version.ts';
 
 /** One link of a chain, or a delegate: a tool of ours in this process, or anybody's executable. */
 export interface Plugin {
@@ -43,7 +44,9 @@ function foreignPlugin(type: string): Plugin {
 
 /** @returns the plugin's answer on stdout, as JSON; undefined when it said nothing */
 async function run(type: string, command: Call['command'], call: Call): Promise<unknown> {
-  const prevResult = call.prevResult === undefined ? undefined : encodeResult(call.prevResult, call.cniVersion);
+  // As libcni does: DEL was given no result before 0.4.0.
+  const withResult = command !== 'DEL' || isAtLeast(call.cniVersion, '0.4.0');
+  const prevResult = withResult && call.prevResult !== undefined ? encodeResult(call.prevResult, call.cniVersion) : undefined;
   const outcome = await executePlugin({
     path: await findPlugin(type, call.pluginPath),
     environment: { ...call.environment, CNI_COMMAND: command },

@@ -28,14 +28,14 @@ export const weirRoute: Tool = {
   async add(call, services) {
     const config = parseConfig(configSchema, call.config, 'weir-route');
     requireContainerNamespace(call.namespace!);
+    await refuseSecond(call, config.failClosed, services);
     const ipam = pluginFor(config.ipam.type, [weirIpam], services);
     const given = await ipam.add(call);
     try {
       if (given.ips.length === 0) throw new CniError(CNI_CODE.plugin, `${ipam.type} gave no address`, { plugin: ipam.type });
       return await wire(call, config, given, services);
     } catch (error) {
-      // The addresses of the one that is there already are the very same: they stay.
-      if (!(error instanceof CniError && error.code === CNI_CODE.alreadyAttached)) await giveBack(ipam, call);
+      await giveBack(ipam, call);
       throw error;
     }
   },
@@ -76,12 +76,7 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
   const { namespace, interfaceName } = call;
   const addresses = given.ips.map(({ address }) => plainAddress(address));
-  const wired = await attachOnce(
-    { namespace: namespace!, interfaceName, hostInterface, addresses, mtu: config.mtu },
-    call,
-    services,
-    config.failClosed,
-  );
+  const wired = await attachAnew({ namespace: namespace!, interfaceName, hostInterface, addresses, mtu: config.mtu }, services);
   const gateways = { '4': wired.gateway4, '6': wired.gateway6 };
   const routes = [];
   if (gateways['4'] !== undefined) routes.push({ dst: '0.0.0.0/0', gw: gateways['4'] });
@@ -102,15 +97,25 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
 }
 
 /**
- * Attaches; when something of that name is there already, tells a sound attachment, which stays, from the leavings of an ADD that was
- * killed, which are removed. An Endpoint is written last, so it is the mark of a sound one. Without policy there is no mark.
+ * A sound attachment stays as it is. Where policy follows, the Endpoint, which is written last, is the mark of a sound one; without
+ * policy there is none, and an interface that is there is taken for sound.
  */
-async function attachOnce(request: AttachRequest, call: Call, services: Services, marked: boolean): Promise<Attachment> {
+async function refuseSecond(call: Call, marked: boolean, services: Services): Promise<void> {
+  if (marked && (await services.enforcement.find(call)) === undefined) return;
+  const hostInterface = hostInterfaceOf(prefixFor(marked), call);
+  if ((await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface })) === undefined)
+    return;
+  throw new CniError(CNI_CODE.alreadyAttached, `${call.interfaceName} of container ${call.containerId} is already attached`, {
+    details: 'nothing was changed; call DEL first',
+  });
+}
+
+/** Attaches; a link of that name that is there already is what a killed ADD left, and goes first. */
+async function attachAnew(request: AttachRequest, services: Services): Promise<Attachment> {
   try {
     return await services.wiring.attach(request);
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'EEXIST') throw error;
-    if (!marked || (await services.enforcement.find(call)) !== undefined) throw alreadyAttached(call, error);
     await services.wiring.detach(request.hostInterface);
     return services.wiring.attach(request);
   }
@@ -134,13 +139,6 @@ function prefixFor(failClosed: boolean): string {
 
 function hostInterfaceOf(prefix: string, { containerId, interfaceName }: Call): string {
   return hostInterfaceName(containerId, interfaceName, prefix);
-}
-
-function alreadyAttached(call: Call, cause: unknown): CniError {
-  return new CniError(CNI_CODE.alreadyAttached, `${call.interfaceName} of container ${call.containerId} is already attached`, {
-    cause,
-    details: 'nothing was changed; call DEL first',
-  });
 }
 
 function notAttached(message: string): CniError {

@@ -24,7 +24,7 @@ test('ADD: address, link, policy, in this order; Mesos and the specification bot
   const { exitCode, stderr, answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
   t.is(exitCode, 0);
   t.is(stderr, '');
-  t.deepEqual(services.events, ['allocate', `attach ${HOST_END}`, `enforce ${HOST_END}`]);
+  t.deepEqual(services.events, ['find', 'allocate', `attach ${HOST_END}`, `enforce ${HOST_END}`]);
   t.deepEqual(answer, {
     cniVersion: '1.0.0',
     ip4: { ip: '10.0.0.1/32', gateway: '169.254.1.1', routes: [{ dst: '0.0.0.0/0', gw: '169.254.1.1' }] },
@@ -175,7 +175,7 @@ test('the same ADD twice: the second is refused and changes nothing', async (t) 
   });
   await services.settled();
   t.deepEqual([...services.endpoints.values(), ...services.links.values(), ...services.held.values()], before);
-  t.deepEqual(services.verbs, ['allocate', 'attach', 'find']);
+  t.deepEqual(services.verbs, ['find', 'inspect']);
 });
 
 test('ADD over the leavings of one that was killed cleans them and does it anew', async (t) => {
@@ -186,7 +186,26 @@ test('ADD over the leavings of one that was killed cleans them and does it anew'
   const { exitCode, answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
   t.is(exitCode, 0);
   t.is(answer.ip4.ip, '10.0.0.1/32');
-  t.deepEqual(services.verbs, ['allocate', 'attach', 'find', 'detach', 'attach', 'enforce']);
+  t.deepEqual(services.verbs, ['find', 'allocate', 'attach', 'detach', 'attach', 'enforce']);
+});
+
+test('ADD for an endpoint whose link is gone, as after a reboot, does it anew', async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  services.links.clear();
+  t.is((await callTool('weir', environment('ADD'), POLICY_DEMO, services)).exitCode, 0);
+  t.true(services.links.has(HOST_END));
+});
+
+test("a container that has somebody else's eth0 is refused, with nothing left", async (t) => {
+  const services = new ServicesDouble();
+  const foreign = { hostInterface: 'veth1', containerInterface: `${NAMESPACE_FILE} eth0`, addresses: [] };
+  services.links.set('veth1', foreign);
+  const { answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.is(answer.code, 103);
+  await services.settled();
+  t.deepEqual([...services.links.values()], [foreign]);
+  t.is(services.held.size, 0);
 });
 
 for (const step of ['allocate', 'attach', 'enforce'] as const) {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { addChain, checkChain, delChain, type Step, type StepConfig, stepSchema } from '../chain.ts';
+import { resultOfEndpoint } from '../endpoint-result.ts';
 import { parseConfig } from '../network-config.ts';
 import { pluginFor } from '../plugin.ts';
 import type { Call } from '../request.ts';
+import type { Result } from '../result.ts';
 import type { Services } from '../services.ts';
 import type { Tool } from '../tool.ts';
 import { weirIpam } from './weir-ipam.ts';
@@ -25,7 +27,8 @@ export const weir: Tool = {
   },
 
   async del(call, services) {
-    await delChain(stepsOf(call, services), call);
+    const steps = stepsOf(call, services);
+    await delChain(steps, { ...call, prevResult: call.prevResult ?? (await remembered(steps, call, services)) });
   },
 
   async check(call, services) {
@@ -39,6 +42,17 @@ function stepsOf(call: Call, services: Services): Step[] {
     config: withFailClosed(step, chain.slice(index + 1)),
     plugin: pluginFor(step.type, [weirIpam, weirRoute, weirPolicy], services),
   }));
+}
+
+/** For foreign plugins only, and only while it can be had: DEL goes on without. */
+async function remembered(steps: readonly Step[], call: Call, services: Services): Promise<Result | undefined> {
+  if (steps.every(({ plugin }) => plugin.own)) return undefined;
+  try {
+    const endpoint = await services.enforcement.find(call);
+    return endpoint && resultOfEndpoint(endpoint, call.namespace);
+  } catch {
+    return undefined;
+  }
 }
 
 /** An interface that policy will guard carries nothing until then. */
