@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { parseDocuments } from './documents.ts';
 import { ValidationError } from './validation-error.ts';
@@ -99,6 +100,17 @@ items:
   );
 });
 
+test('an entry of a list has its own line; a field that is missing, that of the mapping that lacks it', (t) => {
+  const error = failure('apiVersion: weir/v1\nkind: NetworkSet\nmetadata:\n  labels: {}\nspec:\n  nets:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n');
+  t.deepEqual(
+    error.issues.map(({ path, line }) => [path, line]),
+    [
+      ['metadata.name', 3],
+      ['spec.nets[1]', 8],
+    ],
+  );
+});
+
 test('text that is no YAML names line and column, and the other documents are still checked', (t) => {
   const error = failure('a: b: c\n---\nkind: Pool\nkind: Pool\n---\nx: [1\n', 'bad.yaml');
   t.deepEqual(
@@ -136,4 +148,11 @@ test('namespace option: for objects that name none, and against those that name 
     failure(ACCESS_NGINX, 'a.yaml', { namespace: 'shop' }).message,
     /line 5: metadata\.namespace: "policy-demo" is not the namespace asked for: expected "shop"$/,
   );
+});
+
+test('the two forms of one policy in the README are one policy', (t) => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const [kubernetes, weir] = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => parseDocuments(text)[0]?.object);
+  t.is(weir?.kind, 'Policy');
+  t.deepEqual(kubernetes, weir);
 });
