@@ -1,4 +1,7 @@
+export { Conntrack, describeFlow, type Flow, type FlowTuple } from './conntrack.ts';
+export { DeltaTracker, type DeltaTrackerOptions, type Pending } from './delta-tracker.ts';
 export { KernelError } from './error.ts';
+export { FileLock, type FileLockOptions, fileLock } from './file-lock.ts';
 export {
   createNamespace,
   currentNamespace,
@@ -26,4 +29,8 @@ export { describeRoute, MAIN_TABLE, type NextHop, type Route, type RouteFilter, 
 export type { LinkReference, RouteInput } from './netlink/route-operations.ts';
 export type { Rule } from './netlink/rule.ts';
 export type { Scope } from './netlink/scope.ts';
+export { NftElements, type TableReference } from './nfnetlink-elements.ts';
 export { Nftables, type NftObject } from './nftables.ts';
+export type { ElementChange, KeyField, Verdict } from './nftables-element.ts';
+export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
+export { sysctl } from './sysctl.ts';
