@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildLauncher } from '@weir/cni/launcher';
 import { ETCD_ENDPOINT, startEtcd } from './etcd-process.ts';
@@ -15,18 +16,11 @@ export interface ClusterOptions {
   hosts?: number;
   /** embedded by default */
   store?: StoreBackend;
-  /** Put in every host's config folder; `weir` with its default chain by default. */
+  /** Put in every host's config folder; by default the one in cni-configs/weir.json. */
   networks?: NetworkFile[];
   /** Told of each step that takes a while. */
   progress?: (step: string) => void;
 }
-
-const WEIR_NETWORK: NetworkFile = {
-  cniVersion: '1.0.0',
-  name: 'weir',
-  type: 'weir',
-  chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }],
-};
 
 /** Hosts joined by a switch, each with an agent on one store. Nothing of it is in the machine's own network namespace. */
 export class Cluster {
@@ -50,7 +44,7 @@ export class Cluster {
     name,
     hosts: count = 3,
     store = 'embedded',
-    networks = [WEIR_NETWORK],
+    networks = [readWeirNetwork()],
     progress = () => {},
   }: ClusterOptions): Promise<Cluster> {
     const folder = LabFolder.create(name);
@@ -96,4 +90,8 @@ async function startEtcdFor(folder: LabFolder, switchNamespace: string, host: La
   } finally {
     await probe.close();
   }
+}
+
+function readWeirNetwork(): NetworkFile {
+  return JSON.parse(readFileSync(join(REPOSITORY, 'cni-configs/weir.json'), 'utf8')) as NetworkFile;
 }
