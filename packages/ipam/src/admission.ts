@@ -5,7 +5,7 @@
  * could let two pools overlap, or have two block sizes cut through each other.
  */
 import type { Entry, Store, Transaction } from '@weir/datastore';
-import { type BlockSpec, cidrsOverlap, type Pool } from '@weir/resources';
+import { type BlockSpec, cidrsOverlap, type Pool, serialize } from '@weir/resources';
 import { BLOCK_PREFIX, blockCidr, decodeBlock, usedIn } from './block.ts';
 import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
@@ -133,7 +133,7 @@ function write(store: Store, pool: Pool, stored: { revision: number } | undefine
       { key, revision: stored?.revision ?? 0 },
     ],
     then: [
-      { put: key, value: JSON.stringify(pool) },
+      { put: key, value: serialize(pool) },
       { put: POOLS_GUARD, value: pool.metadata.name },
     ],
   });

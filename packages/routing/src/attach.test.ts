@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { type AttachRequest, attach } from './attach.ts';
 import { inspect } from './inspect.ts';
-import { makeNamespace, ping, type TestNamespace } from './testing.ts';
+import { makeNamespace, ping, type TestNamespace } from './testing/namespaces.ts';
 
 const request = (container: TestNamespace, rest: Partial<AttachRequest> = {}): AttachRequest => ({
   namespace: container.path,

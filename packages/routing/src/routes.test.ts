@@ -1,20 +1,6 @@
-import type { Block, Host } from '@weir/resources';
 import test from 'ava';
 import { desiredRoutes } from './routes.ts';
-
-const host = (name: string, ...addresses: string[]): Host => ({
-  apiVersion: 'weir/v1',
-  kind: 'Host',
-  metadata: { name, labels: {}, annotations: {} },
-  spec: { addresses, mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
-});
-
-const block = (cidr: string, owner: string): Block => ({
-  apiVersion: 'weir/v1',
-  kind: 'Block',
-  metadata: { name: cidr.replaceAll(/[/:]/g, '-'), labels: {}, annotations: {} },
-  spec: { cidr, pool: 'p', host: owner, allocations: {} },
-});
+import { block, host } from './testing/objects.ts';
 
 test('a route to every block of another host, by its address of the family; a blackhole for own ones', (t) => {
   const routes = desiredRoutes({

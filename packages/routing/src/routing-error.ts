@@ -3,12 +3,11 @@
  * - EADDRINUSE: an address to attach is routed to another interface of this host
  * - EDEFAULTROUTE: the container has a default route of another network already
  * - ENOIPV6: an IPv6 address is asked for where IPv6 is switched off
- * - ENOADDRESS: no address of any family was given to attach, or a host has none of the family of its block
- * - EFOREIGN: someone else's route has the destination
+ * - ENOADDRESS: attach was given no address
  *
  * Other failures pass through as the KernelError that they were.
  */
-export type RoutingErrorCode = 'EEXIST' | 'EADDRINUSE' | 'EDEFAULTROUTE' | 'ENOIPV6' | 'ENOADDRESS' | 'EFOREIGN';
+export type RoutingErrorCode = 'EEXIST' | 'EADDRINUSE' | 'EDEFAULTROUTE' | 'ENOIPV6' | 'ENOADDRESS';
 
 export class RoutingError extends Error {
   override readonly name = 'RoutingError';

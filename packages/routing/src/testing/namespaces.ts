@@ -1,8 +1,9 @@
-/** Network namespaces for tests: made, joined by a switch, and removed again whatever happens. */
+/** For tests: network namespaces that are made, joined by a switch, and removed again whatever happens. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createNamespace, deleteNamespace, inNamespace, Netlink } from '@weir/kernel';
+import { createNamespace, deleteNamespace, inNamespace, Netlink, openNamespace } from '@weir/kernel';
 import type { ExecutionContext } from 'ava';
+import { linkLocalAddress } from '../addresses.ts';
 
 export interface TestNamespace {
   path: string;
@@ -38,23 +39,23 @@ export function makeNamespace(t: ExecutionContext, role: string): TestNamespace 
 }
 
 /** Namespaces with an `uplink` each, on one bridge in a namespace of its own; addresses are CIDRs. */
-export function makeHosts(t: ExecutionContext, addresses: Record<string, string[]>): Record<string, TestNamespace> {
+export function makeHosts<Role extends string>(t: ExecutionContext, addresses: Record<Role, string[]>): Record<Role, TestNamespace> {
   const bridge = makeNamespace(t, 'switch');
   bridge.netlink.addBridge({ name: 'br0', up: true });
   return Object.fromEntries(
-    Object.entries(addresses).map(([role, cidrs]) => {
+    (Object.entries(addresses) as [Role, string[]][]).map(([role, cidrs]) => {
       const host = makeNamespace(t, role);
-      bridge.run(() => {
-        const port = `p-${role}`;
-        host.netlink.addVeth({ name: 'uplink', peer: { name: `${role}` } });
-        host.ip(`link set ${role} netns ${bridge.name} name ${port}`);
-        bridge.ip(`link set ${port} master br0 up`);
-      });
+      using place = openNamespace(bridge.path);
+      host.netlink.addVeth({ name: 'uplink', peer: { name: `port-${role}`, namespace: place } });
+      bridge.netlink.setLink(`port-${role}`, { master: 'br0', up: true });
+      // Neighbours are asked for from the link-local address, and the kernel's own would be tentative for a second.
+      host.netlink.setLink('uplink', { ipv6AddressGeneration: 'none' });
       host.netlink.setLink('uplink', { up: true });
-      for (const cidr of cidrs) host.netlink.addAddress('uplink', cidr, { noDad: cidr.includes(':') });
+      const linkLocal = `${linkLocalAddress(host.netlink.link('uplink')!.mac!)}/64`;
+      for (const cidr of [linkLocal, ...cidrs]) host.netlink.addAddress('uplink', cidr, { noDad: cidr.includes(':') });
       return [role, host];
     }),
-  );
+  ) as Record<Role, TestNamespace>;
 }
 
 /** One echo each way; throws with ping's output when none comes back within a second. */

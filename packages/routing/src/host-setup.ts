@@ -1,0 +1,20 @@
+/** What the host's kernel must be told once, so that it forwards between containers and the network. */
+import { existsSync, readdirSync } from 'node:fs';
+import { sysctl } from '@weir/kernel';
+
+/**
+ * Switches forwarding on, for both families as far as the kernel has them, in the namespace that the process is in. Safe to call again.
+ * Throws KernelError.
+ */
+export function hostSetup(): void {
+  sysctl('net/ipv4/ip_forward', 1);
+  if (!existsSync('/proc/sys/net/ipv6/conf/all/forwarding')) return;
+  if (sysctl('net/ipv6/conf/all/forwarding') === '1') return;
+  // A kernel that forwards no longer hears router advertisements, and a host that has its address and default route from them
+  // would lose both: 2 says to go on listening. Links made later keep the default, so that no container can advertise itself as a router.
+  for (const link of readdirSync('/proc/sys/net/ipv6/conf')) {
+    const name = `net/ipv6/conf/${link}/accept_ra`;
+    if (link !== 'all' && link !== 'default' && sysctl(name) === '1') sysctl(name, 2);
+  }
+  sysctl('net/ipv6/conf/all/forwarding', 1);
+}

@@ -1,0 +1,134 @@
+/** The kernel's routes to blocks, kept equal to the desired ones. What is desired is decided in routes.ts; here is the difference, applied. */
+import { DeltaTracker, KernelError, type Netlink, type Route } from '@weir/kernel';
+import { ROUTE_PROTOCOL } from './addresses.ts';
+import type { BlockRoute } from './routes.ts';
+
+/** A block that the host's routes do not lead to as they should. Each `apply` tries again. */
+export interface RouteFailure {
+  /** CIDR of the block. */
+  destination: string;
+  /** For people. */
+  reason: string;
+}
+
+type KernelRoute = Pick<Route, 'destination' | 'type' | 'via' | 'metric'>;
+
+/** As in the kernel, routes of one destination differ by metric: an own block's blackhole and a container's route may have the same one. */
+const keyOf = ({ destination, metric }: Route): string => `${destination} ${metric ?? 'default'}`;
+
+const ADDITION = 'addition';
+const REMOVAL = 'removal';
+
+/** `key` of the tracker with what is to be done for it. */
+type Step = { key: string; route: KernelRoute; kind: typeof ADDITION | 'replacement' | typeof REMOVAL };
+
+/**
+ * Changes only routes of our own protocol number, and of these only the ones that lead to blocks: a container's own route, which
+ * `attach` makes and which goes with its link, is one that leads to a link without a gateway.
+ */
+export class RouteTable {
+  readonly #netlink: Netlink;
+  readonly #tracker = new DeltaTracker<string, KernelRoute>({ equal: sameRoute });
+  #actualKnown = false;
+  #failed: RouteFailure[] = [];
+
+  /** @param netlink of the host's namespace; the caller closes it. */
+  constructor(netlink: Netlink) {
+    this.#netlink = netlink;
+  }
+
+  /** What the last `apply` could not do, additions in the order of what was desired, then removals. */
+  get failed(): readonly RouteFailure[] {
+    return this.#failed;
+  }
+
+  /** The next `apply` reads the kernel's routes first, and so mends what others undid. The first one does so anyway. */
+  forgetActual(): void {
+    this.#actualKnown = false;
+  }
+
+  /**
+   * Makes the kernel's routes those of `desired`: additions and changes first, then removals. One that the kernel refuses, as its next hop is
+   * on no link, say, does not hold up the others; it stands in what is returned, and in `failed`. Throws KernelError only when the
+   * kernel's routes cannot be read.
+   */
+  apply(desired: ReadonlyMap<string, BlockRoute>): readonly RouteFailure[] {
+    if (!this.#actualKnown) this.#readActual();
+    this.#tracker.setDesired([...desired.values()].map((route) => [keyOf(route), essence(route)]));
+    let refused = this.#carryOut(this.#steps());
+    if ([...refused.values()].some(({ code }) => code === 'EEXIST')) {
+      // It may be a route of ours that another process made; if it is not, it stays and is refused again.
+      this.#readActual();
+      refused = this.#carryOut(this.#steps());
+    }
+    const removals = [...refused.keys()].filter(({ kind }) => kind === REMOVAL);
+    const reasons = new Map([...refused].map(([{ key }, error]) => [key, reasonOf(error)]));
+    this.#failed = [
+      ...[...desired.values()].flatMap((route) => failureOf(route, route.problem ?? reasons.get(keyOf(route)))),
+      ...removals.flatMap(({ key, route }) => failureOf(route, reasons.get(key))),
+    ];
+    return this.#failed;
+  }
+
+  #readActual(): void {
+    const routes = this.#netlink
+      .routes({ protocol: ROUTE_PROTOCOL })
+      .filter((route) => route.table === undefined && !leadsToContainer(route));
+    this.#tracker.setActual(routes.map((route) => [keyOf(route), essence(route)]));
+    this.#actualKnown = true;
+  }
+
+  #steps(): Step[] {
+    const { actual } = this.#tracker;
+    const pending = this.#tracker.pending();
+    return [
+      // An addition never takes the place of someone else's route; a replacement is of our own.
+      ...[...pending.set].map(([key, route]): Step => ({ key, route, kind: actual.has(key) ? 'replacement' : ADDITION })),
+      ...[...pending.delete].map((key): Step => ({ key, route: actual.get(key)!, kind: REMOVAL })),
+    ];
+  }
+
+  /** In one batch, which the kernel works off to its end whatever it refuses. */
+  #carryOut(steps: Step[]): Map<Step, KernelError> {
+    const refused = new Map<Step, KernelError>();
+    try {
+      this.#netlink.batch((batch) => {
+        for (const { route, kind } of steps) {
+          const full: Route = { ...route, protocol: ROUTE_PROTOCOL };
+          if (kind === ADDITION) batch.addRoute(full);
+          else if (kind === REMOVAL) batch.deleteRoute(full);
+          else batch.replaceRoute(full);
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      for (const one of [error, ...error.others]) refused.set(steps[one.batchIndex ?? 0]!, one);
+    }
+    for (const [step, { code }] of refused) if (step.kind === REMOVAL && code === 'ESRCH') refused.delete(step);
+    const done = steps.filter((step) => !refused.has(step));
+    this.#tracker.applied({
+      set: done.filter(({ kind }) => kind !== REMOVAL).map(({ key, route }) => [key, route] as const),
+      delete: done.filter(({ kind }) => kind === REMOVAL).map(({ key }) => key),
+    });
+    return refused;
+  }
+}
+
+const leadsToContainer = ({ type = 'unicast', via }: Route): boolean => type === 'unicast' && via === undefined;
+
+function essence({ destination, type = 'unicast', via, metric }: Route): KernelRoute {
+  return { destination, type, ...(via !== undefined && { via }), ...(metric !== undefined && { metric }) };
+}
+
+const sameRoute = (a: KernelRoute, b: KernelRoute): boolean => a.type === b.type && a.via === b.via;
+
+const failureOf = ({ destination }: Route, reason: string | undefined): RouteFailure[] =>
+  reason === undefined ? [] : [{ destination, reason }];
+
+function reasonOf(error: KernelError): string {
+  if (error.code === 'EEXIST')
+    return `a route that is not Weir's has this destination: remove it, or choose another pool (${error.operation})`;
+  if (error.code === 'ENETUNREACH' || error.code === 'EHOSTUNREACH')
+    return `the next hop is on none of this host's links (${error.message})`;
+  return error.message;
+}

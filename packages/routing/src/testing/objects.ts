@@ -1,0 +1,16 @@
+/** For tests: hosts and blocks with nothing in them but what routes depend on. */
+import { type Block, blockName, type Host } from '@weir/resources';
+
+export const host = (name: string, ...addresses: string[]): Host => ({
+  apiVersion: 'weir/v1',
+  kind: 'Host',
+  metadata: { name, labels: {}, annotations: {} },
+  spec: { addresses, mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
+});
+
+export const block = (cidr: string, owner: string): Block => ({
+  apiVersion: 'weir/v1',
+  kind: 'Block',
+  metadata: { name: blockName(cidr), labels: {}, annotations: {} },
+  spec: { cidr, pool: 'p', host: owner, allocations: {} },
+});
