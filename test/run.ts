@@ -27,7 +27,7 @@ async function tests(patterns: string[]): Promise<Tally> {
     if (result) {
       failing = result[1] !== undefined;
       tally[failing ? 'failed' : 'passed']++;
-      const file = result[2]!.split(' › ')[0]!;
+      const file = result[2]!.split(' › ').slice(0, -1).join('/');
       perFile.set(file, (perFile.get(file) ?? 0) + 1);
     }
     if (failing || (!result && !line.startsWith('#') && line !== 'TAP version 13')) console.log(line);

@@ -17,7 +17,7 @@ export class Attachments {
 
   /** True while a call for this interface runs or its later work is not done. */
   isBusy(owner: Owner): boolean {
-    return this.#tails.has(keyOf(owner));
+    return this.#tails.has(ownerKey(owner));
   }
 
   get busy(): number {
@@ -25,7 +25,7 @@ export class Attachments {
   }
 
   async run<T>(owner: Owner, call: (later: Later) => Promise<T>): Promise<T> {
-    const key = keyOf(owner);
+    const key = ownerKey(owner);
     const previous = this.#tails.get(key) ?? Promise.resolve();
     const works: Promise<unknown>[] = [];
     const answer = previous.then(() => call((work) => works.push(work)));
@@ -43,6 +43,7 @@ export class Attachments {
   }
 }
 
-function keyOf(owner: Owner): string {
+/** One text for one owner, for maps. */
+export function ownerKey(owner: Owner): string {
   return `${owner.containerId}\0${owner.interfaceName}`;
 }

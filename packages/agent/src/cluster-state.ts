@@ -2,7 +2,8 @@
  * The latest known objects, whoever told of them: the watch of the store, or this agent's own write, which must be in force before the
  * watch brings it back. The revision decides which news is newer, so the two ways never undo each other.
  */
-import { type AnyObject, keyOf, type Kind, type ObjectOf } from '@weir/resources';
+import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectOf } from '@weir/resources';
+import { type Owner, ownerKey } from './attachments.ts';
 
 export type Listener = (change: { key: string; before?: AnyObject; after?: AnyObject }) => void;
 
@@ -14,35 +15,58 @@ interface Known {
 
 export class ClusterState {
   readonly #known = new Map<string, Known>();
+  /** This host's endpoints by owner: every CNI call looks for one, however many the cluster has. */
+  readonly #local = new Map<string, Endpoint>();
+  readonly #host: string;
   readonly #listener: Listener;
 
-  constructor(listener: Listener) {
+  constructor(host: string, listener: Listener) {
+    this.#host = host;
     this.#listener = listener;
   }
 
   put(object: AnyObject, revision: number): void {
-    this.#learn(keyOf(object), { revision, object });
+    const key = keyOf(object);
+    if (revision > this.#revisionOf(key)) this.#learn(key, { revision, object });
   }
 
   /** @param key as of `keyOf` */
   remove(key: string, revision: number): void {
-    this.#learn(key, { revision });
+    if (revision > this.#revisionOf(key)) this.#learn(key, { revision });
   }
 
-  get(key: string): AnyObject | undefined {
-    return this.#known.get(key)?.object;
+  /** Takes an object for gone before the store says so. Only a later write brings it back. */
+  forget(key: string): void {
+    const known = this.#known.get(key);
+    if (known?.object !== undefined) this.#learn(key, { revision: known.revision });
   }
 
   *list<K extends Kind>(kind: K): Generator<ObjectOf<K>> {
     for (const { object } of this.#known.values()) if (object?.kind === kind) yield object as ObjectOf<K>;
   }
 
+  localEndpoints(): Endpoint[] {
+    return [...this.#local.values()];
+  }
+
+  localEndpoint(owner: Owner): Endpoint | undefined {
+    return this.#local.get(ownerKey(owner));
+  }
+
+  #isLocal(object: AnyObject | undefined): object is Endpoint {
+    return object?.kind === 'Endpoint' && object.spec.host === this.#host;
+  }
+
+  #revisionOf(key: string): number {
+    return this.#known.get(key)?.revision ?? 0;
+  }
+
   #learn(key: string, news: Known): void {
-    const known = this.#known.get(key);
-    if (known !== undefined && known.revision >= news.revision) return;
-    // A deletion is remembered until the next write: an older put may still be on its way.
+    const before = this.#known.get(key)?.object;
+    // A deletion is remembered: an older put may still be on its way.
     this.#known.set(key, news);
-    if (known?.object === undefined && news.object === undefined) return;
-    this.#listener({ key, before: known?.object, after: news.object });
+    if (this.#isLocal(before)) this.#local.delete(ownerKey(before.spec));
+    if (this.#isLocal(news.object)) this.#local.set(ownerKey(news.object.spec), news.object);
+    if (before !== undefined || news.object !== undefined) this.#listener({ key, before, after: news.object });
   }
 }

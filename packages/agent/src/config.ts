@@ -46,5 +46,5 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     throw new AgentError('ECONFIG', `${file}: ${issues.join('; ')}`);
   }
   const { store, ...rest } = result.data;
-  return { ...rest, store: resolveStoreOptions({ env, configFile: store, configFileName: file }) };
+  return { ...rest, store: resolveStoreOptions({ env, configFile: { path: file, store } }) };
 }

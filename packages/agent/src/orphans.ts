@@ -1,6 +1,6 @@
 /** Pure: which endpoints, links and addresses of this host belong to nothing that lives. */
 import type { Endpoint } from '@weir/resources';
-import type { Owner } from './attachments.ts';
+import { type Owner, ownerKey } from './attachments.ts';
 
 export interface Found {
   /** This host's endpoints in the store. */
@@ -42,8 +42,4 @@ export function findOrphans(found: Found, policyPrefix: string): Orphans {
     links: [...found.links].filter((link) => link.startsWith(policyPrefix) && !known.has(link)),
     owners: [...owners.values()],
   };
-}
-
-function ownerKey(owner: Owner): string {
-  return `${owner.containerId}\0${owner.interfaceName}`;
 }

@@ -14,7 +14,7 @@ export {
 } from './address.ts';
 export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
 export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
-export { keyOf, keyPrefix, type ObjectId, parseKey } from './key.ts';
+export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export type { EndpointSpec, NamedPort } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';

@@ -28,3 +28,11 @@ export function parseKey(key: string): ObjectId | undefined {
   const name = rest.at(-1)!;
   return rest.length === 2 ? { kind, namespace: rest[0]!, name } : { kind, name };
 }
+
+/** Not among the objects, whose watchers need not hear of it. */
+const PRESENCE = '/weir/presence/';
+
+/** Key of a host's sign of life, which its agent keeps on a lease. Its value is JSON: `{version, since}`. Without a host: the prefix of all. */
+export function presenceKey(host = ''): string {
+  return PRESENCE + host;
+}

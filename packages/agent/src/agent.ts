@@ -1,0 +1,124 @@
+/** The daemon of a host: holds the lock, serves the launcher, follows the store, shows its health, and collects what was left behind. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type LauncherRequest, type LauncherResponse, dispatch } from '@weir/cni';
+import { Netlink } from '@weir/kernel';
+import { AgentError } from './agent-error.ts';
+import { Attachments } from './attachments.ts';
+import { serveCni } from './cni-server.ts';
+import { type AgentConfig, readConfig } from './config.ts';
+import { serveHealth } from './health.ts';
+import { findHostAddresses } from './host-addresses.ts';
+import { lockHost } from './host-lock.ts';
+import { HostNetwork } from './host-network.ts';
+import { type Logger, openLog } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { keepPresence, registerHost } from './presence.ts';
+import { VERSION } from './version.ts';
+
+/** How long an ADD waits for an agent that is just starting, in milliseconds. */
+const START_PATIENCE = 10_000;
+/** Between two looks for what was left behind and for what somebody changed in the kernel, in milliseconds. */
+const RECONCILE_INTERVAL = 30_000;
+
+/** Runs the agent until SIGTERM or SIGINT. Kernel state stays as it is: an agent that ends or is killed cuts no traffic. */
+export async function runAgent(options: { configFile: string }): Promise<void> {
+  const config = readConfig(options.configFile);
+  const log = openLog({ host: config.host, level: config.logLevel });
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
+  using _lock = await lockHost(config.runDir, { signal: stop.signal });
+  const metrics = createMetrics();
+  const network = await HostNetwork.open({ config, log, metrics });
+  const attachments = new Attachments();
+  const server = await serveCni({
+    socketPath: join(config.runDir, 'agent.sock'),
+    handle: (request) => serveCall(request, { network, attachments, metrics, log }),
+    log,
+  });
+  const health = await serveHealth({
+    listen: config.http,
+    readiness: () => ({ ready: network.ready, reasons: network.problems }),
+    metrics: metrics.registry,
+  });
+  log.info({ version: VERSION, runDir: config.runDir, http: config.http, store: config.store.backend }, 'agent started');
+  try {
+    await Promise.all([
+      network.follow(stop.signal),
+      present(network, config, stop.signal, log),
+      reconcileNowAndThen(network, attachments, stop.signal, log),
+    ]);
+  } finally {
+    stop.abort();
+    // No new calls; those under way end, so that none is left half-done.
+    server.close();
+    health.close();
+    health.closeAllConnections();
+    await attachments.idle();
+    await network.close();
+    log.info('agent stopped');
+  }
+}
+
+async function serveCall(
+  request: LauncherRequest,
+  agent: { network: HostNetwork; attachments: Attachments; metrics: Metrics; log: Logger },
+): Promise<LauncherResponse> {
+  const { network, attachments, metrics, log } = agent;
+  const { CNI_COMMAND: command = '', CNI_CONTAINERID: containerId = '', CNI_IFNAME: interfaceName = '' } = request.env;
+  const started = performance.now();
+  const answer = await attachments.run({ containerId, interfaceName }, (later) =>
+    dispatch({
+      ...request,
+      services: async () => {
+        // DEL never waits for the store: what it cannot do now, reconciliation does.
+        if (command !== 'DEL') await untilReady(network);
+        return network.services(later);
+      },
+    }),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  metrics.cniDuration.observe({ tool: request.tool, command, outcome: answer.exitCode === 0 ? 'ok' : 'error' }, seconds);
+  const call = { tool: request.tool, command, containerId, interfaceName, ms: Math.round(seconds * 1e4) / 10 };
+  if (answer.exitCode === 0) log.info(call, 'CNI call');
+  else log.error({ ...call, answer: answer.stdout }, 'CNI call failed');
+  return answer;
+}
+
+async function untilReady(network: HostNetwork): Promise<void> {
+  const patience = new AbortController();
+  const tooLate = delay(START_PATIENCE, undefined, { signal: patience.signal }).then(() => {
+    throw new AgentError('ENOTREADY', `the agent is not ready: ${network.problems.join('; ')}`);
+  });
+  try {
+    await Promise.race([network.synced, tooLate]);
+  } finally {
+    patience.abort();
+  }
+}
+
+/** Host object and sign of life, as soon as the store answers. */
+async function present(network: HostNetwork, config: AgentConfig, signal: AbortSignal, log: Logger): Promise<void> {
+  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+  if (signal.aborted) return;
+  using netlink = Netlink.open();
+  const addresses = config.addresses ?? findHostAddresses(netlink);
+  await registerHost(network.objects, config.host, addresses);
+  await keepPresence({ store: network.store, host: config.host, version: VERSION, ttlSeconds: config.presenceTtl, signal, log });
+}
+
+async function reconcileNowAndThen(network: HostNetwork, attachments: Attachments, signal: AbortSignal, log: Logger): Promise<void> {
+  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+  while (!signal.aborted) {
+    try {
+      await network.reconcile(attachments);
+      network.refresh();
+    } catch (error) {
+      // The next round tries again; readiness and metrics show what lasts.
+      log.warn({ error: (error as Error).message }, 'reconciliation was cut short');
+    }
+    await delay(RECONCILE_INTERVAL, undefined, { signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,66 @@
+import { type Endpoint, keyOf, type Namespace } from '@weir/resources';
+import test from 'ava';
+import { ClusterState } from './cluster-state.ts';
+
+const namespace = (defaultAction: 'Allow' | 'Deny'): Namespace => ({
+  apiVersion: 'weir/v1',
+  kind: 'Namespace',
+  metadata: { name: 'shop', labels: {}, annotations: {} },
+  spec: { defaultAction },
+});
+const key = keyOf(namespace('Allow'));
+
+function watched() {
+  const told: (string | undefined)[] = [];
+  const state = new ClusterState('h1', ({ after }) => told.push((after as Namespace | undefined)?.spec.defaultAction));
+  return { state, told };
+}
+
+test('what is known already is not told again', (t) => {
+  const { state, told } = watched();
+  state.put(namespace('Deny'), 5);
+  state.put(namespace('Deny'), 5);
+  state.put(namespace('Allow'), 4);
+  t.deepEqual(told, ['Deny']);
+});
+
+test('a put that is late does not bring back what was deleted', (t) => {
+  const { state, told } = watched();
+  state.put(namespace('Deny'), 5);
+  state.remove(key, 6);
+  state.put(namespace('Deny'), 5);
+  t.deepEqual(told, ['Deny', undefined]);
+  t.deepEqual([...state.list('Namespace')], []);
+});
+
+test('a deletion that comes before the put it deletes wins', (t) => {
+  const { state, told } = watched();
+  state.remove(key, 6);
+  state.put(namespace('Deny'), 5);
+  t.deepEqual(told, []);
+});
+
+test('what was forgotten comes back only by a later write', (t) => {
+  const { state, told } = watched();
+  state.put(namespace('Deny'), 5);
+  state.forget(key);
+  state.put(namespace('Deny'), 5);
+  state.put(namespace('Allow'), 7);
+  t.deepEqual(told, ['Deny', undefined, 'Allow']);
+});
+
+test('this host’s endpoints are found by their owner', (t) => {
+  const { state } = watched();
+  const endpoint = (host: string, containerId: string): Endpoint => ({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name: `${containerId}-eth0`, namespace: 'default', labels: {}, annotations: {} },
+    spec: { host, containerId, network: 'weir', interfaceName: 'eth0', hostInterface: 'weira', addresses: [], ports: [] },
+  });
+  state.put(endpoint('h1', 'a'), 1);
+  state.put(endpoint('h2', 'b'), 2);
+  t.is(state.localEndpoint({ containerId: 'a', interfaceName: 'eth0' })?.metadata.name, 'a-eth0');
+  t.is(state.localEndpoint({ containerId: 'b', interfaceName: 'eth0' }), undefined);
+  state.remove(keyOf(endpoint('h1', 'a')), 3);
+  t.deepEqual(state.localEndpoints(), []);
+});

@@ -1,0 +1,161 @@
+/**
+ * Policy in the kernel: the calculated table (desired), what nftables has (actual), and the difference, applied.
+ *
+ * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
+ * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
+ */
+import { Conntrack, DeltaTracker, type ElementChange, NftElements, Nftables } from '@weir/kernel';
+import { baseTable, type Flow, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
+import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
+import { forbiddenFlows, type Suspects } from './forbidden-flows.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+const TABLE = { family: 'inet', table: 'weir' } as const;
+
+/** Until the Host object is known: what it has when nobody wrote it. */
+const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
+
+export class Dataplane {
+  readonly #host: string;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #calculator: PolicyCalculator;
+  readonly #nftables = Nftables.open();
+  readonly #elements = NftElements.open();
+  readonly #conntrack = Conntrack.open();
+  readonly #tracker = new DeltaTracker<string, Statement>({ equal: sameStatement });
+  /** Of this host's endpoints, by host interface. */
+  readonly #addresses = new Map<string, string[]>();
+  /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
+  readonly #narrowed = new Set<string>();
+  readonly #gone = new Set<string>();
+  #baseVersion: string | undefined;
+  #isActualKnown = false;
+
+  constructor({ host, log, metrics }: { host: string; log: Logger; metrics: Metrics }) {
+    this.#host = host;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#calculator = new PolicyCalculator({ host });
+  }
+
+  /** Takes note of a change of an object; `apply` puts it in force. */
+  learn(before: AnyObject | undefined, after: AnyObject | undefined): void {
+    if (after !== undefined) this.#calculator.upsert(after);
+    else if (before !== undefined) this.#calculator.remove(before.kind, before.metadata.name, before.metadata.namespace);
+    if (this.#isLocal(before)) {
+      this.#addresses.delete(before.spec.hostInterface);
+      for (const address of before.spec.addresses) this.#gone.add(address);
+    }
+    if (this.#isLocal(after)) {
+      this.#addresses.set(after.spec.hostInterface, after.spec.addresses);
+      for (const address of after.spec.addresses) this.#gone.delete(address);
+    }
+  }
+
+  #isLocal(object: AnyObject | undefined): object is Endpoint {
+    return object?.kind === 'Endpoint' && object.spec.host === this.#host;
+  }
+
+  /** What the kernel has is read again before the next change: somebody else may have changed it. */
+  forgetActual(): void {
+    this.#isActualKnown = false;
+  }
+
+  /**
+   * Puts everything that was learnt in force. Returns when it is.
+   * Throws KernelError when the kernel refused it; what is in force then is known only after it was read again, which the next call does.
+   */
+  apply(mesosTraffic = DEFAULT_MESOS_TRAFFIC): void {
+    const stop = this.#metrics.dataplaneDuration.startTimer();
+    try {
+      const change = this.#calculator.flush();
+      for (const [key, statement] of change.set) this.#tracker.desire(key, statement);
+      for (const key of change.delete) this.#tracker.undesire(key);
+      for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
+      if (!this.#isActualKnown) this.#readActual();
+      this.#loadBase(mesosTraffic);
+      this.#applyPending();
+      this.#cutForbidden();
+    } catch (error) {
+      this.#isActualKnown = false;
+      throw error;
+    } finally {
+      stop();
+    }
+  }
+
+  #readActual(): void {
+    const listed = this.#nftables.list(`${TABLE.family} ${TABLE.table}`);
+    const { version, statements } = listed === undefined ? { version: undefined, statements: [] } : readTable({ nftables: listed });
+    this.#baseVersion = version;
+    this.#tracker.setActual(statements);
+    // Rules may have been other ones while nobody looked after the established flows.
+    for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
+    this.#isActualKnown = true;
+  }
+
+  #loadBase(mesosTraffic: HostSpec['mesosTraffic']): void {
+    const { version, script } = baseTable(mesosTraffic);
+    if (version === this.#baseVersion) return;
+    this.#nftables.run(script);
+    this.#baseVersion = version;
+  }
+
+  #applyPending(): void {
+    const pending = this.#tracker.pending();
+    const removed = [...pending.delete].map((key) => this.#tracker.actual.get(key)!);
+    const structure = [...pending.set.values()].filter(isStructure);
+    if (structure.length > 0) this.#nftables.run(structureScript({ create: structure }));
+    const changes: ElementChange[] = [];
+    for (const statement of removed) if (statement.kind === 'element') changes.push({ op: 'delete', ...statement });
+    for (const [key, statement] of pending.set) {
+      if (statement.kind !== 'element') continue;
+      const present = this.#tracker.actual.get(key);
+      if (present?.kind === 'element') changes.push({ op: 'delete', ...present });
+      changes.push({ op: 'add', ...statement });
+    }
+    if (changes.length > 0) this.#elements.apply(TABLE, changes);
+    const leftover = removed.filter(isStructure);
+    if (leftover.length > 0) this.#nftables.run(structureScript({ remove: leftover }));
+    this.#tracker.applied(pending);
+  }
+
+  /** The switch came first: a flow that is cut cannot come back. */
+  #cutForbidden(): void {
+    const narrowed = new Set([...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []));
+    this.#narrowed.clear();
+    this.#cut({ narrowed, gone: new Set() });
+  }
+
+  /**
+   * Cuts what is left of flows of endpoints that are gone. To be called when their links are, and before their addresses are given out
+   * again: not in `apply`, since nothing of it shows to anybody, and a big connection table takes a while to read.
+   */
+  cutGone(): void {
+    const gone = new Set(this.#gone);
+    this.#gone.clear();
+    this.#cut({ narrowed: new Set(), gone });
+  }
+
+  #cut(suspects: Suspects): void {
+    if (suspects.narrowed.size === 0 && suspects.gone.size === 0) return;
+    const isAllowed = (flow: Flow): boolean => this.#calculator.decide(flow).verdict === 'Allow';
+    const flows = forbiddenFlows(this.#conntrack.list(), suspects, isAllowed);
+    if (flows.length === 0) return;
+    const cut = this.#conntrack.delete(flows);
+    this.#metrics.flowsCut.inc(cut);
+    this.#log.info({ flows: cut }, 'established flows were cut: policy no longer allows them, or an end of them is gone');
+  }
+
+  close(): void {
+    this.#conntrack.close();
+    this.#elements.close();
+    this.#nftables.close();
+  }
+}
+
+function isStructure(statement: Statement): boolean {
+  return statement.kind !== 'element';
+}

@@ -1,0 +1,72 @@
+/**
+ * What the CNI tools ask of policy: an endpoint's rules in force before ADD returns, and nothing let through once DEL has.
+ * On the way in the store is written first, so that other hosts learn of the endpoint while this one works; on the way out the kernel is closed first.
+ */
+import { type ObjectStore, StoreError } from '@weir/datastore';
+import { type Endpoint, keyOf } from '@weir/resources';
+import type { Owner } from './attachments.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { Logger } from './log.ts';
+
+export interface EnforcementOptions {
+  objects: ObjectStore;
+  state: ClusterState;
+  /** Brings the kernel in step with the state; returns when it is. */
+  apply: () => void;
+  log: Logger;
+}
+
+export class Enforcement {
+  readonly #options: EnforcementOptions;
+  /** Withdrawn here, while the store could not be told. */
+  readonly #unremoved = new Map<string, Endpoint>();
+
+  constructor(options: EnforcementOptions) {
+    this.#options = options;
+  }
+
+  /** This host's endpoints, as the store has them: also those that are withdrawn and only wait for the store. */
+  get stored(): Endpoint[] {
+    return [...this.#options.state.localEndpoints(), ...this.#unremoved.values()];
+  }
+
+  async enforce(endpoint: Endpoint): Promise<void> {
+    const { objects, state, apply } = this.#options;
+    // What an earlier, killed ADD left, when the namespace in the network's configuration was another one then.
+    const leftover = state.localEndpoint(endpoint.spec);
+    if (leftover !== undefined && keyOf(leftover) !== keyOf(endpoint)) await this.withdraw(endpoint.spec);
+    const revision = await objects.put(endpoint);
+    this.#unremoved.delete(keyOf(endpoint));
+    state.put(endpoint, revision);
+    apply();
+  }
+
+  async withdraw(owner: Owner): Promise<Endpoint | undefined> {
+    const endpoint = await this.find(owner);
+    if (endpoint === undefined) return undefined;
+    const { state, apply } = this.#options;
+    state.forget(keyOf(endpoint));
+    apply();
+    await this.remove(endpoint);
+    return endpoint;
+  }
+
+  async find(owner: Owner): Promise<Endpoint | undefined> {
+    return this.#options.state.localEndpoint(owner);
+  }
+
+  /** Removes an endpoint from the store; while that cannot be reached, remembers to. */
+  async remove(endpoint: Endpoint): Promise<void> {
+    const { objects, log } = this.#options;
+    const { name, namespace } = endpoint.metadata;
+    this.#unremoved.set(keyOf(endpoint), endpoint);
+    try {
+      await objects.remove('Endpoint', name, namespace);
+      this.#unremoved.delete(keyOf(endpoint));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      // The container is gone whether the store knows or not; reconciliation tells it later.
+      log.warn({ endpoint: name, containerId: endpoint.spec.containerId, error: error.message }, 'endpoint stays in the store for now');
+    }
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * One host between store and kernel: follows the objects, keeps policy and routes in step, and offers the CNI tools what they need.
+ * The daemon keeps one for its lifetime; a one-shot process, which serves a call while no agent runs, makes one for that call.
+ */
+import { statfsSync } from 'node:fs';
+import { GUARDED_PREFIX, type Services } from '@weir/cni';
+import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
+import { Allocator } from '@weir/ipam';
+import { Netlink } from '@weir/kernel';
+import { type Host, keyOf, keyPrefix } from '@weir/resources';
+import { attach, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
+import { AgentError } from './agent-error.ts';
+import type { Attachments, Later, Owner } from './attachments.ts';
+import { ClusterState, type Listener } from './cluster-state.ts';
+import type { AgentConfig } from './config.ts';
+import { Dataplane } from './dataplane.ts';
+import { Enforcement } from './enforcement.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { findOrphans } from './orphans.ts';
+
+/** All that policy and routes of a host depend on. */
+const KINDS = ['Block', 'Endpoint', 'GlobalPolicy', 'Host', 'Namespace', 'NetworkSet', 'Policy'] as const;
+
+/** statfs(2) of a mounted namespace (linux/magic.h). */
+const NSFS_MAGIC = 0x6e736673;
+
+export interface HostNetworkOptions {
+  config: AgentConfig;
+  log: Logger;
+  metrics: Metrics;
+}
+
+export class HostNetwork {
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly #config: AgentConfig;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #allocator: Allocator;
+  readonly #netlink = Netlink.open();
+  readonly #reaper = new LinkReaper(this.#netlink);
+  readonly #routes = new RouteTable(this.#netlink);
+  readonly #dataplane: Dataplane;
+  readonly #state: ClusterState;
+  readonly #enforcement: Enforcement;
+  readonly #invalid = new Map<string, string>();
+  readonly #synced = Promise.withResolvers<void>();
+  #isSynced = false;
+  #isConnected = true;
+  #routesChanged = true;
+  #failure: string | undefined;
+  #scheduled: NodeJS.Immediate | undefined;
+
+  static async open(options: HostNetworkOptions): Promise<HostNetwork> {
+    hostSetup();
+    return new HostNetwork(options, await openStore(options.config.store));
+  }
+
+  private constructor({ config, log, metrics }: HostNetworkOptions, store: Store) {
+    this.#config = config;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.store = store;
+    this.objects = new ObjectStore(store);
+    this.#allocator = new Allocator({ store, host: config.host });
+    this.#dataplane = new Dataplane({ host: config.host, log, metrics });
+    this.#state = new ClusterState(config.host, (change) => this.#learn(change));
+    this.#enforcement = new Enforcement({ objects: this.objects, state: this.#state, apply: () => this.apply(), log });
+  }
+
+  /** Resolves when everything that was in the store is known and in force. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** Why this host is not as the store wants it; empty when it is. */
+  get problems(): string[] {
+    const problems = this.#isSynced ? [] : ['the store has not been read yet'];
+    if (!this.#isConnected) problems.push('the store cannot be reached; what was known last is in force');
+    if (this.#failure !== undefined) problems.push(this.#failure);
+    for (const { destination, reason } of this.#routes.failed) problems.push(`route to ${destination}: ${reason}`);
+    return problems;
+  }
+
+  /** True once the kernel was brought in step for the first time, and the last change could be applied. */
+  get ready(): boolean {
+    return this.#isSynced && this.#failure === undefined;
+  }
+
+  /** Follows the store until the signal. */
+  async follow(signal: AbortSignal): Promise<void> {
+    for await (const event of this.objects.snapshotAndWatch(KINDS, signal)) this.#take(event);
+  }
+
+  #take(event: ObjectEvent): void {
+    switch (event.type) {
+      case 'put':
+        this.#invalid.delete(keyOf(event.object));
+        this.#state.put(event.object, event.revision);
+        break;
+      case 'remove': {
+        const key = keyPrefix(event.kind, event.namespace) + event.name;
+        this.#invalid.delete(key);
+        this.#state.remove(key, event.revision);
+        break;
+      }
+      case 'invalid':
+        this.#invalid.set(event.key, event.error.message);
+        this.#log.error({ key: event.key, error: event.error.message }, 'an object in the store is not valid; its last valid form stays in force');
+        break;
+      case 'synced':
+        this.#sync();
+        break;
+      case 'disconnected':
+        this.#isConnected = false;
+        this.#log.warn({ error: event.error.message }, 'the store cannot be reached; what was known last stays in force');
+        break;
+      case 'connected':
+        this.#isConnected = true;
+        this.#log.info('the store answers again');
+        break;
+    }
+    this.#metrics.invalidObjects.set(this.#invalid.size);
+    this.#metrics.storeConnected.set(this.#isConnected ? 1 : 0);
+  }
+
+  readonly #learn: Listener = ({ before, after }) => {
+    const kind = (after ?? before)!.kind;
+    if (kind === 'Host' || kind === 'Block') this.#routesChanged = true;
+    this.#dataplane.learn(before, after);
+    if (!this.#isSynced) return;
+    // Changes that come together are applied together.
+    this.#scheduled ??= setImmediate(() => {
+      this.#scheduled = undefined;
+      try {
+        this.apply();
+      } catch {
+        // Logged and shown by readiness; the retry timer of the daemon, or the next change, tries again.
+      }
+    });
+  };
+
+  /** All that there was is known: only now is it known too what must not be there. */
+  #sync(): void {
+    const first = !this.#isSynced;
+    this.#isSynced = true;
+    try {
+      this.apply();
+      if (first) this.#log.info({ endpoints: this.#state.localEndpoints().length }, 'policy and routes are in force');
+    } catch {
+      // As above.
+    }
+    this.#synced.resolve();
+  }
+
+  /** Brings the kernel in step with what is known. Returns when it is; throws what the kernel refused. */
+  apply(): void {
+    try {
+      this.#dataplane.apply(this.#self()?.spec.mesosTraffic);
+      if (this.#routesChanged) this.#applyRoutes();
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = `policy could not be brought in force: ${(error as Error).message}`;
+      this.#metrics.dataplaneFailures.inc();
+      this.#log.error({ error }, 'policy could not be brought in force');
+      throw error;
+    } finally {
+      this.#metrics.endpoints.set(this.#state.localEndpoints().length);
+    }
+  }
+
+  #applyRoutes(): void {
+    const desired = desiredRoutes({ self: this.#config.host, hosts: this.#state.list('Host'), blocks: this.#state.list('Block') });
+    const known = new Set(this.#routes.failed.map(({ destination }) => destination));
+    const failed = this.#routes.apply(desired);
+    this.#routesChanged = false;
+    this.#metrics.routesFailed.set(failed.length);
+    for (const { destination, reason } of failed) {
+      if (!known.has(destination)) this.#log.warn({ destination, reason }, 'a route leads nowhere; it is tried again');
+    }
+  }
+
+  /** Looks at the kernel again, in case somebody else changed it, and tries again what failed. */
+  refresh(): void {
+    this.#dataplane.forgetActual();
+    this.#routes.forgetActual();
+    this.#routesChanged = true;
+    this.apply();
+  }
+
+  #self(): Host | undefined {
+    for (const host of this.#state.list('Host')) if (host.metadata.name === this.#config.host) return host;
+    return undefined;
+  }
+
+  /** What the CNI tools work with. `later` takes work that may go on after the answer. */
+  services(later: Later): Services {
+    return {
+      host: this.#config.host,
+      addresses: this.#allocator,
+      wiring: {
+        attach,
+        detach: async (hostInterface) => {
+          await this.#reaper.remove(hostInterface);
+          this.#dataplane.cutGone();
+        },
+        inspect: async (where) => inspect(where),
+      },
+      enforcement: this.#enforcement,
+      later: (work, what) =>
+        later(work.catch((error: Error) => this.#log.warn({ what, error: error.message }, 'left to reconciliation'))),
+    };
+  }
+
+  /** Collects what belongs to nothing that lives; see orphans.ts. */
+  async reconcile(attachments: Attachments): Promise<void> {
+    const orphans = findOrphans(
+      {
+        endpoints: this.#enforcement.stored,
+        links: new Set(this.#netlink.links().map(({ name }) => name)),
+        held: await this.#allocator.held(),
+        isNamespace,
+        isBusy: (owner) => attachments.isBusy(owner),
+      },
+      GUARDED_PREFIX,
+    );
+    for (const endpoint of orphans.endpoints) {
+      await this.#collect('endpoint', endpoint.spec, attachments, async () => {
+        await this.#enforcement.withdraw(endpoint.spec);
+        await this.#enforcement.remove(endpoint);
+        await this.#allocator.release(endpoint.spec);
+      });
+    }
+    for (const owner of orphans.owners) {
+      await this.#collect('address', owner, attachments, () => this.#allocator.release(owner).then(() => {}));
+    }
+    // A link says nothing of its owner, so it can only be told from one in the making while nothing is made.
+    for (const link of attachments.busy === 0 ? orphans.links : []) {
+      this.#log.info({ link }, 'removing an interface that no endpoint knows');
+      this.#metrics.orphansRemoved.inc({ kind: 'link' });
+      await this.#reaper.remove(link);
+    }
+  }
+
+  #collect(kind: string, owner: Owner, attachments: Attachments, remove: () => Promise<void>): Promise<void> {
+    const { containerId, interfaceName } = owner;
+    this.#log.info({ kind, containerId, interfaceName }, 'collecting what its container left behind');
+    this.#metrics.orphansRemoved.inc({ kind });
+    return attachments.run(owner, remove);
+  }
+
+  /** For a single call: all that is in the store, in force. DEL goes on without it when the store cannot be reached. */
+  async syncOnce(options: { storeMayBeAway: boolean }): Promise<void> {
+    const stop = new AbortController();
+    for await (const event of this.objects.snapshotAndWatch(KINDS, stop.signal)) {
+      if (event.type === 'disconnected') {
+        if (options.storeMayBeAway) break;
+        throw event.error;
+      }
+      this.#take(event);
+      if (event.type === 'synced') break;
+    }
+    stop.abort();
+    if (this.#failure !== undefined) throw new AgentError('ENOTREADY', this.#failure);
+  }
+
+  async close(): Promise<void> {
+    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+    await this.#reaper.close();
+    this.#dataplane.close();
+    this.#netlink.close();
+    await this.store.close();
+  }
+}
+
+/** False for a path that is gone, and for the plain file that stays of a mount after a reboot. */
+function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === NSFS_MAGIC;
+  } catch {
+    return false;
+  }
+}

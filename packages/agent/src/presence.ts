@@ -1,0 +1,54 @@
+/** This host in the store: its Host object, which stays, and a sign of life on a lease, which does not outlive the agent for long. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ObjectStore, type Store, StoreError } from '@weir/datastore';
+import { type Host, parseObject, presenceKey } from '@weir/resources';
+import type { Logger } from './log.ts';
+
+/**
+ * Makes the Host object, or brings its addresses up to date. What an operator wrote in it (mesosTraffic, labels) stays.
+ * @returns the object and its revision
+ */
+export async function registerHost(objects: ObjectStore, name: string, addresses: string[]): Promise<{ object: Host; revision: number }> {
+  for (;;) {
+    const known = await objects.get('Host', name);
+    if (known !== undefined && String(known.object.spec.addresses) === String(addresses)) return known;
+    const object = parseObject({
+      apiVersion: 'weir/v1',
+      kind: 'Host',
+      metadata: known?.object.metadata ?? { name },
+      spec: { ...known?.object.spec, addresses },
+    }) as Host;
+    try {
+      return { object, revision: await objects.put(object, { revision: known?.revision ?? 0 }) };
+    } catch (error) {
+      // Somebody wrote it between our reading and writing: what they wrote is to stay.
+      if (!(error instanceof StoreError) || error.code !== 'ECONFLICT') throw error;
+    }
+  }
+}
+
+/** Keeps the sign of life until the signal; after each loss of the lease (an outage longer than it) it is given again. */
+export async function keepPresence(options: {
+  store: Store;
+  host: string;
+  version: string;
+  ttlSeconds: number;
+  signal: AbortSignal;
+  log: Logger;
+}): Promise<void> {
+  const { store, host, version, ttlSeconds, signal, log } = options;
+  const since = new Date().toISOString();
+  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  while (!signal.aborted) {
+    try {
+      const lease = await store.lease(ttlSeconds);
+      await store.transact({ when: [], then: [{ put: presenceKey(host), value: JSON.stringify({ version, since }), lease: lease.id }] });
+      await Promise.race([lease.lost, aborted]);
+      if (signal.aborted) await lease.revoke();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (!signal.aborted) log.warn({ error: error.message }, 'presence: trying again');
+      await delay(1000, undefined, { signal }).catch(() => {});
+    }
+  }
+}
