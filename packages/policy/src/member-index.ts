@@ -1,5 +1,6 @@
 import type { Selector } from '@weir/resources';
 import type { Member } from './membership.ts';
+import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { Scope } from './scope.ts';
 import { narrowestPlace } from './selector-index.ts';
 
@@ -11,29 +12,23 @@ export class MemberIndex {
 
   add(member: Member): void {
     this.#all.add(member);
-    let own = this.#byNamespace.get(member.namespace);
-    if (own === undefined) this.#byNamespace.set(member.namespace, (own = new Set()));
-    own.add(member);
+    addTo(this.#byNamespace, member.namespace, member);
     for (const [label, value] of Object.entries(member.labels)) {
-      let values = this.#byLabel.get(label);
-      if (values === undefined) this.#byLabel.set(label, (values = new Map()));
-      let carriers = values.get(value);
-      if (carriers === undefined) values.set(value, (carriers = new Set()));
-      carriers.add(member);
+      addTo(
+        getOrCreate(this.#byLabel, label, () => new Map<string, Set<Member>>()),
+        value,
+        member,
+      );
     }
   }
 
   delete(member: Member): void {
     this.#all.delete(member);
-    const own = this.#byNamespace.get(member.namespace);
-    own?.delete(member);
-    if (own?.size === 0) this.#byNamespace.delete(member.namespace);
+    deleteFrom(this.#byNamespace, member.namespace, member);
     for (const [label, value] of Object.entries(member.labels)) {
-      const values = this.#byLabel.get(label);
-      const carriers = values?.get(value);
-      carriers?.delete(member);
-      if (carriers?.size === 0) values?.delete(value);
-      if (values?.size === 0) this.#byLabel.delete(label);
+      const values = this.#byLabel.get(label)!;
+      deleteFrom(values, value, member);
+      if (values.size === 0) this.#byLabel.delete(label);
     }
   }
 

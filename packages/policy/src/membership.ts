@@ -1,5 +1,6 @@
 import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
 import { MemberIndex } from './member-index.ts';
+import { addTo, deleteFrom } from './multimap.ts';
 import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
 import { SelectorIndex } from './selector-index.ts';
 
@@ -79,12 +80,12 @@ export class Membership {
     if (old !== undefined) {
       this.#members.delete(old);
       this.#byKey.delete(key);
-      for (const address of old.addresses) forget(this.#byAddress, address, old);
+      for (const address of old.addresses) deleteFrom(this.#byAddress, address, old);
     }
     if (next !== undefined) {
       this.#members.add(next);
       this.#byKey.set(key, next);
-      for (const address of next.addresses) remember(this.#byAddress, address, next);
+      for (const address of next.addresses) addTo(this.#byAddress, address, next);
     }
     this.#move(old, next);
   }
@@ -125,7 +126,7 @@ export class Membership {
     set.references -= 1;
     if (set.references > 0) return;
     for (const member of set.members) this.#setsOf.get(member)?.delete(set);
-    for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) forget(this.#setsAt, address, set);
+    for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) deleteFrom(this.#setsAt, address, set);
     if ('portName' in set) {
       this.#portSets.delete(set.portName);
     } else {
@@ -177,12 +178,10 @@ export class Membership {
 
   #enter(set: MemberSet, member: Member): void {
     set.members.add(member);
-    let sets = this.#setsOf.get(member);
-    if (sets === undefined) this.#setsOf.set(member, (sets = new Set()));
-    sets.add(set);
+    addTo(this.#setsOf, member, set);
     for (const address of member.addresses) {
       if (!increment(set.addresses[familyOf(address)], address)) continue;
-      remember(this.#setsAt, address, set);
+      addTo(this.#setsAt, address, set);
       this.#listener.addressChanged(set, address);
     }
     let changed = false;
@@ -194,7 +193,7 @@ export class Membership {
     set.members.delete(member);
     for (const address of member.addresses) {
       if (!decrement(set.addresses[familyOf(address)], address)) continue;
-      forget(this.#setsAt, address, set);
+      deleteFrom(this.#setsAt, address, set);
       this.#listener.addressChanged(set, address);
     }
     let changed = false;
@@ -220,16 +219,4 @@ function decrement(counts: Map<string, number>, key: string): boolean {
   if (count > 0) counts.set(key, count);
   else counts.delete(key);
   return count === 0;
-}
-
-function remember<V>(map: Map<string, Set<V>>, key: string, value: V): void {
-  let values = map.get(key);
-  if (values === undefined) map.set(key, (values = new Set()));
-  values.add(value);
-}
-
-function forget<V>(map: Map<string, Set<V>>, key: string, value: V): void {
-  const values = map.get(key);
-  values?.delete(value);
-  if (values?.size === 0) map.delete(key);
 }

@@ -77,7 +77,8 @@ export function regionComplement(region: Region, plane: Plane): Region {
   const bounds = union(region.map(({ first }) => first));
   const outside = complement(bounds, plane.first).map((first) => ({ first, second: [plane.second] as Ranges }));
   const inside = region.map(({ first, second }) => ({ first, second: complement(second, plane.second) }));
-  for (const { first, second } of [...outside, ...inside].sort((left, right) => left.first[0] - right.first[0])) append(rows, first, second);
+  for (const { first, second } of [...outside, ...inside].sort((left, right) => left.first[0] - right.first[0]))
+    append(rows, first, second);
   return rows;
 }
 

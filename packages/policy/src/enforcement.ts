@@ -1,0 +1,270 @@
+import { type Direction, type Endpoint, type Family, familyOf } from '@weir/resources';
+import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
+import type { Member, MemberSet, Membership } from './membership.ts';
+import { addTo, deleteFrom } from './multimap.ts';
+import { addressType, PeerTable } from './peer-table.ts';
+import type { PolicyIndex } from './policy-index.ts';
+import { defaultAction, type Program, program } from './program.ts';
+import { type KeyField, type Statement, statementKey } from './statement.ts';
+import { SharedStructure, sameVerdict, type Table } from './table.ts';
+
+/** An endpoint of this host. */
+export interface LocalEndpoint {
+  readonly object: Endpoint;
+  readonly member: Member;
+}
+
+/** A program of an endpoint for one of its addresses, and the table that is shared by all that have an equal one. */
+interface Enforced {
+  readonly program: Program;
+  readonly table: PeerTable;
+}
+
+interface InterfaceState {
+  readonly endpoint: LocalEndpoint;
+  readonly enforced: Readonly<Record<Direction, ReadonlyMap<string, Enforced>>>;
+  readonly entries: Readonly<Record<Direction, Entry>>;
+  readonly statements: ReadonlyMap<string, Statement>;
+}
+
+interface SharedTable {
+  readonly table: PeerTable;
+  /** Interfaces that have it, each as often as it is in use there. */
+  readonly users: Map<string, number>;
+}
+
+const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
+
+/** Interfaces that Weir made have this prefix, and the base chains know them by it; others have to be adopted one by one. */
+const OWN_PREFIX = 'weir';
+
+/** From what has changed to the desired table: interfaces whose programs may differ, and addresses and nets whose classes may. */
+export class Enforcement {
+  readonly #membership: Membership;
+  readonly #policies: PolicyIndex;
+  readonly #namespaceAction: (namespace: string) => 'Allow' | 'Deny' | undefined;
+  readonly #table: Table;
+  readonly #structure: SharedStructure;
+  readonly #endpoints = new Map<Member, LocalEndpoint>();
+  readonly #byInterface = new Map<string, Set<LocalEndpoint>>();
+  readonly #states = new Map<string, InterfaceState>();
+  readonly #tables = new Map<string, SharedTable>();
+  readonly #tablesBySet = new Map<MemberSet, Set<SharedTable>>();
+  readonly #dirtyInterfaces = new Set<string>();
+  readonly #dirtyAddresses = new Map<SharedTable, Set<string>>();
+  readonly #dirtyNets = new Set<SharedTable>();
+
+  constructor(of: {
+    membership: Membership;
+    policies: PolicyIndex;
+    table: Table;
+    namespaceAction: (namespace: string) => 'Allow' | 'Deny' | undefined;
+  }) {
+    this.#membership = of.membership;
+    this.#policies = of.policies;
+    this.#table = of.table;
+    this.#structure = new SharedStructure(of.table);
+    this.#namespaceAction = of.namespaceAction;
+  }
+
+  addEndpoint(endpoint: LocalEndpoint): void {
+    const { hostInterface } = endpoint.object.spec;
+    this.#endpoints.set(endpoint.member, endpoint);
+    addTo(this.#byInterface, hostInterface, endpoint);
+    this.#dirtyInterfaces.add(hostInterface);
+  }
+
+  deleteEndpoint(member: Member): void {
+    const endpoint = this.#endpoints.get(member)!;
+    const { hostInterface } = endpoint.object.spec;
+    this.#endpoints.delete(member);
+    deleteFrom(this.#byInterface, hostInterface, endpoint);
+    this.#dirtyInterfaces.add(hostInterface);
+  }
+
+  isLocal(member: Member): boolean {
+    return this.#endpoints.has(member);
+  }
+
+  endpoints(): Iterable<LocalEndpoint> {
+    return this.#endpoints.values();
+  }
+
+  /** To be called when the policies of an endpoint have changed, or what they or the default action look at. */
+  endpointChanged(member: Member): void {
+    const endpoint = this.#endpoints.get(member);
+    if (endpoint !== undefined) this.#dirtyInterfaces.add(endpoint.object.spec.hostInterface);
+  }
+
+  addressChanged(set: MemberSet, address: string): void {
+    for (const shared of this.#tablesBySet.get(set) ?? []) {
+      if (familyOf(address) !== shared.table.program.family) continue;
+      addTo(this.#dirtyAddresses, shared, address);
+    }
+    for (const member of this.#policies.endpointsThatLookIn(set)) if (member.addresses.includes(address)) this.endpointChanged(member);
+  }
+
+  netsChanged(set: MemberSet): void {
+    for (const shared of this.#tablesBySet.get(set) ?? []) this.#dirtyNets.add(shared);
+    for (const member of this.#policies.endpointsThatLookIn(set)) this.endpointChanged(member);
+  }
+
+  /**
+   * Brings the table up to date with everything reported.
+   *
+   * @returns interfaces that may have lost a permission
+   */
+  settle(): Set<string> {
+    const narrowed = new Set<string>();
+    for (const name of this.#dirtyInterfaces) if (this.#settleInterface(name)) narrowed.add(name);
+    this.#dirtyInterfaces.clear();
+    // Tables that the interfaces have just let go of are not worth it.
+    const inUse = (shared: SharedTable) => shared.users.size > 0;
+    const report = (shared: SharedTable, lost: boolean) => {
+      if (lost) for (const name of shared.users.keys()) narrowed.add(name);
+    };
+    for (const [shared, addresses] of this.#dirtyAddresses) {
+      if (!inUse(shared) || this.#dirtyNets.has(shared)) continue;
+      for (const address of addresses) report(shared, shared.table.refreshAddress(address));
+    }
+    for (const shared of this.#dirtyNets) {
+      if (!inUse(shared)) continue;
+      const hadNets = shared.table.netMap !== undefined;
+      report(shared, shared.table.refreshNets());
+      // The way from the interface leads over the map of nets only while there is one.
+      if (hadNets !== (shared.table.netMap !== undefined)) for (const name of shared.users.keys()) this.#dirtyInterfaces.add(name);
+    }
+    for (const name of this.#dirtyInterfaces) if (this.#settleInterface(name)) narrowed.add(name);
+    this.#dirtyInterfaces.clear();
+    this.#dirtyAddresses.clear();
+    this.#dirtyNets.clear();
+    return narrowed;
+  }
+
+  /** The endpoint of this host that has an address, with its program for that address. */
+  enforcedAt(address: string, direction: Direction): (Enforced & { endpoint: LocalEndpoint }) | undefined {
+    const owners = [...this.#membership.membersAt(address)]
+      .flatMap((member) => this.#endpoints.get(member) ?? [])
+      .map(({ object }) => object.spec.hostInterface)
+      .sort();
+    const state = owners.map((name) => this.#states.get(name)).find((found) => found?.endpoint.member.addresses.includes(address));
+    const enforced = state?.enforced[direction].get(address);
+    return state && enforced && { ...enforced, endpoint: state.endpoint };
+  }
+
+  #settleInterface(name: string): boolean {
+    const before = this.#states.get(name);
+    // Two endpoints on one interface can only be an old one not yet gone; whichever it is, the choice must not depend on who came first.
+    const [endpoint] = [...(this.#byInterface.get(name) ?? [])].sort((left, right) => (left.member.key < right.member.key ? -1 : 1));
+    const after = endpoint === undefined ? undefined : this.#stateOf(endpoint);
+    if (after === undefined) this.#states.delete(name);
+    else this.#states.set(name, after);
+    for (const [key, statement] of after?.statements ?? []) {
+      if (before?.statements.get(key) === undefined) this.#table.set(statement);
+      else if (statement.kind === 'element' && statement.verdict !== undefined) this.#table.set(statement);
+    }
+    for (const key of before?.statements.keys() ?? []) if (!after?.statements.has(key)) this.#table.delete(key);
+    if (before !== undefined) this.#release(before);
+    return before !== undefined && this.#mayHaveLost(before, after);
+  }
+
+  #mayHaveLost(before: InterfaceState, after: InterfaceState | undefined): boolean {
+    if (after === undefined || before.endpoint.member.key !== after.endpoint.member.key) return true;
+    if (before.endpoint.member.addresses.some((address) => !after.endpoint.member.addresses.includes(address))) return true;
+    return DIRECTIONS.some((direction) => {
+      const [old, now] = [before.entries[direction].verdict, after.entries[direction].verdict];
+      return !sameVerdict(old, now) && old.kind !== 'drop' && now.kind !== 'return';
+    });
+  }
+
+  #stateOf(endpoint: LocalEndpoint): InterfaceState {
+    const ingress = this.#enforce(endpoint, 'Ingress');
+    const egress = this.#enforce(endpoint, 'Egress');
+    const entries = { Ingress: entryOf('Ingress', endpoint, ingress), Egress: entryOf('Egress', endpoint, egress) };
+    for (const chain of DIRECTIONS.flatMap((direction) => entries[direction].chains)) this.#structure.retain(chain);
+    const statements = new Map(interfaceStatements(endpoint, entries).map((statement) => [statementKey(statement), statement]));
+    return { endpoint, enforced: { Ingress: ingress, Egress: egress }, entries, statements };
+  }
+
+  #release(state: InterfaceState): void {
+    for (const direction of DIRECTIONS) {
+      for (const { table } of state.enforced[direction].values()) this.#releaseTable(table, state.endpoint.object.spec.hostInterface);
+      for (const chain of state.entries[direction].chains) this.#structure.release(chain);
+    }
+  }
+
+  /** Programs by local address; for a family that the endpoint has no address of, by the name of the family. */
+  #enforce(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
+    const { object, member } = endpoint;
+    const rules = this.#policies.rulesFor(member, direction);
+    const action = defaultAction(object, this.#namespaceAction(member.namespace));
+    const enforced = new Map<string, Enforced>();
+    for (const family of FAMILIES) {
+      const own = addressesOf(member, family);
+      for (const address of own.length === 0 ? [undefined] : own) {
+        const formed = program(rules, direction, family, { member, address, defaultAction: action });
+        enforced.set(address ?? family, { program: formed, table: this.#acquireTable(formed, object.spec.hostInterface) });
+      }
+    }
+    return enforced;
+  }
+
+  #acquireTable(formed: Program, interfaceName: string): PeerTable {
+    let shared = this.#tables.get(formed.name);
+    if (shared === undefined) {
+      const table = new PeerTable(formed, { membership: this.#membership, table: this.#table, structure: this.#structure });
+      shared = { table, users: new Map() };
+      this.#tables.set(formed.name, shared);
+      for (const set of table.sets()) addTo(this.#tablesBySet, set, shared);
+    }
+    shared.users.set(interfaceName, (shared.users.get(interfaceName) ?? 0) + 1);
+    return shared.table;
+  }
+
+  #releaseTable(table: PeerTable, interfaceName: string): void {
+    const shared = this.#tables.get(table.program.name)!;
+    const uses = shared.users.get(interfaceName)! - 1;
+    if (uses > 0) shared.users.set(interfaceName, uses);
+    else shared.users.delete(interfaceName);
+    if (shared.users.size > 0) return;
+    this.#tables.delete(table.program.name);
+    for (const set of table.sets()) deleteFrom(this.#tablesBySet, set, shared);
+    table.remove();
+  }
+}
+
+function addressesOf(member: Member, family: Family): string[] {
+  return member.addresses.filter((address) => familyOf(address) === family).sort();
+}
+
+function entryOf(direction: Direction, { member }: LocalEndpoint, enforced: ReadonlyMap<string, Enforced>): Entry {
+  const tables = (family: Family) => {
+    const own = addressesOf(member, family);
+    return (own.length === 0 ? [family] : own).map((address) => ({ family, address, table: enforced.get(address)!.table }));
+  };
+  const byFamily = { IPv4: tables('IPv4'), IPv6: tables('IPv6') };
+  const first: TablesByFamily = { IPv4: byFamily.IPv4[0]!.table, IPv6: byFamily.IPv6[0]!.table };
+  const all = [...byFamily.IPv4, ...byFamily.IPv6];
+  if (all.every(({ family, table }) => table === first[family])) return groupEntry(direction, first);
+  const own = all.filter(({ family, address }) => address !== family);
+  return entryByLocalAddress(
+    direction,
+    own.map(({ family, address, table }) => ({ family, address, entry: groupEntry(direction, { ...first, [family]: table }) })),
+  );
+}
+
+function interfaceStatements({ object, member }: LocalEndpoint, entries: Readonly<Record<Direction, Entry>>): Statement[] {
+  const name: KeyField = { type: 'ifname', value: object.spec.hostInterface };
+  const isOwn = name.value.startsWith(OWN_PREFIX);
+  return [
+    { kind: 'element', set: 'from_endpoint', key: [name], verdict: entries.Egress.verdict },
+    { kind: 'element', set: 'to_endpoint', key: [name], verdict: entries.Ingress.verdict },
+    ...(isOwn ? [] : [{ kind: 'element' as const, set: 'adopted', key: [name] }]),
+    ...member.addresses.map((address): Statement => {
+      const family = familyOf(address);
+      const set = family === 'IPv4' ? 'source4' : 'source6';
+      return { kind: 'element', set, key: [name, { type: addressType(family), value: address }] };
+    }),
+  ];
+}

@@ -1,0 +1,18 @@
+export { type BaseTable, baseTable } from './base-table.ts';
+export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
+export type { Because, Decision, Default, Flow, Step } from './decision.ts';
+export { PolicyError } from './policy-error.ts';
+export type { PolicyName } from './policy-rule.ts';
+export { type ActualTable, readTable } from './read-table.ts';
+export {
+  type ChainStatement,
+  difference,
+  type ElementStatement,
+  type KeyField,
+  type MapStatement,
+  type Statement,
+  sameStatement,
+  statementKey,
+  type Verdict,
+} from './statement.ts';
+export { structureScript } from './structure-script.ts';

@@ -1,0 +1,314 @@
+import { addressFromNumber, addressToNumber, type Family, protocolNumber } from '@weir/resources';
+import type { MemberSet, Membership } from './membership.ts';
+import { getOrCreate } from './multimap.ts';
+import { type Cell, cellAt, cidrRanges, netCells } from './net-cells.ts';
+import type { AddressRange, NetRanges } from './net-ranges.ts';
+import type { Program, ProgramRule } from './program.ts';
+import { contains } from './range.ts';
+import { type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
+import { type SharedStructure, sameVerdict, type Table } from './table.ts';
+import { boxesOf, type PortNumber } from './traffic.ts';
+import { narrows, type TrafficClass, trafficClass } from './traffic-class.ts';
+
+/** A rule's peer criteria, by the numbers that they have in this table. */
+interface Condition {
+  readonly all: readonly number[];
+  readonly none: readonly number[];
+}
+
+/** What is known of one peer address. Equal texts mean equal classes. */
+interface Signature {
+  /** Numbers of the criteria that hold for it. */
+  readonly criteria: ReadonlySet<number>;
+  readonly portsByName: ReadonlyMap<string, readonly PortNumber[]>;
+  readonly text: string;
+}
+
+/** A packet's ports, or ICMP type and code, in the plane of its protocol. */
+export interface Point {
+  readonly protocol: number;
+  readonly first: number;
+  readonly second: number;
+}
+
+interface Interval extends AddressRange {
+  readonly key: string;
+  readonly trafficClass: TrafficClass;
+}
+
+/** More signatures than a program meets at a time: beyond it the memory of classes starts anew. */
+const REMEMBERED_CLASSES = 4096;
+
+const NO_PORTS: ReadonlyMap<string, readonly PortNumber[]> = new Map();
+
+/**
+ * One program by peer: which class each address of its family has. As nftables maps: one of single addresses, one of intervals, each
+ * holding only what differs from what the packet would meet after it, and the class of everybody else.
+ *
+ * An address that a rule's selectors single out costs one element at most; nets are cut into disjoint intervals.
+ */
+export class PeerTable {
+  readonly program: Program;
+  /** Class of addresses that no criterion holds for. Follows from the program alone. */
+  readonly defaultClass: TrafficClass;
+  /** The maps, as far as the program needs them; their names follow from the program's. */
+  readonly addressMap: MapStatement | undefined;
+  /** There only while an interval is: whether network sets have nets changes seldom, and most programs know no net. */
+  netMap: MapStatement | undefined;
+
+  readonly #membership: Membership;
+  readonly #table: Table;
+  readonly #structure: SharedStructure;
+  readonly #conditions: Condition[];
+  readonly #setNumbers = new Map<MemberSet, number>();
+  readonly #netNumbers = new Map<string, { number: number; nets: NetRanges }>();
+  readonly #portSets = new Map<string, MemberSet>();
+  readonly #classes = new Map<string, TrafficClass>();
+  readonly #elements = new Map<string, TrafficClass>();
+  #cells: Cell[] = [];
+  #intervals: Interval[] = [];
+
+  constructor(program: Program, context: { membership: Membership; table: Table; structure: SharedStructure }) {
+    this.program = program;
+    this.#membership = context.membership;
+    this.#table = context.table;
+    this.#structure = context.structure;
+    this.#conditions = program.rules.map((rule) => this.#condition(rule));
+    for (const name of portNames(program.rules)) {
+      const set = this.#membership.acquirePortName(name);
+      this.#portSets.set(name, set);
+      this.#setNumbers.set(set, this.#nextNumber());
+    }
+    this.addressMap = this.#setNumbers.size === 0 ? undefined : this.#map(`p_${program.name}_a`, false);
+    this.defaultClass = this.#classOf({ criteria: new Set(), portsByName: NO_PORTS, text: '' });
+    if (this.addressMap !== undefined) this.#structure.retain(this.addressMap);
+    this.#retain(this.defaultClass);
+    this.refreshNets();
+  }
+
+  /** The sets whose changes concern this table. */
+  sets(): Iterable<MemberSet> {
+    return this.#setNumbers.keys();
+  }
+
+  /** Takes everything of it out of the nftables table. */
+  remove(): void {
+    for (const address of [...this.#elements.keys()]) this.#setElement(address, undefined);
+    this.#replaceIntervals([]);
+    if (this.addressMap !== undefined) this.#structure.release(this.addressMap);
+    this.#release(this.defaultClass);
+    for (const set of this.#portSets.values()) this.#membership.release(set);
+  }
+
+  /**
+   * Brings one address up to date after its membership or ports have changed.
+   *
+   * @returns whether it may do less than before
+   */
+  refreshAddress(address: string): boolean {
+    const base = this.#classByNet(address);
+    const before = this.#elements.get(address) ?? base;
+    const isSingledOut = this.#setsAt(address).length > 0;
+    const now = isSingledOut ? this.#classOf(this.#signature(address)) : base;
+    this.#setElement(address, sameVerdict(now.verdict, base.verdict) ? undefined : now);
+    return !sameVerdict(before.verdict, now.verdict) && narrows(before, now);
+  }
+
+  /**
+   * Brings everything up to date after nets have changed.
+   *
+   * @returns whether some address may do less than before; said too often rather than not often enough
+   */
+  refreshNets(): boolean {
+    const spans = new Map<number, readonly AddressRange[]>();
+    for (const { number, nets } of this.#netNumbers.values()) spans.set(number, nets.ranges);
+    for (const [set, number] of this.#setNumbers) {
+      if (set.nets.size > 0) spans.set(number, cidrRanges(set.nets.keys(), this.program.family));
+    }
+    this.#cells = netCells(spans);
+    let narrowed = this.#replaceIntervals(this.#intervalsOfCells());
+    const singledOut = new Set(this.#elements.keys());
+    for (const set of this.#setNumbers.keys()) for (const address of set.addresses[this.program.family].keys()) singledOut.add(address);
+    for (const address of singledOut) narrowed = this.refreshAddress(address) || narrowed;
+    return narrowed;
+  }
+
+  /** The index of the rule that decides a packet of a peer; undefined if none does. The same criteria and boxes as the chains are made of. */
+  decidingRule(peer: string, { protocol, first, second }: Point): number | undefined {
+    const { criteria, portsByName } = this.#signature(peer);
+    const { family, direction, rules } = this.program;
+    const of = { protocol, family, direction, portsByName: (name: string) => portsByName.get(name) ?? [] };
+    const index = rules.findIndex(
+      ({ action, traffic }, number) =>
+        action !== 'Log' &&
+        holds(this.#conditions[number]!, criteria) &&
+        boxesOf(traffic, of).some((box) => contains(box.first, first) && contains(box.second, second)),
+    );
+    return index === -1 ? undefined : index;
+  }
+
+  #map(name: string, interval: boolean): MapStatement {
+    return { kind: 'map', name, type: `${addressType(this.program.family)} : verdict`, interval };
+  }
+
+  #condition({ nets, notNets, within, without }: ProgramRule): Condition {
+    const netNumber = (of: NetRanges) => getOrCreate(this.#netNumbers, of.text, () => ({ number: this.#nextNumber(), nets: of })).number;
+    const setNumber = (set: MemberSet) => getOrCreate(this.#setNumbers, set, () => this.#nextNumber());
+    return {
+      all: [...(nets === undefined ? [] : [netNumber(nets)]), ...within.map(setNumber)],
+      none: [...(notNets === undefined ? [] : [netNumber(notNets)]), ...without.map(setNumber)],
+    };
+  }
+
+  #nextNumber(): number {
+    return this.#netNumbers.size + this.#setNumbers.size;
+  }
+
+  /** Numbers of the sets that hold the address itself; walks whichever is less, the address's sets or the table's. */
+  #setsAt(address: string): number[] {
+    const at = this.#membership.setsAt(address);
+    if (at.size <= this.#setNumbers.size) return [...at].flatMap((set) => this.#setNumbers.get(set) ?? []);
+    return [...this.#setNumbers].flatMap(([set, number]) => (at.has(set) ? number : []));
+  }
+
+  #signature(address: string): Signature {
+    const criteria = [...new Set([...(this.#cellAt(address)?.criteria ?? []), ...this.#setsAt(address)])].sort(
+      (left, right) => left - right,
+    );
+    const portsByName = this.#portsByName(address);
+    const ports = [...portsByName].map(([name, numbers]) => `${name}=${numbers.map(({ protocol, port }) => `${protocol}:${port}`)}`);
+    return { criteria: new Set(criteria), portsByName, text: [criteria.join(','), ...ports].join(' ') };
+  }
+
+  #portsByName(address: string): ReadonlyMap<string, readonly PortNumber[]> {
+    if (this.#portSets.size === 0) return NO_PORTS;
+    const found = new Map<string, PortNumber[]>();
+    const ports = [...this.#membership.membersAt(address)].flatMap((member) => member.ports);
+    for (const name of this.#portSets.keys()) {
+      const numbers = ports
+        .filter((port) => port.name === name)
+        .map(({ protocol, port }) => ({ protocol: protocolNumber(protocol), port }))
+        .sort((left, right) => left.protocol - right.protocol || left.port - right.port);
+      if (numbers.length > 0) found.set(name, numbers);
+    }
+    return found;
+  }
+
+  #classOf({ criteria, portsByName, text }: Signature): TrafficClass {
+    let known = this.#classes.get(text);
+    if (known === undefined) {
+      const { rules, rest, family, direction } = this.program;
+      const ofPeer = rules.filter((_, index) => holds(this.#conditions[index]!, criteria));
+      known = trafficClass(ofPeer, rest, { family, direction, portsByName: (name) => portsByName.get(name) ?? [] });
+      if (this.#classes.size >= REMEMBERED_CLASSES) this.#classes.clear();
+      this.#classes.set(text, known);
+    }
+    return known;
+  }
+
+  #classOfCell(cell: Cell): TrafficClass {
+    return this.#classOf({ criteria: new Set(cell.criteria), portsByName: NO_PORTS, text: cell.criteria.join(',') });
+  }
+
+  #cellAt(address: string): Cell | undefined {
+    return this.#cells.length === 0 ? undefined : cellAt(this.#cells, addressToNumber(address));
+  }
+
+  /** What a packet of the address meets if the map of single addresses does not have it. */
+  #classByNet(address: string): TrafficClass {
+    const cell = this.#cellAt(address);
+    return cell === undefined ? this.defaultClass : this.#classOfCell(cell);
+  }
+
+  #setElement(address: string, next: TrafficClass | undefined): void {
+    const present = this.#elements.get(address);
+    if (present !== undefined && next !== undefined && sameVerdict(present.verdict, next.verdict)) return;
+    const key: KeyField[] = [{ type: addressType(this.program.family), value: address }];
+    if (next !== undefined) {
+      this.#retain(next);
+      this.#elements.set(address, next);
+      this.#table.set({ kind: 'element', set: this.addressMap!.name, key, verdict: next.verdict });
+    } else if (present !== undefined) {
+      this.#elements.delete(address);
+      this.#table.delete(statementKey({ kind: 'element', set: this.addressMap!.name, key }));
+    }
+    if (present !== undefined) this.#release(present);
+  }
+
+  /** The intervals whose class is not the default, as few as can be. */
+  #intervalsOfCells(): Interval[] {
+    const merged: (AddressRange & { trafficClass: TrafficClass })[] = [];
+    for (const cell of this.#cells) {
+      const found = this.#classOfCell(cell);
+      if (sameVerdict(found.verdict, this.defaultClass.verdict)) continue;
+      const previous = merged.at(-1);
+      const continues = previous?.last === cell.first - 1n && sameVerdict(previous.trafficClass.verdict, found.verdict);
+      if (continues) merged[merged.length - 1] = { ...previous, last: cell.last };
+      else merged.push({ first: cell.first, last: cell.last, trafficClass: found });
+    }
+    return merged.map((interval) => ({ ...interval, key: statementKey(this.#intervalStatement(interval)) }));
+  }
+
+  #intervalStatement({ first, last, trafficClass: found }: AddressRange & { trafficClass: TrafficClass }): ElementStatement {
+    const { family } = this.program;
+    const field = (number: bigint): KeyField[] => [{ type: addressType(family), value: addressFromNumber(number, family) }];
+    return { kind: 'element', set: this.#netMapName, key: field(first), to: field(last), verdict: found.verdict };
+  }
+
+  get #netMapName(): string {
+    return `p_${this.program.name}_n`;
+  }
+
+  /** @returns whether anything has changed that may take something from somebody */
+  #replaceIntervals(next: Interval[]): boolean {
+    const before = new Map(this.#intervals.map((interval) => [interval.key, interval]));
+    this.#intervals = next;
+    this.#keepNetMap(next.length > 0);
+    let narrowed = false;
+    for (const interval of next) {
+      const present = before.get(interval.key);
+      before.delete(interval.key);
+      this.#retain(interval.trafficClass);
+      if (present !== undefined) this.#release(present.trafficClass);
+      if (present !== undefined && sameVerdict(present.trafficClass.verdict, interval.trafficClass.verdict)) continue;
+      this.#table.set(this.#intervalStatement(interval));
+      // A new interval may lie where a wider one has been, so nothing but freedom is sure to take nothing.
+      narrowed ||= interval.trafficClass.verdict.kind !== 'return';
+    }
+    for (const [key, { trafficClass: gone }] of before) {
+      this.#table.delete(key);
+      this.#release(gone);
+      narrowed ||= gone.verdict.kind !== 'drop';
+    }
+    return narrowed;
+  }
+
+  #keepNetMap(isNeeded: boolean): void {
+    if (isNeeded === (this.netMap !== undefined)) return;
+    const map = this.#map(this.#netMapName, true);
+    this.netMap = isNeeded ? map : undefined;
+    if (isNeeded) this.#structure.retain(map);
+    else this.#structure.release(map);
+  }
+
+  #retain({ chain }: TrafficClass): void {
+    if (chain !== undefined) this.#structure.retain(chain);
+  }
+
+  #release({ chain }: TrafficClass): void {
+    if (chain !== undefined) this.#structure.release(chain);
+  }
+}
+
+export function addressType(family: Family): 'ipv4_addr' | 'ipv6_addr' {
+  return family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
+}
+
+function holds({ all, none }: Condition, criteria: ReadonlySet<number>): boolean {
+  return all.every((number) => criteria.has(number)) && !none.some((number) => criteria.has(number));
+}
+
+function portNames(rules: readonly ProgramRule[]): string[] {
+  const names = rules.flatMap(({ traffic }) => [...(traffic.peerPorts?.names ?? []), ...(traffic.peerNotPorts?.names ?? [])]);
+  return [...new Set(names)].sort();
+}

@@ -1,0 +1,118 @@
+import {
+  type Action,
+  type Direction,
+  type Family,
+  type Icmp,
+  type Peer,
+  type Port,
+  parseSelector,
+  portRange,
+  protocolNumber,
+  type Rule,
+} from '@weir/resources';
+import type { MemberSet, Membership } from './membership.ts';
+import { type NetRanges, netRanges } from './net-ranges.ts';
+import { type Ranges, union } from './range.ts';
+import { EVERYWHERE, namespaceScope, namespacesScope, type Scope } from './scope.ts';
+
+/** Names a policy to people. */
+export interface PolicyName {
+  kind: 'Policy' | 'GlobalPolicy';
+  namespace?: string;
+  name: string;
+}
+
+/** A rule as its policy has it, parsed: `peer` is the far end of the traffic, `local` the end at the endpoint that the policy selects. */
+export interface PolicyRule {
+  readonly action: Action;
+  readonly policy: PolicyName;
+  readonly direction: Direction;
+  /** Position among the policy's rules of that direction, from 0. */
+  readonly index: number;
+  readonly ipVersion?: 4 | 6;
+  readonly protocol?: number;
+  readonly notProtocol?: number;
+  readonly icmp?: Icmp;
+  readonly notICMP?: Icmp;
+  readonly peer: Side;
+  readonly local: Side;
+}
+
+/** The criteria of one end. All have to hold. */
+export interface Side {
+  readonly nets?: Readonly<Record<Family, NetRanges>>;
+  readonly notNets?: Readonly<Record<Family, NetRanges>>;
+  /** The address is in all of these … */
+  readonly within: readonly MemberSet[];
+  /** … and in none of these. */
+  readonly without: readonly MemberSet[];
+  readonly ports?: PortCriterion;
+  readonly notPorts?: PortCriterion;
+}
+
+/** Port numbers, and names that stand for numbers only once the endpoint is known. */
+export interface PortCriterion {
+  readonly ranges: Ranges;
+  readonly names: readonly string[];
+}
+
+/** Parses a rule. The member sets that it holds on to are given back by {@link releaseRule}. */
+export function policyRule(
+  rule: Rule,
+  at: { policy: PolicyName; direction: Direction; index: number },
+  membership: Membership,
+): PolicyRule {
+  const source = side(rule.source ?? {}, at.policy.namespace, membership);
+  const destination = side(rule.destination ?? {}, at.policy.namespace, membership);
+  const [peer, local] = at.direction === 'Ingress' ? [source, destination] : [destination, source];
+  return {
+    ...at,
+    action: rule.action,
+    ...(rule.ipVersion !== undefined && { ipVersion: rule.ipVersion }),
+    ...(rule.protocol !== undefined && { protocol: protocolNumber(rule.protocol) }),
+    ...(rule.notProtocol !== undefined && { notProtocol: protocolNumber(rule.notProtocol) }),
+    ...(rule.icmp !== undefined && { icmp: rule.icmp }),
+    ...(rule.notICMP !== undefined && { notICMP: rule.notICMP }),
+    peer,
+    local,
+  };
+}
+
+export function releaseRule({ peer, local }: PolicyRule, membership: Membership): void {
+  for (const set of [...peer.within, ...peer.without, ...local.within, ...local.without]) membership.release(set);
+}
+
+function side(peer: Peer, ownNamespace: string | undefined, membership: Membership): Side {
+  const within: MemberSet[] = [];
+  const without: MemberSet[] = [];
+  if (peer.selector !== undefined || peer.namespaceSelector !== undefined) {
+    within.push(membership.acquire(parseSelector(peer.selector ?? 'all()'), scopeOf(peer, ownNamespace)));
+  }
+  // What is not taken may be anywhere, so the negation looks in all namespaces.
+  if (peer.notSelector !== undefined) without.push(membership.acquire(parseSelector(peer.notSelector), EVERYWHERE));
+  return {
+    ...(peer.nets !== undefined && { nets: bothFamilies(peer.nets) }),
+    ...(peer.notNets !== undefined && { notNets: bothFamilies(peer.notNets) }),
+    within,
+    without,
+    ...(peer.ports !== undefined && { ports: portCriterion(peer.ports) }),
+    ...(peer.notPorts !== undefined && { notPorts: portCriterion(peer.notPorts) }),
+  };
+}
+
+function scopeOf(peer: Peer, ownNamespace: string | undefined): Scope {
+  if (peer.namespaceSelector !== undefined) return namespacesScope(peer.namespaceSelector);
+  return ownNamespace === undefined ? EVERYWHERE : namespaceScope(ownNamespace);
+}
+
+function bothFamilies(cidrs: string[]): Record<Family, NetRanges> {
+  return { IPv4: netRanges(cidrs, 'IPv4'), IPv6: netRanges(cidrs, 'IPv6') };
+}
+
+function portCriterion(ports: Port[]): PortCriterion {
+  const spans = ports.map((port) => ({ port, span: portRange(port) }));
+  return {
+    ranges: union(spans.flatMap(({ span }) => (span === undefined ? [] : [[span.first, span.last] as const]))),
+    names: [...new Set(spans.flatMap(({ port, span }) => (span === undefined ? [String(port)] : [])))].sort(),
+  };
+}

@@ -1,0 +1,110 @@
+import { addressFromNumber, cidrRange, parseAddress } from '@weir/resources';
+import { VERSION_CHAIN } from './base-table.ts';
+import { PolicyError } from './policy-error.ts';
+import { type KeyField, type Statement, statementKey, type Verdict } from './statement.ts';
+
+/** What is in the kernel, in the terms in which it is wanted. */
+export interface ActualTable {
+  /** Of the base table that is loaded; undefined if none is. */
+  version?: string;
+  /** Chains have no rules here: their names say what is in them. */
+  statements: Map<string, Statement>;
+}
+
+/** Chains and maps that policy made have these prefixes; those of the base table have not. */
+const MADE = /^[cglp]_/;
+
+/**
+ * Reads what `nft -j list table inet weir` prints (libnftables-json(5)).
+ *
+ * @param json parsed; undefined if there is no such table
+ * @throws PolicyError ETABLE for what Weir cannot have written
+ */
+export function readTable(json: unknown): ActualTable {
+  const table: ActualTable = { statements: new Map() };
+  for (const item of entries(json)) {
+    for (const statement of statementsOf(item)) table.statements.set(statementKey(statement), statement);
+    const { chain, comment } = record(item.rule);
+    if (chain === VERSION_CHAIN && typeof comment === 'string') table.version = comment;
+  }
+  return table;
+}
+
+type Json = Record<string, unknown>;
+
+function entries(json: unknown): Json[] {
+  if (json === undefined) return [];
+  const list = record(json).nftables;
+  if (!Array.isArray(list)) throw unexpected(json, 'an object with the list "nftables"');
+  return list.map(record);
+}
+
+function* statementsOf(item: Json): Generator<Statement> {
+  const { name: chain } = record(item.chain);
+  if (typeof chain === 'string' && MADE.test(chain)) yield { kind: 'chain', name: chain, rules: [] };
+  const set = record(item.set ?? item.map);
+  if (typeof set.name !== 'string') return;
+  const types = typeof set.type === 'string' ? set.type.split(' . ') : (set.type as string[]);
+  const isInterval = [set.flags ?? []].flat().includes('interval');
+  if (MADE.test(set.name)) yield { kind: 'map', name: set.name, type: `${types.join(' . ')} : ${set.map}`, interval: isInterval };
+  for (const element of Array.isArray(set.elem) ? set.elem : []) {
+    const [key, verdict] = item.map === undefined ? [element, undefined] : (element as unknown[]);
+    yield {
+      kind: 'element',
+      set: set.name,
+      ...keyOf(key, types, isInterval),
+      ...(verdict !== undefined && { verdict: verdictOf(verdict) }),
+    };
+  }
+}
+
+function keyOf(json: unknown, types: string[], isInterval: boolean): { key: KeyField[]; to?: KeyField[] } {
+  // An element with a comment, timeout or counter is wrapped once more.
+  const value = record(record(json).elem).val ?? json;
+  const parts = record(value).concat ?? [value];
+  if (!Array.isArray(parts) || parts.length !== types.length) throw unexpected(value, `a key of type ${types.join(' . ')}`);
+  const bounds = parts.map((part, index) => boundsOf(part, types[index]!));
+  const key = bounds.map(([first]) => first);
+  return isInterval ? { key, to: bounds.map(([, last]) => last) } : { key };
+}
+
+function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
+  const { range, prefix } = record(json);
+  if (Array.isArray(range)) return [fieldOf(range[0], type), fieldOf(range[1], type)];
+  if (prefix === undefined) return [fieldOf(json, type), fieldOf(json, type)];
+  const { addr, len } = record(prefix);
+  const { first, last, family } = cidrRange(`${addr}/${len}`);
+  return [fieldOf(addressFromNumber(first, family), type), fieldOf(addressFromNumber(last, family), type)];
+}
+
+function fieldOf(value: unknown, type: string): KeyField {
+  if (type === 'ifname' && typeof value === 'string') return { type, value };
+  if ((type === 'ipv4_addr' || type === 'ipv6_addr') && typeof value === 'string') return { type, value: canonical(value) };
+  if ((type === 'inet_proto' || type === 'inet_service') && typeof value === 'number') return { type, value };
+  throw unexpected(value, `a value of type ${type}`);
+}
+
+/** The kernel's edges of an IPv6 interval can look like mapped IPv4 addresses, which `parseAddress` refuses. */
+function canonical(address: string): string {
+  const mapped = address.startsWith('::') && address.includes('.');
+  return mapped ? addressFromNumber(cidrRange(`${address}/128`).first, 'IPv6') : parseAddress(address);
+}
+
+function verdictOf(json: unknown): Verdict {
+  const [kind] = Object.keys(record(json));
+  if (kind === 'accept' || kind === 'drop' || kind === 'return') return { kind };
+  const { target } = record(record(json)[kind ?? '']);
+  if ((kind === 'goto' || kind === 'jump') && typeof target === 'string') return { kind, chain: target };
+  throw unexpected(json, 'a verdict');
+}
+
+function record(json: unknown): Json {
+  return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : {};
+}
+
+function unexpected(found: unknown, expected: string): PolicyError {
+  return new PolicyError(
+    'ETABLE',
+    `the listing of table inet weir has ${JSON.stringify(found)?.slice(0, 200)} where ${expected} was expected`,
+  );
+}
