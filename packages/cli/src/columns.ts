@@ -98,6 +98,6 @@ export function formatLabels(labels: Record<string, string>): string {
 
 /** The built-in allowance for Mesos, in short: which ports of the Mesos agent containers reach, and whether its health checks reach them. */
 export function formatMesosTraffic({ agentPorts, healthChecks }: Host['spec']['mesosTraffic']): string {
-  const allowed = [...(agentPorts.length > 0 ? [`agent :${agentPorts.join(',:')}`] : []), ...(healthChecks === 'Always' ? ['checks'] : [])];
+  const allowed = [...(agentPorts.length > 0 ? [`:${agentPorts.join(',:')}`] : []), ...(healthChecks === 'Always' ? ['checks'] : [])];
   return allowed.length === 0 ? 'none' : allowed.join(' + ');
 }

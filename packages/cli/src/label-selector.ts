@@ -2,11 +2,11 @@ import { parseSelector, type Selector, SelectorError } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 
 /** `app=web`, `app==web`, `app!=web`, `app` or `!app`, as kubectl's -l has them between commas. */
-const SHORT_TERM = /^(?:(?<absent>!)?(?<label>[\w./-]+)|(?<key>[\w./-]+)(?<operator>==?|!=)(?<value>[\w./-]*))$/;
+const SHORT_TERM = /^(?:(?<absent>!)?(?<label>[\w./-]+)|(?<key>[\w./-]+)\s*(?<operator>==?|!=)\s*(?<value>[\w./-]*))$/;
 
 /**
  * What `-l` means: Weir's selector language, or kubectl's short form (`app=web,tier!=db,!beta`).
- * The two do not overlap: the short form has neither quotes nor brackets nor blanks, a selector always has some.
+ * The two do not overlap: the short form has neither quotes nor brackets, and every selector has some.
  * @throws CliError EUSAGE
  */
 export function parseLabelSelector(text: string): Selector {

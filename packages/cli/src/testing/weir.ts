@@ -1,5 +1,5 @@
 /** `weir` as a user runs it, on an embedded store of the test's own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,19 +8,53 @@ import { fileURLToPath } from 'node:url';
 import { ObjectStore, openStore, type Store } from '@weir/datastore';
 import { parseObject } from '@weir/resources';
 import type { ExecutionContext } from 'ava';
+import type { Run, RunRequest } from './server.ts';
 
+const SERVER = fileURLToPath(new URL('./server.ts', import.meta.url));
 const ENTRY = fileURLToPath(new URL('../../bin/weir.ts', import.meta.url));
-
-export interface Run {
-  status: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 export interface RunOptions {
   stdin?: string;
   env?: NodeJS.ProcessEnv;
 }
+
+/** The process that runs the command lines of a test file; it ends with the file. */
+class Server {
+  #child: ChildProcess | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: streams and environment are the process' own. */
+  run(request: RunRequest): Promise<Run> {
+    const run = this.#last.then(() => this.#exchange(request));
+    this.#last = run.catch(() => {});
+    return run;
+  }
+
+  async #exchange(request: RunRequest): Promise<Run> {
+    this.#child ??= this.#start();
+    const child = this.#child;
+    child.ref();
+    const answer = new Promise<Run>((resolve, reject) => {
+      child.once('message', (run) => resolve(run as Run));
+      child.once('exit', (status) => reject(new Error(`the server ended with ${status} at: weir ${request.argv.join(' ')}`)));
+    });
+    child.send(request);
+    try {
+      return await answer;
+    } finally {
+      child.removeAllListeners();
+      child.unref();
+    }
+  }
+
+  #start(): ChildProcess {
+    const child = fork(SERVER, { execArgv: [] });
+    child.channel!.unref();
+    return child;
+  }
+}
+
+const server = new Server();
 
 export class Weir {
   readonly folder: string;
@@ -56,7 +90,13 @@ export class Weir {
     return spawn(process.execPath, [ENTRY, ...argv], { cwd: this.folder, env: { ...this.#env, ...env }, stdio: 'pipe' });
   }
 
-  async run(argv: readonly string[], { stdin = '', env }: RunOptions = {}): Promise<Run> {
+  /** Runs a command line as `bin/weir.ts` would, but for the start of a process. */
+  async run(argv: readonly string[], { stdin = '', env = {} }: RunOptions = {}): Promise<Run> {
+    return server.run({ argv, stdin, env: { ...this.#env, ...env }, folder: this.folder });
+  }
+
+  /** As `run`, in a process of its own. */
+  async runProcess(argv: readonly string[], { stdin = '', env }: RunOptions = {}): Promise<Run> {
     const child = this.start(argv, env);
     // A command that does not read its input may be gone before all is written.
     child.stdin!.on('error', () => {});
@@ -97,6 +137,11 @@ export class Weir {
       for (const object of objects) await store.put(parseObject({ apiVersion: 'weir/v1', ...object }));
     });
   }
+}
+
+/** Text of lines, as a command prints it. */
+export function lines(...texts: string[]): string {
+  return texts.map((line) => `${line}\n`).join('');
 }
 
 export function host(name: string, address: string): object {

@@ -1,0 +1,73 @@
+import test from 'ava';
+import { endpoint, host, lines, POLICY, Weir } from '../testing/weir.ts';
+
+test('what a policy, an endpoint and a host have to do with each other', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
+  const web = endpoint('c1', { run: 'web' }, { on: 'h1', address: '10.77.0.1' });
+  const client = endpoint('c2', { run: 'client' }, { on: 'h1', address: '10.77.0.2' });
+  await weir.seed(host('h1', '172.16.0.1'), web, client);
+  t.is(
+    await weir.ok(t, ['describe', 'policy', 'web', '-n', 'shop']),
+    lines(
+      'Name:          web',
+      'Namespace:     shop',
+      'Kind:          Policy',
+      'Labels:        <none>',
+      'Annotations:   <none>',
+      'Order:         last',
+      "Selector:      run == 'web'",
+      'Types:         Ingress',
+      "Ingress:       1. Allow TCP from run == 'client' to port 80 or 8000:8080",
+      'Selects:       shop/c1-eth0 on h1, 10.77.0.1 (run=web)',
+    ),
+  );
+  t.is(
+    await weir.ok(t, ['describe', 'endpoint', 'c1-eth0', 'c2-eth0', '-n', 'shop']),
+    lines(
+      'Name:          c1-eth0',
+      'Namespace:     shop',
+      'Kind:          Endpoint',
+      'Labels:        run=web',
+      'Annotations:   <none>',
+      'Host:          h1',
+      'Container:     c1',
+      'Network:       weir',
+      'Addresses:     10.77.0.1',
+      'Interface:     eth0 in the container, weirc1 on the host',
+      'Ports:         <none>',
+      'Ingress by:    policy/web',
+      'Egress by:     <none>: Allow by default',
+      '',
+      'Name:          c2-eth0',
+      'Namespace:     shop',
+      'Kind:          Endpoint',
+      'Labels:        run=client',
+      'Annotations:   <none>',
+      'Host:          h1',
+      'Container:     c2',
+      'Network:       weir',
+      'Addresses:     10.77.0.2',
+      'Interface:     eth0 in the container, weirc2 on the host',
+      'Ports:         <none>',
+      'Ingress by:    <none>: Allow by default',
+      'Egress by:     <none>: Allow by default',
+    ),
+  );
+  t.is(
+    await weir.ok(t, ['describe', 'host', 'h1']),
+    lines(
+      'Name:            h1',
+      'Kind:            Host',
+      'Labels:          <none>',
+      'Annotations:     <none>',
+      'Addresses:       172.16.0.1',
+      'Mesos traffic:   containers reach port 5051 of the Mesos agent whatever policy says',
+      '                 health checks of the Mesos agent reach containers whatever policy says',
+      'Endpoints:       shop/c1-eth0 on h1, 10.77.0.1 (run=web)',
+      '                 shop/c2-eth0 on h1, 10.77.0.2 (run=client)',
+    ),
+  );
+  t.is(await weir.fails(t, 1, ['describe', 'policy', 'web']), 'error: policy/web was not found in namespace default\n');
+  t.regex(await weir.fails(t, 2, ['describe', 'policies']), /name what to describe/);
+});

@@ -1,0 +1,34 @@
+import test from 'ava';
+import { endpoint, host, lines, Weir } from '../../testing/weir.ts';
+
+test('hosts with their agents, blocks, endpoints and what Mesos may always do', async (t) => {
+  const weir = await Weir.in(t);
+  t.regex(await weir.ok(t, ['node', 'status']), /^No host is known yet/);
+  const narrowed = { addresses: ['172.16.0.2', 'fd00::2'], mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } };
+  await weir.seed(
+    host('h1', '172.16.0.1'),
+    { kind: 'Host', metadata: { name: 'h2' }, spec: narrowed },
+    endpoint('c1', {}, { on: 'h1', address: '10.77.0.1' }),
+    { kind: 'Block', metadata: { name: '10.77.0.0-26' }, spec: { cidr: '10.77.0.0/26', pool: 'main', host: 'h1' } },
+  );
+  const agent = { version: '0.1.0', since: '2026-01-01T00:00:00.000Z' };
+  await weir.withStore((store) => store.transact({ when: [], then: [{ put: '/weir/presence/h1', value: JSON.stringify(agent) }] }));
+  t.is(
+    await weir.ok(t, ['node', 'status']),
+    lines(
+      'HOST   ADDRESS              AGENT   ENDPOINTS   BLOCKS         MESOS-TRAFFIC',
+      'h1     172.16.0.1           up              1   10.77.0.0/26   :5051 + checks',
+      'h2     172.16.0.2,fd00::2   down            0   <none>         none',
+    ),
+  );
+  const [h2] = JSON.parse(await weir.ok(t, ['node', 'status', 'h2', '-o', 'json']));
+  t.deepEqual(h2, {
+    host: 'h2',
+    addresses: ['172.16.0.2', 'fd00::2'],
+    agent: null,
+    blocks: [],
+    endpoints: 0,
+    mesosTraffic: narrowed.mesosTraffic,
+  });
+  t.is(await weir.fails(t, 1, ['node', 'status', 'h9']), 'error: host/h9 was not found\n');
+});

@@ -1,0 +1,58 @@
+import { type AnyObject, type Endpoint, type GlobalPolicy, type Namespace, parseObject } from '@weir/resources';
+import test from 'ava';
+import { describe } from './describe.ts';
+
+const object = <T extends AnyObject>(value: object) => parseObject({ apiVersion: 'weir/v1', ...value }) as T;
+const endpoint = (namespace: string, labels: Record<string, string>) =>
+  object<Endpoint>({
+    kind: 'Endpoint',
+    metadata: { name: 'c1-eth0', namespace, labels },
+    spec: { host: 'h1', containerId: 'c1', network: 'weir', interfaceName: 'eth0', hostInterface: 'weir1', addresses: ['10.77.0.1'] },
+  });
+const fieldOf = (text: string, name: string) => new RegExp(`^${name}: +(.*)$`, 'm').exec(text)?.[1];
+
+test('rules are put in words', (t) => {
+  const policy = object<GlobalPolicy>({
+    kind: 'GlobalPolicy',
+    metadata: { name: 'all' },
+    spec: {
+      ingress: [
+        { action: 'Allow', ipVersion: 4, protocol: 'ICMP', icmp: { type: 8, code: 0 } },
+        { action: 'Deny', notProtocol: 'TCP', source: { notNets: ['10.0.0.0/8'], notSelector: 'has(a)' } },
+        { action: 'Log' },
+        {
+          action: 'Allow',
+          protocol: 'TCP',
+          source: { selector: 'all()', namespaceSelector: 'has(b)' },
+          destination: { ports: [80, 'http'], notPorts: ['1:2'] },
+        },
+      ],
+    },
+  });
+  const text = describe(policy, { endpoints: [], policies: [], namespaces: [] });
+  t.is(fieldOf(text, 'Ingress'), '1. Allow IPv4 ICMP type 8 code 0');
+  t.regex(text, /^ +2\. Deny not TCP from not 10\.0\.0\.0\/8, not \(has\(a\)\)$/m);
+  t.regex(text, /^ +3\. Log everything$/m);
+  t.regex(text, /^ +4\. Allow TCP from all\(\), in namespaces has\(b\) to port 80 or http, no port 1:2$/m);
+});
+
+test('a global policy selects by namespace too, whether the namespace has an object or not', (t) => {
+  const policy = (namespaceSelector: string) =>
+    object<GlobalPolicy>({ kind: 'GlobalPolicy', metadata: { name: 'g' }, spec: { selector: "run == 'web'", namespaceSelector } });
+  const namespaces = [object<Namespace>({ kind: 'Namespace', metadata: { name: 'shop', labels: { team: 'a' } } })];
+  const selected = (selector: string, namespace: string, labels: Record<string, string>) =>
+    fieldOf(describe(policy(selector), { endpoints: [endpoint(namespace, labels)], policies: [], namespaces }), 'Selects') !== '<none>';
+  t.true(selected("team == 'a'", 'shop', { run: 'web' }));
+  t.false(selected("team == 'a'", 'shop', { run: 'db' }));
+  t.false(selected("team == 'a'", 'other', { run: 'web' }));
+  t.true(selected("kubernetes.io/metadata.name == 'other'", 'other', { run: 'web' }));
+});
+
+test('without policy the default of the endpoint, else of its namespace, holds', (t) => {
+  const namespaces = [object<Namespace>({ kind: 'Namespace', metadata: { name: 'shop' }, spec: { defaultAction: 'Deny' } })];
+  const own = endpoint('shop', {});
+  t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces: [] }), 'Ingress by'), '<none>: Allow by default');
+  t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces }), 'Ingress by'), '<none>: Deny by default');
+  const open = { ...own, spec: { ...own.spec, defaultAction: 'Allow' as const } };
+  t.is(fieldOf(describe(open, { endpoints: [], policies: [], namespaces }), 'Egress by'), '<none>: Allow by default');
+});

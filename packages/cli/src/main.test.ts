@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { COMMANDS } from './commands.ts';
+import { POOL, Weir } from './testing/weir.ts';
+
+test('without words, and with --help, the pages tell what to try and what the exit status says', async (t) => {
+  const weir = await Weir.in(t);
+  for (const argv of [[], ['--help'], ['-h']]) {
+    const page = await weir.ok(t, argv);
+    t.regex(page, /EXAMPLES\n[\s\S]*weir apply -f/);
+    t.regex(page, /EXIT STATUS\n {2}0 {2}done\n/);
+  }
+  t.regex(await weir.ok(t, ['endpoint']), /endpoint list/);
+});
+
+test('every command has a summary, and examples', (t) => {
+  for (const [id, command] of Object.entries(COMMANDS)) {
+    t.truthy(command.summary, id);
+    t.true((command.examples?.length ?? 0) > 0, id);
+  }
+});
+
+test('a command that is not there: status 2 and what was meant', async (t) => {
+  const weir = await Weir.in(t);
+  t.regex(await weir.fails(t, 2, ['aply', '-f', 'x.yaml']), /no command "aply": did you mean weir apply\?/);
+  t.regex(await weir.fails(t, 2, ['gte', 'pools']), /did you mean weir get\?/);
+  t.regex(await weir.fails(t, 2, ['endpoint', 'lst']), /did you mean weir endpoint list\?/);
+  t.regex(await weir.fails(t, 2, ['frobnicate']), /weir --help lists/);
+  t.regex(await weir.fails(t, 2, ['get', 'pools', '--frob']), /Nonexistent flag: --frob/);
+});
+
+test('the exit status reaches the caller, output and errors their streams', async (t) => {
+  const weir = await Weir.in(t);
+  t.deepEqual(await weir.runProcess(['apply', '-f', '-'], { stdin: POOL }), { status: 0, stdout: 'pool/main created\n', stderr: '' });
+  t.deepEqual(await weir.runProcess(['get', 'pool', 'x']), { status: 1, stdout: '', stderr: 'error: pool/x was not found\n' });
+  t.is((await weir.runProcess(['get', 'pols'])).status, 2);
+  t.is((await weir.runProcess(['get', 'pools', '--etcd-endpoints', '127.0.0.1:1'])).status, 3);
+});
+
+test('DEBUG adds the stack, nothing else does', async (t) => {
+  const weir = await Weir.in(t);
+  t.regex((await weir.run(['get', 'pool', 'x'], { env: { DEBUG: '1' } })).stderr, /^ +at /m);
+  await weir.fails(t, 1, ['get', 'pool', 'x']);
+});
+
+test('an etcd that refuses, and one that does not answer: status 3 after 5 s at most, naming the endpoint', async (t) => {
+  const weir = await Weir.in(t);
+  t.regex(await weir.fails(t, 3, ['get', 'pools', '--etcd-endpoints', '127.0.0.1:1']), /http:\/\/127\.0\.0\.1:1.*ECONNREFUSED/);
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const endpoint = `http://127.0.0.1:${(silent.address() as { port: number }).port}`;
+  const text = await weir.fails(t, 3, ['get', 'pools'], { env: { WEIR_ETCD_ENDPOINTS: endpoint } });
+  t.regex(text, new RegExp(`etcd ${endpoint}: no answer in 5\\.\\d+s`));
+});
+
+test('store settings: flags before variables before the file; a wrong one is status 2 and named', async (t) => {
+  const weir = await Weir.in(t);
+  const config = await weir.file('weir.yaml', `host: h1\nstore:\n  path: ${join(weir.folder, 'by-file.db')}\n`);
+  const place = async (argv: string[], env: NodeJS.ProcessEnv = {}) =>
+    /embedded in .*\/(.*), revision/.exec(await weir.ok(t, ['version', ...argv], { env }))?.[1];
+  t.is(await place(['--config', config], { WEIR_STORE_PATH: '' }), 'by-file.db');
+  t.is(await place([], { WEIR_STORE_PATH: '', WEIR_CONFIG: config }), 'by-file.db');
+  t.is(await place(['--config', config]), 'weir.db');
+  t.is(await place(['--config', config, '--store-path', 'by-flag.db']), 'by-flag.db');
+  t.regex(await weir.fails(t, 2, ['get', 'pools', '--etcd-endpoints', 'ftp://x']), /--etcd-endpoints: "ftp:\/\/x"/);
+  t.regex(await weir.fails(t, 2, ['get', 'pools', '--config', 'nowhere.yaml']), /nowhere\.yaml/);
+  const empty = await weir.file('empty.yaml', 'host: h1\n');
+  t.regex(await weir.fails(t, 2, ['get', 'pools', '--config', empty]), /empty\.yaml has no section "store"/);
+});
+
+test('no colours where there is no terminal', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POOL });
+  for (const argv of [['--help'], ['get', 'pools'], ['get', '--help']]) t.false((await weir.ok(t, argv)).includes('\u001b['));
+});
+
+test('completion in bash knows commands, subcommands and flags', async (t) => {
+  const weir = await Weir.in(t);
+  const { status } = await weir.runProcess(['autocomplete', '--refresh-cache'], { env: { WEIR_CACHE_DIR: join(weir.folder, 'cache') } });
+  t.is(status, 0);
+  const functions = join(weir.folder, 'cache/autocomplete/functions');
+  t.regex(await readFile(join(functions, 'zsh/_weir'), 'utf8'), /compdef weir[\s\S]*apply/);
+  const complete = async (...words: string[]) => {
+    const script = `source ${functions}/bash/weir.bash; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _weir_autocomplete; echo "\${COMPREPLY[*]}"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', script]);
+    return stdout.trim().split(' ');
+  };
+  t.deepEqual(await complete('weir', 'ap'), ['apply']);
+  t.deepEqual(await complete('weir', 'endpoint', 'l'), ['list']);
+  t.deepEqual(await complete('weir', 'apply', '--fi'), ['--filename']);
+});
