@@ -9,7 +9,7 @@ import { openStore, type Store, type StoreOptions } from '@weir/datastore';
 import { startEtcdServer } from '@weir/datastore/testing';
 import type { Pool } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
-import { admitPool } from './admission.ts';
+import { admitPool, removePool } from './admission.ts';
 import { Allocator } from './allocator.ts';
 import { usage } from './usage.ts';
 
@@ -87,5 +87,17 @@ for (const [backend, options] of Object.entries(backends)) {
     t.is(given.length, 64, 'each host fills the one block that it got');
     t.is(new Set(given).size, 64);
     for (const one of await ask(['9'])) t.is(one.status === 'rejected' && (one.reason as { code: string }).code, 'EEXHAUSTED');
+  });
+
+  test(`${backend}: as many blocks as a transaction may change`, async (t) => {
+    const store = await opened(t, await options(t));
+    await admitPool(store, pool('single', '10.65.0.0/24', 32));
+    const allocator = new Allocator({ store, host: 'a' });
+    const owners = Array.from({ length: 120 }, (_, index) => ({ containerId: `c${index}`, interfaceName: 'eth0' }));
+    const assigned = await Promise.all(owners.map((owner) => allocator.allocate({ ...owner, network: 'weir' })));
+    t.is(new Set(assigned.flatMap((one) => one.map(({ address }) => address))).size, 120);
+    await Promise.all(owners.map((owner) => allocator.release(owner)));
+    await removePool(store, 'single');
+    t.deepEqual(await usage(store), []);
   });
 }
