@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { inNamespace } from '@weir/kernel';
 import type { Container, Containerizer, ContainerRequest } from '../container/containerizer.ts';
 import type { LabHost } from '../lab-host.ts';
+import type { TaskAgent } from './scheduler.ts';
 
 /** Where a Mesos agent listens; executors in containers must reach it. */
 export const MESOS_AGENT_PORT = 5051;
@@ -17,7 +18,7 @@ export interface ContainerReport {
 }
 
 /** Stands in for the Mesos agent of a host: launches containers through the isolator and answers /health and /containers on port 5051. */
-export class MesosAgentDouble {
+export class MesosAgentDouble implements TaskAgent {
   readonly name: string;
   readonly #containerizer: Containerizer;
   readonly #containers = new Map<string, { taskId: string; container: Container }>();
@@ -51,10 +52,6 @@ export class MesosAgentDouble {
   async destroy(containerId: string): Promise<void> {
     await this.#containerizer.destroy(containerId);
     this.#containers.delete(containerId);
-  }
-
-  get load(): number {
-    return this.#containers.size;
   }
 
   containers(): ContainerReport[] {

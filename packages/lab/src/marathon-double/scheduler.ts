@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { MarathonApp, MarathonAppStatus, MarathonTask } from '@weir/mesos';
-import type { Container } from '../container/containerizer.ts';
+import type { Container, ContainerRequest } from '../container/containerizer.ts';
 import { LabError } from '../lab-error.ts';
-import type { MesosAgentDouble } from './mesos-agent-double.ts';
 import { networkInfos } from './network-infos.ts';
 import { taskEnvironment } from './task-environment.ts';
+
+/** Where tasks run: a Mesos agent. */
+export interface TaskAgent {
+  readonly name: string;
+  launch(taskId: string, request: Omit<ContainerRequest, 'containerId'>): Promise<Container>;
+  destroy(containerId: string): Promise<void>;
+}
 
 interface Task {
   report: MarathonTask;
   version: string;
-  agent: MesosAgentDouble;
+  agent: TaskAgent;
   container: Container | undefined;
 }
 
@@ -32,12 +38,12 @@ const BACKOFF_FACTOR = 1.15;
 
 /** Keeps as many instances of each app running as wanted, spread over the agents; a task that fails is launched again, with back-off. */
 export class Scheduler {
-  readonly #agents: MesosAgentDouble[];
+  readonly #agents: TaskAgent[];
   readonly #log: (line: string) => void;
   readonly #apps = new Map<string, ScheduledApp>();
   #nextHostPort = FIRST_HOST_PORT;
 
-  constructor(agents: MesosAgentDouble[], log: (line: string) => void) {
+  constructor(agents: TaskAgent[], log: (line: string) => void) {
     this.#agents = agents;
     this.#log = log;
   }
@@ -155,8 +161,8 @@ export class Scheduler {
   }
 
   /** The agent with the fewest instances of the app, then the one with the fewest containers. */
-  #place(app: ScheduledApp): MesosAgentDouble {
-    const cost = (agent: MesosAgentDouble) => {
+  #place(app: ScheduledApp): TaskAgent {
+    const cost = (agent: TaskAgent) => {
       const all = [...this.#apps.values()].flatMap(({ tasks }) => tasks).filter((task) => task.agent === agent);
       return all.filter(({ report }) => report.appId === app.definition.id).length * 1e6 + all.length;
     };

@@ -1,0 +1,176 @@
+import { type MarathonAppDefinition, MarathonClient } from '@weir/mesos';
+import test, { type ExecutionContext } from 'ava';
+import type { Container, ContainerRequest } from '../container/containerizer.ts';
+import { MarathonServer } from './marathon-server.ts';
+import { Scheduler, type TaskAgent } from './scheduler.ts';
+
+/** An agent whose containers are entries in a list. */
+class FakeAgent implements TaskAgent {
+  readonly name: string;
+  readonly launched: Omit<ContainerRequest, 'containerId'>[] = [];
+  readonly containers = new Map<string, { end: (code: number) => void }>();
+  /** Families that containers get an address of. */
+  families: ('IPv4' | 'IPv6')[] = ['IPv4'];
+  failure: string | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  async launch(_taskId: string, request: Omit<ContainerRequest, 'containerId'>): Promise<Container> {
+    this.launched.push(request);
+    if (this.failure !== undefined) throw new Error(this.failure);
+    const containerId = `${this.name}-${this.launched.length}`;
+    const { promise: exit, resolve } = Promise.withResolvers<Awaited<Container['exit']>>();
+    this.containers.set(containerId, { end: (code) => resolve({ code, signal: null }) });
+    const ip_addresses = this.families.map((protocol) => ({ protocol, ip_address: protocol === 'IPv4' ? '10.0.0.1' : 'fd00::1/128' }));
+    return { containerId, pid: 1, namespace: '', sandbox: '', networks: [{ name: 'weir', ip_addresses }], exit };
+  }
+
+  async destroy(containerId: string): Promise<void> {
+    this.containers.delete(containerId);
+  }
+}
+
+async function setUp(t: ExecutionContext, hosts = 3) {
+  const agents = Array.from({ length: hosts }, (_, index) => new FakeAgent(`host-${index + 1}`));
+  const scheduler = new Scheduler(agents, (line) => t.log(line));
+  const server = new MarathonServer(scheduler);
+  const url = await server.listen();
+  t.teardown(() => server.close());
+  return { agents, url, client: new MarathonClient({ url }), running: () => agents.map(({ containers }) => containers.size) };
+}
+
+const app = (id: string, more: Partial<MarathonAppDefinition> = {}): MarathonAppDefinition => ({ id, cmd: 'sleep 1', ...more });
+
+async function settled(client: MarathonClient, id: string) {
+  for (;;) {
+    const found = await client.getApp(id);
+    if (found.deployments.length === 0) return found;
+  }
+}
+
+test('instances are spread over the agents, scaled and deleted', async (t) => {
+  const { client, running } = await setUp(t);
+  await client.createApp(app('/a', { instances: 2 }));
+  await client.createApp(app('/b', { instances: 2 }));
+  await settled(client, '/a');
+  t.is((await settled(client, '/b')).tasksRunning, 2);
+  t.deepEqual(running().sort(), [1, 1, 2]);
+  await client.scaleApp('/a', 3);
+  await settled(client, '/a');
+  const hosts = (await client.listTasks('/a')).map(({ host }) => host);
+  t.deepEqual([...hosts].sort(), ['host-1', 'host-2', 'host-3']);
+  await client.scaleApp('/a', 1);
+  await settled(client, '/a');
+  t.deepEqual(
+    (await client.listTasks('/a')).map(({ host }) => host),
+    hosts.slice(0, 1),
+    'the oldest stays',
+  );
+  await client.deleteApp('/a');
+  while ((await client.listApps()).length > 1);
+  t.deepEqual(
+    running().reduce((sum, count) => sum + count),
+    2,
+  );
+});
+
+test("network labels and mapped ports reach NetworkInfo, the app's own labels do not", async (t) => {
+  const { client, agents } = await setUp(t, 1);
+  await client.createApp(
+    app('/shop/web', {
+      labels: { own: 'label' },
+      networks: [
+        { mode: 'container', name: 'weir', labels: { run: 'web' } },
+        { mode: 'container', name: 'second' },
+      ],
+      container: {
+        portMappings: [
+          { containerPort: 80, hostPort: 8080, name: 'http', networkNames: ['weir'] },
+          { containerPort: 53, hostPort: 0, protocol: 'udp,tcp', networkNames: ['second'] },
+          { containerPort: 9000, name: 'admin-ui' },
+        ],
+      },
+    }),
+  );
+  await settled(client, '/shop/web');
+  const { networkInfos, env } = agents[0]!.launched[0]!;
+  t.deepEqual(networkInfos, [
+    {
+      name: 'weir',
+      ip_addresses: [{}],
+      labels: { labels: [{ key: 'run', value: 'web' }] },
+      port_mappings: [{ host_port: 8080, container_port: 80, protocol: 'tcp' }],
+    },
+    {
+      name: 'second',
+      ip_addresses: [{}],
+      port_mappings: [
+        { host_port: 31000, container_port: 53, protocol: 'udp' },
+        { host_port: 31000, container_port: 53, protocol: 'tcp' },
+      ],
+    },
+  ]);
+  t.like(env, {
+    MARATHON_APP_ID: '/shop/web',
+    PORT: '80',
+    PORT0: '80',
+    PORT1: '53',
+    PORT_HTTP: '80',
+    PORT_ADMIN_UI: '9000',
+    PORTS: '80,53,9000',
+  });
+});
+
+test('a failed launch is told, and tried again', async (t) => {
+  const { client, agents } = await setUp(t, 1);
+  agents[0]!.failure = "The CNI plugin '/x' failed";
+  await client.createApp(app('/a'));
+  t.like(await settled(client, '/a'), {
+    tasksRunning: 0,
+    lastTaskFailure: { message: "The CNI plugin '/x' failed", state: 'TASK_FAILED' },
+  });
+  agents[0]!.failure = undefined;
+  while ((await client.getApp('/a')).tasksRunning === 0);
+  t.is(agents[0]!.launched.length, 2);
+});
+
+test('a task without an IPv4 address fails as under the command executor', async (t) => {
+  const { client, agents, running } = await setUp(t, 1);
+  agents[0]!.families = ['IPv6'];
+  await client.createApp(app('/a'));
+  t.like(await settled(client, '/a'), { tasksRunning: 0, lastTaskFailure: { message: 'Failed to obtain the IP address' } });
+  t.deepEqual(running(), [0], 'its container is gone');
+});
+
+test('a task that ends is launched again', async (t) => {
+  const { client, agents } = await setUp(t, 1);
+  await client.createApp(app('/a'));
+  await settled(client, '/a');
+  agents[0]!.containers.get('host-1-1')!.end(3);
+  while (agents[0]!.launched.length < 2) await client.getApp('/a');
+  t.like(await settled(client, '/a'), { lastTaskFailure: { message: 'Command exited: status 3' } });
+});
+
+test('more than a new number of instances replaces all of them', async (t) => {
+  const { client, agents } = await setUp(t, 1);
+  await client.createApp(app('/a', { instances: 2 }));
+  await settled(client, '/a');
+  await client.updateApp('/a', { cmd: 'sleep 2' });
+  await settled(client, '/a');
+  t.deepEqual([...agents[0]!.containers.keys()], ['host-1-3', 'host-1-4']);
+  t.is(agents[0]!.launched[3]!.command, 'sleep 2');
+});
+
+test('refusals are those of Marathon', async (t) => {
+  const { client, url } = await setUp(t);
+  await client.createApp(app('/a', { instances: 0 }));
+  await t.throwsAsync(client.createApp(app('/a')), { message: /An app with id \[\/a\] already exists\./ });
+  await t.throwsAsync(client.getApp('/none'), { message: /App '\/none' does not exist/ });
+  await t.throwsAsync(client.createApp(app('/B')), { message: /Object is not valid; \/id: .*lower-case/ });
+  await t.throwsAsync(client.createApp(app('/c', { networks: [{ mode: 'container' }] })), { message: /must have a name/ });
+  const broken = await fetch(`${url}/v2/apps`, { method: 'POST', body: '{' });
+  t.is(broken.status, 400);
+  t.like(await broken.json(), { message: 'Invalid JSON' });
+});
