@@ -55,7 +55,17 @@ export class LinkReaper {
       await this.#netlink.deleteLinkGroup(DOOMED);
       for (const { resolve } of marked) resolve();
     } catch (error) {
+      // One that the kernel does not remove (no link of ours) would have it refuse every later removal of the group.
       for (const { reject } of marked) reject(error);
+      for (const { name } of marked) this.#unmark(name);
+    }
+  }
+
+  #unmark(name: string): void {
+    try {
+      this.#netlink.setLink(name, { group: 0 });
+    } catch {
+      // It is gone meanwhile, or stays marked; whoever asked has been told why it could not be removed.
     }
   }
 
