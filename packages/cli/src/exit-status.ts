@@ -26,11 +26,8 @@ export function exitStatusOf(error: unknown): ExitStatus {
   if (!(error instanceof Error)) return EXIT.refused;
   const { code, oclif } = error as Error & { code?: unknown; oclif?: { exit?: number } };
   if (code === 'EEXIT') return (oclif?.exit ?? EXIT.ok) as ExitStatus;
-  if (error.name === 'StoreError') {
-    if (STORE_UNAVAILABLE.has(String(code))) return EXIT.unavailable;
-    return code === 'EINVAL' ? EXIT.usage : EXIT.refused;
-  }
-  if (code === 'EUSAGE') return EXIT.usage;
+  if (error.name === 'StoreError' && STORE_UNAVAILABLE.has(String(code))) return EXIT.unavailable;
+  if (code === 'EUSAGE' || (error.name === 'AgentError' && code === 'ECONFIG')) return EXIT.usage;
   // Only oclif's own errors carry this field: they are all about the command line.
   return oclif === undefined ? EXIT.refused : EXIT.usage;
 }

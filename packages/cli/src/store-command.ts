@@ -33,11 +33,16 @@ export abstract class StoreCommand extends Command {
     return this.withStore(flags, (store) => work({ store, objects: new ObjectStore(store) }));
   }
 
-  /** @throws StoreError EINVAL for settings that do not go together; CliError EUSAGE for a bad configuration file. */
+  /** @throws CliError EUSAGE for settings that are wrong or do not go together, and for a bad configuration file */
   protected async storeOptions(flags: FlagValues): Promise<StoreOptions> {
-    const { resolveStoreOptions } = await import('@weir/datastore');
+    const { resolveStoreOptions, StoreError } = await import('@weir/datastore');
     const configFile = await readConfig(flags.config as string | undefined);
-    return resolveStoreOptions({ env: process.env, flags: absolutePaths(flags), ...(configFile && { configFile }) });
+    try {
+      return resolveStoreOptions({ env: process.env, flags: absolutePaths(flags), ...(configFile && { configFile }) });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new CliError('EUSAGE', error.message, { cause: error });
+    }
   }
 }
 
