@@ -1,111 +1,99 @@
 import { readFile } from 'node:fs/promises';
-import { noop } from 'cockatiel';
-import { Etcd3, type IOptions } from 'etcd3';
+import { setTimeout } from 'node:timers/promises';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { StoreError } from '../store-error.ts';
 import type { EtcdOptions } from '../store-options.ts';
+import { Connection } from './connection.ts';
 import { failureOf, storeErrorOf } from './etcd-error.ts';
-
-export interface Attempt {
-  client: Etcd3;
-  /** Epoch milliseconds by which this attempt has to end. */
-  deadline: number;
-}
 
 export interface CallOptions {
   /** Whether the call changes something: it is then sent again only if the failed attempt cannot have reached a server. */
   writes: boolean;
+  /** Ends the waiting between attempts; what failed last is thrown. */
+  signal?: AbortSignal;
 }
 
 /** A blackholed endpoint must leave time for the others, a slow disk must not make a good one fail. */
 const MINIMUM_ATTEMPT_MILLISECONDS = 1000;
 
-/**
- * One client per endpoint, used one at a time: the endpoint that answered last goes on being used, and a failure moves on to the next.
- *
- * etcd3's own fault handling (a retry of everything, writes included, and a circuit breaker that refuses all calls for five seconds after three
- * failures) is switched off. What is tried again is decided here.
- */
+/** The endpoints of one cluster, used one at a time: the one that answered last goes on being used, and a failure moves on to the next. */
 export class Endpoints {
   readonly #options: EtcdOptions;
-  readonly #clients: Etcd3[];
+  readonly #connections: Connection[];
   #current: number;
+  #reached = false;
+  #closed = false;
 
-  private constructor(options: EtcdOptions, clients: Etcd3[]) {
+  private constructor(options: EtcdOptions, connections: Connection[]) {
     this.#options = options;
-    this.#clients = clients;
+    this.#connections = connections;
     // Spreads many hosts' agents over the members.
-    this.#current = Math.floor(Math.random() * clients.length);
+    this.#current = Math.floor(Math.random() * connections.length);
   }
 
-  /** Reads certificate and password files. Throws ETLS or EAUTH naming a file that cannot be read; makes no connection. */
+  get #firstRound(): number {
+    return Math.max(2, this.#connections.length);
+  }
+
+  /** Reads certificate and password files; makes no connection. Throws ETLS or EAUTH naming a file that is of no use. */
   static async open(options: EtcdOptions): Promise<Endpoints> {
-    const shared = { ...(await credentialsOf(options)), faultHandling: { host: () => noop, global: noop }, grpcOptions: GRPC_OPTIONS };
-    const attemptMilliseconds = attemptTime(options);
+    const { caFile, certFile, keyFile, endpoints, timeoutMilliseconds } = options;
+    const read = async (file: string | undefined) => (file === undefined ? undefined : readSetting(file, 'ETLS'));
+    const [ca, cert, key] = await Promise.all([read(caFile), read(certFile), read(keyFile)]);
     const auth = await authOf(options);
-    return new Endpoints(
-      options,
-      options.endpoints.map(
-        (endpoint) =>
-          new Etcd3({
-            ...shared,
-            hosts: endpoint,
-            ...(auth && { auth: { ...auth, callOptions: () => ({ deadline: Date.now() + attemptMilliseconds }) } }),
-            defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: Date.now() + attemptMilliseconds }),
-          }),
-      ),
+    const attemptMilliseconds = Math.min(
+      timeoutMilliseconds,
+      Math.max(MINIMUM_ATTEMPT_MILLISECONDS, timeoutMilliseconds / endpoints.length),
     );
+    try {
+      return new Endpoints(
+        options,
+        endpoints.map((endpoint) => new Connection({ endpoint, tls: { ca, cert, key }, auth, attemptMilliseconds })),
+      );
+    } catch (error) {
+      const files = [caFile, certFile, keyFile].filter((file) => file !== undefined).join(', ');
+      throw new StoreError(
+        'ETLS',
+        `etcd: ${files}: ${(error as Error).message}; check that they are PEM files and the key is the certificate's`,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 
-  /** Tries each endpoint once, and one at least twice: a connection that broke unnoticed fails the first call on it. */
-  async call<Result>(action: (attempt: Attempt) => Promise<Result>, { writes }: CallOptions): Promise<Result> {
-    const attempts = Math.max(2, this.#clients.length);
-    const giveUp = Date.now() + this.#options.timeoutMilliseconds;
+  /**
+   * Tries each endpoint once, and one at least twice: a connection that broke unnoticed fails the first call on it.
+   * Once the cluster was reached, an outage shorter than the timeout is waited out; before, a wrong address is told at once.
+   */
+  async call<Result>(action: (connection: Connection) => Promise<Result>, { writes, signal }: CallOptions): Promise<Result> {
+    // With less than a tenth of the time left, another attempt would only be late.
+    const giveUp = Date.now() + this.#options.timeoutMilliseconds * 0.9;
+    let backoff: IBackoff<unknown> | undefined;
     for (let attempt = 1; ; attempt++) {
       const index = this.#current;
-      const started = Date.now();
       try {
-        return await action({ client: this.#clients[index]!, deadline: started + attemptTime(this.#options) });
+        const result = await action(this.#connections[index]!);
+        this.#reached = true;
+        return result;
       } catch (error) {
         if (error instanceof StoreError) throw error;
         const failure = failureOf(error);
-        const repeatable = failure.code === 'EUNAVAILABLE' || failure.code === 'ETLS';
-        if (repeatable && this.#current === index) this.#current = (index + 1) % this.#clients.length;
-        if (!repeatable || attempt >= attempts || Date.now() >= giveUp || (writes && !failure.unsent)) {
-          throw storeErrorOf(failure, this.#options, writes);
-        }
+        const elsewhere = failure.code === 'EUNAVAILABLE' || failure.code === 'ETLS';
+        if (elsewhere && this.#current === index) this.#current = (index + 1) % this.#connections.length;
+        const over = Date.now() >= giveUp || signal?.aborted || this.#closed || (!this.#reached && attempt >= this.#firstRound);
+        if (!elsewhere || over || (writes && !failure.unsent)) throw storeErrorOf(failure, this.#options, writes);
       }
+      if (attempt < this.#firstRound) continue;
+      backoff = backoff?.next(undefined) ?? new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }).next();
+      await setTimeout(backoff.duration, undefined, { signal }).catch(() => {});
     }
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    this.#closed = true;
+    for (const connection of this.#connections) connection.close();
   }
-}
-
-const GRPC_OPTIONS: IOptions['grpcOptions'] = {
-  // gRPC's default of 4 MiB is less than a list of ten thousand endpoints.
-  'grpc.max_receive_message_length': -1,
-  'grpc.max_send_message_length': -1,
-  // Notices a peer that vanished without a word; etcd allows a ping each 5 s (--grpc-keepalive-min-time).
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  // gRPC would wait up to two minutes before it tries a server again that was down.
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 1_000,
-  // A proxy for web downloads (http_proxy) is not meant for etcd.
-  'grpc.enable_http_proxy': 0,
-};
-
-function attemptTime({ endpoints, timeoutMilliseconds }: EtcdOptions): number {
-  return Math.min(timeoutMilliseconds, Math.max(MINIMUM_ATTEMPT_MILLISECONDS, timeoutMilliseconds / endpoints.length));
-}
-
-async function credentialsOf({ caFile, certFile, keyFile }: EtcdOptions): Promise<Pick<IOptions, 'credentials'>> {
-  if (caFile === undefined && certFile === undefined) return {};
-  const read = (file: string | undefined) => file && readSetting(file, 'ETLS');
-  const [rootCertificate, certChain, privateKey] = await Promise.all([read(caFile), read(certFile), read(keyFile)]);
-  // etcd3's type wants a root, grpc-js takes its absence as "the built-in authorities".
-  return { credentials: { rootCertificate, certChain, privateKey } as IOptions['credentials'] };
 }
 
 async function authOf({ username, password }: EtcdOptions): Promise<{ username: string; password: string } | undefined> {

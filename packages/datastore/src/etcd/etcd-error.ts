@@ -10,7 +10,7 @@ export interface EtcdFailure {
   cause: unknown;
 }
 
-/** etcd's and gRPC's texts, since etcd3 keeps no status codes. The first that matches counts. */
+/** etcd's, gRPC's and OpenSSL's texts: etcd uses one status code for many things. The first that matches counts. */
 const PATTERNS: [RegExp, StoreErrorCode][] = [
   [/authentication failed, invalid user ID or password|user name is empty|user name not found|invalid auth token/i, 'EAUTH'],
   [/permission denied|authentication is not enabled|Unauthenticated/i, 'EAUTH'],
@@ -22,7 +22,7 @@ const PATTERNS: [RegExp, StoreErrorCode][] = [
 
 const UNSENT = /No connection established|Name resolution failed|Waiting for LB pick/;
 
-/** Sorts what etcd3, grpc-js or node:tls threw. Anything unknown counts as the store not being available. */
+/** Sorts what grpc-js or node:tls threw. Anything unknown counts as the store not being available. */
 export function failureOf(error: unknown): EtcdFailure {
   const reason = error instanceof Error ? error.message : String(error);
   const code = PATTERNS.find(([pattern]) => pattern.test(reason))?.[1] ?? 'EUNAVAILABLE';
@@ -33,15 +33,16 @@ export function failureOf(error: unknown): EtcdFailure {
 export function storeErrorOf({ code, unsent, reason, cause }: EtcdFailure, options: EtcdOptions, wrote: boolean): StoreError {
   const maybeCommitted = wrote && code === 'EUNAVAILABLE' && !unsent;
   const outcome = maybeCommitted ? '; the change may or may not have been made' : '';
-  return new StoreError(code, `etcd ${options.endpoints.join(', ')}: ${reason}${outcome}; ${adviceFor(code, options)}`, {
+  return new StoreError(code, `etcd ${options.endpoints.join(', ')}: ${reason}${outcome}; ${adviceFor(code, reason, options)}`, {
     cause,
     maybeCommitted,
   });
 }
 
-function adviceFor(code: StoreErrorCode, { username, caFile, certFile, endpoints }: EtcdOptions): string {
+function adviceFor(code: StoreErrorCode, reason: string, { username, caFile, certFile, endpoints }: EtcdOptions): string {
   switch (code) {
     case 'EAUTH':
+      if (/not enabled/.test(reason)) return 'leave out the user, or switch it on with `etcdctl auth enable`';
       return username === undefined
         ? 'etcd wants a user: give WEIR_ETCD_USERNAME and WEIR_ETCD_PASSWORD_FILE'
         : `check user ${JSON.stringify(username)}, its password, and that its role may read and write /weir/`;
@@ -56,12 +57,14 @@ function adviceFor(code: StoreErrorCode, { username, caFile, certFile, endpoints
     case 'EINVAL':
       return "split the request or raise etcd's --max-request-bytes or --max-txn-ops";
     default:
-      return `check that etcd runs there, answers \`etcdctl --endpoints ${endpoints.join(',')} endpoint health\`, and that no firewall is between`;
+      return `check that etcd runs there, wants ${endpoints[0]!.startsWith('https:') ? 'https' : 'http and not https'}, answers \`etcdctl --endpoints ${endpoints.join(',')} endpoint health\`, and that no firewall is between`;
   }
 }
 
 /** grpc-js writes the same reason up to three times, over several lines, with its own internals. */
 function shorten(reason: string): string {
+  const late = /Deadline exceeded after ([\d.]+s)/.exec(reason)?.[1];
+  if (late) return `no answer in ${late}`;
   const last = /Last error: (.*?)(?:\. Resolution note:.*|\n.*)?$/s.exec(reason)?.[1];
   return (last ?? reason)
     .split('\n')[0]!

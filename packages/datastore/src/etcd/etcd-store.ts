@@ -1,12 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
-import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { ILeaseKeepAliveResponse, ITxnResponse } from 'etcd3';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
 import type { Change, Entry, Lease, LeaseId, Operation, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdOptions } from '../store-options.ts';
-import { type Attempt, type CallOptions, Endpoints } from './endpoints.ts';
+import type { Connection } from './connection.ts';
+import { type CallOptions, Endpoints } from './endpoints.ts';
 import { failureOf, storeErrorOf } from './etcd-error.ts';
 import { type OpenWatch, openWatch } from './etcd-watch.ts';
 import { entryOf, rangeOf } from './key-value.ts';
@@ -18,7 +17,7 @@ const WRITES: CallOptions = { writes: true };
 export async function openEtcdStore(options: EtcdOptions): Promise<EtcdStore> {
   const endpoints = await Endpoints.open(options);
   try {
-    await endpoints.call(({ client }) => client.kv.range({ ...rangeOf('/weir/'), count_only: true }), READS);
+    await endpoints.call(({ kv }) => kv.range({ ...rangeOf('/weir/'), count_only: true }), READS);
   } catch (error) {
     endpoints.close();
     throw error;
@@ -45,12 +44,12 @@ export class EtcdStore implements Store {
 
   async get(key: string): Promise<Entry | undefined> {
     checkKey(key);
-    const { kvs } = await this.#call(({ client }) => client.kv.range({ key: Buffer.from(key) }), READS);
+    const { kvs } = await this.#call(({ kv }) => kv.range({ key: Buffer.from(key) }), READS);
     return kvs[0] && entryOf(kvs[0]);
   }
 
   async list(prefix: string): Promise<{ entries: Entry[]; revision: number }> {
-    const { kvs, header } = await this.#call(({ client }) => client.kv.range(rangeOf(prefix)), READS);
+    const { kvs, header } = await this.#call(({ kv }) => kv.range(rangeOf(prefix)), READS);
     return { entries: kvs.map(entryOf), revision: Number(header.revision) };
   }
 
@@ -66,7 +65,7 @@ export class EtcdStore implements Store {
       success: transaction.then.map(requestOf),
       failure: transaction.when.map(({ key }) => ({ request_range: { key: Buffer.from(key) } })),
     };
-    const answer: ITxnResponse = await this.#call(({ client }) => client.kv.txn(request), WRITES);
+    const answer: ITxnResponse = await this.#call(({ kv }) => kv.txn(request), WRITES);
     if (answer.succeeded) return { committed: true, revision: Number(answer.header.revision) };
     return { committed: false, current: answer.responses.map(({ response_range: { kvs } }) => kvs[0] && entryOf(kvs[0])) };
   }
@@ -100,14 +99,14 @@ export class EtcdStore implements Store {
   async lease(ttlSeconds: number): Promise<Lease> {
     checkTtl(ttlSeconds);
     // A grant that was made but not answered expires by itself, unused.
-    const { ID: id, TTL } = await this.#call(({ client }) => client.leaseClient.leaseGrant({ TTL: ttlSeconds }), READS);
+    const { ID: id, TTL } = await this.#call(({ leases }) => leases.leaseGrant({ TTL: ttlSeconds }), READS);
     const lease = new RenewedLease({
       id,
       ttlSeconds: Number(TTL),
-      renew: () => this.#call((attempt) => renewLease(attempt, id), READS),
+      renew: () => this.#call((connection) => renewLease(connection, id, this.#options.timeoutMilliseconds), READS),
       end: async () => {
         this.#leases.delete(lease);
-        await this.#call(({ client }) => client.leaseClient.leaseRevoke({ ID: id }), READS).catch(ignoreGone);
+        await this.#call(({ leases }) => leases.leaseRevoke({ ID: id }), READS).catch(ignoreGone);
       },
     });
     this.#leases.add(lease);
@@ -121,7 +120,7 @@ export class EtcdStore implements Store {
     this.#endpoints.close();
   }
 
-  async #call<Result>(action: (attempt: Attempt) => Promise<Result>, options: CallOptions): Promise<Result> {
+  async #call<Result>(action: (connection: Connection) => Promise<Result>, options: CallOptions): Promise<Result> {
     this.#refuseIfClosed();
     try {
       return await this.#endpoints.call(action, options);
@@ -136,22 +135,18 @@ export class EtcdStore implements Store {
     if (this.#closing.signal.aborted) throw new StoreError('ECLOSED', `the store etcd ${this.#options.endpoints.join(', ')} was closed`);
   }
 
-  /** Tries until the timeout; undefined when `ending` came first. Throws what it failed with last, at once unless EUNAVAILABLE. */
+  /** Tries until the timeout; undefined when `ending` came first. */
   async #openWatch(prefix: string, from: number, ending: AbortSignal): Promise<OpenWatch | undefined> {
-    const giveUp = performance.now() + this.#options.timeoutMilliseconds;
-    let backoff: IBackoff<unknown> | undefined;
-    while (!ending.aborted) {
-      try {
-        const open = await this.#endpoints.call((attempt) => openWatch(attempt, prefix, from), READS);
-        if (!ending.aborted) return open;
-        open.cancel();
-      } catch (error) {
-        if (ending.aborted) break;
-        if (!(error instanceof StoreError) || error.code !== 'EUNAVAILABLE') throw error;
-        if (performance.now() > giveUp) throw error;
-      }
-      backoff = backoff?.next(undefined) ?? new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }).next();
-      await setTimeout(backoff.duration, undefined, { signal: ending }).catch(() => {});
+    const timeout = this.#options.timeoutMilliseconds;
+    try {
+      const open = await this.#endpoints.call((connection) => openWatch(connection, prefix, from, timeout), {
+        writes: false,
+        signal: ending,
+      });
+      if (!ending.aborted) return open;
+      open.cancel();
+    } catch (error) {
+      if (!ending.aborted) throw error;
     }
     return undefined;
   }
@@ -164,13 +159,13 @@ function requestOf(operation: Operation) {
 }
 
 /** Whether the lease was still there. etcd answers TTL 0 for one that is gone. */
-async function renewLease({ client, deadline }: Attempt, id: LeaseId): Promise<boolean> {
-  const stream = await client.leaseClient.leaseKeepAlive();
+async function renewLease({ leases }: Connection, id: LeaseId, timeoutMilliseconds: number): Promise<boolean> {
+  const stream = await leases.leaseKeepAlive();
   const { promise, resolve, reject } = Promise.withResolvers<ILeaseKeepAliveResponse>();
   stream.on('data', resolve);
   stream.on('error', reject);
   stream.on('end', () => reject(new Error('the lease stream ended')));
-  const timer = globalThis.setTimeout(() => reject(new Error('no answer to a lease renewal')), deadline - Date.now());
+  const timer = setTimeout(() => reject(new Error('no answer to a lease renewal')), timeoutMilliseconds);
   try {
     stream.write({ ID: id });
     return (await promise).TTL !== '0';

@@ -1,6 +1,6 @@
 import type { IDuplexStream, IWatchRequest, IWatchResponse } from 'etcd3';
 import type { Change } from '../store.ts';
-import type { Attempt } from './endpoints.ts';
+import type { Connection } from './connection.ts';
 import { entryOf, rangeOf } from './key-value.ts';
 
 type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse> & AsyncIterable<IWatchResponse> & NodeJS.ReadWriteStream;
@@ -17,27 +17,29 @@ export interface OpenWatch {
  * etcd3's `Watcher` is not used: it resumes after the revision in the header of any response, the first ("created") included. That header holds
  * the store's revision, not the watch's place, so a connection that breaks while a watch is catching up loses what lies between.
  */
-export async function openWatch({ client, deadline }: Attempt, prefix: string, from: number): Promise<OpenWatch> {
-  const stream = (await client.watchClient.watch()) as WatchStream;
+export async function openWatch(connection: Connection, prefix: string, from: number, timeoutMilliseconds: number): Promise<OpenWatch> {
+  // Before, too: it renews a token that ran out, which a stream takes for missing rights.
+  await checkHistory(connection, prefix, from);
+  const stream = (await connection.watches.watch()) as WatchStream;
   // The iterator below reports errors; one that comes after its end has nobody to tell.
   stream.on('error', () => {});
-  const cancel = () => {
-    // First end: etcd3 takes the error of a writable stream for a failed host and would close the connection under all other calls.
-    stream.end();
-    stream.cancel();
-  };
-  const timer = setTimeout(cancel, deadline - Date.now());
+  const cancel = () => stream.cancel();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    cancel();
+  }, timeoutMilliseconds);
   try {
     const responses = stream[Symbol.asyncIterator]();
     stream.write({ create_request: { ...rangeOf(prefix), start_revision: from, progress_notify: true } });
     const first = await responses.next();
     if (first.done) throw new Error('the watch stream ended');
     refuseCanceled(first.value);
-    await checkHistory({ client, deadline }, prefix, from);
+    await checkHistory(connection, prefix, from);
     return { changes: readChanges(responses, from), cancel };
   } catch (error) {
     cancel();
-    throw Date.now() >= deadline ? new Error('no answer to a watch request', { cause: error }) : error;
+    throw timedOut ? new Error(`no answer to a watch request in ${timeoutMilliseconds} ms`, { cause: error }) : error;
   } finally {
     clearTimeout(timer);
   }
@@ -48,9 +50,9 @@ export async function openWatch({ client, deadline }: Attempt, prefix: string, f
  * The watch itself does not tell: etcd before 3.4.36 drops a delete made at the very revision of a compaction and lets a watch begin there,
  * and it lets a watch wait for a revision that lies ahead. Asking after the watch is confirmed leaves no time between.
  */
-async function checkHistory({ client }: Attempt, prefix: string, from: number): Promise<void> {
-  if (from <= 1) return;
-  await client.kv.range({ ...rangeOf(prefix), revision: from - 1, limit: 1, count_only: true });
+async function checkHistory({ kv }: Connection, prefix: string, from: number): Promise<void> {
+  // Revision 0 asks for the newest, which is always there: before the first revision nothing can be lost.
+  await kv.range({ ...rangeOf(prefix), revision: from - 1, limit: 1, count_only: true });
 }
 
 async function* readChanges(responses: AsyncIterator<IWatchResponse>, from: number): AsyncGenerator<Change> {
@@ -67,7 +69,7 @@ async function* readChanges(responses: AsyncIterator<IWatchResponse>, from: numb
       changes
         .at(-1)!
         .events.push(
-          type === 'Delete' || String(type) === 'DELETE'
+          String(type).toUpperCase() === 'DELETE'
             ? { type: 'delete', key: kv.key.toString(), revision }
             : { type: 'put', entry: entryOf(kv) },
         );
