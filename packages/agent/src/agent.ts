@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type LauncherRequest, type LauncherResponse, dispatch } from '@weir/cni';
+import { dispatch, type LauncherRequest, type LauncherResponse } from '@weir/cni';
 import { Netlink } from '@weir/kernel';
 import { AgentError } from './agent-error.ts';
 import { Attachments } from './attachments.ts';

@@ -4,7 +4,7 @@
  * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
  * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
  */
-import { Conntrack, DeltaTracker, type ElementChange, NftElements, Nftables } from '@weir/kernel';
+import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements } from '@weir/kernel';
 import { baseTable, type Flow, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
 import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
 import { forbiddenFlows, type Suspects } from './forbidden-flows.ts';

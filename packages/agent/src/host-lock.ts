@@ -13,6 +13,8 @@ export async function lockHost(runDir: string, options: { wait?: number; signal?
     return await fileLock(path, { wait: 60_000, ...options });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    throw new AgentError('EALREADY', `${path} is held: another agent runs on this host, or a call that is served without one`, { cause: error });
+    throw new AgentError('EALREADY', `${path} is held: another agent runs on this host, or a call that is served without one`, {
+      cause: error,
+    });
   }
 }

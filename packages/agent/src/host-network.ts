@@ -107,7 +107,10 @@ export class HostNetwork {
       }
       case 'invalid':
         this.#invalid.set(event.key, event.error.message);
-        this.#log.error({ key: event.key, error: event.error.message }, 'an object in the store is not valid; its last valid form stays in force');
+        this.#log.error(
+          { key: event.key, error: event.error.message },
+          'an object in the store is not valid; its last valid form stays in force',
+        );
         break;
       case 'synced':
         this.#sync();
@@ -163,7 +166,7 @@ export class HostNetwork {
     } catch (error) {
       this.#failure = `policy could not be brought in force: ${(error as Error).message}`;
       this.#metrics.dataplaneFailures.inc();
-      this.#log.error({ error }, 'policy could not be brought in force');
+      this.#log.error({ err: error }, 'policy could not be brought in force');
       throw error;
     } finally {
       this.#metrics.endpoints.set(this.#state.localEndpoints().length);
@@ -208,8 +211,7 @@ export class HostNetwork {
         inspect: async (where) => inspect(where),
       },
       enforcement: this.#enforcement,
-      later: (work, what) =>
-        later(work.catch((error: Error) => this.#log.warn({ what, error: error.message }, 'left to reconciliation'))),
+      later: (work, what) => later(work.catch((error: Error) => this.#log.warn({ what, error: error.message }, 'left to reconciliation'))),
     };
   }
 

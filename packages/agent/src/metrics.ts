@@ -22,7 +22,11 @@ export function createMetrics() {
       registers,
     }),
     dataplaneFailures: new Counter({ name: 'weir_dataplane_failures_total', help: 'Transactions that the kernel refused', registers }),
-    flowsCut: new Counter({ name: 'weir_flows_cut_total', help: 'Established flows removed because policy no longer allows them', registers }),
+    flowsCut: new Counter({
+      name: 'weir_flows_cut_total',
+      help: 'Established flows removed because policy no longer allows them',
+      registers,
+    }),
     endpoints: new Gauge({ name: 'weir_endpoints', help: "This host's endpoints", registers }),
     routesFailed: new Gauge({ name: 'weir_routes_failed', help: 'Routes that the kernel refused', registers }),
     invalidObjects: new Gauge({ name: 'weir_invalid_objects', help: 'Stored objects that do not parse', registers }),

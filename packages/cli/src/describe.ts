@@ -75,7 +75,7 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         [
           'Allocations',
           Object.entries(object.spec.allocations).map(
-            ([address, { containerId, interfaceName, state }]) => `${address} ${containerId} ${interfaceName} ${state}`,
+            ([address, { containerId, interfaceName }]) => `${address} ${containerId} ${interfaceName}`,
           ),
         ],
       ];

@@ -22,6 +22,8 @@ export interface AllocatorOptions {
 export interface Held extends Owner {
   address: string;
   network: string;
+  /** As in the request. */
+  namespace?: string;
   /** CIDR. */
   block: string;
 }
@@ -69,13 +71,7 @@ export class Allocator {
   async held(): Promise<Held[]> {
     const { blocks } = await readView(this.#store, this.#host);
     return [...blocks.values()].flatMap(({ value: { cidr, allocations } }) =>
-      Object.entries(allocations).map(([address, { containerId, interfaceName, network }]) => ({
-        address,
-        containerId,
-        interfaceName,
-        network,
-        block: cidr,
-      })),
+      Object.entries(allocations).map(([address, { host, ...allocation }]) => ({ ...allocation, address, block: cidr })),
     );
   }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { blockCidr, blockSize, decodeBlock, encodeBlock, heldIn, nextFree, withAllocation, withoutAddresses } from './block.ts';
 
 const owner = { containerId: 'c1', interfaceName: 'eth0' };
-const allocation = { ...owner, network: 'weir', host: 'a', state: 'held' as const };
+const allocation = { ...owner, network: 'weir', host: 'a' };
 const empty = (cidr: string): BlockSpec => ({ cidr, pool: 'p', host: 'a', allocations: {} });
 
 test('a name is readable in a key and gives the CIDR back', (t) => {

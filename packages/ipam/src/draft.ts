@@ -10,6 +10,8 @@ import type { ClusterBlock, Versioned, View } from './view.ts';
 export interface AllocationRequest extends Owner {
   /** Name of the CNI network, kept with the address. */
   network: string;
+  /** Path of the container's network namespace, kept with the address: the sign that its owner may live. */
+  namespace?: string;
   /** One address of each; default: the families that enabled pools (of `pools`) have. */
   families?: Family[];
   /** Names of the pools to take from, first choice first; default: all, by name. */
@@ -81,9 +83,10 @@ export class Draft {
       interfaceName: request.interfaceName,
       network: request.network,
       host: this.#view.host,
+      ...(request.namespace !== undefined && { namespace: request.namespace }),
     };
     for (const { address, block } of places) {
-      this.#change(withAllocation(block, address, { ...allocation, state: 'held' }));
+      this.#change(withAllocation(block, address, allocation));
       this.#recent.set(blockName(block.cidr), address);
       this.#poolsUsed.add(block.pool);
     }

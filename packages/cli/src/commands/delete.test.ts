@@ -27,7 +27,7 @@ test('what is not there is an error, unless told otherwise; the rest is deleted 
 test('a pool with addresses in use stays', async (t) => {
   const weir = await Weir.in(t);
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POOL });
-  const held = { containerId: 'c1', interfaceName: 'eth0', network: 'weir', host: 'h1', state: 'held' };
+  const held = { containerId: 'c1', interfaceName: 'eth0', network: 'weir', host: 'h1' };
   const allocations = { '10.77.0.1': held };
   await weir.seed({
     kind: 'Block',

@@ -25,8 +25,15 @@ export const weirIpam: Tool = {
   async add(call, services) {
     const { pools, families } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');
     refuseChosenAddress(call);
-    const { containerId, interfaceName, config } = call;
-    const assigned = await services.addresses.allocate({ containerId, interfaceName, network: config.name, pools, families });
+    const { containerId, interfaceName, namespace, config } = call;
+    const assigned = await services.addresses.allocate({
+      containerId,
+      interfaceName,
+      network: config.name,
+      namespace,
+      pools,
+      families,
+    });
     const ips = assigned.map(({ address, prefixLength }) => ({ address: `${address}/${prefixLength}` }));
     return { interfaces: [], ips, routes: [], dns: {} };
   },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cidrContains, parseAddress, parseCidr } from '../address.ts';
-import { acrossFields, field, oneOf, text } from '../field.ts';
+import { acrossFields, field, text } from '../field.ts';
 
 /** A part of a pool that belongs to one host, which alone gives addresses out of it. IPAM's own: not written by people. */
 export interface BlockSpec {
@@ -18,8 +18,8 @@ export interface Allocation {
   interfaceName: string;
   network: string;
   host: string;
-  /** `releasing`: no longer in use, and not to be given out before its interface is gone. */
-  state: 'held' | 'releasing';
+  /** Path of the container's network namespace (CNI_NETNS): while it is one, the container may live. */
+  namespace?: string;
 }
 
 const string = (what: string) => text({ what, pattern: /^.+$/s, allowed: 'a string that is not empty' });
@@ -29,7 +29,7 @@ const allocationSchema: z.ZodType<Allocation> = z.strictObject({
   interfaceName: string('interface name'),
   network: string('network name'),
   host: string('host name'),
-  state: oneOf('held', 'releasing'),
+  namespace: string('namespace path').optional(),
 });
 
 export const blockSpecSchema: z.ZodType<BlockSpec> = acrossFields(

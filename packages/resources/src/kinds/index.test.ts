@@ -52,7 +52,7 @@ test('Endpoint: canonical addresses and hardware address, interface names that f
 });
 
 test('Block: allocations lie within it', (t) => {
-  const allocation = { containerId: 'c', interfaceName: 'eth0', network: 'n', host: 'h', state: 'held' };
+  const allocation = { containerId: 'c', interfaceName: 'eth0', network: 'n', host: 'h' };
   const spec = { cidr: '10.0.0.0/26', pool: 'p', host: 'h', allocations: { '10.0.0.63': allocation } };
   t.deepEqual<unknown, unknown>(parseWith(blockSpecSchema, spec), spec);
   t.throws(() => parseWith(blockSpecSchema, { ...spec, allocations: { '10.0.0.64': allocation } }), {

@@ -16,7 +16,7 @@ test('pools and, below each, its blocks', async (t) => {
   const weir = await Weir.in(t);
   t.regex(await weir.ok(t, ['ipam', 'show']), /^There are no pools/);
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POOLS });
-  const held = { containerId: 'c1', interfaceName: 'eth0', network: 'weir', host: 'h1', state: 'held' };
+  const held = { containerId: 'c1', interfaceName: 'eth0', network: 'weir', host: 'h1' };
   await weir.seed({
     kind: 'Block',
     metadata: { name: '10.77.0.0-26' },
