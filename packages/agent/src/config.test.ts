@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { AgentError } from './agent-error.ts';
+import { readConfig } from './config.ts';
+
+function fileOf(t: ExecutionContext, content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-agent-config-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'agent.yaml');
+  writeFileSync(file, content);
+  return file;
+}
+
+test('an empty file is all defaults: the embedded store, the machine’s name', (t) => {
+  const config = readConfig(fileOf(t, ''), {});
+  t.is(config.host, hostname().toLowerCase());
+  t.is(config.runDir, '/run/weir');
+  t.is(config.http, '127.0.0.1:9480');
+  t.is(config.store.backend, 'embedded');
+});
+
+test('the store section is the command line’s', (t) => {
+  const config = readConfig(fileOf(t, 'store: {backend: etcd, etcd: {endpoints: ["http://10.0.0.1:2379"]}}'), {});
+  t.like(config.store, { backend: 'etcd', endpoints: ['http://10.0.0.1:2379'] });
+});
+
+test('each wrong field is named, with what is allowed', (t) => {
+  const file = fileOf(t, 'host: "A B"\nhttp: everywhere\nloglevel: info\n');
+  const error = t.throws(() => readConfig(file, {}), { instanceOf: AgentError, code: 'ECONFIG' });
+  for (const part of [file, 'host: lower-case letters', 'http: address:port', 'loglevel']) t.true(error.message.includes(part), part);
+});
+
+test('a file that is not there, and YAML that is none, are told with the path', (t) => {
+  t.throws(() => readConfig('/nonexistent/agent.yaml', {}), { code: 'ECONFIG', message: /\/nonexistent\/agent\.yaml/ });
+  const file = fileOf(t, 'host: [');
+  t.throws(() => readConfig(file, {}), { code: 'ECONFIG', message: /agent\.yaml/ });
+});

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ObjectStore, openStore, type Store, StoreError } from '@weir/datastore';
+import { type Endpoint, keyOf } from '@weir/resources';
+import test, { type ExecutionContext } from 'ava';
+import pino from 'pino';
+import { ClusterState } from './cluster-state.ts';
+import { Enforcement } from './enforcement.ts';
+
+const owner = { containerId: 'c1', interfaceName: 'eth0' };
+
+function endpoint(namespace = 'default'): Endpoint {
+  return {
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name: 'c1-eth0', namespace, labels: {}, annotations: {} },
+    spec: { host: 'h1', ...owner, network: 'weir', hostInterface: 'weira', addresses: ['10.64.0.1'], ports: [] },
+  };
+}
+
+/** A store that can be taken away, and a kernel that only notes what it is told. */
+async function setUp(t: ExecutionContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-enforcement-'));
+  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
+  t.teardown(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  const link = { up: true };
+  const reached: Store = new Proxy(store, {
+    get(target, name: keyof Store) {
+      const method = target[name].bind(target) as (...values: unknown[]) => unknown;
+      return (...values: unknown[]) => {
+        if (!link.up) throw new StoreError('EUNAVAILABLE', 'the store is away');
+        return method(...values);
+      };
+    },
+  });
+  const kernel: string[][] = [];
+  const state = new ClusterState('h1', () => {});
+  const objects = new ObjectStore(reached);
+  const apply = () => kernel.push(state.localEndpoints().map(keyOf));
+  const enforcement = new Enforcement({ objects, state, apply, log: pino({ level: 'silent' }) });
+  return { enforcement, objects, kernel, link, stored: () => objects.list('Endpoint').then(({ objects: list }) => list.length) };
+}
+
+test('an endpoint is in the store and in the kernel when enforce answers, and in neither after withdraw', async (t) => {
+  const { enforcement, kernel, stored } = await setUp(t);
+  await enforcement.enforce(endpoint());
+  t.deepEqual(kernel.at(-1), [keyOf(endpoint())]);
+  t.is(await stored(), 1);
+  t.deepEqual(await enforcement.withdraw(owner), endpoint());
+  t.deepEqual(kernel.at(-1), []);
+  t.is(await stored(), 0);
+  t.is(await enforcement.withdraw(owner), undefined, 'a second DEL finds nothing');
+});
+
+test('with the store away the kernel is closed all the same, and the endpoint stays known for later', async (t) => {
+  const { enforcement, kernel, link, stored } = await setUp(t);
+  await enforcement.enforce(endpoint());
+  link.up = false;
+  await enforcement.withdraw(owner);
+  t.deepEqual(kernel.at(-1), []);
+  t.deepEqual(enforcement.stored, [endpoint()]);
+  link.up = true;
+  await enforcement.remove(endpoint());
+  t.deepEqual(enforcement.stored, []);
+  t.is(await stored(), 0);
+});
+
+test('an ADD into another namespace takes the place of what a killed one left', async (t) => {
+  const { enforcement, kernel, stored } = await setUp(t);
+  await enforcement.enforce(endpoint('shop'));
+  await enforcement.enforce(endpoint('default'));
+  t.deepEqual(kernel.at(-1), [keyOf(endpoint('default'))]);
+  t.is(await stored(), 1);
+});

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ObjectStore, openStore } from '@weir/datastore';
+import { presenceKey } from '@weir/resources';
+import test, { type ExecutionContext } from 'ava';
+import pino from 'pino';
+import { keepPresence, registerHost } from './presence.ts';
+
+async function openTestStore(t: ExecutionContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-presence-'));
+  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
+  t.teardown(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  return store;
+}
+
+test('a host is registered with the defaults; what an operator wrote stays when addresses change', async (t) => {
+  const objects = new ObjectStore(await openTestStore(t));
+  const { object } = await registerHost(objects, 'h1', ['192.0.2.1']);
+  t.deepEqual(object.spec.mesosTraffic, { agentPorts: [5051], healthChecks: 'Always' });
+  await objects.put({ ...object, spec: { ...object.spec, mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } } });
+  const again = await registerHost(objects, 'h1', ['192.0.2.7']);
+  t.deepEqual(again.object.spec, { addresses: ['192.0.2.7'], mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } });
+  t.is((await registerHost(objects, 'h1', ['192.0.2.7'])).revision, again.revision, 'nothing to write, nothing written');
+});
+
+test('the sign of life is there while the agent is, and goes with it', async (t) => {
+  const store = await openTestStore(t);
+  const stop = new AbortController();
+  const log = pino({ level: 'silent' });
+  const watching = store.watch(presenceKey(), { from: 1 })[Symbol.asyncIterator]();
+  const kept = keepPresence({ store, host: 'h1', version: '1.2.3', ttlSeconds: 5, signal: stop.signal, log });
+  const { value: change } = await watching.next();
+  t.like(change.events[0], { type: 'put', entry: { key: presenceKey('h1') } });
+  t.is(JSON.parse(change.events[0].entry.value).version, '1.2.3');
+  stop.abort();
+  await kept;
+  t.is(await store.get(presenceKey('h1')), undefined);
+});
