@@ -117,6 +117,16 @@ test.serial('a lock held too long is EUNAVAILABLE naming the file, does not stop
   await t.notThrowsAsync(waiting);
 });
 
+test.serial('a loop that awaits nothing but the store does not stop the event loop', async (t) => {
+  const store = await openStore({ ...options(), path: join(folder, 'loop.db') });
+  t.teardown(() => store.close());
+  let turns = 0;
+  const turning = setInterval(() => turns++, 1);
+  for (let index = 0; index < 1000; index++) await put(store, '/a', `${index}`);
+  clearInterval(turning);
+  t.true(turns > 3);
+});
+
 test('what is no store of ours is refused with the file and what to do', async (t) => {
   const garbage = join(folder, 'garbage.db');
   writeFileSync(garbage, 'no database'.repeat(100));

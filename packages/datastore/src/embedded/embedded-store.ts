@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
 import type { Change, Entry, Lease, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
@@ -8,6 +8,7 @@ import type { EmbeddedOptions } from '../store-options.ts';
 import { Wakeup } from '../wakeup.ts';
 import { openDatabase } from './database.ts';
 import { Doorbell } from './doorbell.ts';
+import { letEventLoopTurn } from './event-loop-turn.ts';
 import { type Retention, Tables } from './tables.ts';
 
 const RETENTION: Retention = { changes: 10_000, octets: 64 * 1024 * 1024, step: 100 };
@@ -88,7 +89,7 @@ export class EmbeddedStore implements Store {
           if (signal?.aborted) return;
           yield change;
         }
-        await (read.next === next ? changed : setImmediate());
+        if (read.next === next) await changed;
         next = read.next;
       }
     } finally {
@@ -161,6 +162,7 @@ export class EmbeddedStore implements Store {
 
   /** Runs `action` at once; while another process holds the lock, again after a few milliseconds. */
   async #attempt<Result>(action: () => Result): Promise<Result> {
+    await letEventLoopTurn();
     const deadline = performance.now() + this.#timeout;
     for (;;) {
       if (this.#closed) throw new StoreError('ECLOSED', `the store ${this.#path} was closed`);

@@ -1,1 +1,2 @@
+export { type CertificateFiles, createTestAuthority, type TestAuthority } from './certificates.ts';
 export { type EtcdServer, type EtcdServerOptions, startEtcdServer } from './etcd-server.ts';

@@ -210,7 +210,7 @@ export function testStoreBehaviour(test: TestFn, { open, options, revoke }: Back
   test('lease: keeps its keys while held, deletes them in one revision when revoked', async (t) => {
     const store = await opened(t, open);
     const root = folder();
-    const lease = await store.lease(1);
+    const lease = await store.lease(2);
     const revision = await revisionOf(
       store.transact({ when: [], then: ['a', 'b', 'c'].map((name) => ({ put: `${root}/${name}`, value: '', lease: lease.id })) }),
     );
@@ -218,7 +218,7 @@ export function testStoreBehaviour(test: TestFn, { open, options, revoke }: Back
     const stays = await put(store, `${root}/c`, 'stays');
     t.true(stays > revision);
     const ended = collect(store, root, stays + 1, 1);
-    const early = await Promise.race([ended, lease.lost, new Promise((resolve) => setTimeout(resolve, 2500, 'alive'))]);
+    const early = await Promise.race([ended, lease.lost, new Promise((resolve) => setTimeout(resolve, 3500, 'alive'))]);
     t.is(early, 'alive');
     await lease.revoke();
     const [change] = await ended;
