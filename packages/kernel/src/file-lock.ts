@@ -1,6 +1,5 @@
 /** Locks between processes, by flock(2): they end with the process that holds them, also when it is killed. */
-import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KernelError } from './error.ts';
 import { errno, flock } from './libc.ts';
@@ -43,7 +42,7 @@ export class FileLock {
 }
 
 /**
- * Locks a file, which is made if need be and stays. Throws KernelError EAGAIN when another holds it and `wait` is over.
+ * Locks a file, which is made if need be (its folder is not) and stays. Throws KernelError EAGAIN when another holds it and `wait` is over.
  *
  * It asks again and again with growing pauses rather than block in flock(2) on a worker thread: such a thread could not be called back
  * when the time is up, and libuv has only four.
@@ -67,7 +66,6 @@ export async function fileLock(path: string, options: FileLockOptions = {}): Pro
 function tryLock(path: string, operation: number): FileLock | undefined {
   let fd: number;
   try {
-    mkdirSync(dirname(path), { recursive: true });
     fd = openSync(path, 'a', 0o600);
   } catch (error) {
     throw KernelError.from(error, `flock ${path}`);

@@ -40,6 +40,7 @@ export const mount: (source: string, target: string, type: string, flags: number
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
 );
 export const umount2: (target: string, flags: number) => number = libc.func('int umount2(const char *target, int flags)');
+export const memfdCreate: (name: string, flags: number) => number = libc.func('int memfd_create(const char *name, uint32_t flags)');
 export const flock: (fd: number, operation: number) => number = libc.func('int flock(int fd, int operation)');
 
 /** `send` on a worker thread of libuv. Rejects with the plain errno number, as only the callback's turn knows it. */

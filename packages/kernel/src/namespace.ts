@@ -2,9 +2,10 @@
  * Network namespaces: open, make, remove, and run a function within one.
  *
  * setns(2) moves one thread. JavaScript runs on the main thread only, so a synchronous function sees the other namespace, and nothing
- * else does: libuv's worker threads (fs promises, DNS) stay at home. That is also why the function must not be async.
+ * else does: libuv's worker threads (fs promises, DNS) stay at home. That is also why the function must not be async. The worker threads
+ * begin when first needed, in the namespace of the thread that needs them: so they are started before the first visit.
  */
-import { closeSync, mkdirSync, openSync, realpathSync, unlinkSync } from 'node:fs';
+import { access, closeSync, mkdirSync, openSync, realpathSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KernelError } from './error.ts';
 import { checked, errno, ioctlNumber, mount, setns, umount2, unshare } from './libc.ts';
@@ -77,6 +78,7 @@ export function namespaceOfSocket(fd: number): NamespaceHandle {
  * Throws TypeError for a function that gives back a promise: its later parts would run at home.
  */
 export function inNamespace<T>(namespace: Namespace, run: () => T): T {
+  startWorkerThreads();
   const target = typeof namespace === 'string' ? openNamespace(namespace) : namespace;
   try {
     using home = currentNamespace();
@@ -103,17 +105,18 @@ export function inOptionalNamespace<T>(namespace: Namespace | undefined, run: ()
 
 /**
  * Makes a namespace and binds it to a path, as `ip netns add` does (and, in /run/netns, so that `ip netns` sees it).
- * Only the loopback is in it, down. Throws KernelError EEXIST when the path exists.
+ * Only the loopback is in it, down. Throws KernelError: EEXIST when the path exists, ENOENT when its folder (other than /run/netns) does not.
  */
 export function createNamespace(path: string): void {
   const operation = `ip netns add ${path}`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    if (dirname(path) === IPROUTE_FOLDER) mkdirSync(IPROUTE_FOLDER, { recursive: true });
     shareFolder(dirname(path));
     closeSync(openSync(path, 'wx', 0o444));
   } catch (error) {
     throw KernelError.from(error, operation);
   }
+  startWorkerThreads();
   try {
     using home = currentNamespace();
     checked(unshare(CLONE_NEWNET), operation);
@@ -140,6 +143,15 @@ export function deleteNamespace(path: string): void {
   } catch (error) {
     throw KernelError.from(error, operation);
   }
+}
+
+let workerThreadsStarted = false;
+
+/** libuv starts all of its worker threads with the first work for any of them, before the call that brings it returns. */
+function startWorkerThreads(): void {
+  if (workerThreadsStarted) return;
+  workerThreadsStarted = true;
+  access('/', () => undefined);
 }
 
 /** Going on in a foreign namespace would change the wrong host: nothing may catch this and carry on. */

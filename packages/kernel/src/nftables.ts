@@ -4,12 +4,15 @@
  * A script is what a file for `nft -f` holds: one statement a line. Mind that names such as `fwd` are keywords of the language. For set
  * elements use `NftElements`: libnftables (1.0.6) first reads every set of the ruleset whenever an element is added.
  */
+import { closeSync, writeSync } from 'node:fs';
 import koffi, { type LibraryHandle } from 'koffi';
 import { KernelError } from './error.ts';
+import { checked, memfdCreate } from './libc.ts';
 import { inOptionalNamespace, type Namespace } from './namespace.ts';
 
 const OUTPUT_JSON = 1 << 4;
 const EIO = 5;
+const MFD_CLOEXEC = 1;
 const ENOENT = 2;
 
 // What libnftables says, after libc's strerror, in the C locale that Node runs in.
@@ -33,6 +36,7 @@ interface Library {
   bufferOutput(context: Context): number;
   bufferError(context: Context): number;
   run(context: Context, script: string): number;
+  runFile(context: Context, path: string): number;
   output(context: Context): string | null;
   error(context: Context): string | null;
 }
@@ -55,6 +59,7 @@ function library(): Library {
     bufferOutput: nft.func('int nft_ctx_buffer_output(void *context)'),
     bufferError: nft.func('int nft_ctx_buffer_error(void *context)'),
     run: nft.func('int nft_run_cmd_from_buffer(void *context, const char *script)'),
+    runFile: nft.func('int nft_run_cmd_from_filename(void *context, const char *path)'),
     output: nft.func('const char *nft_ctx_get_output_buffer(void *context)'),
     error: nft.func('const char *nft_ctx_get_error_buffer(void *context)'),
   };
@@ -125,12 +130,24 @@ export class Nftables {
     const context = this.#context;
     if (context === undefined) throw new KernelError(9, operation, { extendedAck: 'the libnftables context is closed' });
     this.#library.setOutputFlags(context, flags);
-    const failed = this.#library.run(context, script) !== 0;
+    const failed = (script.includes('\n') ? this.#runAsFile(context, script, operation) : this.#library.run(context, script)) !== 0;
     // Reading a buffer empties it: both are read, so that nothing of this run is left for the next.
     const output = this.#library.output(context) ?? '';
-    const text = (this.#library.error(context) ?? '').trim();
+    const text = (this.#library.error(context) ?? '').trim().replaceAll(/^\/proc\/self\/fd\/\d+:(\d+):\S+ /gm, 'line $1: ');
     if (failed) throw new KernelError(ERRNO_BY_TEXT.find(([part]) => text.includes(part))?.[1] ?? EIO, operation, { extendedAck: text });
     return output;
+  }
+
+  /** As a file in memory: of a script of several lines given directly, errors show the first line, whichever is at fault (1.0.6). */
+  #runAsFile(context: Context, script: string, operation: string): number {
+    const fd = checked(memfdCreate('nft', MFD_CLOEXEC), operation);
+    try {
+      const bytes = Buffer.from(`${script}\n`);
+      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+      return this.#library.runFile(context, `/proc/self/fd/${fd}`);
+    } finally {
+      closeSync(fd);
+    }
   }
 }
 

@@ -88,7 +88,7 @@ export function decodeString(value: Buffer): string {
 /** Reads NLMSG_ERROR, or NLMSG_DONE, whose payload begins with the same negative errno. */
 export function decodeAcknowledgement(message: Message): Acknowledgement {
   const { payload, flags, type } = message;
-  const errno = payload.length >= 4 ? -payload.readInt32LE(0) : 0;
+  const errno = payload.length >= 4 ? 0 - payload.readInt32LE(0) : 0;
   if (!(flags & NLM_F_ACK_TLVS)) return { errno, text: undefined, offset: undefined };
   // An error is followed by the header of the request, and by all of the request unless capped.
   let from = 4;

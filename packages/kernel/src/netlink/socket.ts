@@ -55,9 +55,6 @@ const SEND_BYTES = 200 * 1024;
 const REQUESTS_PER_SEND = 128;
 const DUMP_ATTEMPTS = 10;
 
-// One for the process: every use ends before the next begins, since nothing here awaits. Dumped messages are copied out of it.
-const received = Buffer.alloc(RECEIVE_BYTES);
-
 export interface SocketOptions {
   /** The namespace to live in; the current one when absent. */
   namespace?: Namespace | undefined;
@@ -73,6 +70,7 @@ export class NetlinkSocket {
   #sequence = 0;
   #sendBytes = SEND_BYTES;
   readonly #writer = new MessageWriter();
+  readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
 
   private constructor(fd: number) {
     this.fd = fd;
@@ -159,6 +157,7 @@ export class NetlinkSocket {
   /** The next datagram's messages; their payloads are valid until the next call. Throws KernelError, EAGAIN when there is none. */
   receive(operation: string): Message[] {
     for (;;) {
+      const received = this.#received;
       const length = recv(this.#live(operation), received, received.length, MSG_DONTWAIT | MSG_TRUNC);
       if (length > received.length)
         throw new RangeError(`${operation}: the kernel sent ${length} bytes at once, more than ${received.length}`);
@@ -238,23 +237,29 @@ export class NetlinkSocket {
     }
   }
 
+  /** Undefined when it was interrupted. Reads to the end also when `decode` throws: the kernel begins no dump on a socket that is in one. */
   #dumpOnce<T>(request: Request, decode: (message: Message) => T | undefined): T[] | undefined {
     const sequence = this.#sendOne(request, NLM_F_DUMP);
     const result: T[] = [];
     let interrupted = false;
+    let failure: { error: unknown } | undefined;
     for (;;) {
       for (const message of this.receive(request.operation)) {
         if (message.sequence !== sequence) continue;
         if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+          if (failure) throw failure.error;
           const acknowledgement = decodeAcknowledgement(message);
-          if (acknowledgement.errno !== 0 && !(interrupted && acknowledgement.errno === EINTR)) {
-            throw acknowledgementError(acknowledgement, request.operation);
-          }
+          if (acknowledgement.errno !== 0) throw acknowledgementError(acknowledgement, request.operation);
           return interrupted ? undefined : result;
         }
-        const item = decode(message);
-        if (item !== undefined) result.push(item);
+        if (failure) continue;
+        try {
+          const item = decode(message);
+          if (item !== undefined) result.push(item);
+        } catch (error) {
+          failure = { error };
+        }
       }
     }
   }

@@ -1,0 +1,256 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { KernelError } from './error.ts';
+import { NftElements } from './nfnetlink-elements.ts';
+import { Nftables } from './nftables.ts';
+import type { ElementChange, KeyField, Verdict } from './nftables-element.ts';
+import { descriptorsLeaked, runWithin, temporaryNamespace } from './testing/temporary-namespace.ts';
+
+const WEIR = { family: 'inet', table: 'weir' } as const;
+const ip4 = (value: string): KeyField => ({ type: 'ipv4_addr', value });
+const ip6 = (value: string): KeyField => ({ type: 'ipv6_addr', value });
+const port = (value: number): KeyField => ({ type: 'inet_service', value });
+const proto = (value: number): KeyField => ({ type: 'inet_proto', value });
+const link = (value: string): KeyField => ({ type: 'ifname', value });
+const DROP: Verdict = { kind: 'drop' };
+const ACCEPT: Verdict = { kind: 'accept' };
+
+const add = (set: string, key: KeyField[], verdict?: Verdict, to?: KeyField[]): ElementChange => ({
+  op: 'add',
+  set,
+  key,
+  ...(verdict && { verdict }),
+  ...(to && { to }),
+});
+const remove = ({ verdict: _, ...change }: ElementChange): ElementChange => ({ ...change, op: 'delete' });
+
+function open(
+  t: Parameters<typeof temporaryNamespace>[0],
+  ...sets: string[]
+): { elements: NftElements; nft: (...args: string[]) => string; namespace: string; nftables: Nftables } {
+  const namespace = temporaryNamespace(t);
+  const nftables = Nftables.open({ namespace });
+  const elements = NftElements.open({ namespace });
+  t.teardown(() => nftables.close());
+  t.teardown(() => elements.close());
+  nftables.run(
+    [
+      'add table inet weir',
+      'add chain inet weir web',
+      'add chain inet weir db',
+      ...sets.map((set) => `add ${set.replace(/^(map|set) /, '$1 inet weir ')}`),
+    ].join('\n'),
+  );
+  return { elements, namespace, nftables, nft: (...args) => runWithin(namespace, 'nft', ...args) };
+}
+
+/** The elements of a set as nft prints them, one each. */
+function listed(nft: (...args: string[]) => string, kind: 'map' | 'set', name: string): string[] {
+  const [, text] = /elements = \{([^}]*)\}/s.exec(nft('list', kind, 'inet', 'weir', name)) ?? [];
+  return text ? text.split(',').map((element) => element.trim()) : [];
+}
+
+test('nft lists what was added: every type of key, every verdict', (t) => {
+  const { elements, nft } = open(
+    t,
+    'map links { type ifname : verdict; }',
+    'map peers4 { type ipv4_addr : verdict; }',
+    'map peers6 { type ipv6_addr : verdict; }',
+    'map services { type inet_proto . inet_service : verdict; }',
+    'map paths { type ifname . ipv6_addr . inet_proto . inet_service : verdict; }',
+    'set plain { type ipv4_addr; }',
+  );
+  elements.apply(WEIR, [
+    add('links', [link('weir0123456789a')], { kind: 'goto', chain: 'web' }),
+    add('peers4', [ip4('10.0.0.1')], { kind: 'jump', chain: 'db' }),
+    add('peers4', [ip4('10.0.0.2')], { kind: 'return' }),
+    add('peers6', [ip6('fd00::1')], DROP),
+    add('services', [proto(6), port(80)], ACCEPT),
+    add('services', [proto(17), port(53)], DROP),
+    add('paths', [link('weir0'), ip6('fd00::1'), proto(132), port(9)], ACCEPT),
+    add('plain', [ip4('10.0.0.1')]),
+  ]);
+  t.deepEqual(listed(nft, 'map', 'links'), ['"weir0123456789a" : goto web']);
+  t.deepEqual(listed(nft, 'map', 'peers4').sort(), ['10.0.0.1 : jump db', '10.0.0.2 : return']);
+  t.deepEqual(listed(nft, 'map', 'peers6'), ['fd00::1 : drop']);
+  t.deepEqual(listed(nft, 'map', 'services').sort(), ['tcp . 80 : accept', 'udp . 53 : drop']);
+  t.deepEqual(listed(nft, 'map', 'paths'), ['"weir0" . fd00::1 . sctp . 9 : accept']);
+  t.deepEqual(listed(nft, 'set', 'plain'), ['10.0.0.1']);
+});
+
+test('nft lists intervals: adjacent ones, single values, those up to the last value, concatenated ones', (t) => {
+  const { elements, nft } = open(
+    t,
+    'map nets4 { type ipv4_addr : verdict; flags interval; }',
+    'map nets6 { type ipv6_addr : verdict; flags interval; }',
+    'map ports { type inet_service : verdict; flags interval; }',
+    'map services { type inet_proto . inet_service : verdict; flags interval; }',
+  );
+  const changes = [
+    add('nets4', [ip4('0.0.0.0')], ACCEPT, [ip4('0.255.255.255')]),
+    add('nets4', [ip4('10.0.1.0')], { kind: 'goto', chain: 'db' }, [ip4('10.0.1.255')]),
+    add('nets4', [ip4('10.0.0.0')], { kind: 'goto', chain: 'web' }, [ip4('10.0.0.255')]),
+    add('nets4', [ip4('10.0.2.7')], DROP, [ip4('10.0.2.7')]),
+    add('nets4', [ip4('240.0.0.0')], DROP, [ip4('255.255.255.255')]),
+    add('nets6', [ip6('::')], ACCEPT, [ip6('::1')]),
+    add('nets6', [ip6('fd00::')], DROP, [ip6('fd00::ffff')]),
+    add('nets6', [ip6('ff00::')], DROP, [ip6('ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')]),
+    add('ports', [port(999)], DROP, [port(999)]),
+    add('ports', [port(1000)], ACCEPT, [port(65535)]),
+    add('services', [proto(6), port(1000)], ACCEPT, [proto(6), port(2000)]),
+    add('services', [proto(17), port(53)], DROP, [proto(17), port(53)]),
+  ];
+  elements.apply(WEIR, changes);
+  t.deepEqual(listed(nft, 'map', 'nets4'), [
+    '0.0.0.0/8 : accept',
+    '10.0.0.0/24 : goto web',
+    '10.0.1.0/24 : goto db',
+    '10.0.2.7 : drop',
+    '240.0.0.0/4 : drop',
+  ]);
+  t.deepEqual(listed(nft, 'map', 'nets6'), ['::/127 : accept', 'fd00::/112 : drop', 'ff00::/8 : drop']);
+  t.deepEqual(listed(nft, 'map', 'ports'), ['999 : drop', '1000-65535 : accept']);
+  t.deepEqual(listed(nft, 'map', 'services').sort(), ['tcp . 1000-2000 : accept', 'udp . 53 : drop']);
+  elements.apply(WEIR, changes.map(remove));
+  for (const name of ['nets4', 'nets6', 'ports', 'services']) t.deepEqual(listed(nft, 'map', name), [], name);
+});
+
+test('libnftables and raw nfnetlink undo what the other did', (t) => {
+  const { elements, nft, nftables } = open(
+    t,
+    'map nets { type ipv4_addr : verdict; flags interval; }',
+    'map peers { type ipv6_addr : verdict; }',
+  );
+  nftables.run(
+    'add element inet weir nets { 20.0.0.0/24 : drop, 20.0.1.0/24 : accept, 240.0.0.0-255.255.255.255 : drop }\nadd element inet weir peers { fd00::1 : drop }',
+  );
+  elements.apply(WEIR, [
+    remove(add('nets', [ip4('20.0.0.0')], DROP, [ip4('20.0.0.255')])),
+    remove(add('nets', [ip4('240.0.0.0')], DROP, [ip4('255.255.255.255')])),
+    remove(add('peers', [ip6('fd00::1')])),
+    add('nets', [ip4('10.0.0.0')], ACCEPT, [ip4('10.0.0.255')]),
+    add('peers', [ip6('fd00::2')], DROP),
+  ]);
+  t.deepEqual(listed(nft, 'map', 'nets'), ['10.0.0.0/24 : accept', '20.0.1.0/24 : accept']);
+  nftables.run('delete element inet weir nets { 10.0.0.0/24 : accept }\ndelete element inet weir peers { fd00::2 : drop }');
+  t.deepEqual(listed(nft, 'map', 'nets'), ['20.0.1.0/24 : accept']);
+  t.deepEqual(listed(nft, 'map', 'peers'), []);
+});
+
+test('any intervals that do not overlap come and go, in any order', (t) => {
+  const { elements, nft } = open(t, 'map nets { type ipv4_addr : verdict; flags interval; }');
+  const address = (number: number): KeyField => ip4(`${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`);
+  // Cut points make neighbours that touch likely; the extremes of the number line are always among them.
+  const cuts = fc.uniqueArray(fc.oneof(fc.nat({ max: 40 }), fc.integer({ min: 0xffffffd8, max: 0xffffffff })), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(cuts, fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }), fc.infiniteStream(fc.nat()), (points, kept, random) => {
+      const starts = [...new Set([0, ...points])].sort((a, b) => a - b);
+      const intervals = starts
+        .map((start, at) => add('nets', [address(start)], DROP, [address((starts[at + 1] ?? 0x100000000) - 1)]))
+        .filter((_, at) => kept[at]);
+      const shuffled = [...intervals].sort(() => ((random.next().value ?? 0) % 3) - 1);
+      elements.apply(WEIR, shuffled);
+      t.is(listed(nft, 'map', 'nets').length, intervals.length);
+      elements.apply(WEIR, shuffled.reverse().map(remove));
+      t.deepEqual(listed(nft, 'map', 'nets'), []);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('changes take effect in their order, all or none', (t) => {
+  const { elements, nft } = open(t, 'map peers { type ipv4_addr : verdict; }');
+  elements.apply(WEIR, [add('peers', [ip4('10.0.0.1')], DROP)]);
+  elements.apply(WEIR, [
+    remove(add('peers', [ip4('10.0.0.1')])),
+    add('peers', [ip4('10.0.0.1')], ACCEPT),
+    add('peers', [ip4('10.0.0.2')], DROP),
+  ]);
+  t.deepEqual(listed(nft, 'map', 'peers').sort(), ['10.0.0.1 : accept', '10.0.0.2 : drop']);
+  t.throws(() =>
+    elements.apply(WEIR, [
+      remove(add('peers', [ip4('10.0.0.1')])),
+      add('peers', [ip4('10.0.0.3')], DROP),
+      remove(add('peers', [ip4('10.0.0.9')])),
+    ]),
+  );
+  t.deepEqual(listed(nft, 'map', 'peers').sort(), ['10.0.0.1 : accept', '10.0.0.2 : drop']);
+  t.notThrows(
+    () => elements.apply(WEIR, [add('peers', [ip4('10.0.0.1')], ACCEPT)]),
+    'what is there already with the same verdict is no error',
+  );
+  t.notThrows(() => elements.apply(WEIR, []));
+});
+
+test('an error names the element', (t) => {
+  const { elements } = open(
+    t,
+    'map peers { type ipv4_addr : verdict; }',
+    'map nets { type ipv4_addr : verdict; flags interval; }',
+    'set plain { type ipv4_addr; }',
+  );
+  elements.apply(WEIR, [add('peers', [ip4('10.0.0.1')], DROP), add('nets', [ip4('10.0.0.0')], DROP, [ip4('10.0.0.255')])]);
+  const good = add('peers', [ip4('10.0.0.9')], DROP);
+  const refused = (changes: ElementChange[], table = 'weir'): KernelError =>
+    t.throws(() => elements.apply({ family: 'inet', table }, changes), { instanceOf: KernelError });
+  t.like(refused([good, add('peers', [ip4('10.0.0.10')], { kind: 'goto', chain: 'missing' })]), {
+    code: 'ENOENT',
+    operation: 'nft add element inet weir peers { 10.0.0.10 : goto missing }',
+    batchIndex: 1,
+  });
+  t.like(refused([good, add('peers', [ip4('10.0.0.1')], ACCEPT)]), {
+    code: 'EEXIST',
+    operation: 'nft add element inet weir peers { 10.0.0.1 : accept }',
+  });
+  t.like(refused([good, remove(add('peers', [ip4('10.0.0.99')])), remove(add('plain', [ip4('10.0.0.98')]))]), {
+    code: 'ENOENT',
+    operation: 'nft delete element inet weir peers { 10.0.0.99 }',
+    batchIndex: 1,
+  });
+  t.like(refused([add('nets', [ip4('10.0.0.128')], ACCEPT, [ip4('10.0.3.0')])]), {
+    code: 'EEXIST',
+    operation: 'nft add element inet weir nets { 10.0.0.128-10.0.3.0 : accept }',
+  });
+  t.like(refused([add('peers', [ip6('fd00::1')], DROP)]), {
+    code: 'EINVAL',
+    operation: 'nft add element inet weir peers { fd00::1 : drop }',
+  });
+  t.like(refused([add('plain', [ip4('10.0.0.9')], DROP)]), { code: 'EINVAL' });
+  t.like(refused([add('missing', [ip4('10.0.0.9')], DROP), add('missing', [ip4('10.0.0.8')], DROP)]), {
+    code: 'ENOENT',
+    extendedAck: 'there is no such table or set',
+  });
+  t.like(refused([good], 'missing'), { code: 'ENOENT', operation: 'nft add element inet missing peers { 10.0.0.9 : drop }' });
+});
+
+test('a hundred thousand elements go in one transaction, and one bad one among them takes all back', (t) => {
+  const { elements, nft } = open(t, 'set plain { type ipv4_addr; }');
+  const changes = Array.from({ length: 100_000 }, (_, number) =>
+    add('plain', [ip4(`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`)]),
+  );
+  elements.apply(WEIR, changes);
+  t.is(listed(nft, 'set', 'plain').length, 100_000);
+  const removals = changes.map(remove);
+  const error = t.throws(() => elements.apply(WEIR, removals.with(54_321, remove(add('plain', [ip4('99.0.0.1')])))), {
+    instanceOf: KernelError,
+  });
+  t.like(error, { code: 'ENOENT', operation: 'nft delete element inet weir plain { 99.0.0.1 }', batchIndex: 54_321 });
+  elements.apply(WEIR, removals);
+  t.deepEqual(listed(nft, 'set', 'plain'), []);
+});
+
+test('a thousand transactions and refusals leave no file descriptor open', (t) => {
+  const { elements, namespace } = open(t, 'set plain { type ipv4_addr; }');
+  const change = add('plain', [ip4('10.0.0.1')]);
+  t.is(
+    descriptorsLeaked(1000, () => {
+      elements.apply(WEIR, [change]);
+      t.throws(() => elements.apply({ family: 'inet', table: 'missing' }, [change]));
+      NftElements.open({ namespace }).close();
+    }),
+    0,
+  );
+});
