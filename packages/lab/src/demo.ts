@@ -15,7 +15,8 @@ import { LabFolder } from './lab-folder.ts';
 import { findLeftovers, readMachineState, takeInventory } from './leftovers.ts';
 import { startMarathon } from './marathon-double/start-marathon.ts';
 
-const LAB = 'demo';
+/** Another name lets a second lab stand beside the first. */
+const LAB = process.env.WEIR_LAB || 'demo';
 const HOSTS = 3;
 const STORES: Record<StoreBackend, string> = { embedded: 'the embedded store, a file', etcd: 'a real etcd' };
 

@@ -36,7 +36,7 @@ test('what is new on the machine is found', (t) => {
   makeSwitch(folder.namespacePath('switch'));
   const seen = inNamespace(folder.namespacePath('switch'), () => {
     using netlink = Netlink.open();
-    netlink.addDummy({ name });
+    netlink.addBridge({ name });
     return findLeftovers(machine, { path: '/nowhere', processes: [], namespaces: new Set() });
   });
   t.true(seen.includes(`new on the machine: link ${name}`));

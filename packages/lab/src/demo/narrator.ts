@@ -15,9 +15,10 @@ export class Narrator {
     this.#print(indent(text, '   '));
   }
 
-  command(line: string, output: string): void {
-    this.#print(`\n   ${styleText('cyan', `$ ${line}`)}`);
-    if (output.trim() !== '') this.#print(indent(output.trimEnd(), '   '));
+  /** A command line, and what it printed. */
+  command(line: string, output = ''): void {
+    this.#print(`   ${styleText('cyan', `$ ${line}`)}`);
+    if (output.trim() !== '') this.#print(`${indent(output.trimEnd(), '   ')}\n`);
   }
 
   /** A thing measured against what it should be. */

@@ -4,7 +4,7 @@ import { monotonicMs } from '../clock.ts';
 import { serveLines } from '../line-process.ts';
 
 const store = await openStore(resolveStoreOptions({ env: process.env }));
-const armed = new Map<string, Promise<{ at: number; key: string }>>();
+const armed = new Map<string, Promise<{ notBefore: number; key: string }>>();
 
 await serveLines(async ({ operation, prefix }) => {
   if (operation === 'written') return armed.get(prefix as string);
@@ -15,11 +15,12 @@ await serveLines(async ({ operation, prefix }) => {
 await store.close();
 
 /** Asks again and again: that is nearer to the write than a watch, which is told of it. */
-async function change(prefix: string, before: Map<string, number>): Promise<{ at: number; key: string }> {
-  for (;;) {
+async function change(prefix: string, before: Map<string, number>): Promise<{ notBefore: number; key: string }> {
+  for (let notBefore = monotonicMs(); ; ) {
+    const asked = monotonicMs();
     const now = await state(store, prefix);
-    const at = monotonicMs();
-    for (const key of new Set([...before.keys(), ...now.keys()])) if (before.get(key) !== now.get(key)) return { at, key };
+    for (const key of new Set([...before.keys(), ...now.keys()])) if (before.get(key) !== now.get(key)) return { notBefore, key };
+    notBefore = asked;
     await new Promise(setImmediate);
   }
 }

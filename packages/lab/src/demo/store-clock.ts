@@ -3,7 +3,7 @@ import type { LineProcess } from '../line-process.ts';
 
 const PROGRAM = new URL('./store-clock-process.ts', import.meta.url).pathname;
 
-/** Tells when a write is in the store, as `monotonicMs()`, to a millisecond or so. */
+/** Tells when something was written to the store. */
 export class StoreClock {
   readonly #process: LineProcess;
 
@@ -16,8 +16,11 @@ export class StoreClock {
     return this.#process.request({ operation: 'arm', prefix });
   }
 
-  /** The first change after `arm`. */
-  written(prefix: string): Promise<{ at: number; key: string }> {
+  /**
+   * The first change after `arm`. `notBefore` is the `monotonicMs()` time when a read began that did not see it yet, so that what is
+   * measured from there is never shorter than it was.
+   */
+  written(prefix: string): Promise<{ notBefore: number; key: string }> {
     return this.#process.request({ operation: 'written', prefix });
   }
 

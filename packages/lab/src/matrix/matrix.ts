@@ -23,26 +23,33 @@ export interface Cell {
   ping: string[];
 }
 
+/** How long an answer may take. What did not answer is asked once more, with patience: a busy machine is no policy. */
+const PATIENCE_MS = [1000, 3000];
+
 /** Asks every target from every source but itself, all at once, by HTTP and ping. An answer from the wrong container counts as none. */
 export function measureMatrix(sources: Source[], targets: Target[]): Promise<Cell[]> {
   const pairs = sources.flatMap((source) => targets.filter(({ label }) => label !== source.label).map((target) => ({ source, target })));
   return Promise.all(pairs.map(({ source, target }) => measureCell(source, target)));
 }
 
-async function measureCell(source: Source, { label, addresses, body }: Target): Promise<Cell> {
-  const answers = await Promise.all(
-    addresses.map(async (address) => {
-      const [http, ping] = await Promise.all([source.probe.http(urlOf(address)), source.probe.ping(address)]);
-      return { http: http.ok && http.body === body, ping };
-    }),
-  );
-  return {
-    source: source.label,
-    target: label,
-    addresses,
-    http: addresses.filter((_, index) => answers[index]!.http),
-    ping: addresses.filter((_, index) => answers[index]!.ping),
+async function measureCell({ label: source, probe }: Source, { label: target, addresses, body }: Target): Promise<Cell> {
+  const answering = async (ask: (address: string, timeoutMs: number) => Promise<boolean>) => {
+    const answers = await Promise.all(addresses.map((address) => askPatiently((timeoutMs) => ask(address, timeoutMs))));
+    return addresses.filter((_, index) => answers[index]);
   };
+  const [http, ping] = await Promise.all([
+    answering(async (address, timeoutMs) => {
+      const reply = await probe.http(urlOf(address), { timeoutMs });
+      return reply.ok && reply.body === body;
+    }),
+    answering((address, timeoutMs) => probe.ping(address, { timeoutMs })),
+  ]);
+  return { source, target, addresses, http, ping };
+}
+
+async function askPatiently(ask: (timeoutMs: number) => Promise<boolean>): Promise<boolean> {
+  for (const timeoutMs of PATIENCE_MS) if (await ask(timeoutMs)) return true;
+  return false;
 }
 
 export function urlOf(address: string): string {

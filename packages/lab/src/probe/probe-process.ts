@@ -23,11 +23,11 @@ function answer(request: ProbeRequest): Promise<unknown> {
     case 'http':
       return fetchOnce(request.url, request.timeoutMs);
     case 'ping':
-      return ping(request.address);
+      return ping(request.address, request.timeoutMs);
     case 'hold':
       return hold(request.name, request.url);
     case 'cut':
-      return held.get(request.name) ?? Promise.reject(new Error(`no connection is held as '${request.name}'`));
+      return untilCut(request.name, request.limitMs);
     case 'watch':
       return watch(request.address, request.port, request.until, request.limitMs);
   }
@@ -50,8 +50,8 @@ async function httpGet(url: string, { agent, timeoutMs }: { agent?: Agent; timeo
   return { status: response.statusCode ?? 0, body: (await text(response)).trim() };
 }
 
-async function ping(address: string): Promise<boolean> {
-  const child = spawn('ping', ['-n', '-q', '-c1', '-W1', address], { stdio: 'ignore' });
+async function ping(address: string, timeoutMs: number): Promise<boolean> {
+  const child = spawn('ping', ['-n', '-q', '-c1', `-W${timeoutMs / 1000}`, address], { stdio: 'ignore' });
   const [code] = (await once(child, 'close')) as [number | null];
   return code === 0;
 }
@@ -61,6 +61,12 @@ async function hold(name: string, url: string): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   await httpGet(url, { agent, timeoutMs: SILENCE_MS });
   held.set(name, untilSilent(url, agent));
+}
+
+async function untilCut(name: string, limitMs: number): Promise<{ at: number; answered: number } | null> {
+  const silent = held.get(name);
+  if (!silent) throw new Error(`no connection is held as '${name}'`);
+  return Promise.race([silent, delay(limitMs, null, { ref: false })]);
 }
 
 async function untilSilent(url: string, agent: Agent): Promise<{ at: number; answered: number }> {

@@ -4,9 +4,9 @@ export const PROBE_PROGRAM = new URL('./probe-process.ts', import.meta.url).path
 
 export type ProbeRequest =
   | { operation: 'http'; url: string; timeoutMs: number }
-  | { operation: 'ping'; address: string }
+  | { operation: 'ping'; address: string; timeoutMs: number }
   | { operation: 'hold'; name: string; url: string }
-  | { operation: 'cut'; name: string }
+  | { operation: 'cut'; name: string; limitMs: number }
   | { operation: 'watch'; address: string; port: number; until: 'open' | 'closed'; limitMs: number };
 
 /** `start` is a `monotonicMs()` time, `took` milliseconds. */
@@ -32,9 +32,9 @@ export class Probe {
     return this.#ask({ operation: 'http', url, timeoutMs });
   }
 
-  /** One echo request, waiting up to a second. */
-  ping(address: string): Promise<boolean> {
-    return this.#ask({ operation: 'ping', address });
+  /** One echo request. */
+  ping(address: string, { timeoutMs = 1000 }: { timeoutMs?: number } = {}): Promise<boolean> {
+    return this.#ask({ operation: 'ping', address, timeoutMs });
   }
 
   /** Opens a connection that asks again and again, until it gets no answer; `untilCut` gives the time of that last question. */
@@ -42,9 +42,12 @@ export class Probe {
     return this.#ask({ operation: 'hold', name, url });
   }
 
-  /** @returns when the first request without an answer was sent on the held connection, and how many were answered before */
-  untilCut(name: string): Promise<{ at: number; answered: number }> {
-    return this.#ask({ operation: 'cut', name });
+  /**
+   * When the first request without an answer was sent on the held connection, and how many were answered before; `undefined` when it is
+   * still served after `limitMs`, ten seconds by default.
+   */
+  async untilCut(name: string, { limitMs = 10_000 }: { limitMs?: number } = {}): Promise<{ at: number; answered: number } | undefined> {
+    return (await this.#ask<{ at: number; answered: number } | null>({ operation: 'cut', name, limitMs })) ?? undefined;
   }
 
   /**
