@@ -54,7 +54,7 @@ export class HostNetwork {
 
   static async open(options: HostNetworkOptions): Promise<HostNetwork> {
     hostSetup();
-    return new HostNetwork(options, await openStore(options.config.store));
+    return new HostNetwork(options, await openStore(options.config.store, { check: false }));
   }
 
   private constructor({ config, log, metrics }: HostNetworkOptions, store: Store) {

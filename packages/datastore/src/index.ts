@@ -1,5 +1,5 @@
 export { type InvalidObject, ObjectStore, type PutOptions, type Versioned } from './objects.ts';
-export { openStore } from './open-store.ts';
+export { type OpenOptions, openStore } from './open-store.ts';
 export type { ObjectEvent } from './snapshot-and-watch.ts';
 export type {
   Change,

@@ -114,6 +114,17 @@ test('an etcd killed and started again: the watch goes on, and a lease that outl
   await changes.return?.();
 });
 
+test('opened unchecked, an etcd that is away is found out by the first call, and used once it is there', async (t) => {
+  const server = await startServer(t);
+  await server.kill();
+  const store = await openStore({ ...optionsFor(server.endpoint), timeoutMilliseconds: 3000 }, { check: false });
+  t.teardown(() => store.close());
+  await t.throwsAsync(store.get('/a'), { instanceOf: StoreError, code: 'EUNAVAILABLE' });
+  await server.start();
+  await put(store, '/a', '1');
+  t.is((await store.get('/a'))?.value, '1');
+});
+
 test('an etcd that stays away fails a watch with EUNAVAILABLE; from there a new one goes on', async (t) => {
   const server = await startServer(t);
   const store = await opened(t, { ...optionsFor(server.endpoint), timeoutMilliseconds: 3000 });
