@@ -1,0 +1,173 @@
+import { type AnyObject, type Direction, type Endpoint, familyOf, keyOf } from '@weir/resources';
+import test from 'ava';
+import fc from 'fast-check';
+import { PolicyCalculator } from './calculator.ts';
+import { difference, type Statement } from './statement.ts';
+import { anyHeader, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
+import type { Packet } from './test-support/packet.ts';
+import { reference } from './test-support/reference.ts';
+import { TableWalk } from './test-support/table-walk.ts';
+
+const anyObjects = fc.array(anyObject, { minLength: 1, maxLength: 24 });
+const anyTraffic = fc.array(fc.record({ peer: anyPeer, header: anyHeader }), { minLength: 6, maxLength: 10 });
+
+/** The last state of each object. */
+function finalState(objects: readonly AnyObject[]): AnyObject[] {
+  return [...new Map(objects.map((object) => [keyOf(object), object])).values()];
+}
+
+function calculatorOf(objects: readonly AnyObject[]): PolicyCalculator {
+  const calculator = new PolicyCalculator({ host: 'here' });
+  for (const object of objects) calculator.upsert(object);
+  return calculator;
+}
+
+/** The packets of every endpoint of this host, in both directions, for each of its addresses and each peer of its family. */
+function* packetsOf(
+  objects: readonly AnyObject[],
+  traffic: readonly { peer: string; header: Omit<Packet, 'source' | 'destination'> }[],
+): Generator<{ endpoint: Endpoint; direction: Direction; packet: Packet }> {
+  for (const endpoint of objects) {
+    if (endpoint.kind !== 'Endpoint' || endpoint.spec.host !== 'here') continue;
+    for (const local of endpoint.spec.addresses) {
+      for (const { peer, header } of traffic) {
+        if (familyOf(peer) !== familyOf(local)) continue;
+        yield { endpoint, direction: 'Ingress', packet: { ...header, source: peer, destination: local } };
+        yield { endpoint, direction: 'Egress', packet: { ...header, source: local, destination: peer } };
+      }
+    }
+  }
+}
+
+test('the table and decide say what the plain evaluator says', (t) => {
+  let compared = 0;
+  let allowed = 0;
+  fc.assert(
+    fc.property(anyObjects, anyTraffic, (all, traffic) => {
+      const objects = finalState(all);
+      const calculator = calculatorOf(all);
+      const walk = new TableWalk(calculator.flush().set);
+      walk.assertWhole();
+      for (const { endpoint, direction, packet } of packetsOf(objects, traffic)) {
+        const expected = reference(objects, endpoint, direction, packet);
+        const walked = walk.verdict(endpoint.spec.hostInterface, direction, packet);
+        const show = () => `${direction} of ${endpoint.metadata.name}: ${JSON.stringify(packet)}`;
+        if (walked.verdict !== expected.verdict) throw new Error(`table: ${walked.verdict}, expected ${expected.verdict}; ${show()}`);
+        if (String(walked.logged.sort()) !== String(expected.logged.sort())) {
+          throw new Error(`table logs ${walked.logged}, expected ${expected.logged}; ${show()}`);
+        }
+        compared += 1;
+        if (expected.verdict === 'Allow') allowed += 1;
+
+        const decision = calculator.decide(packet);
+        const isDenied = decision.steps.some(({ verdict }) => verdict === 'Deny');
+        if (decision.verdict !== (isDenied ? 'Deny' : 'Allow')) throw new Error(`decide: ${JSON.stringify(decision)}`);
+        const step = decision.steps.find((candidate) => candidate.because.direction === direction);
+        if (step === undefined || step.because.endpoint?.name !== endpoint.metadata.name) continue;
+        if (step.because.endpoint.namespace !== endpoint.metadata.namespace) continue;
+        if (step.verdict !== expected.verdict) throw new Error(`decide: ${step.verdict}, expected ${expected.verdict}; ${show()}`);
+      }
+    }),
+    { numRuns: 1500 },
+  );
+  t.log(`${compared} packets, ${allowed} of them allowed`);
+  // A generator that lets everything or nothing through would test nothing.
+  t.true(compared > 20_000);
+  t.true(allowed > compared / 5 && allowed < (compared * 4) / 5);
+});
+
+type Change = { do: 'upsert'; object: AnyObject } | { do: 'remove'; object: AnyObject } | { do: 'flush' };
+
+const anyChanges: fc.Arbitrary<Change[]> = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: anyObject.map((object): Change => ({ do: 'upsert', object })) },
+    { weight: 2, arbitrary: anyObject.map((object): Change => ({ do: 'remove', object })) },
+    { weight: 2, arbitrary: fc.constant<Change>({ do: 'flush' }) },
+  ),
+  { maxLength: 40 },
+);
+
+/** Applies a flush to a table, and refuses one that says what is so already. */
+function applyFlush(table: Map<string, Statement>, calculator: PolicyCalculator): void {
+  const { set, delete: gone } = calculator.flush();
+  for (const key of gone) if (!table.delete(key)) throw new Error(`${key} is deleted and was not there`);
+  const needed = difference(new Map([...table, ...set]), table).set;
+  for (const [key, statement] of set) {
+    if (!needed.has(key)) throw new Error(`${key} is set to what it is`);
+    table.set(key, statement);
+  }
+}
+
+test('the table depends on the objects alone, not on what came before nor on the order', (t) => {
+  fc.assert(
+    fc.property(
+      anyChanges,
+      anyObjects,
+      fc.array(anyVariation, { maxLength: 5 }),
+      fc.infiniteStream(fc.nat()),
+      (changes, all, variations, random) => {
+        const objects = finalState(all);
+        const calculator = new PolicyCalculator({ host: 'here' });
+        const table = new Map<string, Statement>();
+        const apply = (change: Change) => {
+          if (change.do === 'flush') return applyFlush(table, calculator);
+          const { kind, metadata } = change.object;
+          if (change.do === 'upsert') calculator.upsert(change.object);
+          else calculator.remove(kind, metadata.name, metadata.namespace);
+        };
+        const near = variations.map((varied): Change => ({ do: 'upsert', object: variation(objects, varied) }));
+        const history: Change[] = [...changes, ...near, { do: 'flush' }];
+        for (const change of history) apply(change);
+        // What history left and the final state does not have goes, what it has comes, in any order, flushed in between.
+        const known = new Map(history.flatMap((change) => (change.do === 'flush' ? [] : [[keyOf(change.object), change.object]])));
+        for (const object of objects) known.delete(keyOf(object));
+        const last: Change[] = [
+          ...[...known.values()].map((object): Change => ({ do: 'remove', object })),
+          ...objects.map((object): Change => ({ do: 'upsert', object })),
+        ];
+        while (last.length > 0) {
+          apply(last.splice(random.next().value % last.length, 1)[0]!);
+          if (random.next().value % 3 === 0) applyFlush(table, calculator);
+        }
+        applyFlush(table, calculator);
+
+        const fresh = calculatorOf(objects).flush().set;
+        const { set, delete: superfluous } = difference(fresh, table);
+        if (set.size + superfluous.size > 0) throw new Error(`missing ${[...set.keys()]}, left over ${[...superfluous]}`);
+        new TableWalk(table).assertWhole();
+      },
+    ),
+    { numRuns: 1500 },
+  );
+  t.pass();
+});
+
+test('every interface that lost a permission is reported', (t) => {
+  let lost = 0;
+  let reported = 0;
+  fc.assert(
+    fc.property(anyObjects, fc.array(anyVariation, { minLength: 1, maxLength: 2 }), anyTraffic, (before, variations, traffic) => {
+      const state = finalState(before);
+      const calculator = calculatorOf(before);
+      const table = calculator.flush().set;
+      const walkBefore = new TableWalk(new Map(table));
+      for (const varied of variations) calculator.upsert(variation(state, varied));
+      const { set, delete: gone, narrowed } = calculator.flush();
+      reported += narrowed.size;
+      for (const [key, statement] of set) table.set(key, statement);
+      for (const key of gone) table.delete(key);
+      const walkAfter = new TableWalk(table);
+      for (const { endpoint, direction, packet } of packetsOf(state, traffic)) {
+        const { hostInterface } = endpoint.spec;
+        if (walkBefore.verdict(hostInterface, direction, packet).verdict === 'Deny') continue;
+        if (walkAfter.verdict(hostInterface, direction, packet).verdict === 'Allow') continue;
+        lost += 1;
+        if (!narrowed.has(hostInterface))
+          throw new Error(`${hostInterface} lost ${direction} ${JSON.stringify(packet)} and is not reported`);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  t.true(lost > 100);
+  t.log(`${lost} permissions lost, ${reported} interfaces reported`);
+});

@@ -1,0 +1,237 @@
+import { type AnyObject, familyOf, type Peer, parseObject, type Rule } from '@weir/resources';
+import fc from 'fast-check';
+import type { Packet } from './packet.ts';
+
+// Small pools, so that things meet: addresses lie in nets, labels are shared, ports are named, and two endpoints may claim one address.
+const NAMESPACES = ['red', 'blue'];
+const ADDRESSES = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.1.1', 'fd00::1', 'fd00::2', 'fd00::3', 'fd00::4'];
+const STRANGERS = ['10.0.0.200', '192.168.1.1', '8.8.8.8', '0.0.0.0', '255.255.255.255', '127.255.255.255', 'fd00::ff', '2001:db8::1'];
+const NETS = [
+  '10.0.0.0/24',
+  '10.0.0.0/30',
+  '10.0.0.2/32',
+  '10.0.0.4/31',
+  '0.0.0.0/0',
+  '0.0.0.0/1',
+  '128.0.0.0/1',
+  '192.168.0.0/16',
+  'fd00::/64',
+  'fd00::2/127',
+  'fd00::1/128',
+  '::/0',
+];
+const SELECTORS = [
+  'all()',
+  'app == "x"',
+  'app != "y"',
+  'app in {"x", "y"}',
+  'app not in {"x"}',
+  'has(tier)',
+  '!has(app)',
+  'app == "x" && tier == "y"',
+  'app == "x" || tier == "y"',
+  'app starts with "x"',
+];
+const NAMESPACE_SELECTORS = ['all()', 'team == "a"', 'team != "a"', 'kubernetes.io/metadata.name == "red"', 'global()', '!global()'];
+const PORTS = [80, 443, '1:100', '8000:8080', '8080:65535', 'http', 'dns'];
+
+const labels = fc.record({ app: fc.constantFrom('x', 'y', 'xy'), tier: fc.constantFrom('x', 'y') }, { requiredKeys: [] });
+const some = <T>(from: readonly T[], maximum = 2) => fc.uniqueArray(fc.constantFrom(...from), { minLength: 1, maxLength: maximum });
+const name = fc.constantFrom('p', 'q', 'r', 's');
+const action = fc.constantFrom<'Allow' | 'Deny'>('Allow', 'Deny');
+
+const where: fc.Arbitrary<Peer> = fc.record(
+  {
+    nets: some(NETS, 3),
+    notNets: some(NETS),
+    selector: fc.constantFrom(...SELECTORS),
+    notSelector: fc.constantFrom(...SELECTORS),
+    namespaceSelector: fc.constantFrom(...NAMESPACE_SELECTORS),
+  },
+  { requiredKeys: [] },
+);
+/** Few criteria: with all at once, next to nothing matches. */
+const place = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Peer>({}) },
+  { weight: 2, arbitrary: fc.constantFrom(...SELECTORS).map((selector): Peer => ({ selector })) },
+  { weight: 2, arbitrary: some(NETS).map((nets): Peer => ({ nets })) },
+  { weight: 2, arbitrary: where },
+);
+const ports: fc.Arbitrary<Peer> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Peer>({}) },
+  { weight: 1, arbitrary: some(PORTS).map((list): Peer => ({ ports: list })) },
+  { weight: 1, arbitrary: fc.record({ ports: some(PORTS), notPorts: some(PORTS) }, { requiredKeys: [] }) },
+);
+const icmp = fc.oneof(
+  fc.record({ type: fc.constantFrom(0, 8, 128) }),
+  fc.record({ type: fc.constantFrom(0, 8, 128), code: fc.constantFrom(0, 3) }),
+);
+
+const traffic: fc.Arbitrary<Partial<Rule>> = fc.oneof(
+  fc.constant({}),
+  fc.record({ notProtocol: fc.constantFrom<NonNullable<Rule['protocol']>[]>('TCP', 'UDP', 'ICMP', 'ICMPv6', 47) }),
+  fc.record({ protocol: fc.constantFrom<NonNullable<Rule['protocol']>[]>('TCP', 'UDP', 'ICMP', 'ICMPv6', 47) }),
+  fc.record({ ipVersion: fc.constantFrom<4 | 6>(4, 6) }),
+  fc.record({ protocol: fc.constantFrom('ICMP', 'ICMPv6'), icmp, notICMP: icmp }, { requiredKeys: ['protocol'] }) as fc.Arbitrary<
+    Partial<Rule>
+  >,
+  fc
+    .record({ protocol: fc.constantFrom('TCP', 'UDP', 'SCTP', 'UDPLite'), source: ports, destination: ports })
+    .map((rule) => rule as Partial<Rule>),
+);
+
+const rule: fc.Arbitrary<Rule> = fc
+  .record({
+    action: fc.oneof({ weight: 6, arbitrary: action }, { weight: 1, arbitrary: fc.constantFrom<Rule['action']>('Log', 'Pass') }),
+    traffic,
+    source: place,
+    destination: place,
+  })
+  .map(({ action: does, traffic: what, source, destination }) => ({
+    action: does,
+    ...what,
+    source: { ...what.source, ...source },
+    destination: { ...what.destination, ...destination },
+  }))
+  .map(withinOneFamily);
+
+/** The schema refuses a rule whose nets are of another family than its protocol or version. */
+function withinOneFamily(made: Rule): Rule {
+  const version = made.ipVersion ?? (made.protocol === 'ICMP' ? 4 : made.protocol === 'ICMPv6' ? 6 : undefined);
+  if (version === undefined) return made;
+  const kept = (nets: string[] | undefined) => nets?.filter((net) => (familyOf(net) === 'IPv4') === (version === 4));
+  const side = ({ nets, notNets, ...rest }: Peer): Peer => ({
+    ...rest,
+    ...(kept(nets)?.length && { nets: kept(nets)! }),
+    ...(kept(notNets)?.length && { notNets: kept(notNets)! }),
+  });
+  return { ...made, source: side(made.source ?? {}), destination: side(made.destination ?? {}) };
+}
+
+const policySpec = {
+  order: fc.option(fc.constantFrom(1, 2), { nil: undefined }),
+  selector: fc.constantFrom(...SELECTORS),
+  types: fc.subarray<'Ingress' | 'Egress'>(['Ingress', 'Egress'], { minLength: 1 }),
+  ingress: fc.array(rule, { maxLength: 4 }),
+  egress: fc.array(rule, { maxLength: 3 }),
+};
+
+/** Objects that say nothing are left out, as their schemas want it: `{}` for a side, rules of a direction that the policy is not for. */
+function tidy(spec: { types: string[]; ingress: Rule[]; egress: Rule[]; order?: number | undefined }): unknown {
+  return JSON.parse(
+    JSON.stringify({
+      ...spec,
+      ingress: spec.types.includes('Ingress') ? spec.ingress : [],
+      egress: spec.types.includes('Egress') ? spec.egress : [],
+    }),
+  );
+}
+
+const object = (kind: string, metadata: object, spec: unknown): AnyObject => parseObject({ apiVersion: 'weir/v1', kind, metadata, spec });
+
+const namespace = fc
+  .record({ name: fc.constantFrom(...NAMESPACES), team: fc.constantFrom('a', 'b'), defaultAction: action })
+  .map((made) => object('Namespace', { name: made.name, labels: { team: made.team } }, { defaultAction: made.defaultAction }));
+
+const endpoint = fc
+  .record({
+    index: fc.integer({ min: 0, max: 5 }),
+    namespace: fc.constantFrom(...NAMESPACES),
+    labels,
+    host: fc.constantFrom('here', 'here', 'there'),
+    adopted: fc.boolean(),
+    addresses: fc.uniqueArray(fc.constantFrom(...ADDRESSES), { maxLength: 3 }),
+    ports: fc.array(
+      fc.record({
+        name: fc.constantFrom('http', 'dns'),
+        protocol: fc.constantFrom('TCP', 'UDP', 'SCTP'),
+        port: fc.constantFrom(80, 8080, 53),
+      }),
+      { maxLength: 2 },
+    ),
+    defaultAction: fc.constantFrom('Allow', 'Deny', undefined),
+  })
+  .map(({ index, namespace: home, labels: own, host, adopted, addresses, ports: named, defaultAction }) =>
+    object(
+      'Endpoint',
+      { name: `e${index}`, namespace: home, labels: own },
+      {
+        host,
+        containerId: `e${index}`,
+        network: 'net',
+        interfaceName: 'eth0',
+        hostInterface: `${adopted ? 'tap' : 'weir'}${home}${index}`,
+        addresses,
+        ports: named,
+        ...(defaultAction !== undefined && { defaultAction }),
+      },
+    ),
+  );
+
+const networkSet = fc
+  .record({ name, namespace: fc.constantFrom(...NAMESPACES), labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })
+  .map((made) => object('NetworkSet', { name: made.name, namespace: made.namespace, labels: made.labels }, { nets: made.nets }));
+
+const policy = fc
+  .record({ name, namespace: fc.constantFrom(...NAMESPACES), spec: fc.record(policySpec) })
+  .map((made) => object('Policy', { name: made.name, namespace: made.namespace }, tidy(made.spec)));
+
+const globalPolicy = fc
+  .record({
+    name,
+    spec: fc.record({
+      ...policySpec,
+      namespaceSelector: fc.option(fc.constantFrom('all()', 'team == "a"', 'team != "a"'), { nil: undefined }),
+    }),
+  })
+  .map((made) => object('GlobalPolicy', { name: made.name }, tidy(made.spec)));
+
+/** Any object that policy depends on. Names repeat, so that a list of them holds several states of one object. */
+export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
+  { weight: 1, arbitrary: namespace },
+  { weight: 5, arbitrary: endpoint },
+  { weight: 2, arbitrary: networkSet },
+  { weight: 3, arbitrary: policy },
+  { weight: 2, arbitrary: globalPolicy },
+);
+
+/** Packets that say more than random numbers would: at and beside the edges of ranges, and of every kind of header. */
+export const anyHeader: fc.Arbitrary<Omit<Packet, 'source' | 'destination'>> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      protocol: fc.constantFrom(6, 17, 132, 136),
+      sourcePort: fc.constantFrom(0, 53, 80, 100, 101, 8080, 40000),
+      destinationPort: fc.constantFrom(0, 1, 53, 79, 80, 100, 101, 443, 7999, 8000, 8080, 8081, 65535),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constantFrom({ protocol: 47 }, { protocol: 255 }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ protocol: fc.constantFrom(1, 58), icmpType: fc.constantFrom(0, 8, 128), icmpCode: fc.constantFrom(0, 3) }),
+  },
+);
+
+export const anyPeer: fc.Arbitrary<string> = fc.constantFrom(...ADDRESSES, ...STRANGERS);
+
+/** Picks an object, and what to take from another one of its kind. */
+export const anyVariation: fc.Arbitrary<{ index: number; field: number; other: AnyObject }> = fc.record({
+  index: fc.nat(),
+  field: fc.nat(),
+  other: anyObject,
+});
+
+/** One of the objects with a single field of another object: the small changes that two objects made apart seldom differ by. */
+export function variation(
+  objects: readonly AnyObject[],
+  { index, field, other }: { index: number; field: number; other: AnyObject },
+): AnyObject {
+  const alike = objects.filter(({ kind }) => kind === other.kind);
+  if (alike.length === 0) return other;
+  const varied = structuredClone(alike[index % alike.length]!);
+  const fields = Object.keys(varied.spec).filter((name) => !['host', 'hostInterface', 'containerId'].includes(name));
+  const name = ['labels', ...fields][field % (fields.length + 1)]!;
+  if (name === 'labels') varied.metadata.labels = other.metadata.labels;
+  else Object.assign(varied.spec, { [name]: Object(other.spec)[name] });
+  return varied;
+}
