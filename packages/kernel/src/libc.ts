@@ -34,6 +34,7 @@ export const ioctlPointer: (fd: number, request: number, argument: Buffer) => nu
 export const ioctlNumber: (fd: number, request: number, argument: number) => number = libc.func(
   'int ioctl(int fd, unsigned long request, long argument)',
 );
+export const fcntl: (fd: number, command: number, argument: number) => number = libc.func('int fcntl(int fd, int command, long argument)');
 export const setns: (fd: number, type: number) => number = libc.func('int setns(int fd, int type)');
 export const unshare: (flags: number) => number = libc.func('int unshare(int flags)');
 export const mount: (source: string, target: string, type: string, flags: number, data: null) => number = libc.func(

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { KernelError } from './error.ts';
-import { Nftables } from './nftables.ts';
+import { Nftables, openSockets } from './nftables.ts';
 import { descriptorsLeaked, runWithin, temporaryNamespace } from './testing/temporary-namespace.ts';
 
 function open(t: Parameters<typeof temporaryNamespace>[0]): { nftables: Nftables; namespace: string } {
@@ -73,6 +74,15 @@ test('a thousand contexts and failing scripts leave no file descriptor open', (t
     descriptorsLeaked(1000, () => t.throws(() => Nftables.open({ namespace: `${namespace}-missing` }))),
     0,
   );
+});
+
+test('a child process does not inherit the socket', (t) => {
+  const before = new Set(openSockets().values());
+  open(t);
+  const opened = [...openSockets()].filter(([, inode]) => !before.has(inode));
+  t.is(opened.length, 1);
+  const [, flags = '0'] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${opened[0]![0]}`, 'utf8')) ?? [];
+  t.true((Number.parseInt(flags, 8) & 0o2000000) !== 0, 'O_CLOEXEC');
 });
 
 test('a closed context says so', (t) => {

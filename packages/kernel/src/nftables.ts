@@ -4,15 +4,17 @@
  * A script is what a file for `nft -f` holds: one statement a line. Mind that names such as `fwd` are keywords of the language. For set
  * elements use `NftElements`: libnftables (1.0.6) first reads every set of the ruleset whenever an element is added.
  */
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
 import koffi, { type LibraryHandle } from 'koffi';
 import { KernelError } from './error.ts';
-import { checked, memfdCreate } from './libc.ts';
+import { checked, fcntl, memfdCreate } from './libc.ts';
 import { inOptionalNamespace, type Namespace } from './namespace.ts';
 
 const OUTPUT_JSON = 1 << 4;
 const EIO = 5;
 const MFD_CLOEXEC = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const ENOENT = 2;
 
 // What libnftables says, after libc's strerror, in the C locale that Node runs in.
@@ -80,7 +82,7 @@ export class Nftables {
   /** A context whose socket is opened in a namespace (the current one when absent), where it stays. */
   static open(options: { namespace?: Namespace | undefined } = {}): Nftables {
     const nft = library();
-    const context = inOptionalNamespace(options.namespace, () => nft.create(0));
+    const context = inOptionalNamespace(options.namespace, () => withoutInheritance(() => nft.create(0)));
     if (!context) throw new KernelError(EIO, 'open a libnftables context');
     nft.bufferOutput(context);
     nft.bufferError(context);
@@ -149,6 +151,29 @@ export class Nftables {
       closeSync(fd);
     }
   }
+}
+
+/** libmnl opens its socket without SOCK_CLOEXEC: a child process would hold it, and with it the namespace, for as long as it lives. */
+function withoutInheritance<T>(open: () => T): T {
+  const before = new Set(openSockets().values());
+  const result = open();
+  for (const [fd, inode] of openSockets()) if (!before.has(inode)) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return result;
+}
+
+/** The sockets of this process: inodes by descriptor. */
+export function openSockets(): Map<number, string> {
+  const sockets = new Map<number, string>();
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      if (target.startsWith('socket:')) sockets.set(Number(fd), target);
+    } catch (error) {
+      // The descriptor that the folder was read through is closed by now, as may be one of a worker thread's.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return sockets;
 }
 
 function abridge(script: string): string {
