@@ -12,19 +12,26 @@ const ORDER = ['lab', 'cli', 'agent', 'mesos', 'cni', 'routing', 'ipam', 'policy
 const PURE = ['policy', 'resources'];
 const PURE_BUILT_INS = ['node:crypto'];
 
+interface Manifest {
+  dependencies?: Record<string, string>;
+  oclif?: { plugins?: string[] };
+}
+
 const packages = join(import.meta.dirname, '..', 'packages');
 
-function sources(packageName: string): { file: string; imports: string[] }[] {
+/** `paths`: packages whose files are named by path, since they are run as programs. */
+function sources(packageName: string): { file: string; imports: string[]; paths: string[] }[] {
   return readdirSync(join(packages, packageName), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.includes('node_modules'))
     .map((file) => {
       const text = readFileSync(join(packages, packageName, file), 'utf8');
-      const imports = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)].map((match) => match[1]!);
-      return { file: `packages/${packageName}/${file}`, imports };
+      const imports = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"\s,]+)['"]/g)].map((match) => match[1]!);
+      const paths = [...text.matchAll(/['"`]packages\/([a-z]+)\//g)].map((match) => match[1]!);
+      return { file: `packages/${packageName}/${file}`, imports, paths };
     });
 }
 
-const isTest = (file: string): boolean => /\.test\.ts$|\/testing\//.test(file);
+const isTest = (file: string): boolean => /\.test\.ts$|\/(testing|test-support)\//.test(file);
 
 test('every package is in the order, and nothing else is', (t) => {
   t.deepEqual(readdirSync(packages).sort(), [...ORDER].sort());
@@ -37,25 +44,34 @@ for (const [position, name] of ORDER.entries()) {
       for (const specifier of imports) {
         const target = /^@weir\/([^/]+)/.exec(specifier)?.[1];
         if (target) t.true(allowed.has(target), `${file} imports ${specifier}, which is above ${name}`);
-        t.notRegex(specifier, /^(\.\.\/)+packages\/|^(\.\.\/){2,}[a-z]+\/src\//, `${file} reaches into another package by path: ${specifier}`);
+        t.notRegex(
+          specifier,
+          /^(\.\.\/)+packages\/|^(\.\.\/){2,}[a-z]+\/src\//,
+          `${file} reaches into another package by path: ${specifier}`,
+        );
       }
     }
   });
 
   test(`${name} declares what it imports`, (t) => {
-    const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> };
+    const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')) as Manifest;
     const declared = new Set([`@weir/${name}`, ...Object.keys(manifest.dependencies ?? {})]);
     const used = new Set<string>();
-    for (const { file, imports } of sources(name)) {
+    const programs = new Set<string>();
+    for (const { file, imports, paths } of sources(name)) {
+      for (const path of paths) programs.add(path);
       for (const specifier of imports.filter((text) => !text.startsWith('.') && !text.startsWith('node:'))) {
         const dependency = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
         used.add(dependency);
-        if (!isTest(file)) t.true(declared.has(dependency), `${file} imports ${dependency}, which packages/${name}/package.json does not declare`);
+        if (!isTest(file))
+          t.true(declared.has(dependency), `${file} imports ${dependency}, which packages/${name}/package.json does not declare`);
       }
     }
+    // Loaded by name at run time: pino's pretty printer, the command line's plugins, and programs of other packages that are run.
+    const loaded = new Set(['pino-pretty', ...(manifest.oclif?.plugins ?? []), ...used]);
+    for (const program of programs) loaded.add(`@weir/${program}`);
     for (const dependency of Object.keys(manifest.dependencies ?? {})) {
-      // pino loads its pretty printer by name at run time.
-      if (dependency !== 'pino-pretty') t.true(used.has(dependency), `packages/${name}/package.json declares ${dependency}, which nothing imports`);
+      t.true(loaded.has(dependency), `packages/${name}/package.json declares ${dependency}, which nothing uses`);
     }
   });
 }
