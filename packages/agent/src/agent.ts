@@ -21,6 +21,8 @@ import { VERSION } from './version.ts';
 const START_PATIENCE = 10_000;
 /** Between two looks for what was left behind and for what somebody changed in the kernel, in milliseconds. */
 const RECONCILE_INTERVAL = 30_000;
+/** The same, while something is left that could not be removed. */
+const RETRY_INTERVAL = 2_000;
 
 /** Runs the agent until SIGTERM or SIGINT. Kernel state stays as it is: an agent that ends or is killed cuts no traffic. */
 export async function runAgent(options: { configFile: string }): Promise<void> {
@@ -112,13 +114,20 @@ async function present(network: HostNetwork, config: AgentConfig, signal: AbortS
 async function reconcileNowAndThen(network: HostNetwork, attachments: Attachments, signal: AbortSignal, log: Logger): Promise<void> {
   await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
   while (!signal.aborted) {
+    const somethingLeft = network.somethingLeft;
+    let pause = RECONCILE_INTERVAL;
     try {
       await network.reconcile(attachments);
       network.refresh();
     } catch (error) {
       // The next round tries again; readiness and metrics show what lasts.
       log.warn({ error: (error as Error).message }, 'reconciliation was cut short');
+      pause = RETRY_INTERVAL;
     }
-    await delay(RECONCILE_INTERVAL, undefined, { signal }).catch(() => {});
+    const round = new AbortController();
+    const options = { signal: AbortSignal.any([signal, round.signal]) };
+    const retry = somethingLeft.then(() => delay(RETRY_INTERVAL, undefined, options));
+    await Promise.race([delay(pause, undefined, options), retry]).catch(() => {});
+    round.abort();
   }
 }

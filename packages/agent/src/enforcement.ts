@@ -13,6 +13,8 @@ export interface EnforcementOptions {
   state: ClusterState;
   /** Brings the kernel in step with the state; returns when it is. */
   apply: () => void;
+  /** Called when something stays for reconciliation to remove. */
+  leave: () => void;
   log: Logger;
 }
 
@@ -57,7 +59,7 @@ export class Enforcement {
 
   /** Removes an endpoint from the store; while that cannot be reached, remembers to. */
   async remove(endpoint: Endpoint): Promise<void> {
-    const { objects, log } = this.#options;
+    const { objects, leave, log } = this.#options;
     const { name, namespace } = endpoint.metadata;
     this.#unremoved.set(keyOf(endpoint), endpoint);
     try {
@@ -67,6 +69,7 @@ export class Enforcement {
       if (!(error instanceof StoreError)) throw error;
       // The container is gone whether the store knows or not; reconciliation tells it later.
       log.warn({ endpoint: name, containerId: endpoint.spec.containerId, error: error.message }, 'endpoint stays in the store for now');
+      leave();
     }
   }
 }
