@@ -1,0 +1,38 @@
+import type { ObjectStore } from '@weir/datastore';
+import { Netlink, Nftables } from '@weir/kernel';
+import type { LabHost } from '@weir/lab';
+import { readTable } from '@weir/policy';
+
+/**
+ * Everything that attachments leave on hosts and in the store, one line each. Two calls give the same when nothing was left behind
+ * between them. Hosts keep their blocks, and the blocks' routes, so these do not count.
+ */
+export async function findTraces(hosts: LabHost[], objects: ObjectStore): Promise<string[]> {
+  return [...hosts.flatMap(tracesOnHost), ...(await tracesInStore(objects))].sort();
+}
+
+/** Interfaces, routes over them, and statements of the policy table. */
+export function tracesOnHost({ name, namespace }: LabHost): string[] {
+  using netlink = Netlink.open({ namespace });
+  using nftables = Nftables.open({ namespace });
+  const links = netlink.links().filter((link) => /^w(eir|lnk)/.test(link.name));
+  const own = new Set(links.map((link) => link.name));
+  return [
+    ...links.map((link) => `${name}: link ${link.name}`),
+    ...netlink
+      .routes()
+      .filter(({ link }) => link !== undefined && own.has(String(link)))
+      .map(({ destination, link }) => `${name}: route ${destination} dev ${link}`),
+    ...[...readTable({ nftables: nftables.list('inet weir') ?? [] }).statements.keys()].map((key) => `${name}: nftables ${key}`),
+  ];
+}
+
+export async function tracesInStore(objects: ObjectStore): Promise<string[]> {
+  const [endpoints, blocks] = await Promise.all([objects.list('Endpoint'), objects.list('Block')]);
+  return [
+    ...endpoints.objects.map(({ object }) => `store: endpoint of ${object.spec.containerId} on ${object.spec.host}`),
+    ...blocks.objects.flatMap(({ object }) =>
+      Object.entries(object.spec.allocations).map(([address, { containerId }]) => `store: ${address} held for ${containerId}`),
+    ),
+  ];
+}
