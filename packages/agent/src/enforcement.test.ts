@@ -41,7 +41,7 @@ async function setUp(t: ExecutionContext) {
   const state = new ClusterState('h1', () => {});
   const objects = new ObjectStore(reached);
   const apply = () => kernel.push(state.localEndpoints().map(keyOf));
-  const enforcement = new Enforcement({ objects, state, apply, log: pino({ level: 'silent' }) });
+  const enforcement = new Enforcement({ objects, state, apply, leave: () => {}, log: pino({ level: 'silent' }) });
   return { enforcement, objects, kernel, link, stored: () => objects.list('Endpoint').then(({ objects: list }) => list.length) };
 }
 

@@ -2,28 +2,24 @@
  * One host between store and kernel: follows the objects, keeps policy and routes in step, and offers the CNI tools what they need.
  * The daemon keeps one for its lifetime; a one-shot process, which serves a call while no agent runs, makes one for that call.
  */
-import { statfsSync } from 'node:fs';
-import { GUARDED_PREFIX, type Services } from '@weir/cni';
+import type { Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
 import { Allocator } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { type Host, keyOf, keyPrefix } from '@weir/resources';
 import { attach, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
-import type { Attachments, Later, Owner } from './attachments.ts';
+import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
+import { collectOrphans } from './collect-orphans.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 import { Enforcement } from './enforcement.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { findOrphans } from './orphans.ts';
 
 /** All that policy and routes of a host depend on. */
 const KINDS = ['Block', 'Endpoint', 'GlobalPolicy', 'Host', 'Namespace', 'NetworkSet', 'Policy'] as const;
-
-/** statfs(2) of a mounted namespace (linux/magic.h). */
-const NSFS_MAGIC = 0x6e736673;
 
 export interface HostNetworkOptions {
   config: AgentConfig;
@@ -46,6 +42,7 @@ export class HostNetwork {
   readonly #enforcement: Enforcement;
   readonly #invalid = new Map<string, string>();
   readonly #synced = Promise.withResolvers<void>();
+  #somethingLeft = Promise.withResolvers<void>();
   #isSynced = false;
   #isConnected = true;
   #routesChanged = true;
@@ -66,12 +63,28 @@ export class HostNetwork {
     this.#allocator = new Allocator({ store, host: config.host });
     this.#dataplane = new Dataplane({ host: config.host, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
-    this.#enforcement = new Enforcement({ objects: this.objects, state: this.#state, apply: () => this.apply(), log });
+    this.#enforcement = new Enforcement({
+      objects: this.objects,
+      state: this.#state,
+      apply: () => this.apply(),
+      leave: () => this.#leave(),
+      log,
+    });
   }
 
   /** Resolves when everything that was in the store is known and in force. */
   get synced(): Promise<void> {
     return this.#synced.promise;
+  }
+
+  /** Resolves when something could not be removed, because the store is away, say: reconciliation is to try soon. */
+  get somethingLeft(): Promise<void> {
+    return this.#somethingLeft.promise;
+  }
+
+  #leave(): void {
+    this.#somethingLeft.resolve();
+    this.#somethingLeft = Promise.withResolvers();
   }
 
   /** Why this host is not as the store wants it; empty when it is. */
@@ -211,45 +224,27 @@ export class HostNetwork {
         inspect: async (where) => inspect(where),
       },
       enforcement: this.#enforcement,
-      later: (work, what) => later(work.catch((error: Error) => this.#log.warn({ what, error: error.message }, 'left to reconciliation'))),
+      later: (work, what) =>
+        later(
+          work.catch((error: Error) => {
+            this.#log.warn({ what, error: error.message }, 'left to reconciliation');
+            this.#leave();
+          }),
+        ),
     };
   }
 
-  /** Collects what belongs to nothing that lives; see orphans.ts. */
-  async reconcile(attachments: Attachments): Promise<void> {
-    const orphans = findOrphans(
-      {
-        endpoints: this.#enforcement.stored,
-        links: new Set(this.#netlink.links().map(({ name }) => name)),
-        held: await this.#allocator.held(),
-        isNamespace,
-        isBusy: (owner) => attachments.isBusy(owner),
-      },
-      GUARDED_PREFIX,
-    );
-    for (const endpoint of orphans.endpoints) {
-      await this.#collect('endpoint', endpoint.spec, attachments, async () => {
-        await this.#enforcement.withdraw(endpoint.spec);
-        await this.#enforcement.remove(endpoint);
-        await this.#allocator.release(endpoint.spec);
-      });
-    }
-    for (const owner of orphans.owners) {
-      await this.#collect('address', owner, attachments, () => this.#allocator.release(owner).then(() => {}));
-    }
-    // A link says nothing of its owner, so it can only be told from one in the making while nothing is made.
-    for (const link of attachments.busy === 0 ? orphans.links : []) {
-      this.#log.info({ link }, 'removing an interface that no endpoint knows');
-      this.#metrics.orphansRemoved.inc({ kind: 'link' });
-      await this.#reaper.remove(link);
-    }
-  }
-
-  #collect(kind: string, owner: Owner, attachments: Attachments, remove: () => Promise<void>): Promise<void> {
-    const { containerId, interfaceName } = owner;
-    this.#log.info({ kind, containerId, interfaceName }, 'collecting what its container left behind');
-    this.#metrics.orphansRemoved.inc({ kind });
-    return attachments.run(owner, remove);
+  /** Collects what belongs to nothing that lives. */
+  reconcile(attachments: Attachments): Promise<void> {
+    return collectOrphans({
+      enforcement: this.#enforcement,
+      allocator: this.#allocator,
+      netlink: this.#netlink,
+      reaper: this.#reaper,
+      attachments,
+      log: this.#log,
+      metrics: this.#metrics,
+    });
   }
 
   /** For a single call: all that is in the store, in force. DEL goes on without it when the store cannot be reached. */
@@ -273,14 +268,5 @@ export class HostNetwork {
     this.#dataplane.close();
     this.#netlink.close();
     await this.store.close();
-  }
-}
-
-/** False for a path that is gone, and for the plain file that stays of a mount after a reboot. */
-function isNamespace(path: string): boolean {
-  try {
-    return statfsSync(path).type === NSFS_MAGIC;
-  } catch {
-    return false;
   }
 }
