@@ -20,7 +20,14 @@ export interface ClusterOptions {
   networks?: NetworkFile[];
   /** Told of each step that takes a while. */
   progress?: (step: string) => void;
+  /**
+   * Given, SIGINT, SIGTERM and SIGHUP remove the lab, from its first moment on, and end this process; it is told of the signal first.
+   * A signal in the middle of anything is answered so; only kill -9 leaves a lab behind, for `make clean-lab`.
+   */
+  onInterrupt?: (signal: NodeJS.Signals) => void;
 }
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
 /** Hosts joined by a switch, each with an agent on one store. Nothing of it is in the machine's own network namespace. */
 export class Cluster {
@@ -46,8 +53,10 @@ export class Cluster {
     store = 'embedded',
     networks = [readWeirNetwork()],
     progress = () => {},
+    onInterrupt,
   }: ClusterOptions): Promise<Cluster> {
     const folder = LabFolder.create(name);
+    if (onInterrupt) removeWhenInterrupted(folder, onInterrupt);
     try {
       const launcher = await buildLauncher(join(REPOSITORY, 'packages/cni/build'));
       const switchNamespace = folder.namespacePath('switch');
@@ -94,4 +103,13 @@ async function startEtcdFor(folder: LabFolder, switchNamespace: string, host: La
 
 function readWeirNetwork(): NetworkFile {
   return JSON.parse(readFileSync(join(REPOSITORY, 'cni-configs/weir.json'), 'utf8')) as NetworkFile;
+}
+
+function removeWhenInterrupted(folder: LabFolder, onInterrupt: (signal: NodeJS.Signals) => void): void {
+  for (const [signal, number] of Object.entries(SIGNALS) as [NodeJS.Signals, number][])
+    process.once(signal, async () => {
+      onInterrupt(signal);
+      await folder.remove();
+      process.exit(128 + number);
+    });
 }

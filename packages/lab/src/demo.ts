@@ -11,7 +11,6 @@ import { Narrator } from './demo/narrator.ts';
 import { Operator } from './demo/operator.ts';
 import { play } from './demo/play.ts';
 import { StoreClock } from './demo/store-clock.ts';
-import { LabFolder } from './lab-folder.ts';
 import { findLeftovers, readMachineState, takeInventory } from './leftovers.ts';
 import { startMarathon } from './marathon-double/start-marathon.ts';
 
@@ -21,10 +20,12 @@ const HOSTS = 3;
 const STORES: Record<StoreBackend, string> = { embedded: 'the embedded store, a file', etcd: 'a real etcd' };
 
 const narrator = new Narrator();
+let isInterrupted = false;
 
 try {
   process.exitCode = await main(readStore(process.env.STORE), process.env.KEEP === '1');
 } catch (error) {
+  if (isInterrupted) await new Promise(() => {}); // the lab is being removed, and this process with it
   console.error(`\nThe demo stopped: ${error instanceof Error ? error.message : String(error)}`);
   if (process.env.DEBUG) console.error(error);
   process.exitCode = 1;
@@ -34,8 +35,7 @@ async function main(store: StoreBackend, keep: boolean): Promise<number> {
   const machine = readMachineState();
   narrator.step(`A lab of three Mesos hosts on ${STORES[store]}`);
   narrator.say('Each host is a network namespace with a Weir agent; a switch, in a namespace too, joins them.');
-  const cluster = await Cluster.boot({ name: LAB, hosts: HOSTS, store, progress: (step) => narrator.say(`- ${step}`) });
-  removeWhenInterrupted();
+  const cluster = await Cluster.boot({ name: LAB, hosts: HOSTS, store, progress: (step) => narrator.say(`- ${step}`), onInterrupt });
   let stays = false;
   try {
     const marathonUrl = await startMarathon(cluster.folder, { hosts: HOSTS });
@@ -58,7 +58,7 @@ async function main(store: StoreBackend, keep: boolean): Promise<number> {
     }
     await Promise.all([instances.close(), clock.close(), ...[...hostProbes.values()].map((probe) => probe.close())]);
   } finally {
-    if (!stays) await takeDown(cluster, machine);
+    if (!stays && !isInterrupted) await takeDown(cluster, machine);
   }
   if (narrator.failures.length === 0) return 0;
   narrator.say(`\nNot as policy says:\n${narrator.failures.map((failure) => `- ${failure}`).join('\n')}`);
@@ -78,15 +78,7 @@ function readStore(name: string | undefined): StoreBackend {
   throw new Error(`STORE=${name} is not known: embedded or etcd`);
 }
 
-function removeWhenInterrupted(): void {
-  for (const [signal, status] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const)
-    process.once(signal, async () => {
-      narrator.say(`\n${signal}: taking the lab down`);
-      await LabFolder.open(LAB).remove();
-      process.exit(status);
-    });
+function onInterrupt(signal: NodeJS.Signals): void {
+  isInterrupted = true;
+  narrator.say(`\n${signal}: taking the lab down`);
 }

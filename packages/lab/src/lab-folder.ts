@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deleteNamespace } from '@weir/kernel';
+import { deleteNamespace, KernelError } from '@weir/kernel';
 import { LabError } from './lab-error.ts';
 import { endProcesses, identifyProcess, isRunning, type LabProcess, processesWithin } from './lab-process.ts';
 
@@ -79,12 +79,20 @@ export class LabFolder {
       .filter((target) => target.startsWith(`${this.path}/`));
   }
 
-  /** Ends the processes, removes the namespaces (and with them every link and rule in them) and the folder. */
+  /** Ends the processes, removes the namespaces (and with them every link and rule in them) and the folder. Two may do so at once. */
   async remove(): Promise<void> {
     await endProcesses(this.processes());
     await endProcesses(processesWithin(this.namespaces())); // what a kill -9 kept from being written down
-    for (const namespace of this.namespaces()) deleteNamespace(namespace);
+    for (const namespace of this.namespaces()) deleteIfThere(namespace);
     rmSync(this.path, { recursive: true, force: true });
-    if (existsSync(LABS_FOLDER) && readdirSync(LABS_FOLDER).length === 0) rmSync(LABS_FOLDER, { recursive: true });
+    if (existsSync(LABS_FOLDER) && readdirSync(LABS_FOLDER).length === 0) rmSync(LABS_FOLDER, { recursive: true, force: true });
+  }
+}
+
+function deleteIfThere(namespace: string): void {
+  try {
+    deleteNamespace(namespace);
+  } catch (error) {
+    if (!(error instanceof KernelError && error.code === 'ENOENT')) throw error;
   }
 }
