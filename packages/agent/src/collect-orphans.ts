@@ -1,0 +1,68 @@
+/** Removes what orphans.ts finds: endpoints, addresses and links of containers that are gone. */
+import { statfsSync } from 'node:fs';
+import { GUARDED_PREFIX } from '@weir/cni';
+import type { Allocator } from '@weir/ipam';
+import type { Netlink } from '@weir/kernel';
+import type { LinkReaper } from '@weir/routing';
+import type { Attachments, Owner } from './attachments.ts';
+import type { Enforcement } from './enforcement.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { findOrphans } from './orphans.ts';
+
+export interface Collector {
+  enforcement: Enforcement;
+  allocator: Allocator;
+  netlink: Netlink;
+  reaper: LinkReaper;
+  attachments: Attachments;
+  log: Logger;
+  metrics: Metrics;
+}
+
+/** Throws the store's or the kernel's error; what was not collected then is found again the next time. */
+export async function collectOrphans(collector: Collector): Promise<void> {
+  const { enforcement, allocator, netlink, reaper, attachments, log, metrics } = collector;
+  const orphans = findOrphans(
+    {
+      endpoints: enforcement.stored,
+      links: new Set(netlink.links().map(({ name }) => name)),
+      held: await allocator.held(),
+      isNamespace,
+      isBusy: (owner) => attachments.isBusy(owner),
+    },
+    GUARDED_PREFIX,
+  );
+  // In the line of the owner's calls, so that an ADD that comes now waits for it.
+  const collect = (kind: string, { containerId, interfaceName }: Owner, remove: () => Promise<unknown>): Promise<unknown> => {
+    log.info({ kind, containerId, interfaceName }, 'collecting what its container left behind');
+    metrics.orphansRemoved.inc({ kind });
+    return attachments.run({ containerId, interfaceName }, remove);
+  };
+  for (const endpoint of orphans.endpoints) {
+    await collect('endpoint', endpoint.spec, async () => {
+      await enforcement.withdraw(endpoint.spec);
+      await enforcement.remove(endpoint);
+      await allocator.release(endpoint.spec);
+    });
+  }
+  for (const owner of orphans.owners) await collect('address', owner, () => allocator.release(owner));
+  // A link says nothing of its owner, so it can only be told from one in the making while nothing is made.
+  for (const link of attachments.busy === 0 ? orphans.links : []) {
+    log.info({ link }, 'removing an interface that no endpoint knows');
+    metrics.orphansRemoved.inc({ kind: 'link' });
+    await reaper.remove(link);
+  }
+}
+
+/** statfs(2) of a mounted namespace (linux/magic.h). */
+const NSFS_MAGIC = 0x6e736673;
+
+/** False for a path that is gone, and for the plain file that stays of a mount after a reboot. */
+function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === NSFS_MAGIC;
+  } catch {
+    return false;
+  }
+}
