@@ -187,8 +187,7 @@ export class PeerTable {
     for (const name of this.#portSets.keys()) {
       const numbers = ports
         .filter((port) => port.name === name)
-        .map(({ protocol, port }) => ({ protocol: protocolNumber(protocol), port }))
-        .sort((left, right) => left.protocol - right.protocol || left.port - right.port);
+        .map(({ protocol, port }) => ({ protocol: protocolNumber(protocol), port }));
       if (numbers.length > 0) found.set(name, numbers);
     }
     return found;

@@ -1,0 +1,94 @@
+import type { AnyObject } from '@weir/resources';
+import test from 'ava';
+import fc from 'fast-check';
+import { baseTable } from './base-table.ts';
+import { PolicyCalculator } from './calculator.ts';
+import { readTable } from './read-table.ts';
+import { difference, type Statement } from './statement.ts';
+import { structureScript } from './structure-script.ts';
+import { anyObject, anyVariation, variation } from './test-support/arbitraries.ts';
+import { NftNamespace } from './test-support/nft.ts';
+import { endpoint, networkSet, policy } from './test-support/objects.ts';
+
+// What the package writes is what nft 1.0.6 and the kernel take, and what they say of it is read back as what was wanted.
+
+const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
+
+function follow(table: Map<string, Statement>, change: { set: ReadonlyMap<string, Statement>; delete: ReadonlySet<string> }): void {
+  for (const key of change.delete) table.delete(key);
+  for (const [key, statement] of change.set) table.set(key, statement);
+}
+
+test('random policies load, change in place and are read back', (t) => {
+  const nft = NftNamespace.create(t);
+  nft.run(BASE.script);
+  const objects = fc.sample(fc.array(anyObject, { minLength: 12, maxLength: 30 }), { numRuns: 12, seed: 7 });
+  const variations = fc.sample(fc.array(anyVariation, { minLength: 1, maxLength: 4 }), { numRuns: 12, seed: 7 });
+  const table = new Map<string, Statement>();
+  const calculator = new PolicyCalculator({ host: 'here' });
+  const step = () => {
+    const change = calculator.flush();
+    nft.apply(change, table);
+    follow(table, change);
+    const actual = readTable(nft.list());
+    const { set, delete: superfluous } = difference(table, actual.statements);
+    t.deepEqual([[...set.keys()], [...superfluous]], [[], []]);
+  };
+  let known: AnyObject[] = [];
+  for (const [index, batch] of objects.entries()) {
+    for (const object of batch) calculator.upsert(object);
+    known = [...known, ...batch];
+    step();
+    for (const varied of variations[index]!) calculator.upsert(variation(known, varied));
+    step();
+  }
+  for (const { kind, metadata } of known) calculator.remove(kind, metadata.name, metadata.namespace);
+  step();
+  t.is(table.size, 0);
+});
+
+test('another base replaces the base chains and keeps what the maps hold', (t) => {
+  const nft = NftNamespace.create(t);
+  nft.run(BASE.script);
+  const calculator = new PolicyCalculator({ host: 'here' });
+  calculator.upsert(endpoint('nginx', { run: 'nginx' }, { addresses: ['10.0.0.1', 'fd00::1'], hostInterface: 'tap0' }));
+  calculator.upsert(policy('web', { ingress: [{ action: 'Allow', source: { nets: ['0.0.0.0/1', 'fd00::/8'] } }] }));
+  const { set } = calculator.flush();
+  nft.apply({ set, delete: new Set() }, new Map());
+
+  const other = baseTable({ agentPorts: [], healthChecks: 'Policy' });
+  t.not(other.version, BASE.version);
+  nft.run(other.script);
+  const actual = readTable(nft.list());
+  t.is(actual.version, other.version);
+  t.deepEqual([...actual.statements.keys()].sort(), [...set.keys()].sort());
+  t.deepEqual(difference(set, actual.statements), { set: new Map(), delete: new Set() });
+  nft.run(other.script);
+  t.deepEqual(readTable(nft.list()), actual);
+});
+
+test('making structure again changes nothing', (t) => {
+  const nft = NftNamespace.create(t);
+  nft.run(BASE.script);
+  const calculator = new PolicyCalculator({ host: 'here' });
+  calculator.upsert(endpoint('nginx', {}, { addresses: ['10.0.0.1'] }));
+  calculator.upsert(networkSet('office', { zone: 'office' }, ['192.168.0.0/16']));
+  calculator.upsert(
+    policy('web', {
+      ingress: [{ action: 'Allow', protocol: 'TCP', source: { selector: 'zone == "office"' }, destination: { ports: [80] } }],
+    }),
+  );
+  const { set } = calculator.flush();
+  nft.apply({ set, delete: new Set() }, new Map());
+  const before = JSON.stringify(readTable(nft.list()).statements.size);
+  nft.run(structureScript({ create: set.values() }));
+  t.is(JSON.stringify(readTable(nft.list()).statements.size), before);
+  t.is(structureScript({ create: [] }), '');
+});
+
+test('a table that is not there reads as empty, and foreign text is refused', (t) => {
+  t.deepEqual(readTable(undefined), { statements: new Map() });
+  t.throws(() => readTable({ tables: [] }), { code: 'ETABLE' });
+  const odd = { nftables: [{ map: { name: 'to_endpoint', type: 'ifname', map: 'verdict', elem: [['weir1', { queue: { num: 1 } }]] } }] };
+  t.throws(() => readTable(odd), { code: 'ETABLE', message: /queue/ });
+});

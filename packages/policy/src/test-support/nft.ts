@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { ExecutionContext } from 'ava';
+import type { ElementStatement, KeyField, Statement } from '../statement.ts';
+import { structureScript } from '../structure-script.ts';
+
+/** By its path: npm packages bring other programs of that name. */
+const NFT = '/usr/sbin/nft';
+
+/** nft in a network namespace of its own, which goes with the test. */
+export class NftNamespace {
+  readonly #name = `weir-policy-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+  static create(t: ExecutionContext): NftNamespace {
+    const namespace = new NftNamespace();
+    execFileSync('ip', ['netns', 'add', namespace.#name]);
+    t.teardown(() => execFileSync('ip', ['netns', 'delete', namespace.#name]));
+    return namespace;
+  }
+
+  /** One transaction. Throws with nft's text if the kernel or nft refuses it. */
+  run(script: string): void {
+    execFileSync('ip', ['netns', 'exec', this.#name, NFT, '-f', '-'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
+  }
+
+  /** What `nft -j list table inet weir` prints, parsed. */
+  list(): unknown {
+    const output = execFileSync('ip', ['netns', 'exec', this.#name, NFT, '-j', 'list', 'table', 'inet', 'weir'], { maxBuffer: 1 << 28 });
+    return JSON.parse(output.toString());
+  }
+
+  /** Applies a change as an agent does: new structure, then all elements at once, then old structure away. */
+  apply(
+    { set, delete: gone }: { set: ReadonlyMap<string, Statement>; delete: ReadonlySet<string> },
+    before: ReadonlyMap<string, Statement>,
+  ): void {
+    const removed = [...gone].map((key) => before.get(key)!);
+    const replaced = [...set.keys()].flatMap((key) => before.get(key) ?? []);
+    const run = (script: string) => script !== '' && this.run(script);
+    run(structureScript({ create: set.values() }));
+    run(elements('delete', [...removed, ...replaced]) + elements('add', [...set.values()]));
+    run(structureScript({ remove: removed }));
+  }
+}
+
+function elements(verb: 'add' | 'delete', statements: readonly Statement[]): string {
+  return statements
+    .filter((statement) => statement.kind === 'element')
+    .map((element) => `${verb} element inet weir ${element.set} { ${elementText(element)} }\n`)
+    .join('');
+}
+
+/** An element as nft writes it: `10.0.0.0-10.0.0.255 : goto c_1`. */
+export function elementText({ key, to, verdict }: ElementStatement): string {
+  const text = (fields: KeyField[]) => fields.map(({ type, value }) => (type === 'ifname' ? `"${value}"` : `${value}`)).join(' . ');
+  const range = to === undefined || text(to) === text(key) ? text(key) : `${text(key)}-${text(to)}`;
+  return verdict === undefined ? range : `${range} : ${'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind}`;
+}
