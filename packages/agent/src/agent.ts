@@ -14,7 +14,7 @@ import { lockHost } from './host-lock.ts';
 import { HostNetwork } from './host-network.ts';
 import { type Logger, openLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { keepPresence, registerHost } from './presence.ts';
+import { keepPresence } from './presence.ts';
 import { VERSION } from './version.ts';
 
 /** How long an ADD waits for an agent that is just starting, in milliseconds. */
@@ -107,8 +107,8 @@ async function present(network: HostNetwork, config: AgentConfig, signal: AbortS
   if (signal.aborted) return;
   using netlink = Netlink.open();
   const addresses = config.addresses ?? findHostAddresses(netlink);
-  await registerHost(network.objects, config.host, addresses);
-  await keepPresence({ store: network.store, host: config.host, version: VERSION, ttlSeconds: config.presenceTtl, signal, log });
+  const { host, presenceTtl: ttlSeconds } = config;
+  await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, signal, log });
 }
 
 async function reconcileNowAndThen(network: HostNetwork, attachments: Attachments, signal: AbortSignal, log: Logger): Promise<void> {

@@ -29,7 +29,7 @@ export interface HostNetworkOptions {
 
 export class HostNetwork {
   readonly store: Store;
-  readonly objects: ObjectStore;
+  readonly #objects: ObjectStore;
   readonly #config: AgentConfig;
   readonly #log: Logger;
   readonly #metrics: Metrics;
@@ -59,12 +59,12 @@ export class HostNetwork {
     this.#log = log;
     this.#metrics = metrics;
     this.store = store;
-    this.objects = new ObjectStore(store);
+    this.#objects = new ObjectStore(store);
     this.#allocator = new Allocator({ store, host: config.host });
     this.#dataplane = new Dataplane({ host: config.host, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
     this.#enforcement = new Enforcement({
-      objects: this.objects,
+      objects: this.#objects,
       state: this.#state,
       apply: () => this.apply(),
       leave: () => this.#leave(),
@@ -103,7 +103,7 @@ export class HostNetwork {
 
   /** Follows the store until the signal. */
   async follow(signal: AbortSignal): Promise<void> {
-    for await (const event of this.objects.snapshotAndWatch(KINDS, signal)) this.#take(event);
+    for await (const event of this.#objects.snapshotAndWatch(KINDS, signal)) this.#take(event);
   }
 
   #take(event: ObjectEvent): void {
@@ -250,7 +250,7 @@ export class HostNetwork {
   /** For a single call: all that is in the store, in force. DEL goes on without it when the store cannot be reached. */
   async syncOnce(options: { storeMayBeAway: boolean }): Promise<void> {
     const stop = new AbortController();
-    for await (const event of this.objects.snapshotAndWatch(KINDS, stop.signal)) {
+    for await (const event of this.#objects.snapshotAndWatch(KINDS, stop.signal)) {
       if (event.type === 'disconnected') {
         if (options.storeMayBeAway) break;
         throw event.error;

@@ -32,7 +32,7 @@ test('the sign of life is there while the agent is, and goes with it', async (t)
   const stop = new AbortController();
   const log = pino({ level: 'silent' });
   const watching = store.watch(presenceKey(), { from: 1 })[Symbol.asyncIterator]();
-  const kept = keepPresence({ store, host: 'h1', version: '1.2.3', ttlSeconds: 5, signal: stop.signal, log });
+  const kept = keepPresence({ store, host: 'h1', addresses: ['192.0.2.1'], version: '1.2.3', ttlSeconds: 5, signal: stop.signal, log });
   const { value: change } = await watching.next();
   t.like(change.events[0], { type: 'put', entry: { key: presenceKey('h1') } });
   t.is(JSON.parse(change.events[0].entry.value).version, '1.2.3');

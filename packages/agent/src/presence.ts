@@ -1,6 +1,6 @@
 /** This host in the store: its Host object, which stays, and a sign of life on a lease, which does not outlive the agent for long. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ObjectStore, type Store, StoreError } from '@weir/datastore';
+import { ObjectStore, type Store, StoreError } from '@weir/datastore';
 import { type Host, parseObject, presenceKey } from '@weir/resources';
 import type { Logger } from './log.ts';
 
@@ -27,20 +27,23 @@ export async function registerHost(objects: ObjectStore, name: string, addresses
   }
 }
 
-/** Keeps the sign of life until the signal; after each loss of the lease (an outage longer than it) it is given again. */
+/** Keeps Host object and sign of life until the signal; after each loss of the lease (an outage longer than it) they are given again. */
 export async function keepPresence(options: {
   store: Store;
   host: string;
+  addresses: string[];
   version: string;
   ttlSeconds: number;
   signal: AbortSignal;
   log: Logger;
 }): Promise<void> {
-  const { store, host, version, ttlSeconds, signal, log } = options;
+  const { store, host, addresses, version, ttlSeconds, signal, log } = options;
+  const objects = new ObjectStore(store);
   const since = new Date().toISOString();
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   while (!signal.aborted) {
     try {
+      await registerHost(objects, host, addresses);
       const lease = await store.lease(ttlSeconds);
       await store.transact({ when: [], then: [{ put: presenceKey(host), value: JSON.stringify({ version, since }), lease: lease.id }] });
       await Promise.race([lease.lost, aborted]);
