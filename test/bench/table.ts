@@ -1,5 +1,5 @@
 /** What every bench prints: a table for people, or with `--json` one object for machines. Ratios are against a peer of the same run. */
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Row {
   name: string;
@@ -12,13 +12,33 @@ export interface Row {
   spread?: number;
 }
 
+/** Repeated measurements of one thing; the samples of what is compared with it were taken in turn, so that equal positions belong together. */
+export interface Series {
+  name: string;
+  unit: string;
+  samples: number[];
+}
+
+/**
+ * The median of a series. Its ratio to a peer is the median of the ratios sample by sample: what else the machine does at a moment meets
+ * both samples of a pair.
+ */
+export function medianRow({ name, unit, samples }: Series, peer?: Series): Row {
+  const row = { name, value: median(samples), unit, spread: spread(samples) };
+  return peer === undefined
+    ? row
+    : { ...row, peer: peer.name, ratio: median(samples.map((sample, index) => sample / peer.samples[index]!)) };
+}
+
+/** Prints the rows; the last thing that a bench does. `load` is of the minute before, which the bench itself is part of. */
 export function report(bench: string, rows: Row[]): void {
+  const [model, cores, load] = [cpus()[0]?.model ?? 'unknown', cpus().length, Math.round(loadavg()[0]! * 10) / 10];
   if (process.argv.includes('--json')) {
-    const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release() };
+    const machine = { cpu: model, cores, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release(), load };
     console.log(JSON.stringify({ bench, machine, rows }));
     return;
   }
-  console.log(`\nbench:${bench}`);
+  console.log(`\nbench:${bench} on ${cores} × ${model}, Linux ${release()}, load ${load}`);
   const cells = rows.map((row) => [
     row.name,
     `${round(row.value)} ${row.unit}`,
@@ -28,6 +48,11 @@ export function report(bench: string, rows: Row[]): void {
   ]);
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...cells.map((cell) => cell[column]!.length)));
   for (const cell of cells) console.log(`  ${cell.map((text, column) => text.padEnd(widths[column]!)).join('  ')}`.trimEnd());
+}
+
+/** Says on stderr how far a bench is: stdout is for its result. */
+export function progress(step: string): void {
+  console.error(`- ${step}`);
 }
 
 const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));

@@ -1,0 +1,59 @@
+/** A lab that exists for one bench and leaves nothing, however the bench ends. */
+import { Cluster, findLeftovers, LabFolder, readMachineState, type StoreBackend, takeInventory } from '@weir/lab';
+import { progress } from './table.ts';
+
+/** Set when a signal has begun to take the lab down: what fails from then on fails because of that. */
+let interrupted = false;
+
+/** @throws what `use` throws, or an error that names what was left behind; the lab is gone in any case */
+export async function withCluster<T>(
+  { bench, hosts, store = 'embedded' }: { bench: string; hosts: number; store?: StoreBackend },
+  use: (cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  const name = `bench-${bench}-${process.pid}`;
+  const machine = readMachineState();
+  const release = removeWhenInterrupted(name);
+  try {
+    const cluster = await Cluster.boot({ name, hosts, store, progress });
+    try {
+      return await use(cluster);
+    } finally {
+      if (!interrupted) await takeDown(cluster, machine);
+    }
+  } catch (error) {
+    if (interrupted) await new Promise(() => {}); // the signal's handler ends the process
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+async function takeDown(cluster: Cluster, machine: Set<string>): Promise<void> {
+  const inventory = takeInventory(cluster.folder);
+  await cluster.close();
+  const left = findLeftovers(machine, inventory);
+  if (left.length > 0) throw new Error(`left behind: ${left.join('; ')}`);
+}
+
+function removeWhenInterrupted(name: string): () => void {
+  const handlers = (
+    [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const
+  ).map(([signal, status]) => {
+    const handler = async () => {
+      if (interrupted) return;
+      interrupted = true;
+      progress(`${signal}: taking the lab down`);
+      await LabFolder.open(name).remove();
+      process.exit(status);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return () => {
+    for (const release of handlers) release();
+  };
+}

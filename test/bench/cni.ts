@@ -1,0 +1,134 @@
+/**
+ * `npm run bench:cni`: what a container's start and end wait for. The whole chain of `weir` through its launcher, with a policy in force,
+ * against Debian's `ptp` with `host-local`, in turn, in fresh namespaces made beforehand. Both run as a Mesos agent runs them: started
+ * from one process within the host's namespace, over when stdout and stderr are closed. `/bin/true` run in the same way shows what of that
+ * is the start of a process alone. `-- --store etcd` takes etcd instead of the embedded store.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cluster } from '@weir/lab';
+import { withCluster } from './cluster.ts';
+import { CniCalls, type Contender, PEER_PLUGINS } from './cni-calls.ts';
+import { readStoreFlag } from './store-flag.ts';
+import { StoreWriter } from './store-writer.ts';
+import { median, medianRow, progress, type Row, report, type Series } from './table.ts';
+
+const ROUNDS = 60;
+const AT_ONCE = 16;
+const AT_ONCE_ROUNDS = 4;
+const FALLBACKS = 5;
+/** After each call, for what goes on behind it: it is not to slow down the next one, which is another plugin's. */
+const PAUSE_MS = 5;
+
+if (!existsSync(join(PEER_PLUGINS, 'ptp'))) throw new Error(`${PEER_PLUGINS}/ptp is missing: apt-get install containernetworking-plugins`);
+const store = readStoreFlag() ?? 'embedded';
+report('cni', await withCluster({ bench: 'cni', hosts: 1, store }, measure));
+
+async function measure(cluster: Cluster): Promise<Row[]> {
+  await prepareStore(cluster);
+  const bench = new CniCalls(cluster);
+  const { weir, ptp } = bench;
+
+  progress(`${ROUNDS} × ADD of weir and of ptp, in turn`);
+  const constant: Series = { name: '/bin/true', unit: 'ms', samples: [] };
+  const [weirAdd, ptpAdd, weirVersion, ptpVersion, weirDel, ptpDel] = ['ADD', 'VERSION', 'DEL'].flatMap((command) =>
+    ['weir', 'ptp'].map((name): Series => ({ name: `${command} of ${name}`, unit: 'ms', samples: [] })),
+  ) as [Series, Series, Series, Series, Series, Series];
+  for (let round = 0; round < ROUNDS; round++) {
+    await inTurn(round, [
+      async () => weirAdd.samples.push(await bench.time(weir, 'ADD', `weir-${round}`)),
+      async () => ptpAdd.samples.push(await bench.time(ptp, 'ADD', `ptp-${round}`)),
+      async () => constant.samples.push(await bench.time({ ...ptp, plugin: '/bin/true' }, 'ADD', `ptp-${round}`)),
+      async () => weirVersion.samples.push(await bench.time(weir, 'VERSION', `weir-${round}`)),
+      async () => ptpVersion.samples.push(await bench.time(ptp, 'VERSION', `ptp-${round}`)),
+    ]);
+  }
+  bench.expectEnforced(ROUNDS);
+
+  progress(`${ROUNDS} × DEL of both, in turn`);
+  const untilGone: Series = { name: 'DEL of weir, until the link is gone', unit: 'ms', samples: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    await inTurn(round, [
+      async () => {
+        const start = performance.now();
+        weirDel.samples.push(await bench.time(weir, 'DEL', `weir-${round}`));
+        await bench.untilLinks(ROUNDS - round - 1);
+        untilGone.samples.push(performance.now() - start);
+      },
+      async () => ptpDel.samples.push(await bench.time(ptp, 'DEL', `ptp-${round}`)),
+    ]);
+  }
+
+  progress(`${AT_ONCE_ROUNDS} × ${AT_ONCE} ADDs at once`);
+  const atOnce = await measureAtOnce(bench, weir);
+  const ptpAtOnce = await measureAtOnce(bench, ptp);
+
+  progress(`${FALLBACKS} × ADD without an agent`);
+  await cluster.hosts[0]!.stopAgent();
+  const fallback: Series = { name: 'ADD of weir without an agent', unit: 'ms', samples: [] };
+  for (let round = 0; round < FALLBACKS; round++) fallback.samples.push(await bench.time(weir, 'ADD', `fallback-${round}`));
+
+  const less = (series: Series): Series => ({
+    ...series,
+    name: `${series.name}, less /bin/true`,
+    samples: series.samples.map((sample, index) => sample - constant.samples[index]!),
+  });
+  return [
+    medianRow(weirAdd, ptpAdd),
+    medianRow(ptpAdd),
+    medianRow(weirDel, ptpDel),
+    medianRow(ptpDel),
+    medianRow(untilGone, ptpDel),
+    medianRow(weirVersion, ptpVersion),
+    medianRow(ptpVersion),
+    medianRow(constant),
+    medianRow(less(weirAdd), less(ptpAdd)),
+    againstOne(atOnce, weirAdd),
+    againstOne(ptpAtOnce, ptpAdd),
+    { ...medianRow(fallback), peer: ptpAdd.name, ratio: median(fallback.samples) / median(ptpAdd.samples) },
+  ];
+}
+
+/** Of all contenders, each is the first one in its share of the rounds. */
+async function inTurn(round: number, contenders: (() => Promise<unknown>)[]): Promise<void> {
+  for (let index = 0; index < contenders.length; index++) {
+    await contenders[(round + index) % contenders.length]!();
+    await delay(PAUSE_MS);
+  }
+}
+
+async function measureAtOnce(bench: CniCalls, contender: Contender): Promise<Series> {
+  const samples: number[] = [];
+  for (let round = 0; round < AT_ONCE_ROUNDS; round++) {
+    const names = Array.from({ length: AT_ONCE }, (_, index) => `${contender.name}-at-once-${round}-${index}`);
+    for (const name of names) bench.makeNamespace(name);
+    const start = performance.now();
+    await Promise.all(names.map((name) => bench.call(contender, 'ADD', name)));
+    samples.push(performance.now() - start);
+    for (const name of names) await bench.call(contender, 'DEL', name);
+    await bench.untilLinks(0);
+  }
+  return { name: `${AT_ONCE} ADDs of ${contender.name} at once`, unit: 'ms', samples };
+}
+
+function againstOne(atOnce: Series, one: Series): Row {
+  return { ...medianRow(atOnce), peer: `${AT_ONCE} × ${one.name}`, ratio: median(atOnce.samples) / (AT_ONCE * median(one.samples)) };
+}
+
+/** A pool, and a policy that selects every endpoint of the bench. Addresses are IPv4 only, since ptp's are. */
+async function prepareStore(cluster: Cluster): Promise<void> {
+  const writer = new StoreWriter(cluster);
+  await writer.load([
+    { kind: 'Pool', metadata: { name: 'bench' }, spec: { cidr: '10.100.0.0/16' } },
+    {
+      kind: 'Policy',
+      metadata: { name: 'bench' },
+      spec: {
+        selector: "app == 'bench'",
+        ingress: [{ action: 'Allow', protocol: 'TCP', source: { selector: "app == 'bench'" }, destination: { ports: [80] } }],
+      },
+    },
+  ]);
+  await writer.close();
+}

@@ -1,0 +1,165 @@
+/**
+ * `npm run bench:packets`: what policies cost packets. Throughput (iperf3) and new connections a second (connections.c) between two
+ * containers, on two hosts and on one, with 0, 10 and 1,000 policies that all select the server, in turn. Half of the policies allow the
+ * client further ports, half allow somebody else; one of the first ten allows what is measured. How many select the server is switched by
+ * its label. At the end the same without agents and without Weir's table, thus without connection tracking: not in turn with the others.
+ */
+import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Nftables } from '@weir/kernel';
+import { type Cluster, type Container, type LabHost, nsenterArguments } from '@weir/lab';
+import { endpointName } from '@weir/resources';
+import { withCluster } from './cluster.ts';
+import { compile } from './compile.ts';
+import { type Manifest, StoreWriter } from './store-writer.ts';
+import { medianRow, progress, type Row, report, type Series } from './table.ts';
+
+const POLICIES = [0, 10, 1000] as const;
+const ROUNDS = 5;
+const ROUNDS_WITHOUT_TABLE = 3;
+const SECONDS = '1';
+const IPERF_PORT = 5201;
+const DIAL_PORT = 7000;
+/** The server listens here, and no policy allows it: open without policies, closed with them. */
+const FORBIDDEN_PORT = 7001;
+/** The label that says how many policies select an endpoint. */
+const COUNT_LABEL = 'policies';
+const WITHOUT_TABLE = 'without the table';
+
+interface Path {
+  name: string;
+  client: Container;
+}
+
+type Measured = Record<'throughput' | 'connections', number>;
+
+const run = promisify(execFile);
+
+report('packets', await withCluster({ bench: 'packets', hosts: 2 }, measure));
+
+async function measure(cluster: Cluster): Promise<Row[]> {
+  const program = compile('connections.c', cluster.folder);
+  const writer = new StoreWriter(cluster);
+  await writer.load([{ kind: 'Pool', metadata: { name: 'bench' }, spec: { cidr: '10.100.0.0/16' } }, ...policies()]);
+  const [near, far] = cluster.hosts as [LabHost, LabHost];
+  const listen = [DIAL_PORT, FORBIDDEN_PORT].map((port) => `${program} serve ${port} &`).join(' ');
+  const [server, nearClient, farClient] = await Promise.all([
+    launch(near, 'server', `${listen} exec iperf3 -s -p ${IPERF_PORT}`),
+    launch(near, 'client', 'exec sleep 1000'),
+    launch(far, 'client', 'exec sleep 1000'),
+  ]);
+  const address = server.networks[0]!.ip_addresses[0]!.ip_address;
+  const paths: Path[] = [
+    { name: 'two hosts', client: farClient },
+    { name: 'one host', client: nearClient },
+  ];
+  for (const { client } of paths) for (const port of [IPERF_PORT, DIAL_PORT]) await untilOpen(client, address, port, true);
+
+  const samples = new Map<string, Measured[]>();
+  const measurePaths = async (condition: string) => {
+    for (const { name, client } of paths) {
+      const key = `${name}, ${condition}`;
+      const measured = {
+        throughput: await measureThroughput(client, address),
+        connections: await measureConnections(client, program, address),
+      };
+      samples.set(key, [...(samples.get(key) ?? []), measured]);
+    }
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`round ${round + 1} of ${ROUNDS}: ${POLICIES.join(', ')} policies`);
+    for (const count of POLICIES) {
+      await switchPolicies(writer, server, count);
+      for (const { client } of paths) await untilOpen(client, address, FORBIDDEN_PORT, count === 0);
+      await measurePaths(conditionOf(count));
+    }
+  }
+  await writer.close();
+
+  progress('without the table');
+  for (const host of cluster.hosts) await dropTable(host);
+  for (let round = 0; round < ROUNDS_WITHOUT_TABLE; round++) await measurePaths(WITHOUT_TABLE);
+  return paths.flatMap(({ name }) => (['throughput', 'connections'] as const).flatMap((what) => rowsOf(what, name, samples)));
+}
+
+function conditionOf(count: number): string {
+  return `${count} policies`;
+}
+
+function rowsOf(what: keyof Measured, path: string, samples: Map<string, Measured[]>): Row[] {
+  const seriesOf = (condition: string): Series => ({
+    name: `${what}, ${path}, ${condition}`,
+    unit: what === 'throughput' ? 'Gbit/s' : '/s',
+    samples: samples.get(`${path}, ${condition}`)!.map((measured) => measured[what]),
+  });
+  const [none, ...some] = POLICIES.map((count) => seriesOf(conditionOf(count)));
+  return [medianRow(none!), ...some.map((series) => medianRow(series, none)), medianRow(seriesOf(WITHOUT_TABLE), none)].map((row) => ({
+    ...row,
+    ...(row.peer !== undefined && { peer: conditionOf(0) }),
+  }));
+}
+
+/** As many as select the server at most. The tenth allows what is measured, so that the first ten do as well as all. */
+function policies(): Manifest[] {
+  const [, few, most] = POLICIES;
+  return Array.from({ length: most }, (_, index) => ({
+    kind: 'Policy',
+    metadata: { name: `policy-${index}` },
+    spec: {
+      selector: index < few ? `${COUNT_LABEL} in {'${few}', '${most}'}` : `${COUNT_LABEL} == '${most}'`,
+      ingress: [{ action: 'Allow', protocol: 'TCP', ...allowedBy(index, few) }],
+    },
+  }));
+}
+
+function allowedBy(index: number, few: number): object {
+  const client = { selector: "role == 'client'" };
+  if (index === few - 1) return { source: client, destination: { ports: [IPERF_PORT, DIAL_PORT] } };
+  if (index % 2 === 0) return { source: client, destination: { ports: [10_000 + index] } };
+  return { source: { nets: [`198.18.${index >> 8}.${index & 255}/32`] }, destination: { ports: [10_000 + index] } };
+}
+
+function launch(host: LabHost, role: 'server' | 'client', command: string): Promise<Container> {
+  const labels = { labels: [{ key: 'role', value: role }] };
+  return host.containerizer().launch({ containerId: `${role}-${host.index}`, networkInfos: [{ name: 'weir', labels }], command });
+}
+
+async function switchPolicies(writer: StoreWriter, { containerId }: Container, count: number): Promise<void> {
+  const endpoint = await writer.get('Endpoint', endpointName(containerId, 'eth0'));
+  const labels = { ...endpoint.metadata.labels, [COUNT_LABEL]: String(count) };
+  await writer.put({ ...endpoint, metadata: { ...endpoint.metadata, labels } });
+}
+
+async function dropTable(host: LabHost): Promise<void> {
+  await host.stopAgent();
+  using nftables = Nftables.open({ namespace: host.namespace });
+  nftables.run('delete table inet weir');
+}
+
+/** Returns when a new connection from the container gets through, or none does. */
+async function untilOpen(client: Container, address: string, port: number, wanted: boolean): Promise<void> {
+  for (;;) {
+    const isOpen = await within(client, 'timeout', '0.3', 'bash', '-c', `</dev/tcp/${address}/${port}`).then(
+      () => true,
+      () => false,
+    );
+    if (isOpen === wanted) return;
+    await delay(20);
+  }
+}
+
+/** @returns Gbit/s that the server received */
+async function measureThroughput(client: Container, address: string): Promise<number> {
+  const answer = await within(client, 'iperf3', '-c', address, '-p', String(IPERF_PORT), '-t', SECONDS, '-J');
+  return (JSON.parse(answer) as { end: { sum_received: { bits_per_second: number } } }).end.sum_received.bits_per_second / 1e9;
+}
+
+/** @returns connections a second, one after the other */
+async function measureConnections(client: Container, program: string, address: string): Promise<number> {
+  return Number(await within(client, program, 'dial', address, String(DIAL_PORT), SECONDS));
+}
+
+async function within(container: Container, ...command: string[]): Promise<string> {
+  return (await run('nsenter', [...nsenterArguments(container.pid), ...command])).stdout;
+}
