@@ -98,6 +98,19 @@ test.serial('more changes than can be held are told of as lost', async (t) => {
   t.is(seen.at(-1)?.type, 'lost');
 });
 
+test.serial('a change is told of at once, also when nothing else happens in the process', async (t) => {
+  const { namespace } = open(t);
+  const script = `
+    import { Netlink } from ${JSON.stringify(import.meta.resolve('./netlink.ts'))};
+    const netlink = Netlink.open({ namespace: ${JSON.stringify(namespace)} });
+    const changes = netlink.monitor(['route']);
+    setTimeout(() => netlink.addRoute({ destination: '10.1.0.0/26', type: 'blackhole' }), 200);
+    for await (const change of changes) { console.log(change.route.destination); break; }
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
+  t.is(stdout, '10.1.0.0/26\n');
+});
+
 test.serial('once closed, nothing keeps the process alive', async (t) => {
   const { namespace } = open(t);
   const script = `

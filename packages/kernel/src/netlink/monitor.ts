@@ -107,7 +107,8 @@ export function monitor(
       failure = error;
       close();
     }
-    settle();
+    // koffi calls from the event loop without Node's callback scope: what a promise settled here leads to would wait for some other event.
+    setImmediate(settle);
   };
 
   const poll = koffi.node.poll(socket.fd, { readable: true }, read);
