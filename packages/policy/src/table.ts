@@ -14,10 +14,6 @@ export class Table {
   /** What the statements touched since then were at that time. */
   readonly #before = new Map<string, Statement | undefined>();
 
-  get statements(): ReadonlyMap<string, Statement> {
-    return this.#statements;
-  }
-
   set(statement: Statement): void {
     const key = statementKey(statement);
     this.#touch(key);

@@ -1,5 +1,4 @@
 import { type Family, familyOf } from '@weir/resources';
-import type { Flow } from '../decision.ts';
 
 /** A packet by numbers, as a header has it. Ports and ICMP fields are there only for protocols that have them. */
 export interface Packet {
@@ -14,8 +13,4 @@ export interface Packet {
 
 export function packetFamily(packet: Packet): Family {
   return familyOf(packet.source);
-}
-
-export function flowOf(packet: Packet): Flow {
-  return { ...packet };
 }

@@ -1,0 +1,38 @@
+import test from 'ava';
+import { baseTable } from './base-table.ts';
+
+const chainOf = (script: string, name: string) => script.split(`\n  chain ${name} {\n`)[1]?.split('\n  }')[0];
+
+test('an interface of ours may send from its own addresses only, and what is not known is dropped', (t) => {
+  const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
+  t.is(
+    chainOf(script, 'source'),
+    [
+      '    iifname . ip saddr @source4 return',
+      '    iifname . ip6 saddr @source6 return',
+      '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
+      '    drop comment "not an address of this interface, or an interface not yet known"',
+    ].join('\n'),
+  );
+  for (const name of ['from', 'to'])
+    t.regex(chainOf(script, name)!, /vmap @(from|to)_endpoint\n {4}drop comment "no endpoint is known on this interface"$/);
+});
+
+test('the Mesos agent is reached whatever policy says, unless an operator narrows it', (t) => {
+  const always = baseTable({ agentPorts: [5052, 5051, 5051], healthChecks: 'Always' }).script;
+  t.true(chainOf(always, 'from_to_host')!.includes('tcp dport { 5051, 5052 } accept'));
+  t.false(chainOf(always, 'output')!.includes('jump'));
+  const narrowed = baseTable({ agentPorts: [], healthChecks: 'Policy' }).script;
+  t.false(narrowed.includes('tcp dport'));
+  t.true(chainOf(narrowed, 'output')!.includes('oifname "weir*" jump to'));
+});
+
+test('the version follows from what is loaded, and comments fit', (t) => {
+  const options = { agentPorts: [5051], healthChecks: 'Always' as const };
+  const { version, script } = baseTable(options);
+  t.is(baseTable({ ...options, agentPorts: [5051, 5051] }).version, version);
+  t.not(baseTable({ ...options, agentPorts: [1] }).version, version);
+  t.true(script.includes(`return comment "${version}"`));
+  // NFTNL_UDATA_COMMENT_MAXLEN
+  for (const [, comment] of script.matchAll(/comment "([^"]*)"/g)) t.true(comment!.length <= 128);
+});
