@@ -23,16 +23,26 @@ export interface Collector {
 /** Throws the store's or the kernel's error; what was not collected then is found again the next time. */
 export async function collectOrphans(collector: Collector): Promise<void> {
   const { enforcement, allocator, netlink, reaper, attachments, log, metrics } = collector;
+  const held = await allocator.held();
+  // All else is seen at one moment, with nothing awaited between: an ADD may begin and end meanwhile.
   const orphans = findOrphans(
     {
       endpoints: enforcement.stored,
       links: new Set(netlink.links().map(({ name }) => name)),
-      held: await allocator.held(),
+      held,
       isNamespace,
       isBusy: (owner) => attachments.isBusy(owner),
     },
     GUARDED_PREFIX,
   );
+  // First of all, since collecting makes the owners busy. A link says nothing of its owner, so it can only be told from one in the making
+  // while nothing is made; and an ADD that came meanwhile may have made it anew.
+  for (const link of orphans.links) {
+    if (attachments.busy > 0 || enforcement.stored.some(({ spec }) => spec.hostInterface === link)) continue;
+    log.info({ link }, 'removing an interface that no endpoint knows');
+    metrics.orphansRemoved.inc({ kind: 'link' });
+    await reaper.remove(link);
+  }
   // In the line of the owner's calls, so that an ADD that comes now waits for it.
   const collect = (kind: string, { containerId, interfaceName }: Owner, remove: () => Promise<unknown>): Promise<unknown> => {
     log.info({ kind, containerId, interfaceName }, 'collecting what its container left behind');
@@ -47,12 +57,6 @@ export async function collectOrphans(collector: Collector): Promise<void> {
     });
   }
   for (const owner of orphans.owners) await collect('address', owner, () => allocator.release(owner));
-  // A link says nothing of its owner, so it can only be told from one in the making while nothing is made.
-  for (const link of attachments.busy === 0 ? orphans.links : []) {
-    log.info({ link }, 'removing an interface that no endpoint knows');
-    metrics.orphansRemoved.inc({ kind: 'link' });
-    await reaper.remove(link);
-  }
 }
 
 /** statfs(2) of a mounted namespace (linux/magic.h). */
