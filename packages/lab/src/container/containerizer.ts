@@ -77,6 +77,7 @@ export class Containerizer {
     const exit = new Promise<Awaited<Container['exit']>>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
     const supervisor = this.#options.folder.record(child.pid!, `container ${containerId}`, 'SIGKILL');
     const channel = child.stdio[3] as Duplex;
+    channel.on('error', () => {}); // a container that is killed before it has read its 'go' resets the channel; `exit` tells of it
     const ready = await firstChunk(channel);
     const pid = ready ? onlyChildOf(child.pid!) : undefined;
     const init = pid === undefined ? undefined : this.#options.folder.record(pid, `task of container ${containerId}`, 'SIGKILL');
