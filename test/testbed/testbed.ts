@@ -122,6 +122,11 @@ export class Testbed {
     return this.#objects!;
   }
 
+  /** Writes to the embedded store what no tool of Weir's would. */
+  async putRaw(key: string, value: string): Promise<void> {
+    await this.#store!.transact({ when: [], then: [{ put: key, value }] });
+  }
+
   /** Runs `weir` on the first host, as its user does. */
   async weir(args: string[], stdin = ''): Promise<CommandAnswer> {
     const child = this.hosts[0]!.spawn(process.execPath, [WEIR, ...args], {

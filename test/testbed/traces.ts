@@ -16,13 +16,13 @@ export function tracesOnHost({ name, namespace }: LabHost): string[] {
   using netlink = Netlink.open({ namespace });
   using nftables = Nftables.open({ namespace });
   const links = netlink.links().filter((link) => /^w(eir|lnk)/.test(link.name));
-  const own = new Set(links.map((link) => link.name));
+  const own = new Map(links.map((link) => [link.index, link.name]));
   return [
     ...links.map((link) => `${name}: link ${link.name}`),
     ...netlink
       .routes()
-      .filter(({ link }) => link !== undefined && own.has(String(link)))
-      .map(({ destination, link }) => `${name}: route ${destination} dev ${link}`),
+      .filter(({ link, destination }) => own.has(link!) && !/^(fe80|ff00)::/.test(destination ?? '')) // the kernel's own
+      .map(({ destination, link }) => `${name}: route ${destination} dev ${own.get(link!)}`),
     ...[...readTable({ nftables: nftables.list('inet weir') ?? [] }).statements.keys()].map((key) => `${name}: nftables ${key}`),
   ];
 }

@@ -57,12 +57,12 @@ export class Traffic {
   }
 
   /** One new connection. @returns whether something that was sent over it came back */
-  tcp(target: Target): Promise<boolean> {
+  tcp(target: Target & { timeoutMs?: number }): Promise<boolean> {
     return this.#ask({ operation: 'tcp', timeoutMs: SILENCE_MS, ...target });
   }
 
   /** @returns whether a datagram came back */
-  udp(target: Target): Promise<boolean> {
+  udp(target: Target & { timeoutMs?: number }): Promise<boolean> {
     return this.#ask({ operation: 'udp', timeoutMs: SILENCE_MS, ...target });
   }
 

@@ -1,0 +1,247 @@
+/** What an agent's death, absence and return do to traffic: nothing that policy allows is cut, nothing that it forbids gets through. */
+import { DatabaseSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
+import { deleteNamespace, Netlink, openNamespace } from '@weir/kernel';
+import { AGENT_HTTP, type LabHost, type Probe } from '@weir/lab';
+import test from 'ava';
+import { callCni } from './testbed/cni-call.ts';
+import { eventually } from './testbed/eventually.ts';
+import { Testbed, type Workload } from './testbed/testbed.ts';
+import { findTraces } from './testbed/traces.ts';
+import type { StreamState } from './testbed/traffic.ts';
+
+const testbed = Testbed.share(test, { hosts: 2 });
+
+const PORT = 80;
+/** Longer than any wait for an answer here, and than TCP's first retransmissions. */
+const SILENCE_MS = 800;
+
+const ONLY_FRIENDS = `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: friends, namespace: shop }
+spec: { selector: app == 'server', ingress: [{ action: Allow, source: { selector: friend == 'yes' } }] }
+`;
+
+let one: LabHost;
+let two: LabHost;
+let server: Workload;
+let friend: Workload;
+let stranger: Workload;
+
+test.serial.before(async () => {
+  const bed = testbed();
+  [one, two] = bed.hosts as [LabHost, LabHost];
+  const shop = { 'weir/namespace': 'shop' };
+  [server, friend, stranger] = await Promise.all([
+    bed.launch(one, { ...shop, app: 'server' }, { name: 'server' }),
+    bed.launch(two, { ...shop, friend: 'yes' }, { name: 'friend' }),
+    bed.launch(two, { ...shop, friend: 'no' }, { name: 'stranger' }),
+  ]);
+});
+
+/** Waits until more answers have come than there were: the connection lives. */
+async function goesOn(workload: Workload, stream: string): Promise<StreamState> {
+  const before = await workload.traffic.streamState(stream);
+  return eventually(
+    () => workload.traffic.streamState(stream),
+    ({ answered }) => answered > before.answered + 5,
+  );
+}
+
+async function readReadiness(host: LabHost): Promise<{ status: number | undefined; ready: boolean; reasons: string[] }> {
+  const { status, body } = await onHost(host, (probe) => probe.http(`http://${AGENT_HTTP}/readyz`));
+  return { status, ...(JSON.parse(body ?? '{"ready":false,"reasons":[]}') as { ready: boolean; reasons: string[] }) };
+}
+
+async function onHost<Result>(host: LabHost, ask: (probe: Probe) => Promise<Result>): Promise<Result> {
+  const probe = host.startProbe();
+  try {
+    return await ask(probe);
+  } finally {
+    await probe.close();
+  }
+}
+
+test.serial(
+  'an agent that is killed ten times, of either end: no packet of an allowed flow is lost, no forbidden attempt gets through',
+  async (t) => {
+    t.timeout(90_000);
+    const bed = testbed();
+    await bed.apply(ONLY_FRIENDS);
+    t.false(
+      await eventually(
+        () => stranger.traffic.tcp({ address: server.ipv4, port: PORT }),
+        (through) => !through,
+      ),
+    );
+    for (const [family, address] of Object.entries({ ipv4: server.ipv4, ipv6: server.ipv6 })) {
+      await friend.traffic.stream(family, { address, port: PORT });
+      await stranger.traffic.attempts(family, { address, port: PORT });
+    }
+    const lost = await friend.traffic.retransmissions();
+    for (let kill = 0; kill < 10; kill++) {
+      const host = kill % 2 === 0 ? one : two;
+      await host.stopAgent('SIGKILL');
+      await host.startAgent();
+    }
+    for (const family of ['ipv4', 'ipv6']) {
+      t.is((await goesOn(friend, family)).ended, undefined, family);
+      const { tried, through } = await stranger.traffic.attemptsState(family);
+      t.true(tried > 100, `${tried} attempts`);
+      t.is(through, 0, `of ${tried} attempts over ${family}`);
+    }
+    t.is(await friend.traffic.retransmissions(), lost);
+  },
+);
+
+test.serial('a policy that changed while the agent was away is in force when it says that it is ready', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  await friend.traffic.stream('loses its permission', { address: server.ipv4, port: PORT });
+  await one.stopAgent('SIGKILL');
+  await bed.apply(ONLY_FRIENDS.replace("friend == 'yes'", "friend == 'no'"));
+  // Nobody is there to bring it in force: what was known last goes on.
+  t.is((await goesOn(friend, 'loses its permission')).ended, undefined);
+  t.true(await friend.traffic.tcp({ address: server.ipv4, port: PORT }));
+  await one.startAgent();
+  const { answered } = await friend.traffic.streamState('loses its permission');
+  const [denied, allowed] = await Promise.all([
+    friend.traffic.tcp({ address: server.ipv4, port: PORT }),
+    stranger.traffic.tcp({ address: server.ipv4, port: PORT, timeoutMs: 3000 }),
+  ]);
+  t.false(denied, 'no longer allowed');
+  t.true(allowed, 'newly allowed');
+  await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+  const after = await friend.traffic.streamState('loses its permission');
+  t.true(after.answered - answered <= 1, `${after.answered - answered} more answers on a connection that lost its permission`);
+  await bed.delete(ONLY_FRIENDS);
+});
+
+test.serial('a DEL while the agent is away takes everything off, and the agent that comes back finds nothing to do', async (t) => {
+  const bed = testbed();
+  const before = await findTraces(bed.hosts, bed.objects);
+  const workload = await bed.launch(one, { 'weir/namespace': 'shop' }, { name: 'short-lived' });
+  t.not((await findTraces(bed.hosts, bed.objects)).length, before.length);
+  await one.stopAgent('SIGKILL');
+  await bed.destroy(workload);
+  t.deepEqual(await findTraces(bed.hosts, bed.objects), before);
+  await one.startAgent();
+  t.deepEqual(await findTraces(bed.hosts, bed.objects), before);
+});
+
+test.serial('what was left behind while the agent was away is collected when it comes back', async (t) => {
+  const bed = testbed();
+  const before = await findTraces(bed.hosts, bed.objects);
+  const namespace = bed.makeNamespace('dies');
+  t.is((await callCni({ host: one, command: 'ADD', containerId: 'dies', namespace })).exitCode, 0);
+  await one.stopAgent('SIGKILL');
+  // The container ends and nobody says DEL; and a link is left that looks like one of a half-done ADD.
+  deleteNamespace(namespace);
+  using netlink = Netlink.open({ namespace: one.namespace });
+  using peer = openNamespace(bed.makeNamespace('half-done'));
+  netlink.addVeth({ name: 'weirhalfdone', peer: { name: 'eth0', namespace: peer } });
+  const isGone = await eventually(
+    () => !netlink.links().some(({ name }) => name.startsWith('weir') && name !== 'weirhalfdone' && name !== server.hostInterface),
+    Boolean,
+  );
+  t.true(isGone, 'the kernel has removed the interface with its namespace');
+  await one.startAgent();
+  const after = await eventually(
+    () => findTraces(bed.hosts, bed.objects),
+    (traces) => isDeepStrictEqual(traces, before),
+  );
+  t.deepEqual(after, before);
+});
+
+test.serial('/healthz, /readyz and /metrics', async (t) => {
+  const [health, metrics, nothing] = await onHost(one, (probe) =>
+    Promise.all(['/healthz', '/metrics', '/other'].map((path) => probe.http(`http://${AGENT_HTTP}${path}`))),
+  );
+  t.like(health, { status: 200, body: 'ok' });
+  t.is(nothing?.status, 404);
+  t.deepEqual(await readReadiness(one), { status: 200, ready: true, reasons: [] });
+  const lines = metrics!.body!.split('\n');
+  for (const line of [
+    'weir_endpoints 1',
+    'weir_store_connected 1',
+    'weir_invalid_objects 0',
+    'weir_routes_failed 0',
+    'weir_dataplane_failures_total 0',
+  ])
+    t.true(lines.includes(line), line);
+  for (const name of ['weir_cni_duration_seconds', 'weir_dataplane_apply_seconds', 'weir_flows_cut_total', 'weir_orphans_removed_total']) {
+    t.true(
+      lines.some((line) => line.startsWith(`# HELP ${name} `)),
+      name,
+    );
+    t.true(
+      lines.some((line) => line.startsWith(`# TYPE ${name} `)),
+      name,
+    );
+  }
+  t.true(lines.includes('weir_orphans_removed_total{kind="link"} 1'), 'of the test before');
+});
+
+test.serial('an object in the store that is not valid: its last valid form stays in force, and the metrics tell', async (t) => {
+  const bed = testbed();
+  await bed.apply(ONLY_FRIENDS);
+  const through = () => stranger.traffic.tcp({ address: server.ipv4, port: PORT });
+  t.false(await eventually(through, (passed) => !passed));
+  await bed.putRaw('/weir/v1/Policy/shop/friends', '{"kind": "Policy", "spec": {"ingres": []}}');
+  const invalid = () =>
+    onHost(one, async (probe) => (await probe.http(`http://${AGENT_HTTP}/metrics`)).body?.includes('weir_invalid_objects 1'));
+  t.true(await eventually(invalid, Boolean));
+  t.false(await through());
+  t.true(await friend.traffic.tcp({ address: server.ipv4, port: PORT }));
+  await bed.delete(ONLY_FRIENDS);
+  t.true(await eventually(through, Boolean));
+});
+
+test.serial(
+  'while the store takes no writes: ADD says to try again, DEL succeeds, policy stays; after that, everything is removed',
+  async (t) => {
+    t.timeout(60_000);
+    const bed = testbed();
+    await bed.apply(ONLY_FRIENDS);
+    const through = () => stranger.traffic.tcp({ address: server.ipv4, port: PORT });
+    t.false(await eventually(through, (passed) => !passed));
+    const before = await findTraces(bed.hosts, bed.objects);
+    const namespace = bed.makeNamespace('known');
+    t.is((await callCni({ host: one, command: 'ADD', containerId: 'known', namespace })).exitCode, 0);
+    const other = bed.makeNamespace('other');
+    const lock = new DatabaseSync(bed.cluster.storeEnvironment.WEIR_STORE_PATH!);
+    lock.exec('BEGIN IMMEDIATE');
+    try {
+      const [added, deleted] = await Promise.all([
+        callCni({ host: one, command: 'ADD', containerId: 'other', namespace: other }),
+        callCni({ host: one, command: 'DEL', containerId: 'known', namespace }),
+      ]);
+      t.like(added, { exitCode: 1, json: { code: 11 } });
+      t.regex(added.json.msg, /weir\.db.*locked/);
+      t.is(deleted.exitCode, 0, deleted.stdout);
+      t.false(await through());
+      t.true(await friend.traffic.tcp({ address: server.ipv4, port: PORT }));
+      using netlink = Netlink.open({ namespace: one.namespace });
+      t.deepEqual(
+        netlink
+          .links()
+          .filter(({ name }) => name.startsWith('weir'))
+          .map(({ name }) => name),
+        [server.hostInterface],
+      );
+    } finally {
+      lock.exec('ROLLBACK');
+      lock.close();
+    }
+    const after = await eventually(
+      () => findTraces(bed.hosts, bed.objects),
+      (traces) => isDeepStrictEqual(traces, before),
+      { limitMs: 15_000 },
+    );
+    t.deepEqual(after, before);
+    t.is((await callCni({ host: one, command: 'ADD', containerId: 'other', namespace: other })).exitCode, 0, 'the same ADD, tried again');
+    t.is((await callCni({ host: one, command: 'DEL', containerId: 'other', namespace: other })).exitCode, 0);
+    await bed.delete(ONLY_FRIENDS);
+  },
+);

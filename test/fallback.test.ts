@@ -1,0 +1,179 @@
+/** Calls without an agent: the launcher becomes a Node process that does the same; and calls whose agent dies in the middle. */
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { deleteNamespace } from '@weir/kernel';
+import type { LabHost } from '@weir/lab';
+import { hostInterfaceName } from '@weir/resources';
+import test from 'ava';
+import { callCni, mesosNetwork, startCni } from './testbed/cni-call.ts';
+import { eventually } from './testbed/eventually.ts';
+import { expectFlows } from './testbed/flows.ts';
+import { Testbed, type Workload } from './testbed/testbed.ts';
+import { findTraces, tracesOnHost } from './testbed/traces.ts';
+
+const testbed = Testbed.share(test, { hosts: 2 });
+
+const SHOP = { 'weir/namespace': 'shop' };
+
+const ONLY_FRIENDS = `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: friends, namespace: shop }
+spec: { selector: app == 'server', ingress: [{ action: Allow, source: { selector: friend == 'yes' } }] }
+`;
+
+let one: LabHost;
+let friend: Workload;
+let stranger: Workload;
+
+test.serial.before(async () => {
+  const bed = testbed();
+  const two = bed.hosts[1]!;
+  one = bed.hosts[0]!;
+  await bed.apply(ONLY_FRIENDS);
+  [friend, stranger] = await Promise.all([
+    bed.launch(two, { ...SHOP, friend: 'yes' }, { name: 'friend' }),
+    bed.launch(two, { ...SHOP, friend: 'no' }, { name: 'stranger' }),
+  ]);
+});
+
+test.serial('a result has the same form with and without an agent', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const namespace = bed.makeNamespace('form');
+  const call = { host: one, containerId: 'form', namespace, stdin: mesosNetwork(SHOP) };
+  const before = await findTraces(bed.hosts, bed.objects);
+  const byAgent = await callCni({ ...call, command: 'ADD' });
+  const attached = await findTraces(bed.hosts, bed.objects);
+  t.is((await callCni({ ...call, command: 'DEL' })).stdout, '');
+  await eventually(
+    () => findTraces(bed.hosts, bed.objects),
+    (traces) => isDeepStrictEqual(traces, before),
+  );
+  await one.stopAgent('SIGKILL');
+  const byItself = await callCni({ ...call, command: 'ADD' });
+  t.deepEqual({ ...byItself, stdout: '' }, { ...byAgent, stdout: '' });
+  t.is(byItself.stdout, byAgent.stdout);
+  t.deepEqual(await findTraces(bed.hosts, bed.objects), attached);
+  t.deepEqual((await callCni({ ...call, command: 'ADD' })).json.code, 100, 'a second one is refused');
+  t.deepEqual(await findTraces(bed.hosts, bed.objects), attached);
+  const deleted = await callCni({ ...call, command: 'DEL' });
+  t.deepEqual(deleted, { exitCode: 0, stdout: '', stderr: '', json: undefined });
+  t.deepEqual(await findTraces(bed.hosts, bed.objects), before, 'all is removed before the process ends');
+  await one.startAgent();
+});
+
+test.serial(
+  'policy is in force for an endpoint that was made without an agent; the agent that starts takes it over and cuts nothing',
+  async (t) => {
+    t.timeout(60_000);
+    const bed = testbed();
+    await one.stopAgent('SIGKILL');
+    const server = await bed.launch(one, { ...SHOP, app: 'server' }, { name: 'server' });
+    const places = { server, friend, stranger };
+    await expectFlows(t, places, { 'friend > server tcp/80': true, 'stranger > server tcp/80': false, 'stranger > server ping': false });
+    await friend.traffic.stream('held', { address: server.ipv4, port: 80 });
+    await stranger.traffic.attempts('forbidden', { address: server.ipv6, port: 80 });
+    const lost = await friend.traffic.retransmissions();
+    await one.startAgent();
+    const { answered } = await friend.traffic.streamState('held');
+    const later = await eventually(
+      () => friend.traffic.streamState('held'),
+      (state) => state.answered > answered + 5,
+    );
+    t.true(later.answered > answered + 5 && later.ended === undefined);
+    t.is(await friend.traffic.retransmissions(), lost);
+    t.is((await stranger.traffic.attemptsState('forbidden')).through, 0);
+    // Taken over: the agent changes what the process made, and removes it.
+    await bed.apply(ONLY_FRIENDS.replace("'yes'", "'no'"));
+    await expectFlows(t, places, { 'friend > server tcp/80': false, 'stranger > server tcp/80': true });
+    await bed.apply(ONLY_FRIENDS);
+    await bed.destroy(server);
+    const left = await eventually(
+      () => findTraces([one], bed.objects),
+      (traces) => !traces.some((trace) => trace.includes(server.containerId) || trace.includes(server.hostInterface)),
+    );
+    t.deepEqual(
+      left.filter((trace) => trace.includes(server.containerId) || trace.includes(server.hostInterface)),
+      [],
+    );
+  },
+);
+
+test.serial('an agent that is killed in mid-ADD: the retry, DEL and ADD, ends with exactly one endpoint', async (t) => {
+  t.timeout(90_000);
+  const bed = testbed();
+  const containerId = 'killed';
+  const hostInterface = hostInterfaceName(containerId, 'eth0', 'weir');
+  const before = await findTraces(bed.hosts, bed.objects);
+  const namespace = bed.makeNamespace(containerId);
+  const call = { host: one, containerId, namespace, stdin: mesosNetwork(SHOP) };
+  for (const milliseconds of [0, 2, 4, 7, 11, 16]) {
+    const { answer } = startCni({ ...call, command: 'ADD' });
+    await delay(milliseconds);
+    await one.stopAgent('SIGKILL');
+    const first = await answer;
+    t.true(first.exitCode === 0 || typeof first.json?.code === 'number', first.stdout);
+    t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
+    await one.startAgent();
+    t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
+    const again = await callCni({ ...call, command: 'ADD' });
+    t.is(again.exitCode, 0, again.stdout);
+    const now = (await findTraces(bed.hosts, bed.objects)).filter((trace) => !before.includes(trace));
+    t.is(now.filter((trace) => trace === `store: endpoint of ${containerId} on host-1`).length, 1, `killed after ${milliseconds} ms`);
+    t.is(now.filter((trace) => trace.includes(' held for ')).length, 2, 'one address of each family');
+    t.deepEqual(
+      now.filter((trace) => trace.includes(': link ')),
+      [`host-1: link ${hostInterface}`],
+    );
+    t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
+    const after = await eventually(
+      () => findTraces(bed.hosts, bed.objects),
+      (traces) => isDeepStrictEqual(traces, before),
+    );
+    t.deepEqual(after, before, `killed after ${milliseconds} ms`);
+  }
+});
+
+test.serial('neither agent nor store: ADD says to try again, DEL succeeds; the agent removes the rest when both are back', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const before = await findTraces(bed.hosts, bed.objects);
+  const namespace = bed.makeNamespace('alone');
+  const call = { host: one, containerId: 'alone', namespace, stdin: mesosNetwork(SHOP) };
+  t.is((await callCni({ ...call, command: 'ADD' })).exitCode, 0);
+  await one.stopAgent('SIGKILL');
+  const path = bed.cluster.storeEnvironment.WEIR_STORE_PATH!;
+  // A folder in its place: nobody makes a new store there, and those who have the old one open go on with it.
+  renameSync(path, `${path}-away`);
+  mkdirSync(path);
+  try {
+    const [added, deleted, unknown] = await Promise.all([
+      callCni({ ...call, containerId: 'other', command: 'ADD' }),
+      callCni({ ...call, command: 'DEL' }),
+      callCni({ ...call, containerId: 'never', namespace: undefined, command: 'DEL' }),
+    ]);
+    t.like(added, { exitCode: 1, json: { code: 11 } });
+    t.true(added.json.msg.includes(path), added.json.msg);
+    t.is(deleted.exitCode, 0, deleted.stdout);
+    t.is(unknown.exitCode, 0, unknown.stdout);
+  } finally {
+    rmdirSync(path);
+    renameSync(`${path}-away`, path);
+  }
+  // The runtime was told that all is well, so it removes the namespace; what DEL could not do is left to the agent.
+  deleteNamespace(namespace);
+  t.true(
+    await eventually(
+      () => !tracesOnHost(one).some((trace) => trace.includes(`link ${hostInterfaceName('alone', 'eth0', 'weir')}`)),
+      Boolean,
+    ),
+  );
+  await one.startAgent();
+  const after = await eventually(
+    () => findTraces(bed.hosts, bed.objects),
+    (traces) => isDeepStrictEqual(traces, before),
+  );
+  t.deepEqual(after, before);
+});
