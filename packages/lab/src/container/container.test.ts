@@ -47,7 +47,7 @@ test('a task runs in its sandbox, with its own hostname, hosts file and loopback
   t.is(readFileSync(join(container.sandbox, 'stdout'), 'utf8'), `hello 1 ${container.sandbox} web web unknown\n10.0.0.1 web\n`);
   t.not(readFileSync('/etc/hosts', 'utf8').includes('10.0.0.1 web'), true, "the machine's own files are untouched");
   await containerizer.destroy('c1');
-  t.deepEqual((await container.exit).signal, 'SIGKILL');
+  t.not((await container.exit).code, 0);
   t.false(existsSync(container.namespace));
   t.deepEqual(folder.runningProcesses(), []);
 });
