@@ -152,7 +152,7 @@ export class HostNetwork {
       try {
         this.apply();
       } catch {
-        // Logged and shown by readiness; the retry timer of the daemon, or the next change, tries again.
+        // Logged, shown by readiness, and tried again by reconciliation or the next change.
       }
     });
   };
@@ -180,6 +180,7 @@ export class HostNetwork {
       this.#failure = `policy could not be brought in force: ${(error as Error).message}`;
       this.#metrics.dataplaneFailures.inc();
       this.#log.error({ err: error }, 'policy could not be brought in force');
+      this.#leave();
       throw error;
     } finally {
       this.#metrics.endpoints.set(this.#state.localEndpoints().length);

@@ -61,6 +61,25 @@ test('a used writer starts from zeroes again', (t) => {
   t.is(writer.bytes.toString('hex'), '0600010061000000');
 });
 
+test('an attribute of each kind may be the one that the buffer grows for', (t) => {
+  const kinds: ((writer: MessageWriter) => void)[] = [
+    (writer) => writer.u8(1, 7),
+    (writer) => writer.u16(1, 7),
+    (writer) => writer.be16(1, 7),
+    (writer) => writer.u32(1, 7),
+    (writer) => writer.be32(1, 7),
+    (writer) => writer.string(1, 'text'),
+    (writer) => writer.data(1, Buffer.from('data')),
+  ];
+  for (const write of kinds) {
+    const writer = new MessageWriter();
+    writer.message(16, 0, 1, () => {
+      for (let count = 0; count < 5000; count += 1) write(writer);
+    });
+    t.true(writer.bytes.length > 5000 * 8);
+  }
+});
+
 test('lengths that do not fit are refused', (t) => {
   t.throws(() => decodeMessages(Buffer.from('20000000100000000000000000000000', 'hex')), { message: /32 bytes at 0 does not fit/ });
   t.throws(() => decodeMessages(Buffer.from('04000000100000000000000000000000', 'hex')), { instanceOf: RangeError });

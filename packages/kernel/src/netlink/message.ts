@@ -164,7 +164,8 @@ export class MessageWriter {
   }
 
   u8(type: number, value: number): void {
-    this.#buffer.writeUInt8(value, this.#attribute(type, 1));
+    const at = this.#attribute(type, 1); // which may put a larger buffer in the old one's place
+    this.#buffer.writeUInt8(value, at);
   }
 
   u16(type: number, value: number): void {
