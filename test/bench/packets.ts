@@ -7,8 +7,8 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Nftables } from '@weir/kernel';
-import { type Cluster, type Container, type LabHost, nsenterArguments } from '@weir/lab';
+import { Nftables, sysctl } from '@weir/kernel';
+import { AGENT_HTTP, type Cluster, type Container, type LabHost, nsenterArguments, type Probe } from '@weir/lab';
 import { endpointName } from '@weir/resources';
 import { withCluster } from './cluster.ts';
 import { compile } from './compile.ts';
@@ -43,6 +43,8 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   const writer = new StoreWriter(cluster);
   await writer.load([{ kind: 'Pool', metadata: { name: 'bench' }, spec: { cidr: '10.100.0.0/16' } }, ...policies()]);
   const [near, far] = cluster.hosts as [LabHost, LabHost];
+  // Of the tens of thousands of connections that were reset, none is to be there any more when the next ones are made.
+  for (const { namespace } of cluster.hosts) sysctl('net/netfilter/nf_conntrack_tcp_timeout_close', 1, { namespace });
   const listen = [DIAL_PORT, FORBIDDEN_PORT].map((port) => `${program} serve ${port} &`).join(' ');
   const [server, nearClient, farClient] = await Promise.all([
     launch(near, 'server', `${listen} exec iperf3 -s -p ${IPERF_PORT}`),
@@ -56,6 +58,7 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   ];
   for (const { client } of paths) for (const port of [IPERF_PORT, DIAL_PORT]) await untilOpen(client, address, port, true);
 
+  const agents = cluster.hosts.map((host) => host.startProbe());
   const samples = new Map<string, Measured[]>();
   const measurePaths = async (condition: string) => {
     for (const { name, client } of paths) {
@@ -69,13 +72,14 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   };
   for (let round = 0; round < ROUNDS; round++) {
     progress(`round ${round + 1} of ${ROUNDS}: ${POLICIES.join(', ')} policies`);
-    for (const count of POLICIES) {
+    for (const count of [...POLICIES.slice(round % POLICIES.length), ...POLICIES.slice(0, round % POLICIES.length)]) {
       await switchPolicies(writer, server, count);
-      for (const { client } of paths) await untilOpen(client, address, FORBIDDEN_PORT, count === 0);
+      await Promise.all(paths.map(({ client }) => untilOpen(client, address, FORBIDDEN_PORT, count === 0)));
+      await untilIdle(agents);
       await measurePaths(conditionOf(count));
     }
   }
-  await writer.close();
+  await Promise.all([writer, ...agents].map((process) => process.close()));
 
   progress('without the table');
   for (const host of cluster.hosts) await dropTable(host);
@@ -129,6 +133,11 @@ async function switchPolicies(writer: StoreWriter, { containerId }: Container, c
   const endpoint = await writer.get('Endpoint', endpointName(containerId, 'eth0'));
   const labels = { ...endpoint.metadata.labels, [COUNT_LABEL]: String(count) };
   await writer.put({ ...endpoint, metadata: { ...endpoint.metadata, labels } });
+}
+
+/** An agent at work on a change answers when it has done with it; until then it would take a processor from the packets. */
+async function untilIdle(agents: Probe[]): Promise<void> {
+  await Promise.all(agents.map((agent) => agent.http(`http://${AGENT_HTTP}/readyz`, { timeoutMs: 60_000 })));
 }
 
 async function dropTable(host: LabHost): Promise<void> {
