@@ -4,7 +4,7 @@
  * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
  * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
  */
-import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements } from '@weir/kernel';
+import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements, type Flow as TrackedFlow } from '@weir/kernel';
 import { baseTable, type Flow, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
 import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
 import { forbiddenFlows, type Suspects } from './forbidden-flows.ts';
@@ -30,6 +30,8 @@ export class Dataplane {
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
   readonly #narrowed = new Set<string>();
   readonly #gone = new Set<string>();
+  #cutting: Promise<void> | undefined;
+  #cuttingGone: Promise<void> = Promise.resolve();
   #baseVersion: string | undefined;
   #isActualKnown = false;
 
@@ -77,7 +79,7 @@ export class Dataplane {
       if (!this.#isActualKnown) this.#readActual();
       this.#loadBase(mesosTraffic);
       this.#applyPending();
-      this.#cutForbidden();
+      this.#cutSoon();
     } catch (error) {
       this.#isActualKnown = false;
       throw error;
@@ -122,31 +124,59 @@ export class Dataplane {
     this.#tracker.applied(pending);
   }
 
-  /** The switch came first: a flow that is cut cannot come back. */
-  #cutForbidden(): void {
-    const narrowed = new Set([...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []));
+  /**
+   * Judges the established flows of endpoints that lost a permission, and cuts those that are forbidden now. The switch came first, so
+   * what is cut cannot come back. The kernel needs 10 ms to list its flows, and more for more: nobody waits for it, and one listing
+   * serves all changes that came before it.
+   */
+  #cutSoon(): void {
+    if (this.#narrowed.size === 0) return;
+    this.#cutting ??= this.#cutForbidden()
+      .catch((error: Error) => {
+        this.#log.error({ err: error }, 'established flows could not be judged; all are at the next look at the kernel');
+        this.#isActualKnown = false;
+      })
+      .finally(() => {
+        this.#cutting = undefined;
+        this.#cutSoon();
+      });
+  }
+
+  async #cutForbidden(): Promise<void> {
+    const narrowed = [...this.#narrowed];
     this.#narrowed.clear();
-    this.#cut({ narrowed, gone: new Set() });
+    const tracked = await this.#conntrack.list();
+    const addresses = new Set(narrowed.flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []));
+    this.#cut(tracked, { narrowed: addresses, gone: new Set() });
   }
 
   /**
-   * Cuts what is left of flows of endpoints that are gone. To be called when their links are, and before their addresses are given out
-   * again: not in `apply`, since nothing of it shows to anybody, and a big connection table takes a while to read.
+   * Cuts what is left of flows of endpoints that are gone. To be awaited when their links are, and before their addresses are given out
+   * again.
    */
-  cutGone(): void {
-    const gone = new Set(this.#gone);
-    this.#gone.clear();
-    this.#cut({ narrowed: new Set(), gone });
+  cutGone(): Promise<void> {
+    const cut = this.#cuttingGone.then(async () => {
+      const gone = new Set(this.#gone);
+      if (gone.size === 0) return;
+      this.#gone.clear();
+      this.#cut(await this.#conntrack.list(), { narrowed: new Set(), gone });
+    });
+    this.#cuttingGone = cut.catch(() => {});
+    return cut;
   }
 
-  #cut(suspects: Suspects): void {
-    if (suspects.narrowed.size === 0 && suspects.gone.size === 0) return;
+  #cut(tracked: TrackedFlow[], suspects: Suspects): void {
     const isAllowed = (flow: Flow): boolean => this.#calculator.decide(flow).verdict === 'Allow';
-    const flows = forbiddenFlows(this.#conntrack.list(), suspects, isAllowed);
+    const flows = forbiddenFlows(tracked, suspects, isAllowed);
     if (flows.length === 0) return;
     const cut = this.#conntrack.delete(flows);
     this.#metrics.flowsCut.inc(cut);
     this.#log.info({ flows: cut }, 'established flows were cut: policy no longer allows them, or an end of them is gone');
+  }
+
+  /** Resolves when no established flow is left to be judged. */
+  async settled(): Promise<void> {
+    while (this.#cutting !== undefined) await this.#cutting;
   }
 
   close(): void {

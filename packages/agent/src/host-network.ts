@@ -44,6 +44,7 @@ export class HostNetwork {
   readonly #synced = Promise.withResolvers<void>();
   #somethingLeft = Promise.withResolvers<void>();
   #isSynced = false;
+  #isInForce = false;
   #isConnected = true;
   #routesChanged = true;
   #failure: string | undefined;
@@ -89,7 +90,7 @@ export class HostNetwork {
 
   /** Why this host is not as the store wants it; empty when it is. */
   get problems(): string[] {
-    const problems = this.#isSynced ? [] : ['the store has not been read yet'];
+    const problems = this.#isInForce ? [] : ['the store has not been read yet'];
     if (!this.#isConnected) problems.push('the store cannot be reached; what was known last is in force');
     if (this.#failure !== undefined) problems.push(this.#failure);
     for (const { destination, reason } of this.#routes.failed) problems.push(`route to ${destination}: ${reason}`);
@@ -98,7 +99,7 @@ export class HostNetwork {
 
   /** True once the kernel was brought in step for the first time, and the last change could be applied. */
   get ready(): boolean {
-    return this.#isSynced && this.#failure === undefined;
+    return this.#isInForce && this.#failure === undefined;
   }
 
   /** Follows the store until the signal. */
@@ -167,7 +168,10 @@ export class HostNetwork {
     } catch {
       // As above.
     }
-    this.#synced.resolve();
+    this.#dataplane.settled().then(() => {
+      this.#isInForce = true;
+      this.#synced.resolve();
+    });
   }
 
   /** Brings the kernel in step with what is known. Returns when it is; throws what the kernel refused. */
@@ -220,7 +224,7 @@ export class HostNetwork {
         attach,
         detach: async (hostInterface) => {
           await this.#reaper.remove(hostInterface);
-          this.#dataplane.cutGone();
+          await this.#dataplane.cutGone();
         },
         inspect: async (where) => inspect(where),
       },
@@ -264,6 +268,7 @@ export class HostNetwork {
   }
 
   async close(): Promise<void> {
+    await this.#dataplane.settled();
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     await this.#reaper.close();
     this.#dataplane.close();

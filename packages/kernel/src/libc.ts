@@ -23,9 +23,8 @@ export const getsockopt: (fd: number, level: number, name: number, value: Buffer
 );
 const sendFunction = libc.func('intptr_t send(int fd, const void *data, size_t length, int flags)');
 export const send: (fd: number, data: Buffer, length: number, flags: number) => number = sendFunction;
-export const recv: (fd: number, data: Buffer, length: number, flags: number) => number = libc.func(
-  'intptr_t recv(int fd, void *data, size_t length, int flags)',
-);
+const recvFunction = libc.func('intptr_t recv(int fd, void *data, size_t length, int flags)');
+export const recv: (fd: number, data: Buffer, length: number, flags: number) => number = recvFunction;
 /** `ioctl` with a pointer to a structure. */
 export const ioctlPointer: (fd: number, request: number, argument: Buffer) => number = libc.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
@@ -48,6 +47,15 @@ export const flock: (fd: number, operation: number) => number = libc.func('int f
 export function sendOffThread(fd: number, data: Buffer, length: number): Promise<void> {
   return new Promise((resolve, reject) => {
     sendFunction.async(fd, data, length, 0, (_: unknown, sent: number) => (sent < 0 ? reject(koffi.errno()) : resolve()));
+  });
+}
+
+/** `recv` on a worker thread; how many bytes came. Rejects as `sendOffThread` does. */
+export function recvOffThread(fd: number, data: Buffer, length: number, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    recvFunction.async(fd, data, length, flags, (_: unknown, received: number) =>
+      received < 0 ? reject(koffi.errno()) : resolve(received),
+    );
   });
 }
 

@@ -12,10 +12,12 @@ import {
   MSG_DONTWAIT,
   MSG_TRUNC,
   recv,
+  recvOffThread,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_SOCKET,
   send,
+  sendOffThread,
   setsockopt,
   socket,
 } from '../libc.ts';
@@ -151,7 +153,19 @@ export class NetlinkSocket {
       const result = this.#dumpOnce(request, decode);
       if (result) return result;
     }
-    throw new KernelError(EINTR, request.operation, { extendedAck: `the table changed during each of ${DUMP_ATTEMPTS} dumps` });
+    throw alwaysChanging(request.operation);
+  }
+
+  /**
+   * `dump` on worker threads, for a table so large that the kernel needs milliseconds to walk it. The socket must not be used for
+   * anything else meanwhile.
+   */
+  async dumpOffThread<T>(request: Request, decode: (message: Message) => T | undefined): Promise<T[]> {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt += 1) {
+      const result = await this.#dumpOnceOffThread(request, decode);
+      if (result) return result;
+    }
+    throw alwaysChanging(request.operation);
   }
 
   /** The next datagram's messages; their payloads are valid until the next call. Throws KernelError, EAGAIN when there is none. */
@@ -239,27 +253,73 @@ export class NetlinkSocket {
 
   /** Undefined when it was interrupted. Reads to the end also when `decode` throws: the kernel begins no dump on a socket that is in one. */
   #dumpOnce<T>(request: Request, decode: (message: Message) => T | undefined): T[] | undefined {
-    const sequence = this.#sendOne(request, NLM_F_DUMP);
-    const result: T[] = [];
-    let interrupted = false;
-    let failure: { error: unknown } | undefined;
-    for (;;) {
-      for (const message of this.receive(request.operation)) {
-        if (message.sequence !== sequence) continue;
-        if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          if (failure) throw failure.error;
-          const acknowledgement = decodeAcknowledgement(message);
-          if (acknowledgement.errno !== 0) throw acknowledgementError(acknowledgement, request.operation);
-          return interrupted ? undefined : result;
-        }
-        if (failure) continue;
-        try {
-          const item = decode(message);
-          if (item !== undefined) result.push(item);
-        } catch (error) {
-          failure = { error };
-        }
+    const collected = new DumpCollector(this.#sendOne(request, NLM_F_DUMP), request.operation, decode);
+    while (!collected.complete) collected.take(this.receive(request.operation));
+    return collected.items;
+  }
+
+  async #dumpOnceOffThread<T>(request: Request, decode: (message: Message) => T | undefined): Promise<T[] | undefined> {
+    const { operation } = request;
+    const sequence = this.nextSequence();
+    const writer = new MessageWriter();
+    writer.message(request.type, NLM_F_REQUEST | NLM_F_DUMP | request.flags, sequence, () => request.write(writer));
+    const asError = (number: number): never => {
+      throw new KernelError(number, operation);
+    };
+    await sendOffThread(this.#live(operation), writer.bytes, writer.bytes.length).catch(asError);
+    const collected = new DumpCollector(sequence, operation, decode);
+    const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+    while (!collected.complete) {
+      const length = await recvOffThread(this.#live(operation), received, received.length, MSG_DONTWAIT).catch(asError);
+      collected.take(decodeMessages(received.subarray(0, length)));
+    }
+    return collected.items;
+  }
+}
+
+function alwaysChanging(operation: string): KernelError {
+  return new KernelError(EINTR, operation, { extendedAck: `the table changed during each of ${DUMP_ATTEMPTS} dumps` });
+}
+
+/** The messages of one dump, until the one that ends it. */
+class DumpCollector<T> {
+  readonly #sequence: number;
+  readonly #operation: string;
+  readonly #decode: (message: Message) => T | undefined;
+  readonly #items: T[] = [];
+  #interrupted = false;
+  #failure: { error: unknown } | undefined;
+  complete = false;
+
+  constructor(sequence: number, operation: string, decode: (message: Message) => T | undefined) {
+    this.#sequence = sequence;
+    this.#operation = operation;
+    this.#decode = decode;
+  }
+
+  /** What the dump held, once complete; undefined when the table changed while it was read. */
+  get items(): T[] | undefined {
+    return this.#interrupted ? undefined : this.#items;
+  }
+
+  /** Throws, at the end of the dump only so that nothing of it is left in the socket, the kernel's error or that of `decode`. */
+  take(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.sequence !== this.#sequence) continue;
+      if (message.flags & NLM_F_DUMP_INTR) this.#interrupted = true;
+      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+        this.complete = true;
+        if (this.#failure) throw this.#failure.error;
+        const acknowledgement = decodeAcknowledgement(message);
+        if (acknowledgement.errno !== 0) throw acknowledgementError(acknowledgement, this.#operation);
+        return;
+      }
+      if (this.#failure) continue;
+      try {
+        const item = this.#decode(message);
+        if (item !== undefined) this.#items.push(item);
+      } catch (error) {
+        this.#failure = { error };
       }
     }
   }
