@@ -28,8 +28,7 @@ bench: node_modules/.package-lock.json ## the three benches, as tables
 clean-lab: node_modules/.package-lock.json ## remove what `make demo KEEP=1` left up
 	@node packages/lab/src/clean.ts
 
-# Not `npm ci`: it refuses a lockfile without the platform packages of systems that Weir does not run on, which not every registry mirror has.
 node_modules/.package-lock.json: package-lock.json
 	@echo "Installing npm packages (once, about half a minute) …"
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
