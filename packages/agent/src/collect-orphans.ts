@@ -51,12 +51,16 @@ export async function collectOrphans(collector: Collector): Promise<void> {
   };
   for (const endpoint of orphans.endpoints) {
     await collect('endpoint', endpoint.spec, async () => {
+      if (netlink.link(endpoint.spec.hostInterface) !== undefined) return; // an ADD was faster
       await enforcement.withdraw(endpoint.spec);
       await enforcement.remove(endpoint);
       await allocator.release(endpoint.spec);
     });
   }
-  for (const owner of orphans.owners) await collect('address', owner, () => allocator.release(owner));
+  for (const owner of orphans.owners)
+    await collect('address', owner, async () => {
+      if ((await enforcement.find(owner)) === undefined) await allocator.release(owner);
+    });
 }
 
 /** statfs(2) of a mounted namespace (linux/magic.h). */

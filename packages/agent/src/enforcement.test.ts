@@ -20,20 +20,21 @@ function endpoint(namespace = 'default'): Endpoint {
 }
 
 /** A store that can be taken away, and a kernel that only notes what it is told. */
-async function setUp(t: ExecutionContext) {
+async function setUp(t: ExecutionContext, { knowsOutage = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'weir-enforcement-'));
   const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
   t.teardown(async () => {
     await store.close();
     rmSync(folder, { recursive: true });
   });
-  const link = { up: true };
+  const link = { up: true, refused: 0 };
   const reached: Store = new Proxy(store, {
     get(target, name: keyof Store) {
       const method = target[name].bind(target) as (...values: unknown[]) => unknown;
       return (...values: unknown[]) => {
-        if (!link.up) throw new StoreError('EUNAVAILABLE', 'the store is away');
-        return method(...values);
+        if (link.up) return method(...values);
+        link.refused++;
+        throw new StoreError('EUNAVAILABLE', 'the store is away');
       };
     },
   });
@@ -41,7 +42,14 @@ async function setUp(t: ExecutionContext) {
   const state = new ClusterState('h1', () => {});
   const objects = new ObjectStore(reached);
   const apply = () => kernel.push(state.localEndpoints().map(keyOf));
-  const enforcement = new Enforcement({ objects, state, apply, leave: () => {}, log: pino({ level: 'silent' }) });
+  const enforcement = new Enforcement({
+    objects,
+    state,
+    apply,
+    isStoreThere: () => (knowsOutage ? link.up : true),
+    leave: () => {},
+    log: pino({ level: 'silent' }),
+  });
   return { enforcement, objects, kernel, link, stored: () => objects.list('Endpoint').then(({ objects: list }) => list.length) };
 }
 
@@ -56,18 +64,20 @@ test('an endpoint is in the store and in the kernel when enforce answers, and in
   t.is(await enforcement.withdraw(owner), undefined, 'a second DEL finds nothing');
 });
 
-test('with the store away the kernel is closed all the same, and the endpoint stays known for later', async (t) => {
-  const { enforcement, kernel, link, stored } = await setUp(t);
-  await enforcement.enforce(endpoint());
-  link.up = false;
-  await enforcement.withdraw(owner);
-  t.deepEqual(kernel.at(-1), []);
-  t.deepEqual(enforcement.stored, [endpoint()]);
-  link.up = true;
-  await enforcement.remove(endpoint());
-  t.deepEqual(enforcement.stored, []);
-  t.is(await stored(), 0);
-});
+for (const knowsOutage of [false, true])
+  test(`with the store away${knowsOutage ? ', as is known,' : ''} the kernel is closed all the same, and the endpoint stays known for later`, async (t) => {
+    const { enforcement, kernel, link, stored } = await setUp(t, { knowsOutage });
+    await enforcement.enforce(endpoint());
+    link.up = false;
+    await enforcement.withdraw(owner);
+    t.deepEqual(kernel.at(-1), []);
+    t.deepEqual(enforcement.stored, [endpoint()]);
+    t.is(link.refused, knowsOutage ? 0 : 1, 'a known outage is not waited for');
+    link.up = true;
+    await enforcement.remove(endpoint());
+    t.deepEqual(enforcement.stored, []);
+    t.is(await stored(), 0);
+  });
 
 test('an ADD into another namespace takes the place of what a killed one left', async (t) => {
   const { enforcement, kernel, stored } = await setUp(t);

@@ -13,6 +13,8 @@ export interface EnforcementOptions {
   state: ClusterState;
   /** Brings the kernel in step with the state; returns when it is. */
   apply: () => void;
+  /** False while the store is known to be away: a DEL is not to wait for an answer that will not come. */
+  isStoreThere: () => boolean;
   /** Called when something stays for reconciliation to remove. */
   leave: () => void;
   log: Logger;
@@ -59,9 +61,10 @@ export class Enforcement {
 
   /** Removes an endpoint from the store; while that cannot be reached, remembers to. */
   async remove(endpoint: Endpoint): Promise<void> {
-    const { objects, leave, log } = this.#options;
+    const { objects, isStoreThere, leave, log } = this.#options;
     const { name, namespace } = endpoint.metadata;
     this.#unremoved.set(keyOf(endpoint), endpoint);
+    if (!isStoreThere()) return leave();
     try {
       await objects.remove('Endpoint', name, namespace);
       this.#unremoved.delete(keyOf(endpoint));

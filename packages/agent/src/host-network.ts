@@ -68,6 +68,7 @@ export class HostNetwork {
       objects: this.#objects,
       state: this.#state,
       apply: () => this.apply(),
+      isStoreThere: () => this.#isConnected,
       leave: () => this.#leave(),
       log,
     });
