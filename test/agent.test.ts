@@ -2,10 +2,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import { deleteNamespace, Netlink, openNamespace } from '@weir/kernel';
-import { AGENT_HTTP, type LabHost, type Probe } from '@weir/lab';
+import type { LabHost } from '@weir/lab';
 import test from 'ava';
 import { callCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
+import { readHealth, readMetrics, readReadiness } from './testbed/health.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { findTraces } from './testbed/traces.ts';
 import type { StreamState } from './testbed/traffic.ts';
@@ -47,20 +48,6 @@ async function goesOn(workload: Workload, stream: string): Promise<StreamState> 
     () => workload.traffic.streamState(stream),
     ({ answered }) => answered > before.answered + 5,
   );
-}
-
-async function readReadiness(host: LabHost): Promise<{ status: number | undefined; ready: boolean; reasons: string[] }> {
-  const { status, body } = await onHost(host, (probe) => probe.http(`http://${AGENT_HTTP}/readyz`));
-  return { status, ...(JSON.parse(body ?? '{"ready":false,"reasons":[]}') as { ready: boolean; reasons: string[] }) };
-}
-
-async function onHost<Result>(host: LabHost, ask: (probe: Probe) => Promise<Result>): Promise<Result> {
-  const probe = host.startProbe();
-  try {
-    return await ask(probe);
-  } finally {
-    await probe.close();
-  }
 }
 
 test.serial(
@@ -155,13 +142,10 @@ test.serial('what was left behind while the agent was away is collected when it 
 });
 
 test.serial('/healthz, /readyz and /metrics', async (t) => {
-  const [health, metrics, nothing] = await onHost(one, (probe) =>
-    Promise.all(['/healthz', '/metrics', '/other'].map((path) => probe.http(`http://${AGENT_HTTP}${path}`))),
-  );
-  t.like(health, { status: 200, body: 'ok' });
-  t.is(nothing?.status, 404);
+  t.like(await readHealth(one, '/healthz'), { status: 200, body: 'ok' });
+  t.is((await readHealth(one, '/other')).status, 404);
   t.deepEqual(await readReadiness(one), { status: 200, ready: true, reasons: [] });
-  const lines = metrics!.body!.split('\n');
+  const lines = await readMetrics(one);
   for (const line of [
     'weir_endpoints 1',
     'weir_store_connected 1',
@@ -189,8 +173,7 @@ test.serial('an object in the store that is not valid: its last valid form stays
   const through = () => stranger.traffic.tcp({ address: server.ipv4, port: PORT });
   t.false(await eventually(through, (passed) => !passed));
   await bed.putRaw('/weir/v1/Policy/shop/friends', '{"kind": "Policy", "spec": {"ingres": []}}');
-  const invalid = () =>
-    onHost(one, async (probe) => (await probe.http(`http://${AGENT_HTTP}/metrics`)).body?.includes('weir_invalid_objects 1'));
+  const invalid = async () => (await readMetrics(one)).includes('weir_invalid_objects 1');
   t.true(await eventually(invalid, Boolean));
   t.false(await through());
   t.true(await friend.traffic.tcp({ address: server.ipv4, port: PORT }));

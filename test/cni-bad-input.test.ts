@@ -1,10 +1,11 @@
 /** What runtimes, operators and accidents do to CNI calls: one clear answer with the right code, nothing left behind, nothing lost. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { AGENT_HTTP, type LabHost, monotonicMs } from '@weir/lab';
+import { monotonicMs } from '@weir/lab';
 import test, { type ExecutionContext } from 'ava';
 import { type CniAnswer, type CniCall, callCni, mesosNetwork, startCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
+import { readReadiness } from './testbed/health.ts';
 import { POOLS, Testbed } from './testbed/testbed.ts';
 import { findTraces, tracesInStore } from './testbed/traces.ts';
 import { Traffic } from './testbed/traffic.ts';
@@ -265,7 +266,7 @@ test.serial('an ADD without an agent that is killed at any moment, then DEL', as
   }
   t.true(ends.filter((exitCode) => exitCode === null).length > kills / 2, `killed before their end: ${ends.join(' ')}`);
   await Promise.all(hosts.map((host) => host.startAgent()));
-  t.true(await isReady(hosts[0]!));
+  for (const host of hosts) t.like(await readReadiness(host), { ready: true, reasons: [] });
 });
 
 async function killedThenDeleted(t: ExecutionContext, call: Omit<CniCall, 'command'>, milliseconds: number): Promise<number | null> {
@@ -275,13 +276,4 @@ async function killedThenDeleted(t: ExecutionContext, call: Omit<CniCall, 'comma
   const { exitCode } = await answer;
   t.deepEqual(await del(call), SILENT_SUCCESS, `killed after ${Math.round(milliseconds)} ms`);
   return exitCode;
-}
-
-async function isReady(host: LabHost): Promise<boolean> {
-  const probe = host.startProbe();
-  try {
-    return (await probe.http(`http://${AGENT_HTTP}/readyz`)).ok;
-  } finally {
-    await probe.close();
-  }
 }

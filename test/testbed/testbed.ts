@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ObjectStore, openStore, resolveStoreOptions, type Store } from '@weir/datastore';
-import { createNamespace } from '@weir/kernel';
+import { createNamespace, inNamespace } from '@weir/kernel';
 import {
   Cluster,
   type ClusterOptions,
@@ -207,8 +207,34 @@ export class Testbed {
 
   /** The agent's process on a host. */
   agentPid(host: LabHost): number {
-    const found = this.cluster.folder.runningProcesses().find(({ what }) => what === `agent of ${host.name}`);
-    if (found === undefined) throw new Error(`no agent runs on ${host.name}`);
+    return this.#pidOf(`agent of ${host.name}`);
+  }
+
+  /**
+   * Kills the lab's etcd with kill -9.
+   *
+   * @returns starts it again, with the same command line and on the same data
+   */
+  killEtcd(): () => void {
+    const { folder } = this.cluster;
+    const pid = this.#pidOf('etcd');
+    const [command = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+    process.kill(pid, 'SIGKILL');
+    folder.forget(pid);
+    return () => {
+      const log = openSync(folder.logPath('etcd'), 'a');
+      const child = inNamespace(folder.namespacePath('switch'), () =>
+        spawn(command, args, { stdio: ['ignore', log, log], detached: true }),
+      );
+      closeSync(log);
+      folder.record(child.pid!, 'etcd');
+      child.unref();
+    };
+  }
+
+  #pidOf(what: string): number {
+    const found = this.cluster.folder.runningProcesses().find((process) => process.what === what);
+    if (found === undefined) throw new Error(`there is no ${what}`);
     return found.pid;
   }
 
