@@ -3,13 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dispatch, type LauncherRequest, type LauncherResponse } from '@weir/cni';
-import { Netlink } from '@weir/kernel';
 import { AgentError } from './agent-error.ts';
 import { Attachments } from './attachments.ts';
 import { serveCni } from './cni-server.ts';
 import { type AgentConfig, readConfig } from './config.ts';
 import { serveHealth } from './health.ts';
-import { findHostAddresses } from './host-addresses.ts';
+import { hostAddresses } from './host-addresses.ts';
 import { lockHost } from './host-lock.ts';
 import { HostNetwork } from './host-network.ts';
 import { type Logger, openLog } from './log.ts';
@@ -17,6 +16,8 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { keepPresence } from './presence.ts';
 import { VERSION } from './version.ts';
 
+/** Longer than a call without an agent may take, in milliseconds. */
+const LOCK_PATIENCE = 60_000;
 /** How long an ADD waits for an agent that is just starting, in milliseconds. */
 const START_PATIENCE = 10_000;
 /** Between two looks for what was left behind and for what somebody changed in the kernel, in milliseconds. */
@@ -31,7 +32,9 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
-  using _lock = await lockHost(config.runDir, { signal: stop.signal });
+  const addresses = config.addresses ?? hostAddresses();
+  using lock = await waitForLock(config.runDir, stop.signal, log);
+  if (lock === undefined) return;
   const metrics = createMetrics();
   const network = await HostNetwork.open({ config, log, metrics });
   const attachments = new Attachments();
@@ -49,7 +52,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   try {
     await Promise.all([
       network.follow(stop.signal),
-      present(network, config, stop.signal, log),
+      present(network, { config, addresses }, stop.signal, log),
       reconcileNowAndThen(network, attachments, stop.signal, log),
     ]);
   } finally {
@@ -61,6 +64,17 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
     await attachments.idle();
     await network.close();
     log.info('agent stopped');
+  }
+}
+
+/** Undefined when the agent was told to end while it waited. */
+async function waitForLock(runDir: string, signal: AbortSignal, log: Logger): Promise<Disposable | undefined> {
+  try {
+    const held = (path: string) => log.warn({ path }, 'another agent, or a call that is served without one, works on this host: waiting');
+    return await lockHost(runDir, { wait: LOCK_PATIENCE, signal, held });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
   }
 }
 
@@ -102,11 +116,14 @@ async function untilReady(network: HostNetwork): Promise<void> {
 }
 
 /** Host object and sign of life, as soon as the store answers. */
-async function present(network: HostNetwork, config: AgentConfig, signal: AbortSignal, log: Logger): Promise<void> {
+async function present(
+  network: HostNetwork,
+  { config, addresses }: { config: AgentConfig; addresses: string[] },
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
   await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
   if (signal.aborted) return;
-  using netlink = Netlink.open();
-  const addresses = config.addresses ?? findHostAddresses(netlink);
   const { host, presenceTtl: ttlSeconds } = config;
   await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, signal, log });
 }

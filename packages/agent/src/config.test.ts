@@ -32,6 +32,11 @@ test('each wrong field is named, with what is allowed', (t) => {
   for (const part of [file, 'host: lower-case letters', 'http: address:port', 'loglevel']) t.true(error.message.includes(part), part);
 });
 
+test('a wrong store setting is a fault of the configuration, too', (t) => {
+  const file = fileOf(t, 'store: {backend: etdc}');
+  t.throws(() => readConfig(file, {}), { instanceOf: AgentError, code: 'ECONFIG', message: /store\.backend.*must be embedded or etcd/ });
+});
+
 test('a file that is not there, and YAML that is none, are told with the path', (t) => {
   t.throws(() => readConfig('/nonexistent/agent.yaml', {}), { code: 'ECONFIG', message: /\/nonexistent\/agent\.yaml/ });
   const file = fileOf(t, 'host: [');

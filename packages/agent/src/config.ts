@@ -1,7 +1,7 @@
 /** The agent's configuration file (YAML), usually /etc/weir/agent.yaml. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolveStoreOptions, type StoreOptions } from '@weir/datastore';
+import { resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { AgentError } from './agent-error.ts';
@@ -46,5 +46,10 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     throw new AgentError('ECONFIG', `${file}: ${issues.join('; ')}`);
   }
   const { store, ...rest } = result.data;
-  return { ...rest, store: resolveStoreOptions({ env, configFile: { path: file, store } }) };
+  try {
+    return { ...rest, store: resolveStoreOptions({ env, configFile: { path: file, store } }) };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new AgentError('ECONFIG', error.message, { cause: error });
+  }
 }

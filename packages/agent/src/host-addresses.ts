@@ -1,13 +1,19 @@
 /** Finds the addresses by which other hosts reach this one. */
 import { isIPv6 } from 'node:net';
 import { GUARDED_PREFIX, OPEN_PREFIX } from '@weir/cni';
-import { MAIN_TABLE, type Netlink } from '@weir/kernel';
+import { MAIN_TABLE, Netlink } from '@weir/kernel';
 import { AgentError } from './agent-error.ts';
 
 const DEFAULT_DESTINATIONS = { 4: '0.0.0.0/0', 6: '::/0' } as const;
 
+/** Of the namespace that the process is in. @throws AgentError ECONFIG when there is none */
+export function hostAddresses(): string[] {
+  using netlink = Netlink.open();
+  return findHostAddresses(netlink);
+}
+
 /** One global address per family: of the interface that the default route leaves by, else of the first interface that has one. */
-export function findHostAddresses(netlink: Netlink): string[] {
+function findHostAddresses(netlink: Netlink): string[] {
   const isOurs = (name: string): boolean => name.startsWith(GUARDED_PREFIX) || name.startsWith(OPEN_PREFIX);
   const outside = new Set(netlink.links().flatMap(({ name, index }) => (name === 'lo' || isOurs(name) ? [] : [index])));
   const candidates = netlink

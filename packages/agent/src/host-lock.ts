@@ -6,15 +6,30 @@ import { join } from 'node:path';
 import { fileLock, KernelError } from '@weir/kernel';
 import { AgentError } from './agent-error.ts';
 
-/** @throws AgentError EALREADY after `wait` milliseconds (default: a one-shot call's longest time, so that an agent's start waits for it) */
-export async function lockHost(runDir: string, options: { wait?: number; signal?: AbortSignal } = {}): Promise<Disposable> {
+/**
+ * @param options.wait milliseconds
+ * @param options.held called when it is held by another, and waited for
+ * @throws AgentError EALREADY when it still is after that time
+ */
+export async function lockHost(
+  runDir: string,
+  options: { wait: number; signal?: AbortSignal; held?: (path: string) => void },
+): Promise<Disposable> {
   const path = join(runDir, 'host.lock');
   try {
-    return await fileLock(path, { wait: 60_000, ...options });
+    return await fileLock(path).catch((error) => {
+      if (!isHeld(error)) throw error;
+      options.held?.(path);
+      return fileLock(path, options);
+    });
   } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
+    if (!isHeld(error)) throw error;
     throw new AgentError('EALREADY', `${path} is held: another agent runs on this host, or a call that is served without one`, {
       cause: error,
     });
   }
+}
+
+function isHeld(error: unknown): boolean {
+  return error instanceof KernelError && error.code === 'EAGAIN';
 }

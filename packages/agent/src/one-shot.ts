@@ -6,11 +6,14 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { dispatch } from '@weir/cni';
+import { ObjectStore } from '@weir/datastore';
 import { readConfig } from './config.ts';
+import { hostAddresses } from './host-addresses.ts';
 import { lockHost } from './host-lock.ts';
 import { HostNetwork } from './host-network.ts';
 import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { registerHost } from './presence.ts';
 
 const { values, positionals } = parseArgs({ options: { config: { type: 'string' } }, allowPositionals: true });
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -35,6 +38,8 @@ const answer = await dispatch({
     const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: createMetrics() });
     open.push(network);
     await network.syncOnce({ storeMayBeAway: env.CNI_COMMAND === 'DEL' });
+    // Without the Host object the other hosts know no way to this one; a host whose agent never ran has none.
+    if (env.CNI_COMMAND === 'ADD') await registerHost(new ObjectStore(network.store), config.host, config.addresses ?? hostAddresses());
     return network.services((work) => works.push(work));
   },
 });

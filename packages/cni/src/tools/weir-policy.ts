@@ -16,7 +16,7 @@ const configSchema = z.looseObject({
   labels: z.record(z.string(), z.string()).default({}),
   /** Of endpoints whose task names none. */
   namespace: z.string().min(1).default(DEFAULT_NAMESPACE),
-  /** What happens to a flow of this network that no policy speaks of; the namespace's when absent. */
+  /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
 });
 

@@ -22,7 +22,7 @@ export interface EndpointSpec {
   mac?: string;
   /** Ports that rules may call by name. */
   ports: NamedPort[];
-  /** What the endpoint may do in a direction in which no policy selects it; absent, its namespace says so. */
+  /** What its network says of a direction in which no policy selects it. Deny here or in its namespace closes it. */
   defaultAction?: 'Allow' | 'Deny';
 }
 
