@@ -37,15 +37,27 @@ export function checkWritable({ kind, metadata }: AnyObject, verb: WriteVerb): v
 export async function writeObject(stores: Stores, object: AnyObject, verb: WriteVerb): Promise<WriteOutcome> {
   checkWritable(object, verb);
   return retryConflicts(object, async () => {
-    const stored = await stores.objects.get(object.kind, object.metadata.name, object.metadata.namespace);
+    const stored = await readStored(stores, object);
     checkPresence(object, verb, stored !== undefined);
     if (object.kind === 'Host') checkHost(object, stored?.object as Host | undefined);
-    const wanted = stored?.object.status === undefined ? object : { ...object, status: stored.object.status };
-    if (verb === 'apply' && stored !== undefined && serialize(stored.object) === serialize(wanted)) return 'unchanged';
+    const wanted = stored?.object?.status === undefined ? object : { ...object, status: stored.object.status };
+    if (verb === 'apply' && stored?.object !== undefined && serialize(stored.object) === serialize(wanted)) return 'unchanged';
     await put(stores, wanted, stored?.revision ?? 0);
     if (stored === undefined) return 'created';
     return verb === 'replace' ? 'replaced' : 'configured';
   });
+}
+
+/** Without its object when what is stored is not valid: written by another version, or by hand. To write over it is how it is repaired. */
+async function readStored({ store, objects }: Stores, object: AnyObject): Promise<{ object?: AnyObject; revision: number } | undefined> {
+  const { kind, metadata } = object;
+  try {
+    return (await objects.get(kind, metadata.name, metadata.namespace)) as { object: AnyObject; revision: number } | undefined;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ValidationError') throw error;
+    const entry = await store.get(keyOf(object));
+    return entry && { revision: entry.revision };
+  }
 }
 
 /** On the condition that the stored object is still at `revision`; 0: absent. */

@@ -28,6 +28,24 @@ test('what get -o yaml prints is unchanged when applied, one object or a list, a
   );
 });
 
+test('what is stored and is not valid is repaired by apply and by replace, and is in the way of create', async (t) => {
+  const weir = await Weir.in(t);
+  const { key } = await weir.withStore(async (store) => {
+    await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
+    return (await store.list('/weir/v1/Policy/')).entries[0]!;
+  });
+  const spoil = () => weir.withStore((store) => store.transact({ when: [], then: [{ put: key, value: '{"kind": "Policy"}' }] }));
+  for (const [verb, done] of [
+    ['apply', 'configured'],
+    ['replace', 'replaced'],
+  ] as const) {
+    await spoil();
+    t.regex(await weir.fails(t, 1, ['create', '-f', '-'], { stdin: POLICY }), /policy\/web exists already/);
+    t.is(await weir.ok(t, [verb, '-f', '-'], { stdin: POLICY }), `policy/web ${done}\n`);
+  }
+  t.is(await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY }), 'policy/web unchanged\n');
+});
+
 test('with one invalid document nothing of any file is written, and every fault is named', async (t) => {
   const weir = await Weir.in(t);
   const good = await weir.file('good.yaml', POOL);
