@@ -1,4 +1,4 @@
-import { type AnyObject, type ObjectId, parseObject } from '@weir/resources';
+import { type AnyObject, API_VERSION, type ObjectId, parseObject } from '@weir/resources';
 import { attemptAll } from './attempt-all.ts';
 import { CliError } from './cli-error.ts';
 import { changeLabels, type LabelChanges, parseLabelChanges } from './label-changes.ts';
@@ -63,11 +63,17 @@ async function idsOf(stores: Stores, { references, namespace, selector }: LabelR
 
 async function labelOne(stores: Stores, id: ObjectId, { changes, overwrite }: LabelRequest): Promise<boolean> {
   const stored = await stores.objects.get(id.kind, id.name, id.namespace);
-  if (stored === undefined) throw notFound(id);
-  const { metadata } = stored.object;
+  const object = stored?.object ?? implied(id);
+  if (object === undefined) throw notFound(id);
+  const { metadata } = object;
   const labels = changeLabels(metadata.labels, changes, { overwrite });
-  const changed = parseObject({ ...stored.object, metadata: { ...metadata, labels } }) as AnyObject;
+  const changed = parseObject({ ...object, metadata: { ...metadata, labels } }) as AnyObject;
   if (JSON.stringify(changed.metadata.labels) === JSON.stringify(metadata.labels)) return false;
-  await put(stores, changed, stored.revision);
+  await put(stores, changed, stored?.revision ?? 0);
   return true;
+}
+
+/** A namespace is there without an object too: then it has the defaults. */
+function implied({ kind, name }: ObjectId): AnyObject | undefined {
+  return kind === 'Namespace' ? (parseObject({ apiVersion: API_VERSION, kind, metadata: { name } }) as AnyObject) : undefined;
 }

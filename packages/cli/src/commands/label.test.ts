@@ -30,6 +30,20 @@ test('-l labels all that match; other kinds have labels too', async (t) => {
   t.is(await weir.ok(t, ['label', 'pool/main', 'zone=a']), 'pool/main labeled\n');
 });
 
+test('a namespace needs no object to be labelled: it gets one', async (t) => {
+  const weir = await Weir.in(t);
+  t.is(await weir.ok(t, ['label', 'namespace', 'shop', 'team-']), 'namespace/shop unchanged\n');
+  t.is(await weir.withStore((_, objects) => objects.get('Namespace', 'shop')), undefined);
+  t.is(await weir.ok(t, ['label', 'namespace', 'shop', 'team=web']), 'namespace/shop labeled\n');
+  const { object } = (await weir.withStore((_, objects) => objects.get('Namespace', 'shop')))!;
+  t.like(object, { metadata: { labels: { team: 'web' } }, spec: { defaultAction: 'Allow' } });
+  t.is(await weir.ok(t, ['label', 'ns/shop', 'team=ops', '--overwrite']), 'namespace/shop labeled\n');
+  t.regex(await weir.fails(t, 1, ['label', 'namespace', 'Not_A_Name', 'team=web']), /Not_A_Name/);
+  for (const kind of ['pool', 'host', 'globalpolicy', 'networkset']) {
+    t.regex(await weir.fails(t, 1, ['label', kind, 'shop', 'team=web']), /was not found/);
+  }
+});
+
 test('what cannot be labelled', async (t) => {
   const weir = await Weir.in(t);
   await weir.seed(endpoint('c1', {}, { on: 'h1', address: '10.77.0.1' }));
