@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { resolveStoreOptions } from '@weir/datastore';
 import test from 'ava';
 import { COMMANDS } from './commands.ts';
+import { StoreCommand } from './store-command.ts';
 import { POOL, Weir } from './testing/weir.ts';
 
 test('without words, and with --help, the pages tell what to try and what the exit status says', async (t) => {
@@ -22,6 +24,21 @@ test('every command has a summary, and examples', (t) => {
     t.truthy(command.summary, id);
     t.true((command.examples?.length ?? 0) > 0, id);
   }
+});
+
+test('the usage of what works on the store is short, and its flags name their defaults', async (t) => {
+  const weir = await Weir.in(t);
+  for (const [id, command] of Object.entries(COMMANDS)) {
+    if (!(command.prototype instanceof StoreCommand)) continue;
+    for (const usage of [command.usage ?? ''].flat())
+      t.true(usage.startsWith(`${id.replaceAll(':', ' ')} `) && usage.endsWith(' [STORE FLAGS]'), id);
+  }
+  const page = (await weir.ok(t, ['version', '--help'])).replaceAll(/\s+/g, ' ');
+  const { timeoutMilliseconds, ...rest } = resolveStoreOptions({ env: {} });
+  t.is(rest.backend, 'embedded');
+  t.regex(page, /--store=\(embedded\|etcd\) Kind of store\. Default: etcd where its endpoints are named, else embedded\./);
+  t.true(page.includes(`may take. Default: ${timeoutMilliseconds / 1000}.`), page);
+  t.true(page.includes(`Default: ${(rest as { path: string }).path}.`), page);
 });
 
 test('a command that is not there: status 2 and what was meant', async (t) => {

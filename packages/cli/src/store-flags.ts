@@ -4,9 +4,18 @@ const GROUP = 'STORE';
 
 /** Where the objects are. Flags win over WEIR_… and ETCDCTL_… variables, those over the configuration file. */
 export const storeFlags = {
-  store: option({ summary: 'Kind of store.', options: ['embedded', 'etcd'] as const, helpGroup: GROUP, helpValue: '(embedded|etcd)' })(),
-  'store-path': string({ summary: 'File of the embedded store.', helpGroup: GROUP, helpValue: 'FILE' }),
-  'store-timeout': string({ summary: 'How long one call to the store may take.', helpGroup: GROUP, helpValue: 'SECONDS' }),
+  store: option({
+    summary: 'Kind of store. Default: etcd where its endpoints are named, else embedded.',
+    options: ['embedded', 'etcd'] as const,
+    helpGroup: GROUP,
+    helpValue: '(embedded|etcd)',
+  })(),
+  'store-path': string({
+    summary: 'File of the embedded store. Default: /var/lib/weir/weir.db.',
+    helpGroup: GROUP,
+    helpValue: 'FILE',
+  }),
+  'store-timeout': string({ summary: 'How long one call to the store may take. Default: 5.', helpGroup: GROUP, helpValue: 'SECONDS' }),
   'etcd-endpoints': string({ summary: 'URLs of etcd, with commas between.', helpGroup: GROUP, helpValue: 'URL,…' }),
   'etcd-ca-file': string({ summary: "Certificates that etcd's own is checked against.", helpGroup: GROUP, helpValue: 'FILE' }),
   'etcd-cert-file': string({ summary: 'Client certificate.', helpGroup: GROUP, helpValue: 'FILE' }),

@@ -4,6 +4,7 @@ import { type FlagValues, StoreCommand } from '../store-command.ts';
 
 export default class Version extends StoreCommand {
   static override summary = 'Show the version of this program, and whether the store answers.';
+  static override usage = 'version [--client] [-o text|json] [STORE FLAGS]';
   static override examples = ['<%= config.bin %> version', '<%= config.bin %> version --client'];
   static override flags = {
     client: boolean({ summary: 'Do not ask the store.' }),
