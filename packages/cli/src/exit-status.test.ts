@@ -1,3 +1,4 @@
+import { AgentError } from '@weir/agent';
 import { StoreError, type StoreErrorCode } from '@weir/datastore';
 import { IpamError } from '@weir/ipam';
 import { ValidationError } from '@weir/resources';
@@ -18,4 +19,6 @@ test('objects that are refused, and what nobody foresaw, are 1; the command line
   t.is(exitStatusOf(new TypeError('a bug')), EXIT.refused);
   t.is(exitStatusOf('thrown text'), EXIT.refused);
   t.is(exitStatusOf(new CliError('EUSAGE', '')), EXIT.usage);
+  t.is(exitStatusOf(new AgentError('ECONFIG', '')), EXIT.usage);
+  t.is(exitStatusOf(new AgentError('EALREADY', '')), EXIT.refused);
 });
