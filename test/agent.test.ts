@@ -177,6 +177,8 @@ test.serial('an object in the store that is not valid: its last valid form stays
   t.true(await eventually(invalid, Boolean));
   t.false(await through());
   t.true(await friend.traffic.tcp({ address: server.ipv4, port: PORT }));
+  await bed.apply(ONLY_FRIENDS);
+  t.true(await eventually(async () => !(await invalid()), Boolean), 'apply repairs it');
   await bed.delete(ONLY_FRIENDS);
   t.true(await eventually(through, Boolean));
 });
