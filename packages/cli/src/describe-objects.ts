@@ -1,6 +1,7 @@
 import type { AnyObject } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { describe } from './describe.ts';
+import { readUsage } from './ipam-table.ts';
 import { listObjects } from './list-objects.ts';
 import { parseReferences } from './references.ts';
 import { notFound, type Stores } from './write-object.ts';
@@ -21,11 +22,12 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces] = await Promise.all([
+  const [endpoints, policies, globalPolicies, namespaces, usage] = await Promise.all([
     listObjects(stores, 'Endpoint', {}),
     listObjects(stores, 'Policy', {}),
     listObjects(stores, 'GlobalPolicy', {}),
     listObjects(stores, 'Namespace', {}),
+    ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
   ]);
-  return found.map((object) => describe(object, { endpoints, policies: [...globalPolicies, ...policies], namespaces })).join('\n');
+  return found.map((object) => describe(object, { endpoints, policies: [...globalPolicies, ...policies], namespaces, usage })).join('\n');
 }

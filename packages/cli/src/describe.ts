@@ -1,4 +1,5 @@
 /** Objects as people read them, with what they mean for others. */
+import type { PoolUsage } from '@weir/ipam';
 import {
   type AnyObject,
   type Endpoint,
@@ -9,16 +10,21 @@ import {
   namespaceLabels,
   type Peer,
   type Policy,
+  type Pool,
   parseSelector,
   type Rule,
 } from '@weir/resources';
+import { compareAddresses } from './address-order.ts';
 import { formatLabels } from './columns.ts';
+import { formatCount, formatUse } from './ipam-table.ts';
 
 /** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
 export interface Surroundings {
   endpoints: readonly Endpoint[];
   policies: readonly (Policy | GlobalPolicy)[];
   namespaces: readonly Namespace[];
+  /** How full the pools are; asked only of a pool. */
+  usage?: readonly PoolUsage[];
 }
 
 type Field = [name: string, value: string | readonly string[]];
@@ -55,11 +61,7 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
     case 'NetworkSet':
       return [['Nets', object.spec.nets]];
     case 'Pool':
-      return [
-        ['CIDR', object.spec.cidr],
-        ['Block size', `/${object.spec.blockSize}`],
-        ['State', object.spec.disabled ? 'disabled: no new addresses' : 'enabled'],
-      ];
+      return poolFields(object, surroundings);
     case 'Host':
       return hostFields(object, surroundings);
     case 'Namespace':
@@ -74,9 +76,9 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         ['Host', object.spec.host],
         [
           'Allocations',
-          Object.entries(object.spec.allocations).map(
-            ([address, { containerId, interfaceName }]) => `${address} ${containerId} ${interfaceName}`,
-          ),
+          Object.entries(object.spec.allocations)
+            .sort(([left], [right]) => compareAddresses(left, right))
+            .map(([address, { containerId, interfaceName }]) => `${address} ${containerId} ${interfaceName}`),
         ],
       ];
   }
@@ -115,6 +117,25 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none],
     ['Egress by', named('Egress').length > 0 ? named('Egress') : none],
   ];
+}
+
+function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Field[] {
+  const own = usage.find(({ pool }) => pool === metadata.name);
+  return [
+    ['CIDR', spec.cidr],
+    ['Block size', `/${spec.blockSize}`],
+    ['State', spec.disabled ? 'disabled: no new addresses' : 'enabled'],
+    ...(own === undefined
+      ? []
+      : ([
+          ['In use', useText(own)],
+          ['Blocks', own.blocks.map((block) => `${block.block} on ${block.host}: ${useText(block)}`)],
+        ] satisfies Field[])),
+  ];
+}
+
+function useText(usage: { used: number; size: number }): string {
+  return `${formatCount(usage.used)} of ${formatCount(usage.size)} addresses (${formatUse(usage)})`;
 }
 
 function hostFields(host: Host, { endpoints }: Surroundings): Field[] {

@@ -1,4 +1,6 @@
+import type { Store } from '@weir/datastore';
 import type { PoolUsage } from '@weir/ipam';
+import { compareAddresses } from './address-order.ts';
 import { type Column, renderTable } from './table.ts';
 
 interface UsageRow {
@@ -10,33 +12,43 @@ interface UsageRow {
   free: number;
 }
 
-const COLUMNS: Column<UsageRow>[] = [
-  { header: 'POOL', value: ({ pool }) => pool },
-  { header: 'CIDR', value: ({ cidr }) => cidr },
-  { header: 'HOST', value: ({ host }) => host, shrinks: true },
+const pool: Column<UsageRow> = { header: 'POOL', value: (row) => row.pool };
+const cidr: Column<UsageRow> = { header: 'CIDR', value: (row) => row.cidr };
+const host: Column<UsageRow> = { header: 'HOST', value: (row) => row.host, shrinks: true };
+const counts: Column<UsageRow>[] = [
   { header: 'SIZE', value: ({ size }) => formatCount(size), align: 'right' },
   { header: 'USED', value: ({ used }) => formatCount(used), align: 'right' },
   { header: 'FREE', value: ({ free }) => formatCount(free), align: 'right' },
-  { header: 'USE', value: ({ used, size }) => formatShare(used / size), align: 'right' },
+  { header: 'USE', value: formatUse, align: 'right' },
 ];
+
+/** How full the pools are, each with its blocks in the order of their addresses. */
+export async function readUsage(store: Store): Promise<PoolUsage[]> {
+  const { usage } = await import('@weir/ipam');
+  const pools = await usage(store);
+  return pools.map(({ blocks, ...rest }) => ({
+    ...rest,
+    blocks: blocks.sort((left, right) => compareAddresses(left.block, right.block)),
+  }));
+}
 
 /** A row for each pool and, below it, one for each block of it. */
 export function formatIpam(pools: readonly PoolUsage[], { blocks, width }: { blocks: boolean; width: number }): string {
   if (pools.length === 0) return 'There are no pools: containers get no addresses before one is made, with weir apply -f.\n';
-  const rows = pools.flatMap((pool): UsageRow[] => [
-    { ...pool, pool: pool.disabled ? `${pool.pool} (disabled)` : pool.pool, host: '' },
-    ...(blocks ? pool.blocks.map((block): UsageRow => ({ ...block, pool: '', cidr: block.block })) : []),
+  const rows = pools.flatMap((usage): UsageRow[] => [
+    { ...usage, pool: usage.disabled ? `${usage.pool} (disabled)` : usage.pool, host: '' },
+    ...(blocks ? usage.blocks.map((block): UsageRow => ({ ...block, pool: '', cidr: block.block })) : []),
   ]);
-  return renderTable(COLUMNS, rows, width);
+  return renderTable([pool, cidr, ...(blocks ? [host] : []), ...counts], rows, width);
 }
 
 /** Up to a million as it is; what an IPv6 pool holds as a power of two. */
-function formatCount(count: number): string {
+export function formatCount(count: number): string {
   return count < 1_000_000 ? String(count) : `2^${Math.round(Math.log2(count) * 10) / 10}`;
 }
 
 /** In whole percent, but for a little that would look like none. */
-function formatShare(share: number): string {
-  const percent = share * 100;
+export function formatUse({ used, size }: { used: number; size: number }): string {
+  const percent = (used / size) * 100;
   return percent > 0 && percent < 1 ? '<1%' : `${Math.floor(percent)}%`;
 }

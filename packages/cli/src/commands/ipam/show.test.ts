@@ -34,11 +34,61 @@ test('pools and, below each, its blocks', async (t) => {
   t.is(
     await weir.ok(t, ['ipam', 'show', '--pools']),
     lines(
-      'POOL             CIDR           HOST    SIZE   USED    FREE   USE',
-      'main             10.77.0.0/16          65536      2   65534   <1%',
-      'six (disabled)   fd00:77::/64           2^64      0    2^64    0%',
+      'POOL             CIDR            SIZE   USED    FREE   USE',
+      'main             10.77.0.0/16   65536      2   65534   <1%',
+      'six (disabled)   fd00:77::/64    2^64      0    2^64    0%',
     ),
   );
   const [main] = JSON.parse(await weir.ok(t, ['ipam', 'show', '-o', 'json']));
   t.like(main, { pool: 'main', used: 2, blocks: [{ block: '10.77.0.0/26', host: 'h1', size: 64, used: 2, free: 62 }] });
+});
+
+test('blocks stand in the order of their addresses, here, in weir get and in weir describe', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POOLS });
+  const held = { containerId: 'c1', interfaceName: 'eth0', network: 'weir', host: 'h1' };
+  const block = (cidr: string, pool: string, used: string[] = []) => ({
+    kind: 'Block',
+    metadata: { name: cidr.replaceAll(/[/:]/g, '-') },
+    spec: { cidr, pool, host: 'h1', allocations: Object.fromEntries(used.map((address) => [address, held])) },
+  });
+  await weir.seed(
+    block('10.77.0.128/26', 'main'),
+    block('10.77.0.64/26', 'main'),
+    block('10.77.0.0/26', 'main', ['10.77.0.9', '10.77.0.10']),
+    block('fd00:77::100/122', 'six'),
+    block('fd00:77::40/122', 'six'),
+  );
+  const inOrder = ['10.77.0.0/26', '10.77.0.64/26', '10.77.0.128/26', 'fd00:77::40/122', 'fd00:77::100/122'];
+  const cidrs = (text: string) => inOrder.toSorted((left, right) => text.indexOf(` ${left} `) - text.indexOf(` ${right} `));
+  for (const argv of [
+    ['ipam', 'show'],
+    ['get', 'blocks'],
+  ]) {
+    const text = await weir.ok(t, argv);
+    for (const cidr of inOrder) t.true(text.includes(` ${cidr} `), text);
+    t.deepEqual(cidrs(text), inOrder, text);
+  }
+  const [main] = JSON.parse(await weir.ok(t, ['ipam', 'show', '-o', 'json']));
+  t.deepEqual(
+    main.blocks.map((usage: { block: string }) => usage.block),
+    inOrder.slice(0, 3),
+  );
+  t.is(
+    await weir.ok(t, ['describe', 'pool', 'main']),
+    lines(
+      'Name:          main',
+      'Kind:          Pool',
+      'Labels:        <none>',
+      'Annotations:   <none>',
+      'CIDR:          10.77.0.0/16',
+      'Block size:    /26',
+      'State:         enabled',
+      'In use:        2 of 65536 addresses (<1%)',
+      'Blocks:        10.77.0.0/26 on h1: 2 of 64 addresses (3%)',
+      '               10.77.0.64/26 on h1: 0 of 64 addresses (0%)',
+      '               10.77.0.128/26 on h1: 0 of 64 addresses (0%)',
+    ),
+  );
+  t.regex(await weir.ok(t, ['describe', 'block', '10.77.0.0-26']), /10\.77\.0\.9 c1 eth0\n +10\.77\.0\.10 c1 eth0\n/);
 });

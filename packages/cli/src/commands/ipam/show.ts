@@ -13,10 +13,9 @@ export default class IpamShow extends StoreCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(IpamShow);
-    const { usage } = await import('@weir/ipam');
-    const pools = await this.withStore(flags, usage);
+    const { formatIpam, readUsage } = await import('../../ipam-table.ts');
+    const pools = await this.withStore(flags, readUsage);
     if (flags.output === 'json') return this.log(JSON.stringify(pools, null, 2));
-    const { formatIpam } = await import('../../ipam-table.ts');
     const { terminalWidth } = await import('../../table.ts');
     this.log(formatIpam(pools, { blocks: !flags.pools, width: terminalWidth() }).trimEnd());
   }
