@@ -8,7 +8,6 @@ import {
   matches,
   type Namespace,
   namespaceLabels,
-  type Peer,
   type Policy,
   type Pool,
   parseSelector,
@@ -17,6 +16,7 @@ import {
 import { compareAddresses } from './address-order.ts';
 import { formatLabels } from './columns.ts';
 import { formatCount, formatUse } from './ipam-table.ts';
+import { ruleText } from './rule-text.ts';
 
 /** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
 export interface Surroundings {
@@ -85,15 +85,15 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
 }
 
 function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: Surroundings): Field[] {
-  const { spec } = policy;
+  const { metadata, spec } = policy;
   const selected = endpoints.filter((endpoint) => selects(policy, endpoint, namespaces));
   return [
     ['Order', spec.order === undefined ? 'last' : String(spec.order)],
     ...(policy.kind === 'GlobalPolicy' ? [['Namespaces', policy.spec.namespaceSelector ?? 'all()'] satisfies Field] : []),
     ['Selector', spec.selector],
     ['Types', spec.types.join(', ')],
-    ...(spec.types.includes('Ingress') ? [['Ingress', ruleLines(spec.ingress)] satisfies Field] : []),
-    ...(spec.types.includes('Egress') ? [['Egress', ruleLines(spec.egress)] satisfies Field] : []),
+    ...(spec.types.includes('Ingress') ? [['Ingress', ruleLines(spec.ingress, metadata.namespace)] satisfies Field] : []),
+    ...(spec.types.includes('Egress') ? [['Egress', ruleLines(spec.egress, metadata.namespace)] satisfies Field] : []),
     ['Selects', selected.map(endpointLine)],
   ];
 }
@@ -171,42 +171,8 @@ function endpointLine({ metadata, spec }: Endpoint): string {
   return `${metadata.namespace}/${metadata.name} on ${spec.host}, ${spec.addresses.join(', ') || 'no address'} (${formatLabels(metadata.labels)})`;
 }
 
-function ruleLines(rules: readonly Rule[]): string[] {
-  return rules.length === 0 ? ['<no rule>: nothing is allowed'] : rules.map((rule, index) => `${index + 1}. ${ruleLine(rule)}`);
-}
-
-/** `Allow TCP from run == 'access' to port 80`. */
-function ruleLine(rule: Rule): string {
-  const parts: string[] = [rule.action];
-  if (rule.ipVersion !== undefined) parts.push(`IPv${rule.ipVersion}`);
-  if (rule.protocol !== undefined) parts.push(String(rule.protocol));
-  if (rule.notProtocol !== undefined) parts.push(`not ${rule.notProtocol}`);
-  if (rule.icmp !== undefined) parts.push(icmpText(rule.icmp));
-  if (rule.notICMP !== undefined) parts.push(`not ${icmpText(rule.notICMP)}`);
-  const source = peerText(rule.source);
-  const destination = peerText(rule.destination);
-  if (source) parts.push(`from ${source}`);
-  if (destination) parts.push(`to ${destination}`);
-  if (parts.length === 1) parts.push('everything');
-  return parts.join(' ');
-}
-
-function icmpText({ type, code }: { type?: number | undefined; code?: number | undefined }): string {
-  return [`type ${type ?? 'any'}`, ...(code === undefined ? [] : [`code ${code}`])].join(' ');
-}
-
-function peerText(peer: Peer | undefined): string {
-  if (peer === undefined) return '';
-  const criteria = [
-    peer.nets?.join(' or '),
-    peer.notNets && `not ${peer.notNets.join(' or ')}`,
-    peer.selector,
-    peer.notSelector && `not (${peer.notSelector})`,
-    peer.namespaceSelector && `in namespaces ${peer.namespaceSelector}`,
-    peer.ports && `port ${peer.ports.join(' or ')}`,
-    peer.notPorts && `no port ${peer.notPorts.join(' or ')}`,
-  ];
-  return criteria.filter((criterion) => criterion !== undefined).join(', ');
+function ruleLines(rules: readonly Rule[], namespace: string | undefined): string[] {
+  return rules.length === 0 ? ['<no rule>: nothing is allowed'] : rules.map((rule, index) => `${index + 1}. ${ruleText(rule, namespace)}`);
 }
 
 function listOf(entries: Record<string, string>): string[] {

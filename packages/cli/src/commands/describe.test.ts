@@ -18,7 +18,7 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       'Order:         last',
       "Selector:      run == 'web'",
       'Types:         Ingress',
-      "Ingress:       1. Allow TCP from run == 'client' to port 80 or 8000:8080",
+      "Ingress:       1. Allow TCP from endpoints with run == 'client' in namespace shop to port 80 or 8000-8080",
       'Selects:       shop/c1-eth0 on h1, 10.77.0.1 (run=web)',
     ),
   );
