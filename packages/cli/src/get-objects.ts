@@ -1,12 +1,16 @@
-import type { AnyObject, KindInfo } from '@weir/resources';
+import type { AnyObject, KindInfo, Policy } from '@weir/resources';
 import { CliError } from './cli-error.ts';
+import { checkHasCounterpart, formatKubernetes } from './kubernetes-output.ts';
 import { listObjects } from './list-objects.ts';
 import { formatObjects, type ObjectForm } from './object-output.ts';
 import { parseReferences, type Reference } from './references.ts';
 import { notFound, type Stores } from './write-object.ts';
 
+/** `kubernetes`: NetworkPolicies, where they can say the same. */
+export type GetForm = ObjectForm | 'kubernetes';
+
 export interface GetOptions {
-  form: ObjectForm;
+  form: GetForm;
   /** Absent: all namespaces. */
   namespace: string | undefined;
   selector: string | undefined;
@@ -15,7 +19,7 @@ export interface GetOptions {
 
 /**
  * The objects that the words of `weir get` name, as text on stdout; a word on stderr when there are none.
- * @throws CliError ENOTFOUND for a name that is not there, after the others have been printed
+ * @throws CliError ENOTFOUND for a name that is not there, EREFUSED for a policy that Kubernetes cannot have, after the others have been printed
  */
 export async function getObjects(
   stores: Stores,
@@ -26,6 +30,7 @@ export async function getObjects(
   const references = parseReferences(words);
   const named = references.filter(({ name }) => name !== undefined);
   if (named.length > 0) checkNamed(options);
+  if (options.form === 'kubernetes') checkHasCounterpart(references.map(({ kind }) => kind));
   const found: AnyObject[] = [];
   const missing: CliError[] = [];
   for (const reference of references) {
@@ -34,8 +39,13 @@ export async function getObjects(
     else found.push(...objects);
   }
   const asked = { ...options, namespaces: options.namespace === undefined, single: references.length === 1 && named.length === 1 };
+  const refusals: CliError[] = [];
   if (found.length > 0 || isMachineReadable(options.form)) {
-    if (missing.length === 0 || found.length > 0) print(await formatObjects(found, asked));
+    if (found.length > 0 || missing.length === 0) {
+      const output = await format(found, asked);
+      print(output.text);
+      refusals.push(...output.refusals);
+    }
   } else if (missing.length === 0) {
     process.stderr.write(
       `${nothingThere(
@@ -44,8 +54,22 @@ export async function getObjects(
       )}\n`,
     );
   }
-  if (missing.length === 1) throw missing[0]!;
-  if (missing.length > 1) throw new CliError('ENOTFOUND', 'some were not found:', { details: missing.map(({ message }) => message) });
+  const failures = [...missing, ...refusals];
+  if (failures.length === 1) throw failures[0]!;
+  if (failures.length === 0) return;
+  const details = failures.flatMap((error) => [error.message, ...error.details.map((detail) => `  ${detail}`)]);
+  if (refusals.length > 0) throw new CliError('EFAILED', 'some cannot be printed:', { details });
+  throw new CliError('ENOTFOUND', 'some were not found:', { details });
+}
+
+/** `refusals`: of objects that have no such form. */
+async function format(
+  objects: readonly AnyObject[],
+  asked: { form: GetForm; namespaces: boolean; single: boolean; width: number },
+): Promise<{ text: string; refusals: CliError[] }> {
+  const { form } = asked;
+  if (form === 'kubernetes') return formatKubernetes(objects as Policy[], asked.single);
+  return { text: await formatObjects(objects, { ...asked, form }), refusals: [] };
 }
 
 function checkNamed({ namespace, selector }: GetOptions): void {
@@ -63,8 +87,8 @@ async function resolve(stores: Stores, { kind, name }: Reference, options: GetOp
 }
 
 /** Such output is read by programs, for which an empty list is an answer. */
-function isMachineReadable(form: ObjectForm): boolean {
-  return form === 'json' || form === 'yaml' || form === 'name';
+function isMachineReadable(form: GetForm): boolean {
+  return form !== 'table' && form !== 'wide';
 }
 
 function nothingThere(kinds: readonly KindInfo[], { namespace, selector }: GetOptions): string {

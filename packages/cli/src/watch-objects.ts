@@ -15,6 +15,11 @@ interface Sighting {
   object: AnyObject;
 }
 
+export interface WatchOptions extends GetOptions {
+  form: ObjectForm;
+  signal: AbortSignal;
+}
+
 /**
  * Prints the objects that the words name, then each as it changes, until `signal` is aborted. What happened to each stands in front.
  * @throws StoreError EUNAVAILABLE when the store is gone from the beginning; later outages are told on stderr and waited out
@@ -22,7 +27,7 @@ interface Sighting {
 export async function watchObjects(
   { objects }: Stores,
   words: readonly string[],
-  { signal, ...options }: GetOptions & { signal: AbortSignal },
+  { signal, ...options }: WatchOptions,
   print: (text: string) => void,
 ): Promise<void> {
   const references = parseReferences(words);

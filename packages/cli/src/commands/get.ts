@@ -1,4 +1,5 @@
 import { boolean } from '@oclif/core/flags';
+import { CliError } from '../cli-error.ts';
 import type { GetOptions } from '../get-objects.ts';
 import { outputFlag } from '../output-flag.ts';
 import { type FlagValues, StoreCommand } from '../store-command.ts';
@@ -6,10 +7,12 @@ import { namespacesFlags, selectorFlag } from '../store-flags.ts';
 
 export default class Get extends StoreCommand {
   static override summary = 'List objects, or show some by name.';
-  static override usage = 'get KIND[,KIND] [NAME…] [-n NAME | -A] [-l SELECTOR] [-o table|wide|yaml|json|name] [-w] [STORE FLAGS]';
+  static override usage =
+    'get KIND[,KIND] [NAME…] [-n NAME | -A] [-l SELECTOR] [-o table|wide|yaml|json|name|kubernetes] [-w] [STORE FLAGS]';
   static override description =
     `Kinds: endpoints (ep), policies (pol), globalpolicies (gpol), networksets (netset), namespaces (ns), pools, hosts, blocks.
-What -o yaml and -o json print can be changed and given to weir apply.`;
+What -o yaml and -o json print can be changed and given to weir apply.
+-o kubernetes prints policies as NetworkPolicies of networking.k8s.io/v1, where those can say the same.`;
   static override examples = [
     '<%= config.bin %> get policies -A',
     '<%= config.bin %> get policy access-nginx -n policy-demo -o yaml',
@@ -21,7 +24,7 @@ What -o yaml and -o json print can be changed and given to weir apply.`;
   static override flags = {
     ...namespacesFlags,
     ...selectorFlag,
-    output: outputFlag(['table', 'wide', 'yaml', 'json', 'name']),
+    output: outputFlag(['table', 'wide', 'yaml', 'json', 'name', 'kubernetes']),
     watch: boolean({ char: 'w', summary: 'Go on and print objects as they change, until interrupted.' }),
   };
 
@@ -41,10 +44,12 @@ What -o yaml and -o json print can be changed and given to weir apply.`;
   }
 
   private async watch(words: string[], flags: FlagValues, options: GetOptions, print: (text: string) => void): Promise<void> {
+    const { form } = options;
+    if (form === 'kubernetes') throw new CliError('EUSAGE', 'give either --watch or -o kubernetes, not both');
     const { watchObjects } = await import('../watch-objects.ts');
     const interrupted = new AbortController();
     const interrupt = () => interrupted.abort();
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-    await this.withObjects(flags, (stores) => watchObjects(stores, words, { ...options, signal: interrupted.signal }, print));
+    await this.withObjects(flags, (stores) => watchObjects(stores, words, { ...options, form, signal: interrupted.signal }, print));
   }
 }
