@@ -4,10 +4,10 @@
  * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
  * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
  */
-import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements, type Flow as TrackedFlow } from '@weir/kernel';
-import { baseTable, type Flow, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
+import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements } from '@weir/kernel';
+import { baseTable, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
 import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
-import { forbiddenFlows, type Suspects } from './forbidden-flows.ts';
+import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -18,7 +18,6 @@ const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], he
 
 export class Dataplane {
   readonly #host: string;
-  readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #calculator: PolicyCalculator;
   readonly #nftables = Nftables.open();
@@ -30,16 +29,25 @@ export class Dataplane {
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
   readonly #narrowed = new Set<string>();
   readonly #gone = new Set<string>();
-  #cutting: Promise<void> | undefined;
-  #cuttingGone: Promise<void> = Promise.resolve();
+  readonly #flows: EstablishedFlows;
+  #judged: Promise<void> = Promise.resolve();
   #baseVersion: string | undefined;
   #isActualKnown = false;
 
   constructor({ host, log, metrics }: { host: string; log: Logger; metrics: Metrics }) {
     this.#host = host;
-    this.#log = log;
     this.#metrics = metrics;
     this.#calculator = new PolicyCalculator({ host });
+    this.#flows = new EstablishedFlows({
+      conntrack: this.#conntrack,
+      isAllowed: (flow) => this.#calculator.decide(flow).verdict === 'Allow',
+      onFailure: (error) => {
+        log.error({ err: error }, 'established flows could not be judged; all are after the next look at the kernel');
+        this.#isActualKnown = false;
+      },
+      log,
+      metrics,
+    });
   }
 
   /** Takes note of a change of an object; `apply` puts it in force. */
@@ -79,7 +87,7 @@ export class Dataplane {
       if (!this.#isActualKnown) this.#readActual();
       this.#loadBase(mesosTraffic);
       this.#applyPending();
-      this.#cutSoon();
+      this.#judgeFlows();
     } catch (error) {
       this.#isActualKnown = false;
       throw error;
@@ -124,62 +132,20 @@ export class Dataplane {
     this.#tracker.applied(pending);
   }
 
-  /**
-   * Judges the established flows of endpoints that lost a permission, and cuts those that are forbidden now. The switch came first, so
-   * what is cut cannot come back. The kernel needs 10 ms to list its flows, and more for more: nobody waits for it, and one listing
-   * serves all changes that came before it.
-   */
-  #cutSoon(): void {
-    if (this.#narrowed.size === 0) return;
-    this.#cutting ??= this.#cutForbidden()
-      .catch((error: Error) => {
-        this.#log.error({ err: error }, 'established flows could not be judged; all are at the next look at the kernel');
-        this.#isActualKnown = false;
-      })
-      .finally(() => {
-        this.#cutting = undefined;
-        this.#cutSoon();
-      });
+  /** Resolves when the established flows are what everything that was applied so far allows. */
+  settled(): Promise<void> {
+    return this.#judged;
   }
 
-  async #cutForbidden(): Promise<void> {
-    const narrowed = [...this.#narrowed];
+  #judgeFlows(): void {
+    const narrowed = [...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []);
+    if (narrowed.length > 0 || this.#gone.size > 0) this.#judged = this.#flows.judge({ narrowed, gone: this.#gone });
     this.#narrowed.clear();
-    const tracked = await this.#conntrack.list();
-    const addresses = new Set(narrowed.flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []));
-    this.#cut(tracked, { narrowed: addresses, gone: new Set() });
-  }
-
-  /**
-   * Cuts what is left of flows of endpoints that are gone. To be awaited when their links are, and before their addresses are given out
-   * again.
-   */
-  cutGone(): Promise<void> {
-    const cut = this.#cuttingGone.then(async () => {
-      const gone = new Set(this.#gone);
-      if (gone.size === 0) return;
-      this.#gone.clear();
-      this.#cut(await this.#conntrack.list(), { narrowed: new Set(), gone });
-    });
-    this.#cuttingGone = cut.catch(() => {});
-    return cut;
-  }
-
-  #cut(tracked: TrackedFlow[], suspects: Suspects): void {
-    const isAllowed = (flow: Flow): boolean => this.#calculator.decide(flow).verdict === 'Allow';
-    const flows = forbiddenFlows(tracked, suspects, isAllowed);
-    if (flows.length === 0) return;
-    const cut = this.#conntrack.delete(flows);
-    this.#metrics.flowsCut.inc(cut);
-    this.#log.info({ flows: cut }, 'established flows were cut: policy no longer allows them, or an end of them is gone');
-  }
-
-  /** Resolves when no established flow is left to be judged. */
-  async settled(): Promise<void> {
-    while (this.#cutting !== undefined) await this.#cutting;
+    this.#gone.clear();
   }
 
   close(): void {
+    this.#flows.close();
     this.#conntrack.close();
     this.#elements.close();
     this.#nftables.close();

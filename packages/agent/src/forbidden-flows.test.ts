@@ -1,6 +1,6 @@
 import type { Flow } from '@weir/kernel';
 import test from 'ava';
-import { forbiddenFlows } from './forbidden-flows.ts';
+import { isForbidden, type Suspects } from './forbidden-flows.ts';
 
 function flow(source: string, destination: string, destinationPort: number): Flow {
   return {
@@ -16,6 +16,8 @@ function flow(source: string, destination: string, destinationPort: number): Flo
 const flows = [flow('10.0.0.1', '10.0.0.2', 80), flow('10.0.0.1', '10.0.0.2', 22), flow('10.0.0.3', '10.0.0.4', 22)];
 const denySsh = (judged: { destinationPort?: number }): boolean => judged.destinationPort !== 22;
 const none = new Set<string>();
+const forbiddenFlows = (tracked: Flow[], suspects: Suspects, isAllowed: (judged: { destinationPort?: number }) => boolean): Flow[] =>
+  tracked.filter((one) => isForbidden(one, suspects, isAllowed));
 
 test('only what policy denies is cut, of endpoints that lost something', (t) => {
   t.deepEqual(forbiddenFlows(flows, { narrowed: new Set(['10.0.0.2']), gone: none }, denySsh), [flows[1]]);

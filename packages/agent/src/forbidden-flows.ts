@@ -1,4 +1,4 @@
-/** Pure: which established flows have to go, because policy no longer allows them or because an end of them is gone. */
+/** Pure: whether an established flow has to go, because policy no longer allows it or because an end of it is gone. */
 import type { Flow as TrackedFlow } from '@weir/kernel';
 import type { Flow } from '@weir/policy';
 
@@ -9,15 +9,9 @@ export interface Suspects {
   gone: ReadonlySet<string>;
 }
 
-export function forbiddenFlows(tracked: readonly TrackedFlow[], suspects: Suspects, isAllowed: (flow: Flow) => boolean): TrackedFlow[] {
-  return tracked.filter((flow) => {
-    const ends = [flow.original.source, flow.original.destination];
-    if (ends.some((address) => suspects.gone.has(address))) return true;
-    return ends.some((address) => suspects.narrowed.has(address)) && !isAllowed(opening(flow));
-  });
-}
-
-/** Policy judges the packet that opened the flow. */
-function opening({ original, protocol }: TrackedFlow): Flow {
-  return { ...original, protocol };
+export function isForbidden({ original, protocol }: TrackedFlow, suspects: Suspects, isAllowed: (flow: Flow) => boolean): boolean {
+  const { source, destination } = original;
+  if (suspects.gone.has(source) || suspects.gone.has(destination)) return true;
+  // Policy judges the packet that opened the flow.
+  return (suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !isAllowed({ ...original, protocol });
 }

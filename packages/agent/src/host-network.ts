@@ -225,7 +225,8 @@ export class HostNetwork {
         attach,
         detach: async (hostInterface) => {
           await this.#reaper.remove(hostInterface);
-          await this.#dataplane.cutGone();
+          // The next one to have the address must not inherit flows.
+          await this.#dataplane.settled();
         },
         inspect: async (where) => inspect(where),
       },

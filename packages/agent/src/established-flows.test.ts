@@ -1,0 +1,101 @@
+import type { Flow } from '@weir/kernel';
+import test from 'ava';
+import pino from 'pino';
+import { EstablishedFlows } from './established-flows.ts';
+
+const log = pino({ level: 'silent' });
+const metrics = { flowsCut: { inc: () => {} } as never };
+
+function flow(destination: string, id: number): Flow {
+  const ends = { source: '10.0.0.9', destination, sourcePort: 40000 + id, destinationPort: 80 };
+  return { version: 4, protocol: 6, original: ends, reply: ends, mark: 0, id };
+}
+
+/** A connection table whose listings end when the test says so. */
+function tableOf(flows: Flow[]) {
+  const listings: PromiseWithResolvers<Flow[]>[] = [];
+  const cut: number[] = [];
+  const conntrack = {
+    list: () => {
+      const listing = Promise.withResolvers<Flow[]>();
+      listings.push(listing);
+      return listing.promise;
+    },
+    delete: (gone: Flow | readonly Flow[]) => {
+      cut.push(...[gone].flat().map((one) => (one as Flow).id));
+      return [gone].flat().length;
+    },
+  };
+  return { conntrack, cut, listings, finish: (index: number) => listings[index]!.resolve(flows) };
+}
+
+test('what is noted during a listing is judged by the next one, and all of it by one', async (t) => {
+  const table = tableOf([flow('10.0.0.1', 1), flow('10.0.0.2', 2), flow('10.0.0.3', 3)]);
+  const flows = new EstablishedFlows({
+    conntrack: table.conntrack,
+    isAllowed: () => false,
+    onFailure: ({ message }) => void t.fail(message),
+    log,
+    metrics,
+  });
+  const first = flows.judge({ narrowed: ['10.0.0.1'], gone: [] });
+  const second = flows.judge({ narrowed: ['10.0.0.2'], gone: [] });
+  const third = flows.judge({ narrowed: [], gone: ['10.0.0.3'] });
+  t.is(table.listings.length, 1);
+  table.finish(0);
+  await first;
+  t.deepEqual(table.cut, [1]);
+  while (table.listings.length < 2) await new Promise(setImmediate);
+  table.finish(1);
+  await Promise.all([second, third]);
+  t.deepEqual(table.cut, [1, 2, 3]);
+  t.is(table.listings.length, 2);
+});
+
+test('allowed flows stay, thousands are judged in turns', async (t) => {
+  const table = tableOf(Array.from({ length: 5000 }, (_, id) => flow('10.0.0.1', id)));
+  const isAllowed = ({ sourcePort }: { sourcePort?: number }) => sourcePort! % 2 === 0;
+  const flows = new EstablishedFlows({
+    conntrack: table.conntrack,
+    isAllowed,
+    onFailure: ({ message }) => void t.fail(message),
+    log,
+    metrics,
+  });
+  const judged = flows.judge({ narrowed: ['10.0.0.1'], gone: [] });
+  table.finish(0);
+  await judged;
+  t.is(table.cut.length, 2500);
+  t.true(table.cut.every((id) => id % 2 === 1));
+});
+
+test('a listing that fails is told, and the next change is judged all the same', async (t) => {
+  const table = tableOf([flow('10.0.0.1', 1)]);
+  const failures: string[] = [];
+  const onFailure = (error: Error) => failures.push(error.message);
+  const flows = new EstablishedFlows({ conntrack: table.conntrack, isAllowed: () => false, onFailure, log, metrics });
+  const first = flows.judge({ narrowed: ['10.0.0.1'], gone: [] });
+  table.listings[0]!.reject(new Error('no memory'));
+  await first;
+  t.deepEqual(failures, ['no memory']);
+  const second = flows.judge({ narrowed: ['10.0.0.1'], gone: [] });
+  while (table.listings.length < 2) await new Promise(setImmediate);
+  table.finish(1);
+  await second;
+  t.deepEqual(table.cut, [1]);
+});
+
+test('nobody under suspicion: nothing is listed', async (t) => {
+  const table = tableOf([]);
+  await new EstablishedFlows({
+    conntrack: table.conntrack,
+    isAllowed: () => true,
+    onFailure: ({ message }) => void t.fail(message),
+    log,
+    metrics,
+  }).judge({
+    narrowed: [],
+    gone: [],
+  });
+  t.is(table.listings.length, 0);
+});
