@@ -93,6 +93,16 @@ test('when a step fails, the steps before it are undone in reverse, with what th
   t.deepEqual(services.verbs, ['enforce', 'withdraw']);
 });
 
+test('DEL of a chain that names a plugin that is not there ends well: a typing error must not keep the container', async (t) => {
+  const folder = await PluginFolder.make(t);
+  const network = { ...NETWORK, chain: [{ type: 'brigde' }] };
+  const env = (command: string) => environment(command, { CNI_PATH: folder.path });
+  t.like(await callTool('weir', env('ADD'), network, new ServicesDouble()), { exitCode: 1, answer: { code: 5 } });
+  const { exitCode, stderr } = await callTool('weir', env('DEL'), network, new ServicesDouble());
+  t.is(exitCode, 0);
+  t.regex(stderr, /there is no plugin "brigde"/);
+});
+
 test("a foreign plugin's failure keeps its code and words", async (t) => {
   const folder = await PluginFolder.make(t);
   await folder.add('proper', '[ $CNI_COMMAND = DEL ] || { echo \'{"code":101,"msg":"pool is dry","details":"dig"}\'; exit 1; }');

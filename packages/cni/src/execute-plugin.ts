@@ -43,8 +43,8 @@ export async function findPlugin(type: string, folders: readonly string[]): Prom
     if (await isExecutableFile(path)) return path;
   }
   throw new CniError(CNI_CODE.io, `there is no plugin "${type}" in ${folders.join(' or ')}`, {
+    // Without `plugin`, so that DEL succeeds: one that is not there can remove nothing, however often the runtime asks.
     details: "put its binary in the folder that --network_cni_plugins_dir names, or correct the network's configuration",
-    plugin: type,
   });
 }
 
