@@ -27,12 +27,12 @@ export class ClusterState {
 
   put(object: AnyObject, revision: number): void {
     const key = keyOf(object);
-    if (revision > this.#revisionOf(key)) this.#learn(key, { revision, object });
+    if (revision > this.revisionOf(key)) this.#learn(key, { revision, object });
   }
 
   /** @param key as of `keyOf` */
   remove(key: string, revision: number): void {
-    if (revision > this.#revisionOf(key)) this.#learn(key, { revision });
+    if (revision > this.revisionOf(key)) this.#learn(key, { revision });
   }
 
   /** Takes an object for gone before the store says so. Only a later write brings it back. */
@@ -57,7 +57,8 @@ export class ClusterState {
     return object?.kind === 'Endpoint' && object.spec.host === this.#host;
   }
 
-  #revisionOf(key: string): number {
+  /** Of the last write that is known of; 0 when none is. */
+  revisionOf(key: string): number {
     return this.#known.get(key)?.revision ?? 0;
   }
 

@@ -61,18 +61,33 @@ export class Enforcement {
 
   /** Removes an endpoint from the store; while that cannot be reached, remembers to. */
   async remove(endpoint: Endpoint): Promise<void> {
-    const { objects, isStoreThere, leave, log } = this.#options;
-    const { name, namespace } = endpoint.metadata;
+    const { isStoreThere, leave, log } = this.#options;
     this.#unremoved.set(keyOf(endpoint), endpoint);
     if (!isStoreThere()) return leave();
     try {
-      await objects.remove('Endpoint', name, namespace);
+      await this.#removeStored(endpoint);
       this.#unremoved.delete(keyOf(endpoint));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       // The container is gone whether the store knows or not; reconciliation tells it later.
-      log.warn({ endpoint: name, containerId: endpoint.spec.containerId, error: error.message }, 'endpoint stays in the store for now');
+      log.warn(
+        { endpoint: endpoint.metadata.name, containerId: endpoint.spec.containerId, error: error.message },
+        'endpoint stays in the store for now',
+      );
       leave();
+    }
+  }
+
+  /** One round trip instead of two where nobody wrote the endpoint since we heard of it. */
+  async #removeStored(endpoint: Endpoint): Promise<void> {
+    const { objects, state } = this.#options;
+    const { name, namespace } = endpoint.metadata;
+    const revision = state.revisionOf(keyOf(endpoint));
+    try {
+      await objects.remove('Endpoint', name, namespace, { revision });
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'ECONFLICT') throw error;
+      await objects.remove('Endpoint', name, namespace);
     }
   }
 }
