@@ -5,7 +5,7 @@ export const EXIT = {
   refused: 1,
   /** The command line itself is wrong: unknown command or flag, missing argument, unusable store settings. */
   usage: 2,
-  /** The store cannot be reached or does not let us in. */
+  /** The store is not there, cannot be reached or does not let us in. */
   unavailable: 3,
 } as const;
 
@@ -16,7 +16,7 @@ export const EXIT_TEXT = [
   '0  done',
   '1  refused, invalid or not found',
   '2  wrong usage: unknown command, flag or kind, missing argument, unusable settings',
-  '3  the store is unavailable: not reached, or it refused certificate or user',
+  '3  the store is unavailable: not there, not reached, or it refused certificate or user',
 ].join('\n');
 
 const STORE_UNAVAILABLE = new Set(['EUNAVAILABLE', 'ETLS', 'EAUTH']);
@@ -27,6 +27,7 @@ export function exitStatusOf(error: unknown): ExitStatus {
   const { code, oclif } = error as Error & { code?: unknown; oclif?: { exit?: number } };
   if (code === 'EEXIT') return (oclif?.exit ?? EXIT.ok) as ExitStatus;
   if (error.name === 'StoreError' && STORE_UNAVAILABLE.has(String(code))) return EXIT.unavailable;
+  if (code === 'ENOSTORE') return EXIT.unavailable;
   if (code === 'EUSAGE' || (error.name === 'AgentError' && code === 'ECONFIG')) return EXIT.usage;
   // Only oclif's own errors carry this field: they are all about the command line.
   return oclif === undefined ? EXIT.refused : EXIT.usage;

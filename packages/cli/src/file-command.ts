@@ -22,11 +22,14 @@ export abstract class FileCommand extends StoreCommand {
     const documents = await this.readFiles(verb, flags);
     const title = ({ origin }: Document) => originText(origin);
     await attemptAll(documents, title, async ({ object }) => checkWritable(object, verb));
-    await this.withObjects(flags, (stores) =>
-      attemptAll(documents, title, async ({ object }) => {
-        const outcome = await writeObject(stores, object, verb);
-        this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
-      }),
+    await this.withObjects(
+      flags,
+      (stores) =>
+        attemptAll(documents, title, async ({ object }) => {
+          const outcome = await writeObject(stores, object, verb);
+          this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
+        }),
+      { make: verb !== 'replace' },
     );
   }
 

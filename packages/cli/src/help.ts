@@ -18,7 +18,7 @@ Give a network of addresses to containers, and see what is in use
 
 const ENVIRONMENT = `WEIR_STORE, WEIR_STORE_PATH, WEIR_ETCD_ENDPOINTS …  the store, as the flags of the same names
 ETCDCTL_ENDPOINTS, ETCDCTL_CACERT …                  as etcdctl takes them, where no WEIR_… is set
-WEIR_CONFIG                                          configuration file, in place of /etc/weir/weir.yaml
+WEIR_CONFIG                                          configuration file, in place of /etc/weir/weir.yaml, or /etc/weir/agent.yaml where that is absent
 NO_COLOR                                             no colours
 DEBUG                                                errors with their stacks`;
 

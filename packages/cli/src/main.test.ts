@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -82,6 +83,7 @@ test('an etcd that refuses, and one that does not answer: status 3 after 5 s at 
 test('store settings: flags before variables before the file; a wrong one is status 2 and named', async (t) => {
   const weir = await Weir.in(t);
   const config = await weir.file('weir.yaml', `host: h1\nstore:\n  path: ${join(weir.folder, 'by-file.db')}\n`);
+  for (const name of ['by-file.db', 'by-flag.db']) await weir.file(name, '');
   const place = async (argv: string[], env: NodeJS.ProcessEnv = {}) =>
     /embedded in .*\/(.*), revision/.exec(await weir.ok(t, ['version', ...argv], { env }))?.[1];
   t.is(await place(['--config', config], { WEIR_STORE_PATH: '' }), 'by-file.db');
@@ -92,6 +94,31 @@ test('store settings: flags before variables before the file; a wrong one is sta
   t.regex(await weir.fails(t, 2, ['get', 'pools', '--config', 'nowhere.yaml']), /nowhere\.yaml/);
   const empty = await weir.file('empty.yaml', 'host: h1\n');
   t.regex(await weir.fails(t, 2, ['get', 'pools', '--config', empty]), /empty\.yaml has no section "store"/);
+});
+
+test('who only looks makes no embedded store: there is none, status 3, and how to name one', async (t) => {
+  const weir = await Weir.in(t);
+  const path = join(weir.folder, 'none/weir.db');
+  const env = { WEIR_STORE_PATH: path };
+  for (const argv of [
+    ['get', 'pools'],
+    ['get', 'pools', '--watch'],
+    ['describe', 'pool', 'main'],
+    ['ipam', 'show'],
+    ['endpoint', 'list'],
+    ['node', 'status'],
+    ['version'],
+    ['label', 'namespace', 'shop', 'team=web'],
+    ['delete', 'pool', 'main'],
+    ['replace', '-f', '-'],
+  ]) {
+    const text = await weir.fails(t, 3, argv, { env, stdin: POOL });
+    t.regex(text, /^error: there is no store at .*none\/weir\.db\n {2}name the one to use: .*--config FILE/);
+    t.false(existsSync(join(weir.folder, 'none')), argv.join(' '));
+  }
+  t.is(await weir.ok(t, ['create', '-f', '-'], { env, stdin: POOL }), 'pool/main created\n');
+  t.is(await weir.ok(t, ['get', 'pools', '-o', 'name'], { env }), 'pool/main\n');
+  t.is(await weir.ok(t, ['apply', '-f', '-', '--store-path', 'new.db'], { stdin: POOL }), 'pool/main created\n');
 });
 
 test('no colours where there is no terminal', async (t) => {

@@ -23,7 +23,7 @@ export const storeFlags = {
   'etcd-user': string({ summary: 'User of etcd.', helpGroup: GROUP, helpValue: 'NAME' }),
   'etcd-password-file': string({ summary: "File with the user's password.", helpGroup: GROUP, helpValue: 'FILE' }),
   config: string({
-    summary: 'YAML file with a section "store". Default: /etc/weir/weir.yaml, where there is one.',
+    summary: 'YAML file with a section "store". Default: /etc/weir/weir.yaml, or /etc/weir/agent.yaml where that is absent.',
     env: 'WEIR_CONFIG',
     helpGroup: GROUP,
     helpValue: 'FILE',

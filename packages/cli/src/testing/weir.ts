@@ -76,7 +76,9 @@ export class Weir {
   static async in(t: ExecutionContext): Promise<Weir> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-cli-'));
     t.teardown(() => rm(folder, { recursive: true, force: true }));
-    return new Weir(folder);
+    const weir = new Weir(folder);
+    await weir.withStore(async () => {});
+    return weir;
   }
 
   /** Writes a file into the folder and gives its path. */
