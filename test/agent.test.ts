@@ -1,7 +1,7 @@
 /** What an agent's death, absence and return do to traffic: nothing that policy allows is cut, nothing that it forbids gets through. */
 import { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
-import { deleteNamespace, Netlink, openNamespace } from '@weir/kernel';
+import { deleteNamespace, Netlink, Nftables, openNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import test from 'ava';
 import { callCni } from './testbed/cni-call.ts';
@@ -102,6 +102,21 @@ test.serial('a policy that changed while the agent was away is in force when it 
   await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
   const after = await friend.traffic.streamState('loses its permission');
   t.true(after.answered - answered <= 1, `${after.answered - answered} more answers on a connection that lost its permission`);
+  await bed.delete(ONLY_FRIENDS);
+});
+
+test.serial('somebody flushes the ruleset: policy is back within a second or so, and nothing allowed is cut', async (t) => {
+  const bed = testbed();
+  await bed.apply(ONLY_FRIENDS);
+  const reachesServer = () => stranger.traffic.tcp({ address: server.ipv4, port: PORT, timeoutMs: 300 });
+  t.false(await eventually(reachesServer, (through) => !through));
+  await friend.traffic.stream('through the flush', { address: server.ipv4, port: PORT });
+  using nftables = Nftables.open({ namespace: one.namespace });
+  nftables.run('flush ruleset');
+  const closed = () => nftables.list('inet weir') !== undefined;
+  t.true(await eventually(closed, (isBack) => isBack, { limitMs: 2000 }), 'the table is back');
+  t.false(await eventually(reachesServer, (through) => !through), 'and policy with it');
+  t.is((await goesOn(friend, 'through the flush')).ended, undefined);
   await bed.delete(ONLY_FRIENDS);
 });
 

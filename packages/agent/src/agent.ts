@@ -24,6 +24,8 @@ const START_PATIENCE = 10_000;
 const RECONCILE_INTERVAL = 30_000;
 /** The same, while something is left that could not be removed. */
 const RETRY_INTERVAL = 2_000;
+/** Between two questions whether somebody else changed nftables, in milliseconds. */
+const TABLE_INTERVAL = 500;
 
 /** Runs the agent until SIGTERM or SIGINT. Kernel state stays as it is: an agent that ends or is killed cuts no traffic. */
 export async function runAgent(options: { configFile: string }): Promise<void> {
@@ -54,6 +56,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       network.follow(stop.signal),
       present(network, { config, addresses }, stop.signal, log),
       reconcileNowAndThen(network, attachments, stop.signal, log),
+      watchTable(network, stop.signal),
     ]);
   } finally {
     stop.abort();
@@ -126,6 +129,19 @@ async function present(
   if (signal.aborted) return;
   const { host, presenceTtl: ttlSeconds } = config;
   await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, signal, log });
+}
+
+/** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */
+async function watchTable(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+  while (!signal.aborted) {
+    try {
+      network.repairTable();
+    } catch {
+      // Logged, shown by readiness, and tried again.
+    }
+    await delay(TABLE_INTERVAL, undefined, { signal }).catch(() => {});
+  }
 }
 
 async function reconcileNowAndThen(network: HostNetwork, attachments: Attachments, signal: AbortSignal, log: Logger): Promise<void> {

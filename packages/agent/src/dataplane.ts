@@ -4,7 +4,7 @@
  * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
  * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
  */
-import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements } from '@weir/kernel';
+import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements, NftGeneration } from '@weir/kernel';
 import { baseTable, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
 import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
 import { EstablishedFlows } from './established-flows.ts';
@@ -23,6 +23,7 @@ export class Dataplane {
   readonly #nftables = Nftables.open();
   readonly #elements = NftElements.open();
   readonly #conntrack = Conntrack.open();
+  readonly #generation = NftGeneration.open();
   readonly #tracker = new DeltaTracker<string, Statement>({ equal: sameStatement });
   /** Of this host's endpoints, by host interface. */
   readonly #addresses = new Map<string, string[]>();
@@ -33,6 +34,8 @@ export class Dataplane {
   #judged: Promise<void> = Promise.resolve();
   #baseVersion: string | undefined;
   #isActualKnown = false;
+  /** nftables' generation after our last change. */
+  #lastGeneration: number | undefined;
 
   constructor({ host, log, metrics }: { host: string; log: Logger; metrics: Metrics }) {
     this.#host = host;
@@ -68,6 +71,11 @@ export class Dataplane {
     return object?.kind === 'Endpoint' && object.spec.host === this.#host;
   }
 
+  /** Whether somebody else changed nftables since: a `flush ruleset`, say, takes our table too. */
+  get isTouched(): boolean {
+    return this.#generation.read() !== this.#lastGeneration;
+  }
+
   /** What the kernel has is read again before the next change: somebody else may have changed it. */
   forgetActual(): void {
     this.#isActualKnown = false;
@@ -84,15 +92,28 @@ export class Dataplane {
       for (const [key, statement] of change.set) this.#tracker.desire(key, statement);
       for (const key of change.delete) this.#tracker.undesire(key);
       for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
-      if (!this.#isActualKnown) this.#readActual();
-      this.#loadBase(mesosTraffic);
-      this.#applyPending();
+      this.#bringInStep(mesosTraffic);
       this.#judgeFlows();
     } catch (error) {
       this.#isActualKnown = false;
       throw error;
     } finally {
       stop();
+    }
+  }
+
+  #bringInStep(mesosTraffic: HostSpec['mesosTraffic']): void {
+    const wasKnown = this.#isActualKnown;
+    try {
+      if (!wasKnown) this.#readActual();
+      this.#loadBase(mesosTraffic);
+      this.#applyPending();
+      this.#lastGeneration = this.#generation.read();
+    } catch (error) {
+      if (!wasKnown) throw error;
+      // What we took for there may have been taken away by somebody.
+      this.#isActualKnown = false;
+      this.#bringInStep(mesosTraffic);
     }
   }
 
@@ -147,6 +168,7 @@ export class Dataplane {
   close(): void {
     this.#flows.close();
     this.#conntrack.close();
+    this.#generation.close();
     this.#elements.close();
     this.#nftables.close();
   }

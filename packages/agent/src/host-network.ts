@@ -203,6 +203,13 @@ export class HostNetwork {
     }
   }
 
+  /** Looks at the table again when somebody else changed nftables. Cheap when nobody did. */
+  repairTable(): void {
+    if (!this.#dataplane.isTouched) return;
+    this.#dataplane.forgetActual();
+    this.apply();
+  }
+
   /** Looks at the kernel again, in case somebody else changed it, and tries again what failed. */
   refresh(): void {
     this.#dataplane.forgetActual();

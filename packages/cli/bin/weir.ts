@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-import { keepCompiledCode } from '../src/compile-cache.ts';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { keepCompiledCode } from '@weir/agent/compile-cache';
 
-keepCompiledCode();
+const { XDG_CACHE_HOME, HOME } = process.env;
+keepCompiledCode(join(XDG_CACHE_HOME || join(HOME || homedir(), '.cache'), 'weir'));
 
 // `weir get … | head`: whoever read has read enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -30,6 +30,7 @@ export type { LinkReference, RouteInput } from './netlink/route-operations.ts';
 export type { Rule } from './netlink/rule.ts';
 export type { Scope } from './netlink/scope.ts';
 export { NftElements, type TableReference } from './nfnetlink-elements.ts';
+export { NftGeneration } from './nft-generation.ts';
 export { Nftables, type NftObject } from './nftables.ts';
 export type { ElementChange, KeyField, Verdict } from './nftables-element.ts';
 export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
