@@ -4,7 +4,7 @@
  */
 import type { Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
-import { Allocator } from '@weir/ipam';
+import { type AllocationRequest, Allocator, type Assigned, IpamError } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { type Host, keyOf, keyPrefix } from '@weir/resources';
 import { attach, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
@@ -43,6 +43,8 @@ export class HostNetwork {
   readonly #invalid = new Map<string, string>();
   readonly #synced = Promise.withResolvers<void>();
   #somethingLeft = Promise.withResolvers<void>();
+  /** What DELs do after their answers. */
+  readonly #removals = new Set<Promise<void>>();
   #isSynced = false;
   #isInForce = false;
   #isConnected = true;
@@ -227,7 +229,11 @@ export class HostNetwork {
   services(later: Later): Services {
     return {
       host: this.#config.host,
-      addresses: this.#allocator,
+      addresses: {
+        allocate: (request) => this.#allocate(request),
+        release: (owner) => this.#allocator.release(owner),
+        held: () => this.#allocator.held(),
+      },
       wiring: {
         attach,
         detach: async (hostInterface) => {
@@ -238,14 +244,28 @@ export class HostNetwork {
         inspect: async (where) => inspect(where),
       },
       enforcement: this.#enforcement,
-      later: (work, what) =>
-        later(
-          work.catch((error: Error) => {
+      later: (work, what) => {
+        const settled = work
+          .catch((error: Error) => {
             this.#log.warn({ what, error: error.message }, 'left to reconciliation');
             this.#leave();
-          }),
-        ),
+          })
+          .finally(() => this.#removals.delete(settled));
+        this.#removals.add(settled);
+        later(settled);
+      },
     };
+  }
+
+  /** DEL answers before its address is free. Where no other is left, an ADD waits for those on their way rather than fail. */
+  async #allocate(request: AllocationRequest): Promise<Assigned[]> {
+    try {
+      return await this.#allocator.allocate(request);
+    } catch (error) {
+      if (!(error instanceof IpamError) || error.code !== 'EEXHAUSTED' || this.#removals.size === 0) throw error;
+      await Promise.all(this.#removals);
+      return this.#allocator.allocate(request);
+    }
   }
 
   /** Collects what belongs to nothing that lives. */
