@@ -38,7 +38,7 @@ interface PortSet extends MemberSet {
   references: number;
 }
 
-/** Told of every change of a set, in terms of addresses. */
+/** Told of every change of a set, in terms of addresses; of a port name's set also when an address has other ports of that name. */
 export interface MembershipListener {
   addressChanged(set: MemberSet, address: string): void;
   netsChanged(set: MemberSet): void;
@@ -155,14 +155,12 @@ export class Membership {
     const after = next === undefined ? new Set<MemberSet>() : this.#setsFor(next);
     if (old !== undefined) this.#setsOf.delete(old);
     if (next !== undefined) this.#setsOf.set(next, after);
-    const portsChanged = JSON.stringify(old?.ports) !== JSON.stringify(next?.ports);
     for (const set of after) {
       // Entering before leaving keeps an address that stays from being reported as gone and come again.
       if (old !== next || !before.has(set)) this.#enter(set, next!);
     }
     for (const set of before) {
       if (old !== next || !after.has(set)) this.#leave(set, old!);
-      if (portsChanged && 'portName' in set) for (const address of old!.addresses) this.#listener.addressChanged(set, address);
     }
   }
 
@@ -180,9 +178,9 @@ export class Membership {
     set.members.add(member);
     addTo(this.#setsOf, member, set);
     for (const address of member.addresses) {
-      if (!increment(set.addresses[familyOf(address)], address)) continue;
-      addTo(this.#setsAt, address, set);
-      this.#listener.addressChanged(set, address);
+      const isNew = increment(set.addresses[familyOf(address)], address);
+      if (isNew) addTo(this.#setsAt, address, set);
+      if (isNew || 'portName' in set) this.#listener.addressChanged(set, address);
     }
     let changed = false;
     for (const net of member.nets) changed = increment(set.nets, net) || changed;
@@ -192,9 +190,9 @@ export class Membership {
   #leave(set: MemberSet, member: Member): void {
     set.members.delete(member);
     for (const address of member.addresses) {
-      if (!decrement(set.addresses[familyOf(address)], address)) continue;
-      deleteFrom(this.#setsAt, address, set);
-      this.#listener.addressChanged(set, address);
+      const isGone = decrement(set.addresses[familyOf(address)], address);
+      if (isGone) deleteFrom(this.#setsAt, address, set);
+      if (isGone || 'portName' in set) this.#listener.addressChanged(set, address);
     }
     let changed = false;
     for (const net of member.nets) changed = decrement(set.nets, net) || changed;
