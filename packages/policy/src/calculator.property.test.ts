@@ -1,9 +1,10 @@
-import { type AnyObject, type Direction, type Endpoint, familyOf, keyOf } from '@weir/resources';
+import { type AnyObject, type Direction, type Endpoint, familyOf, keyOf, parseProtocol } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { PolicyCalculator } from './calculator.ts';
+import type { Flow } from './flow.ts';
 import { difference, type Statement } from './statement.ts';
-import { anyHeader, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
+import { anyHeader, anyHost, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
 import type { Packet } from './test-support/packet.ts';
 import { reference } from './test-support/reference.ts';
 import { TableWalk } from './test-support/table-walk.ts';
@@ -39,7 +40,7 @@ function* packetsOf(
   }
 }
 
-test('the table and decide say what the plain evaluator says', (t) => {
+test('the table, decide and allows say what the plain evaluator says', (t) => {
   let compared = 0;
   let allowed = 0;
   fc.assert(
@@ -62,6 +63,7 @@ test('the table and decide say what the plain evaluator says', (t) => {
         const decision = calculator.decide(packet);
         const isDenied = decision.steps.some(({ verdict }) => verdict === 'Deny');
         if (decision.verdict !== (isDenied ? 'Deny' : 'Allow')) throw new Error(`decide: ${JSON.stringify(decision)}`);
+        if (calculator.allows(packet) === isDenied) throw new Error(`allows: ${!isDenied}; decide: ${JSON.stringify(decision)}`);
         const step = decision.steps.find((candidate) => candidate.because.direction === direction);
         if (step === undefined || step.because.endpoint?.name !== endpoint.metadata.name) continue;
         if (step.because.endpoint.namespace !== endpoint.metadata.namespace) continue;
@@ -140,6 +142,56 @@ test('the table depends on the objects alone, not on what came before nor on the
     { numRuns: 1500 },
   );
   t.pass();
+});
+
+test('allows says what decide says, at every state', (t) => {
+  let compared = 0;
+  let denied = 0;
+  let exempt = 0;
+  const anyChange = fc.oneof(
+    { weight: 6, arbitrary: anyObject.map((object): Change => ({ do: 'upsert', object })) },
+    { weight: 1, arbitrary: anyHost.map((object): Change => ({ do: 'upsert', object })) },
+    { weight: 2, arbitrary: anyObject.map((object): Change => ({ do: 'remove', object })) },
+  );
+  // As conntrack has a flow, and as people may write it.
+  const written = (packet: Packet, inWords: boolean): Flow => {
+    if (!inWords) return packet;
+    const long = (address: string) => address.replace('::', ':0:0:0::').toUpperCase();
+    return { ...packet, source: long(packet.source), destination: long(packet.destination), protocol: parseProtocol(packet.protocol) };
+  };
+  fc.assert(
+    fc.property(
+      anyObjects,
+      fc.array(fc.array(anyChange, { minLength: 1, maxLength: 6 }), { maxLength: 3 }),
+      anyTraffic,
+      fc.boolean(),
+      (objects, batches, traffic, inWords) => {
+        const calculator = calculatorOf(objects);
+        const known = new Map(objects.map((object) => [keyOf(object), object]));
+        for (const batch of [[], ...batches]) {
+          for (const change of batch) {
+            if (change.do === 'flush') continue;
+            const { kind, metadata } = change.object;
+            if (change.do === 'upsert') calculator.upsert(change.object);
+            else calculator.remove(kind, metadata.name, metadata.namespace);
+            known.set(keyOf(change.object), change.object);
+          }
+          for (const { packet } of packetsOf([...known.values()], traffic)) {
+            const flow = written(packet, inWords);
+            const allowed = calculator.allows(flow);
+            const decision = calculator.decide(flow);
+            if (allowed !== (decision.verdict === 'Allow')) throw new Error(`${JSON.stringify(flow)}: ${JSON.stringify(decision)}`);
+            compared += 1;
+            if (!allowed) denied += 1;
+            if (['health checks', 'Mesos agent port'].includes(String(decision.because.default))) exempt += 1;
+          }
+        }
+      },
+    ),
+    { numRuns: 1500 },
+  );
+  t.log(`${compared} flows, ${denied} of them denied, ${exempt} allowed beside policy`);
+  t.true(compared > 20_000 && denied > compared / 10 && denied < (compared * 9) / 10 && exempt > 200);
 });
 
 test('every interface that lost a permission is reported', (t) => {

@@ -184,6 +184,22 @@ test('a named port follows the peer that has it', (t) => {
   t.deepEqual([verdict(5432), verdict(3306)], ['Deny', 'Allow']);
 });
 
+test('a named port of an address that two endpoints claim for a while is the port of either', (t) => {
+  const claimant = (name: string, port: number) =>
+    endpoint(name, {}, { host: 'there', addresses: ['10.0.1.9'], ports: [{ name: 'sql', protocol: 'TCP', port }] });
+  const calculator = calculatorOf(
+    NGINX,
+    claimant('old', 5432),
+    policy('to-db', { egress: [{ action: 'Allow', protocol: 'TCP', destination: { ports: ['sql'] } }] }),
+  );
+  const ports = () => listing(calculator.flush().set.values()).match(/dport \{ (.*) \}/)?.[1];
+  t.is(ports(), '5432');
+  calculator.upsert(claimant('new', 3306));
+  t.is(ports(), '3306, 5432');
+  calculator.remove('Endpoint', 'old', 'demo');
+  t.is(ports(), '3306');
+});
+
 test('two names for one port, or one name for two, make no difference to the table', (t) => {
   const withPorts = (...ports: number[]) =>
     endpoint('db', {}, { host: 'there', addresses: ['10.0.1.9'], ports: ports.map((port) => ({ name: 'sql', protocol: 'TCP', port })) });
@@ -288,15 +304,21 @@ test("decide lets Mesos' own traffic with this host pass", (t) => {
   t.is(check(), 'Deny');
 });
 
-test('decide refuses what is no flow', (t) => {
+test('decide and allows refuse what is no flow', (t) => {
   const calculator = calculatorOf(NGINX);
-  const refused = (flow: Parameters<PolicyCalculator['decide']>[0]) =>
+  const refused = (flow: Parameters<PolicyCalculator['decide']>[0]) => {
     t.throws(() => calculator.decide(flow), { instanceOf: PolicyError, code: 'EFLOW' });
+    t.throws(() => calculator.allows(flow), { instanceOf: PolicyError, code: 'EFLOW' });
+  };
   refused({ source: '10.0.0.1', destination: 'fd00::1', protocol: 'TCP' });
   refused({ source: 'nginx', destination: '10.0.0.1', protocol: 'TCP' });
   refused({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 'TCP', destinationPort: 70000 });
   refused({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 'ICMP', icmpType: 256 });
   refused({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 256 });
+  refused({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 0 });
+  refused({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 6, sourcePort: 1.5 });
+  refused({ source: '10.0.0.01', destination: '10.0.0.2', protocol: 6 });
+  refused({ source: '::ffff:10.0.0.1', destination: 'fd00::1', protocol: 6 });
 });
 
 test("Log goes on, and says so to the kernel with the policy's name", (t) => {

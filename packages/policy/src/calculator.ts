@@ -12,8 +12,9 @@ import {
   namespaceLabels,
   type Policy,
 } from '@weir/resources';
-import { type Decision, type Flow, judge } from './decision.ts';
+import { type Decision, type Judges, judge, permits } from './decision.ts';
 import { Enforcement } from './enforcement.ts';
+import type { Flow } from './flow.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
 import { PolicyIndex } from './policy-index.ts';
 import type { Statement } from './statement.ts';
@@ -94,8 +95,21 @@ export class PolicyCalculator {
    * @throws PolicyError EFLOW
    */
   decide(flow: Flow): Decision {
+    return judge(flow, this.#judges());
+  }
+
+  /**
+   * Whether `decide` would say Allow, for many flows: it names no rule, and so costs the same for any number of them.
+   *
+   * @throws PolicyError EFLOW
+   */
+  allows(flow: Flow): boolean {
+    return permits(flow, this.#judges());
+  }
+
+  #judges(): Judges {
     this.#settle();
-    return judge(flow, { enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction), host: this.#hostObject });
+    return { enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction), host: this.#hostObject };
   }
 
   #settle(): void {

@@ -15,9 +15,10 @@ export interface LocalEndpoint {
 }
 
 /** A program of an endpoint for one of its addresses, and the table that is shared by all that have an equal one. */
-interface Enforced {
+export interface Enforced {
   readonly program: Program;
   readonly table: PeerTable;
+  readonly endpoint: LocalEndpoint;
 }
 
 interface InterfaceState {
@@ -143,14 +144,15 @@ export class Enforcement {
   }
 
   /** The endpoint of this host that has an address, with its program for that address. */
-  enforcedAt(address: string, direction: Direction): (Enforced & { endpoint: LocalEndpoint }) | undefined {
-    const owners = [...this.#membership.membersAt(address)]
-      .flatMap((member) => this.#endpoints.get(member) ?? [])
-      .map(({ object }) => object.spec.hostInterface)
-      .sort();
-    const state = owners.map((name) => this.#states.get(name)).find((found) => found?.endpoint.member.addresses.includes(address));
-    const enforced = state?.enforced[direction].get(address);
-    return state && enforced && { ...enforced, endpoint: state.endpoint };
+  enforcedAt(address: string, direction: Direction): Enforced | undefined {
+    let first: { name: string; enforced: Enforced } | undefined;
+    for (const member of this.#membership.membersAt(address)) {
+      const name = this.#endpoints.get(member)?.object.spec.hostInterface;
+      if (name === undefined || (first !== undefined && first.name <= name)) continue;
+      const enforced = this.#states.get(name)?.enforced[direction].get(address);
+      if (enforced !== undefined) first = { name, enforced };
+    }
+    return first?.enforced;
   }
 
   #settleInterface(name: string): boolean {
@@ -204,7 +206,7 @@ export class Enforcement {
       const own = addressesOf(member, family);
       for (const address of own.length === 0 ? [undefined] : own) {
         const formed = program(rules, direction, family, { member, address, defaultAction: action });
-        enforced.set(address ?? family, { program: formed, table: this.#acquireTable(formed, object.spec.hostInterface) });
+        enforced.set(address ?? family, { program: formed, table: this.#acquireTable(formed, object.spec.hostInterface), endpoint });
       }
     }
     return enforced;

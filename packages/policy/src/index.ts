@@ -1,6 +1,7 @@
 export { type BaseTable, baseTable } from './base-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
-export type { Because, Decision, Default, Flow, Step } from './decision.ts';
+export type { Because, Decision, Default, Step } from './decision.ts';
+export type { Flow } from './flow.ts';
 export { PolicyError } from './policy-error.ts';
 export type { PolicyName } from './policy-rule.ts';
 export { type ActualTable, readTable } from './read-table.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { cellAt, netCells } from './net-cells.ts';
+import { netCells, rangeAt } from './net-cells.ts';
 
 const anyRange = fc
   .tuple(fc.bigInt({ min: 0n, max: 20n }), fc.bigInt({ min: 0n, max: 20n }))
@@ -14,7 +14,7 @@ test('each address is in the cell that has the criteria whose nets hold it, and 
         const expected = spans.flatMap((ranges, number) =>
           ranges.some(({ first, last }) => first <= address && address <= last) ? [number] : [],
         );
-        t.deepEqual(cellAt(cells, address)?.criteria ?? [], expected);
+        t.deepEqual(rangeAt(cells, address)?.criteria ?? [], expected);
         t.true(cells.filter(({ first, last }) => first <= address && address <= last).length <= 1);
       }
       for (const [index, cell] of cells.entries()) {

@@ -1,4 +1,5 @@
 import { cidrRange, type Family, familyOf } from '@weir/resources';
+import { bisect } from './bisection.ts';
 import type { AddressRange } from './net-ranges.ts';
 
 /** A stretch of addresses that lie in the same nets. */
@@ -37,17 +38,9 @@ export function netCells(spans: ReadonlyMap<number, readonly AddressRange[]>): C
   return cells;
 }
 
-/** The cell that holds an address, by bisection. */
-export function cellAt(cells: readonly Cell[], address: bigint): Cell | undefined {
-  let [low, high] = [0, cells.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const cell = cells[middle]!;
-    if (address < cell.first) high = middle - 1;
-    else if (address > cell.last) low = middle + 1;
-    else return cell;
-  }
-  return undefined;
+/** The one of disjoint ranges by rising address that holds an address. */
+export function rangeAt<T extends AddressRange>(ranges: readonly T[], address: bigint): T | undefined {
+  return bisect(ranges, ({ first, last }) => (address < first ? -1 : address > last ? 1 : 0));
 }
 
 function append(cells: Cell[], cell: Cell): void {

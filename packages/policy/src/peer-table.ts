@@ -1,13 +1,14 @@
-import { addressFromNumber, addressToNumber, type Family, protocolNumber } from '@weir/resources';
+import { addressFromNumber, type Family, protocolNumber } from '@weir/resources';
+import { addressNumber } from './canonical-address.ts';
 import type { MemberSet, Membership } from './membership.ts';
 import { getOrCreate } from './multimap.ts';
-import { type Cell, cellAt, cidrRanges, netCells } from './net-cells.ts';
+import { type Cell, cidrRanges, netCells, rangeAt } from './net-cells.ts';
 import type { AddressRange, NetRanges } from './net-ranges.ts';
 import type { Program, ProgramRule } from './program.ts';
 import { contains } from './range.ts';
 import { type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from './table.ts';
-import { boxesOf, type PortNumber } from './traffic.ts';
+import { boxesOf, type Point, type PortNumber } from './traffic.ts';
 import { narrows, type TrafficClass, trafficClass } from './traffic-class.ts';
 
 /** A rule's peer criteria, by the numbers that they have in this table. */
@@ -22,13 +23,6 @@ interface Signature {
   readonly criteria: ReadonlySet<number>;
   readonly portsByName: ReadonlyMap<string, readonly PortNumber[]>;
   readonly text: string;
-}
-
-/** A packet's ports, or ICMP type and code, in the plane of its protocol. */
-export interface Point {
-  readonly protocol: number;
-  readonly first: number;
-  readonly second: number;
 }
 
 interface Interval extends AddressRange {
@@ -133,6 +127,14 @@ export class PeerTable {
     return narrowed;
   }
 
+  /** The class that the maps lead a packet of the address to. */
+  classAt(address: string): TrafficClass {
+    const found = this.#elements.get(address);
+    if (found !== undefined) return found;
+    const interval = this.#intervals.length === 0 ? undefined : rangeAt(this.#intervals, addressNumber(address));
+    return interval?.trafficClass ?? this.defaultClass;
+  }
+
   /** The index of the rule that decides a packet of a peer; undefined if none does. The same criteria and boxes as the chains are made of. */
   decidingRule(peer: string, { protocol, first, second }: Point): number | undefined {
     const { criteria, portsByName } = this.#signature(peer);
@@ -210,7 +212,7 @@ export class PeerTable {
   }
 
   #cellAt(address: string): Cell | undefined {
-    return this.#cells.length === 0 ? undefined : cellAt(this.#cells, addressToNumber(address));
+    return this.#cells.length === 0 ? undefined : rangeAt(this.#cells, addressNumber(address));
   }
 
   /** What a packet of the address meets if the map of single addresses does not have it. */

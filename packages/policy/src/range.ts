@@ -1,3 +1,5 @@
+import { bisect } from './bisection.ts';
+
 /** Whole numbers from `first` to `last`, both included. */
 export type Range = readonly [first: number, last: number];
 
@@ -49,7 +51,7 @@ export function complement(ranges: Ranges, within: Range): Ranges {
 }
 
 export function contains(ranges: Ranges, number: number): boolean {
-  return ranges.some(([first, last]) => first <= number && number <= last);
+  return bisect(ranges, ([first, last]) => (number < first ? -1 : number > last ? 1 : 0)) !== undefined;
 }
 
 export function sameRanges(left: Ranges, right: Ranges): boolean {

@@ -1,3 +1,4 @@
+import { bisect } from './bisection.ts';
 import { complement, contains, intersection, type Range, type Ranges, sameRanges, subtraction, union } from './range.ts';
 
 /**
@@ -69,6 +70,12 @@ export function firstMatch(strokes: readonly Stroke[], rest: 'Allow' | 'Deny', p
     append(allowed, first, union(rest === 'Allow' ? taken.concat(open) : taken));
   }
   return { allowed, logged };
+}
+
+/** Whether a point of the plane is in the region. */
+export function holdsPoint(region: Region, first: number, second: number): boolean {
+  const row = bisect(region, ({ first: across }) => (first < across[0] ? -1 : first > across[1] ? 1 : 0));
+  return row !== undefined && contains(row.second, second);
 }
 
 /** The part of the plane that is not in the region. */

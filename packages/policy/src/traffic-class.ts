@@ -6,6 +6,7 @@ import {
   EMPTY,
   exceeds,
   firstMatch,
+  holdsPoint,
   isWhole,
   type Plane,
   type Region,
@@ -15,7 +16,7 @@ import {
   wholePlane,
 } from './region.ts';
 import type { ChainStatement, Verdict } from './statement.ts';
-import { boxesOf, OTHER_PROTOCOL, type PortsByName, planeOf, protocolsOf } from './traffic.ts';
+import { boxesOf, OTHER_PROTOCOL, type Point, type PortsByName, planeOf, protocolsOf } from './traffic.ts';
 
 /**
  * What one peer may send, whoever it is: a program, projected on that peer. Many peers of many programs share one class.
@@ -64,6 +65,12 @@ export function trafficClass(
   if (logged.length === 0 && allowed.protocols.size === 0) return { verdict: { kind: allowed.others ? 'return' : 'drop' }, allowed };
   const chain = chainOf(allowed, logged);
   return { verdict: { kind: 'goto', chain: chain.name }, chain, allowed };
+}
+
+/** Whether peers of the class may send a packet. */
+export function allowedAt({ allowed }: TrafficClass, { protocol, first, second }: Point): boolean {
+  const region = allowed.protocols.get(protocol);
+  return region === undefined ? allowed.others : holdsPoint(region, first, second);
 }
 
 /** Whether something was allowed by `before` that is not by `after`. */

@@ -29,6 +29,13 @@ export interface PortNumber {
   readonly port: number;
 }
 
+/** A packet's ports, or ICMP type and code, in the plane of its protocol. */
+export interface Point {
+  readonly protocol: number;
+  readonly first: number;
+  readonly second: number;
+}
+
 /** Finds the ports that a name stands for at the peer. */
 export type PortsByName = (name: string) => readonly PortNumber[];
 

@@ -214,6 +214,15 @@ export const anyHeader: fc.Arbitrary<Omit<Packet, 'source' | 'destination'>> = f
 
 export const anyPeer: fc.Arbitrary<string> = fc.constantFrom(...ADDRESSES, ...STRANGERS);
 
+/** This host, at addresses that policy is about as well, so that its exemptions matter. */
+export const anyHost: fc.Arbitrary<AnyObject> = fc
+  .record({
+    addresses: some([...ADDRESSES, ...STRANGERS], 6),
+    agentPorts: some([80, 8080, 5051]),
+    healthChecks: fc.constantFrom('Always', 'Policy'),
+  })
+  .map(({ addresses, ...mesosTraffic }) => object('Host', { name: 'here' }, { addresses, mesosTraffic }));
+
 /** Picks an object, and what to take from another one of its kind. */
 export const anyVariation: fc.Arbitrary<{ index: number; field: number; other: AnyObject }> = fc.record({
   index: fc.nat(),
