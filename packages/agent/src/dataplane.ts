@@ -43,7 +43,7 @@ export class Dataplane {
     this.#calculator = new PolicyCalculator({ host });
     this.#flows = new EstablishedFlows({
       conntrack: this.#conntrack,
-      isAllowed: (flow) => this.#calculator.decide(flow).verdict === 'Allow',
+      isAllowed: (flow) => this.#calculator.allows(flow),
       onFailure: (error) => {
         log.error({ err: error }, 'established flows could not be judged; all are after the next look at the kernel');
         this.#isActualKnown = false;
