@@ -1,8 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { createNamespace, inNamespace, Netlink, Nftables } from '@weir/kernel';
-import { type Cluster, pluginRunner, type RunPlugin } from '@weir/lab';
+import { createNamespace, Netlink, Nftables } from '@weir/kernel';
+import type { Cluster, PluginCall } from '@weir/lab';
+import { type PluginRun, PluginStarter } from './plugin-starter.ts';
+import { until } from './until.ts';
 
 /** Where Debian's package containernetworking-plugins puts them. */
 export const PEER_PLUGINS = '/usr/lib/cni';
@@ -19,12 +20,12 @@ export class CniCalls {
   readonly weir: Contender;
   readonly ptp: Contender;
   readonly #cluster: Cluster;
-  readonly #run: RunPlugin;
+  readonly #starter: PluginStarter;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     const host = cluster.hosts[0]!;
-    this.#run = pluginRunner((start) => inNamespace(host.namespace, start));
+    this.#starter = new PluginStarter(host, cluster.folder);
     const args = {
       'org.apache.mesos': { network_info: { name: 'weir', labels: { labels: [{ key: 'app', value: 'bench' }] } } },
     };
@@ -41,12 +42,24 @@ export class CniCalls {
   }
 
   makeNamespace(container: string): void {
-    const path = this.#cluster.folder.namespacePath(container);
-    if (!existsSync(path)) createNamespace(path);
+    createNamespace(this.#cluster.folder.namespacePath(container));
   }
 
-  /** @throws Error with the plugin's answer when it failed */
-  async call({ plugin, pluginsDir, stdinPath }: Contender, command: string, container: string): Promise<void> {
+  /** Calls a plugin for containers, all at the same time. @throws Error with a plugin's answer when it failed */
+  async call(contender: Contender, command: string, ...containers: string[]): Promise<PluginRun[]> {
+    const runs = await this.#starter.run(containers.map((container) => this.#callOf(contender, command, container)));
+    for (const [index, { exitCode, stdout, stderr }] of runs.entries())
+      if (exitCode !== 0) throw new Error(`${contender.plugin} ${command} ${containers[index]}: exit code ${exitCode}: ${stdout}${stderr}`);
+    return runs;
+  }
+
+  /** Milliseconds from before the start of the first process until the last one has ended. @throws as `call()` */
+  async time(contender: Contender, command: string, ...containers: string[]): Promise<number> {
+    const runs = await this.call(contender, command, ...containers);
+    return Math.max(...runs.map(({ end }) => end)) - Math.min(...runs.map(({ start }) => start));
+  }
+
+  #callOf({ plugin, pluginsDir, stdinPath }: Contender, command: string, container: string): PluginCall {
     const environment = {
       CNI_COMMAND: command,
       CNI_CONTAINERID: container,
@@ -55,16 +68,7 @@ export class CniCalls {
       CNI_PATH: pluginsDir,
       PATH: process.env.PATH!,
     };
-    const { exitCode, stdout, stderr } = await this.#run({ plugin, stdinPath, environment });
-    if (exitCode !== 0) throw new Error(`${plugin} ${command} ${container}: exit code ${exitCode}: ${stdout}${stderr}`);
-  }
-
-  /** Milliseconds from before the start of the process until it has ended. */
-  async time(contender: Contender, command: string, container: string): Promise<number> {
-    this.makeNamespace(container);
-    const start = performance.now();
-    await this.call(contender, command, container);
-    return performance.now() - start;
+    return { plugin, stdinPath, environment };
   }
 
   /** What was measured has to have been done. @throws Error when not so many endpoints have their policy in the kernel */
@@ -75,9 +79,10 @@ export class CniCalls {
     if (enforced !== count) throw new Error(`${enforced} endpoints have their policy in force, not ${count}`);
   }
 
-  /** Returns when the host has so many links of Weir's. */
+  /** Returns when the host has so many links of Weir's, or less. */
   async untilLinks(count: number): Promise<void> {
     using netlink = Netlink.open({ namespace: this.#cluster.hosts[0]!.namespace });
-    while (netlink.links().filter(({ name }) => name.startsWith('weir')).length > count) await delay(1);
+    const links = () => netlink.links().filter(({ name }) => name.startsWith('weir')).length;
+    await until(`no more than ${count} links of containers on the host`, () => links() <= count, 1);
   }
 }

@@ -1,25 +1,26 @@
 /**
  * `npm run bench:cni`: what a container's start and end wait for. The whole chain of `weir` through its launcher, with a policy in force,
  * against Debian's `ptp` with `host-local`, in turn, in fresh namespaces made beforehand. Both run as a Mesos agent runs them: started
- * from one process within the host's namespace, over when stdout and stderr are closed. `/bin/true` run in the same way shows what of that
- * is the start of a process alone. `-- --store etcd` takes etcd instead of the embedded store.
+ * from one process within the host's namespace (see start.c), over when stdout and stderr are closed. `/bin/true` run in the same way shows
+ * what of that is the start of a process alone. `-- --store etcd` takes etcd instead of the embedded store.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cluster } from '@weir/lab';
+import { type Cluster, monotonicMs } from '@weir/lab';
 import { withCluster } from './cluster.ts';
 import { CniCalls, type Contender, PEER_PLUGINS } from './cni-calls.ts';
+import type { PluginRun } from './plugin-starter.ts';
 import { readStoreFlag } from './store-flag.ts';
 import { StoreWriter } from './store-writer.ts';
 import { median, medianRow, progress, type Row, report, type Series } from './table.ts';
 
 const ROUNDS = 60;
 const AT_ONCE = 16;
-const AT_ONCE_ROUNDS = 4;
-const FALLBACKS = 5;
-/** After each call, for what goes on behind it: it is not to slow down the next one, which is another plugin's. */
-const PAUSE_MS = 5;
+const AT_ONCE_ROUNDS = 7;
+const FALLBACKS = 7;
+/** Before each call, for what goes on behind the one before: it is not to slow down this one, which is another plugin's. */
+const PAUSE_MS = 20;
 
 if (!existsSync(join(PEER_PLUGINS, 'ptp'))) throw new Error(`${PEER_PLUGINS}/ptp is missing: apt-get install containernetworking-plugins`);
 const store = readStoreFlag() ?? 'embedded';
@@ -36,6 +37,7 @@ async function measure(cluster: Cluster): Promise<Row[]> {
     ['weir', 'ptp'].map((name): Series => ({ name: `${command} of ${name}`, unit: 'ms', samples: [] })),
   ) as [Series, Series, Series, Series, Series, Series];
   for (let round = 0; round < ROUNDS; round++) {
+    for (const { name } of [weir, ptp]) bench.makeNamespace(`${name}-${round}`);
     await inTurn(round, [
       async () => weirAdd.samples.push(await bench.time(weir, 'ADD', `weir-${round}`)),
       async () => ptpAdd.samples.push(await bench.time(ptp, 'ADD', `ptp-${round}`)),
@@ -51,28 +53,39 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   for (let round = 0; round < ROUNDS; round++) {
     await inTurn(round, [
       async () => {
-        const start = performance.now();
-        weirDel.samples.push(await bench.time(weir, 'DEL', `weir-${round}`));
+        const [{ start, end }] = (await bench.call(weir, 'DEL', `weir-${round}`)) as [PluginRun];
         await bench.untilLinks(ROUNDS - round - 1);
-        untilGone.samples.push(performance.now() - start);
+        weirDel.samples.push(end - start);
+        untilGone.samples.push(monotonicMs() - start);
       },
       async () => ptpDel.samples.push(await bench.time(ptp, 'DEL', `ptp-${round}`)),
     ]);
   }
 
-  progress(`${AT_ONCE_ROUNDS} × ${AT_ONCE} ADDs at once`);
-  const atOnce = await measureAtOnce(bench, weir);
-  const ptpAtOnce = await measureAtOnce(bench, ptp);
+  progress(`${AT_ONCE_ROUNDS} × ${AT_ONCE} ADDs of weir and of ptp at once, in turn`);
+  const [atOnce, ptpAtOnce] = [weir, ptp].map(
+    ({ name }): Series => ({ name: `${AT_ONCE} ADDs of ${name} at once`, unit: 'ms', samples: [] }),
+  ) as [Series, Series];
+  for (let round = 0; round < AT_ONCE_ROUNDS; round++) {
+    await inTurn(round, [
+      async () => atOnce.samples.push(await timeAtOnce(bench, weir, round)),
+      async () => ptpAtOnce.samples.push(await timeAtOnce(bench, ptp, round)),
+    ]);
+  }
 
   progress(`${FALLBACKS} × ADD without an agent`);
   await cluster.hosts[0]!.stopAgent();
   const fallback: Series = { name: 'ADD of weir without an agent', unit: 'ms', samples: [] };
-  for (let round = 0; round < FALLBACKS; round++) fallback.samples.push(await bench.time(weir, 'ADD', `fallback-${round}`));
+  for (let round = 0; round < FALLBACKS; round++) {
+    bench.makeNamespace(`fallback-${round}`);
+    fallback.samples.push(await bench.time(weir, 'ADD', `fallback-${round}`));
+  }
 
+  const start = median(constant.samples);
   const less = (series: Series): Series => ({
     ...series,
     name: `${series.name}, less /bin/true`,
-    samples: series.samples.map((sample, index) => sample - constant.samples[index]!),
+    samples: series.samples.map((sample) => sample - start),
   });
   return [
     medianRow(weirAdd, ptpAdd),
@@ -90,26 +103,25 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   ];
 }
 
-/** Of all contenders, each is the first one in its share of the rounds. */
+/** Of all contenders, each is the first one in its share of the rounds, and comes before and after each of its neighbours in half of them. */
 async function inTurn(round: number, contenders: (() => Promise<unknown>)[]): Promise<void> {
-  for (let index = 0; index < contenders.length; index++) {
-    await contenders[(round + index) % contenders.length]!();
+  const first = round % contenders.length;
+  const order = [...contenders.slice(first), ...contenders.slice(0, first)];
+  if (Math.floor(round / contenders.length) % 2 === 1) order.reverse();
+  for (const contender of order) {
     await delay(PAUSE_MS);
+    await contender();
   }
 }
 
-async function measureAtOnce(bench: CniCalls, contender: Contender): Promise<Series> {
-  const samples: number[] = [];
-  for (let round = 0; round < AT_ONCE_ROUNDS; round++) {
-    const names = Array.from({ length: AT_ONCE }, (_, index) => `${contender.name}-at-once-${round}-${index}`);
-    for (const name of names) bench.makeNamespace(name);
-    const start = performance.now();
-    await Promise.all(names.map((name) => bench.call(contender, 'ADD', name)));
-    samples.push(performance.now() - start);
-    for (const name of names) await bench.call(contender, 'DEL', name);
-    await bench.untilLinks(0);
-  }
-  return { name: `${AT_ONCE} ADDs of ${contender.name} at once`, unit: 'ms', samples };
+async function timeAtOnce(bench: CniCalls, contender: Contender, round: number): Promise<number> {
+  const names = Array.from({ length: AT_ONCE }, (_, index) => `${contender.name}-at-once-${round}-${index}`);
+  for (const name of names) bench.makeNamespace(name);
+  await delay(PAUSE_MS);
+  const time = await bench.time(contender, 'ADD', ...names);
+  for (const name of names) await bench.call(contender, 'DEL', name);
+  await bench.untilLinks(0);
+  return time;
 }
 
 function againstOne(atOnce: Series, one: Series): Row {

@@ -1,22 +1,27 @@
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import type { LabFolder, LabHost } from '@weir/lab';
 
 const LIMIT_MS = 20_000;
 
+interface Waiting {
+  since: number;
+  resolve: (at: number) => void;
+}
+
 /** Hears of each nftables transaction on a host that changed what packets meet; see switches.c. Ends with the lab. */
 export class KernelSwitches {
   readonly #host: string;
-  #waiting: ((at: number) => void)[] = [];
-  #last = 0;
+  readonly #times: number[] = [];
+  #waiting: Waiting[] = [];
 
-  private constructor(host: string, lines: AsyncIterable<string> | NodeJS.EventEmitter) {
+  private constructor(host: string, lines: Interface) {
     this.#host = host;
-    (lines as NodeJS.EventEmitter).on('line', (line: string) => {
-      this.#last = Number(line);
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const resolve of waiting) resolve(this.#last);
+    lines.on('line', (line: string) => {
+      const at = Number(line);
+      this.#times.push(at);
+      for (const { since, resolve } of this.#waiting) if (at >= since) resolve(at);
+      this.#waiting = this.#waiting.filter(({ since }) => at < since);
     });
   }
 
@@ -29,22 +34,27 @@ export class KernelSwitches {
     return new KernelSwitches(host.name, lines);
   }
 
-  /** The `monotonicMs()` time of the next one. @throws Error when there is none for twenty seconds */
-  next(): Promise<number> {
+  /** The `monotonicMs()` time of the first one at that time or later. @throws Error when there is none for twenty seconds */
+  firstSince(since: number): Promise<number> {
+    const already = this.#times.find((at) => at >= since);
+    if (already !== undefined) return Promise.resolve(already);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`${this.#host}: the change did not come to the kernel within ${LIMIT_MS} ms`)),
         LIMIT_MS,
       );
-      this.#waiting.push((at) => {
-        clearTimeout(timer);
-        resolve(at);
+      this.#waiting.push({
+        since,
+        resolve: (at) => {
+          clearTimeout(timer);
+          resolve(at);
+        },
       });
     });
   }
 
   /** The time of the last one; 0 before the first. */
   get last(): number {
-    return this.#last;
+    return this.#times.at(-1) ?? 0;
   }
 }

@@ -5,7 +5,6 @@
  * its label. At the end the same without agents and without Weir's table, thus without connection tracking: not in turn with the others.
  */
 import { execFile } from 'node:child_process';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Nftables, sysctl } from '@weir/kernel';
 import { AGENT_HTTP, type Cluster, type Container, type LabHost, nsenterArguments, type Probe } from '@weir/lab';
@@ -14,6 +13,7 @@ import { withCluster } from './cluster.ts';
 import { compile } from './compile.ts';
 import { type Manifest, StoreWriter } from './store-writer.ts';
 import { medianRow, progress, type Row, report, type Series } from './table.ts';
+import { until } from './until.ts';
 
 const POLICIES = [0, 10, 1000] as const;
 const ROUNDS = 5;
@@ -148,14 +148,12 @@ async function dropTable(host: LabHost): Promise<void> {
 
 /** Returns when a new connection from the container gets through, or none does. */
 async function untilOpen(client: Container, address: string, port: number, wanted: boolean): Promise<void> {
-  for (;;) {
-    const isOpen = await within(client, 'timeout', '0.3', 'bash', '-c', `</dev/tcp/${address}/${port}`).then(
+  const isOpen = () =>
+    within(client, 'timeout', '0.3', 'bash', '-c', `</dev/tcp/${address}/${port}`).then(
       () => true,
       () => false,
     );
-    if (isOpen === wanted) return;
-    await delay(20);
-  }
+  await until(`${address}:${port} ${wanted ? 'open' : 'closed'} for ${client.containerId}`, async () => (await isOpen()) === wanted);
 }
 
 /** @returns Gbit/s that the server received */

@@ -4,7 +4,6 @@
  * transaction that switches (see switches.c), counted from before the call to the store, on the host where the write was made and on the
  * other one. The containers have no processes: packets are no part of this. `-- --store embedded` or `etcd` takes only that one.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Netlink } from '@weir/kernel';
 import { type Cluster, monotonicMs, type StoreBackend } from '@weir/lab';
 import { withCluster } from './cluster.ts';
@@ -14,6 +13,7 @@ import { APPS, type AppPolicy, ENDPOINTS, ENDPOINTS_PER_HOST, endpointOf, firstP
 import { readStoreFlag } from './store-flag.ts';
 import { StoreWriter, type Written } from './store-writer.ts';
 import { progress, quantile, type Row, report, spread } from './table.ts';
+import { until } from './until.ts';
 
 /** Of each: another peer, another port, deleted, written again. */
 const POLICY_ROUNDS = 60;
@@ -42,14 +42,12 @@ async function measure(cluster: Cluster, store: StoreBackend): Promise<Row[]> {
     KernelSwitches,
   ];
   const writer = new StoreWriter(cluster);
-  const untilQuiet = async () => {
-    while (monotonicMs() - Math.max(here.last, elsewhere.last) < QUIET_MS) await delay(1);
-  };
+  const untilQuiet = () =>
+    until(`${QUIET_MS} ms without a change`, () => monotonicMs() - Math.max(here.last, elsewhere.last) >= QUIET_MS, 1);
   const change = async (write: () => Promise<Written>): Promise<Change> => {
     await untilQuiet();
-    const switched = Promise.all([here.next(), elsewhere.next()]);
     const { start, end } = await write();
-    const [hereAt, elsewhereAt] = await switched;
+    const [hereAt, elsewhereAt] = await Promise.all([here.firstSince(start), elsewhere.firstSince(start)]);
     return { write: end - start, here: hereAt - start, elsewhere: elsewhereAt - start };
   };
 
@@ -104,7 +102,7 @@ async function populate(cluster: Cluster, writer: StoreWriter): Promise<void> {
 
 /** Returns when both kernels have had what was loaded for half a second. */
 async function settle(...kernels: KernelSwitches[]): Promise<void> {
-  while (kernels.some(({ last }) => last === 0 || monotonicMs() - last < 500)) await delay(20);
+  await until('half a second without a change', () => kernels.every(({ last }) => last > 0 && monotonicMs() - last >= 500));
 }
 
 /** p50 and p99; the latter as a share of what is wanted of it. */

@@ -30,15 +30,20 @@ export function medianRow({ name, unit, samples }: Series, peer?: Series): Row {
     : { ...row, peer: peer.name, ratio: median(samples.map((sample, index) => sample / peer.samples[index]!)) };
 }
 
-/** Prints the rows; the last thing that a bench does. `load` is of the minute before, which the bench itself is part of. */
+/** Of a minute: how many processes run or want to. */
+const readLoad = (): number => Math.round(loadavg()[0]! * 10) / 10;
+
+const loadBefore = readLoad();
+
+/** Prints the rows; the last thing that a bench does. `loadBefore` is what the machine had to do without the bench, which is part of `load`. */
 export function report(bench: string, rows: Row[]): void {
-  const [model, cores, load] = [cpus()[0]?.model ?? 'unknown', cpus().length, Math.round(loadavg()[0]! * 10) / 10];
+  const [model, cores, load] = [cpus()[0]?.model ?? 'unknown', cpus().length, readLoad()];
   if (process.argv.includes('--json')) {
-    const machine = { cpu: model, cores, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release(), load };
+    const machine = { cpu: model, cores, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release(), loadBefore, load };
     console.log(JSON.stringify({ bench, machine, rows }));
     return;
   }
-  console.log(`\nbench:${bench} on ${cores} × ${model}, Linux ${release()}, load ${load}`);
+  console.log(`\nbench:${bench} on ${cores} × ${model}, Linux ${release()}, load ${loadBefore} before and ${load} after`);
   const cells = rows.map((row) => [
     row.name,
     `${round(row.value)} ${row.unit}`,
