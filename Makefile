@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STORE ?= embedded
 export STORE KEEP
 
-.PHONY: demo test lint bench clean-lab help
+.PHONY: demo test lint bench clean-lab packages help
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,7 +28,11 @@ bench: node_modules/.package-lock.json ## the three benches, as tables
 clean-lab: node_modules/.package-lock.json ## remove what `make demo KEEP=1` left up
 	@node packages/lab/src/clean.ts
 
+packages: node_modules/.package-lock.json ## the npm packages, Node among them (NPM_FLAGS=--omit=dev on a host)
+
+# npm 9, Debian's, leaves out the link to Node: the package for the other architecture, which it skips, has one of the same name.
 node_modules/.package-lock.json: package-lock.json
 	@echo "Installing npm packages (once, about half a minute) …"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci $(NPM_FLAGS) --no-audit --no-fund --loglevel=error
+	@ln -sf ../node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)/bin/node node_modules/.bin/node
 	@touch $@
