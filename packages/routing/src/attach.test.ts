@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { sysctl } from '@weir/kernel';
 import test, { type ExecutionContext } from 'ava';
 import { type AttachRequest, attach } from './attach.ts';
 import { inspect } from './inspect.ts';
@@ -85,7 +86,7 @@ test('a container that lost its neighbours finds the gateway again', (t) => {
   host.run(() => attach(request(container, { addresses: ['10.65.0.7', 'fd00:65::7'] })));
   container.ip('neighbour del 169.254.1.1 dev eth0');
   container.ip('neighbour del fe80::1 dev eth0');
-  host.execute('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  sysctl('net/ipv4/ip_forward', '1', { namespace: host.path });
   ping(container, 'fe80::1%eth0');
   container.execute('ping', '-n', '-c', '1', '-W', '3', '192.0.2.1');
   t.pass();
@@ -136,7 +137,7 @@ test('an address that is routed to another interface is refused, and nothing is 
 test('IPv6 switched off, in the container or on the host, is told, and nothing is left', (t) => {
   const host = makeHost(t);
   const container = makeNamespace(t, 'container');
-  container.execute('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+  sysctl('net/ipv6/conf/default/disable_ipv6', '1', { namespace: container.path });
   t.throws(() => host.run(() => attach(request(container, { addresses: ['10.65.0.7', 'fd00:65::7'] }))), {
     code: 'ENOIPV6',
     message: /fd00:65::7 cannot be set in \/run\/netns\/weir-container.*disable_ipv6/,
@@ -146,7 +147,7 @@ test('IPv6 switched off, in the container or on the host, is told, and nothing i
   ping(host, '10.65.0.7');
 
   const other = makeHost(t);
-  other.execute('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+  sysctl('net/ipv6/conf/default/disable_ipv6', '1', { namespace: other.path });
   const fresh = makeNamespace(t, 'container');
   t.throws(() => other.run(() => attach(request(fresh, { addresses: ['fd00:65::7'] }))), { code: 'ENOIPV6', message: /on the host/ });
   t.deepEqual([linksOf(other), linksOf(fresh)], [['lo'], ['lo']]);
