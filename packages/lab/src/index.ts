@@ -10,7 +10,7 @@ export {
 } from './container/containerizer.ts';
 export { type IsolatedContainer, type IsolatorOptions, NetworkCniIsolator, type NetworkStatus } from './isolator/isolator.ts';
 export type { NetworkInfo } from './isolator/network-info.ts';
-export { type PluginAnswer, type PluginCall, pluginRunner, type RunPlugin } from './isolator/plugin-process.ts';
+export type { PluginAnswer, PluginCall } from './isolator/plugin-process.ts';
 export { LabError, type LabErrorCode } from './lab-error.ts';
 export { LabFolder } from './lab-folder.ts';
 export { AGENT_HTTP, LabHost, type NetworkFile } from './lab-host.ts';
