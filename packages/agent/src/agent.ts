@@ -101,8 +101,11 @@ async function serveCall(
   const seconds = (performance.now() - started) / 1000;
   metrics.cniDuration.observe({ tool: request.tool, command, outcome: answer.exitCode === 0 ? 'ok' : 'error' }, seconds);
   const call = { tool: request.tool, command, containerId, interfaceName, ms: Math.round(seconds * 1e4) / 10 };
-  if (answer.exitCode === 0) log.info(call, 'CNI call');
-  else log.error({ ...call, answer: answer.stdout }, 'CNI call failed');
+  // The container need not wait for the log.
+  setImmediate(() => {
+    if (answer.exitCode === 0) log.info(call, 'CNI call');
+    else log.error({ ...call, answer: answer.stdout }, 'CNI call failed');
+  });
   return answer;
 }
 

@@ -4,8 +4,9 @@
  * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
  * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements, NftGeneration } from '@weir/kernel';
-import { baseTable, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
+import { type BaseTable, baseTable, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
 import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
@@ -32,6 +33,9 @@ export class Dataplane {
   readonly #gone = new Set<string>();
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
+  /** The fixed part of the table, and what it was made of. */
+  #base: { of: HostSpec['mesosTraffic']; table: BaseTable } | undefined;
+  /** Of the fixed part that is loaded. */
   #baseVersion: string | undefined;
   #isActualKnown = false;
   /** nftables' generation after our last change. */
@@ -128,7 +132,8 @@ export class Dataplane {
   }
 
   #loadBase(mesosTraffic: HostSpec['mesosTraffic']): void {
-    const { version, script } = baseTable(mesosTraffic);
+    if (!isDeepStrictEqual(mesosTraffic, this.#base?.of)) this.#base = { of: mesosTraffic, table: baseTable(mesosTraffic) };
+    const { version, script } = this.#base!.table;
     if (version === this.#baseVersion) return;
     this.#nftables.run(script);
     this.#baseVersion = version;

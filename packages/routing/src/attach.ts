@@ -119,8 +119,16 @@ function setUpHost(host: Netlink, { hostInterface, addresses }: AttachRequest, m
 /** The kernel's own link-local address would be tentative for a second, and announce itself on a link where nobody listens. */
 function withoutLinkLocal(batch: Batch, link: number): void {
   // Without the IPv6 module the setting itself is refused.
-  if (existsSync('/proc/net/if_inet6')) batch.setLink(link, { ipv6AddressGeneration: 'none' });
+  if (kernelHasIpv6()) batch.setLink(link, { ipv6AddressGeneration: 'none' });
 }
+
+/** Compiled in or not, loaded or not at boot: it stays so, and is asked once. */
+function kernelHasIpv6(): boolean {
+  hasIpv6 ??= existsSync('/proc/net/if_inet6');
+  return hasIpv6;
+}
+
+let hasIpv6: boolean | undefined;
 
 /** What the kernel's bare errno means for this request, where that can be told. */
 function explaining({ addresses, interfaceName }: AttachRequest, where: string, action: () => void): void {

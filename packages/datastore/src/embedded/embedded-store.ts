@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
 import type { Change, Entry, Lease, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
@@ -89,7 +89,11 @@ export class EmbeddedStore implements Store {
           if (signal?.aborted) return;
           yield change;
         }
-        if (read.next === next) await changed;
+        if (read.next === next) {
+          await changed;
+          // A writer of this process goes on first, and commits that come together are read together.
+          await setImmediate();
+        }
         next = read.next;
       }
     } finally {
