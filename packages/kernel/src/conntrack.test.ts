@@ -51,9 +51,11 @@ function ping(namespace: string, address: string, id: number): void {
 
 test('flows of both versions are listed with both their tuples', async (t) => {
   const { conntrack, namespace } = open(t);
+  t.is(conntrack.count(), 0);
   t.deepEqual(await conntrack.list(), []);
   sendUdp(namespace, '127.0.0.1', 999);
   sendUdp(namespace, '::1', 998);
+  t.is(conntrack.count(), 2);
   const [v4, v6] = (await conntrack.list()).sort((a, b) => a.version - b.version) as [Flow, Flow];
   t.like(v4, { version: 4, protocol: 17, mark: 0 });
   t.like(v4.original, { source: '127.0.0.1', destination: '127.0.0.1', destinationPort: 999 });

@@ -8,6 +8,8 @@ import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
+const IPCTNL_MSG_CT_GET_STATS = 5;
+const CTA_STATS_GLOBAL_ENTRIES = 1;
 const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, MARK: 8, ID: 12, ZONE: 18 } as const;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
@@ -85,11 +87,23 @@ export class Conntrack {
     this.close();
   }
 
+  /** How many flows are tracked, of both versions. */
+  count(): number {
+    const { payload } = this.#socket.get({
+      operation: 'conntrack --count',
+      type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET_STATS,
+      flags: 0,
+      write: (writer) => writeHeader(writer, undefined),
+    });
+    return decodeAttributes(payload, HEADER_LENGTH).get(CTA_STATS_GLOBAL_ENTRIES)?.readUInt32BE(0) ?? 0;
+  }
+
   /**
    * All tracked flows, IPv4 and IPv6 unless one is asked for. A copy of a table that changes meanwhile. The kernel walks the whole hash
    * table for it, 10 ms for 262,144 buckets however few flows there are, so a worker thread does it.
    */
-  list(filter: { version?: IpVersion } = {}): Promise<Flow[]> {
+  async list(filter: { version?: IpVersion } = {}): Promise<Flow[]> {
+    if (this.count() === 0) return [];
     const request = {
       operation: `conntrack --dump${filter.version ? ` --family ipv${filter.version}` : ''}`,
       type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
