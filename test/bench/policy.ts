@@ -21,7 +21,7 @@ const LABEL_CHANGES = 240;
 /** Rounds of policy changes before the clock starts: agents live for weeks, and their code is compiled after some hundred changes. */
 const WARM_UP_ROUNDS = 50;
 /** Without a transaction for so long, the agents have nothing left to do for the last change. */
-const QUIET_MS = 15;
+const QUIET_MS = 50;
 const TARGET_MS = { here: 10, elsewhere: 50 };
 
 /** Milliseconds. */

@@ -12,6 +12,11 @@ import type { Metrics } from './metrics.ts';
 
 /** Flows that are judged before other work gets its turn. */
 const FLOWS_PER_TURN = 500;
+/**
+ * Changes come in bursts, and one listing is to serve a burst. And most kernels do not let go of the core while they list: that is not
+ * to hold up what of the change is still on its way.
+ */
+const GATHERING_MS = 10;
 /** A round is followed by a pause of so many times its length, so that steady change costs a quarter of one core at most. */
 const PAUSE_FACTOR = 3;
 
@@ -60,6 +65,7 @@ export class EstablishedFlows {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#next !== undefined && !this.#isClosed) {
+      await delay(GATHERING_MS);
       const started = performance.now();
       const { resolve } = this.#next;
       const suspects = { narrowed: this.#narrowed, gone: this.#gone };
