@@ -83,6 +83,11 @@ async function measure(cluster: Cluster, store: StoreBackend): Promise<Row[]> {
   const ofThisHost = labelChanges.filter((_, index) => index % 3 === 0);
   return [
     ...rowsOf(`${store}: policy changed → kernel here`, column(policyChanges, 'here'), TARGET_MS.here),
+    ...rowsOf(
+      `${store}: of this, from the committed write on`,
+      policyChanges.map(({ here, write }) => here - write),
+      TARGET_MS.here,
+    ),
     ...rowsOf(`${store}: policy changed → kernel of another host`, column(policyChanges, 'elsewhere'), TARGET_MS.elsewhere),
     ...rowsOf(`${store}: label of an endpoint here → kernel here`, column(ofThisHost, 'here'), TARGET_MS.here),
     ...rowsOf(`${store}: label of any endpoint → kernel here`, column(labelChanges, 'here'), TARGET_MS.here),
