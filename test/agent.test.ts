@@ -118,6 +118,8 @@ test.serial('somebody flushes the ruleset: policy is back within a second or so,
   t.false(await eventually(reachesServer, (through) => !through), 'and policy with it');
   t.is((await goesOn(friend, 'through the flush')).ended, undefined);
   await bed.delete(ONLY_FRIENDS);
+  // The next test compares what is there before and after.
+  t.true(await eventually(reachesServer, (through) => through), 'open again');
 });
 
 test.serial('a DEL while the agent is away takes everything off, and the agent that comes back finds nothing to do', async (t) => {
