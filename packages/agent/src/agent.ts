@@ -121,6 +121,10 @@ async function untilReady(network: HostNetwork): Promise<void> {
   }
 }
 
+async function syncedOrStopped(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+}
+
 /** Host object and sign of life, as soon as the store answers. */
 async function present(
   network: HostNetwork,
@@ -128,7 +132,7 @@ async function present(
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
-  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+  await syncedOrStopped(network, signal);
   if (signal.aborted) return;
   const { host, presenceTtl: ttlSeconds } = config;
   await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, signal, log });
@@ -136,7 +140,7 @@ async function present(
 
 /** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */
 async function watchTable(network: HostNetwork, signal: AbortSignal): Promise<void> {
-  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+  await syncedOrStopped(network, signal);
   while (!signal.aborted) {
     try {
       network.repairTable();
@@ -148,7 +152,7 @@ async function watchTable(network: HostNetwork, signal: AbortSignal): Promise<vo
 }
 
 async function reconcileNowAndThen(network: HostNetwork, attachments: Attachments, signal: AbortSignal, log: Logger): Promise<void> {
-  await Promise.race([network.synced, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+  await syncedOrStopped(network, signal);
   while (!signal.aborted) {
     const somethingLeft = network.somethingLeft;
     let pause = RECONCILE_INTERVAL;
