@@ -78,6 +78,30 @@ test('nft lists what was added: every type of key, every verdict', (t) => {
   t.deepEqual(listed(nft, 'set', 'plain'), ['10.0.0.1']);
 });
 
+test('nft lists what maps of data give', (t) => {
+  const { elements, nft } = open(
+    t,
+    'map ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
+    'map ports6 { type ipv6_addr . inet_service : ipv6_addr . inet_service; }',
+    'map plain { type ipv4_addr : inet_service; }',
+  );
+  const changes: ElementChange[] = [
+    { op: 'add', set: 'ports4', key: [proto(6), port(80)], data: [ip4('10.0.0.1'), port(8080)] },
+    { op: 'add', set: 'ports6', key: [ip6('fd00::1'), port(80)], data: [ip6('fd00::2'), port(443)] },
+    { op: 'add', set: 'plain', key: [ip4('10.0.0.1')], data: [port(53)] },
+  ];
+  elements.apply(WEIR, changes);
+  t.deepEqual(listed(nft, 'map', 'ports4'), ['tcp . 80 : 10.0.0.1 . 8080']);
+  t.deepEqual(listed(nft, 'map', 'ports6'), ['fd00::1 . 80 : fd00::2 . 443']);
+  t.deepEqual(listed(nft, 'map', 'plain'), ['10.0.0.1 : 53']);
+  const other = { ...changes[0]!, data: [ip4('10.0.0.2'), port(8080)] };
+  const error = t.throws(() => elements.apply(WEIR, [other]), { instanceOf: KernelError });
+  t.is(error.errno, 17);
+  t.regex(error.message, /6 \. 80 : 10\.0\.0\.2 \. 8080/);
+  elements.apply(WEIR, [{ ...changes[0]!, op: 'delete' }, other]);
+  t.deepEqual(listed(nft, 'map', 'ports4'), ['tcp . 80 : 10.0.0.2 . 8080']);
+});
+
 test('nft lists intervals: adjacent ones, single values, those up to the last value, concatenated ones', (t) => {
   const { elements, nft } = open(
     t,

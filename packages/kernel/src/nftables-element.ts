@@ -2,7 +2,7 @@
 import { formatAddress, parseAddress } from './netlink/ip-address.ts';
 import type { MessageWriter } from './netlink/message.ts';
 
-/** One field of a key. Several together are a concatenation. */
+/** One field of a key or of data. Several together are a concatenation. */
 export type KeyField =
   | { type: 'ifname'; value: string }
   | { type: 'ipv4_addr' | 'ipv6_addr'; value: string }
@@ -23,6 +23,8 @@ export interface ElementChange {
   to?: readonly KeyField[];
   /** What a verdict map gives. Not needed to delete. */
   verdict?: Verdict;
+  /** What a map of data gives, as `ipv4_addr . inet_service` for NAT. Not needed to delete. */
+  data?: readonly KeyField[];
 }
 
 const NFTA_LIST_ELEM = 1;
@@ -66,7 +68,7 @@ export function encodeField(field: KeyField): Uint8Array {
   }
 }
 
-/** Bytes of a key. In a concatenation each field begins a new 32 bit register, zeroes behind it. */
+/** Bytes of a key, or of data. In a concatenation each field begins a new 32 bit register, zeroes behind it. */
 export function encodeKey(key: readonly KeyField[]): Uint8Array {
   const [only] = key;
   if (!only) throw new TypeError('the key of an element has at least one field');
@@ -98,7 +100,7 @@ export function successor(bytes: Uint8Array): Uint8Array | undefined {
 
 /** Writes the one or two elements that a change stands for, as members of NFTA_SET_ELEM_LIST_ELEMENTS. */
 export function writeElement(writer: MessageWriter, change: ElementChange): void {
-  const { key, to, verdict } = change;
+  const { key, to, verdict, data } = change;
   if (to && to.length !== key.length)
     throw new TypeError(`the end of an interval has as many fields as its start: ${describeElement(change)}`);
   const start = encodeKey(key);
@@ -116,6 +118,7 @@ export function writeElement(writer: MessageWriter, change: ElementChange): void
     writeData(writer, NFTA_SET_ELEM_KEY, start);
     if (end && concatenated) writeData(writer, NFTA_SET_ELEM_KEY_END, end);
     if (verdict && change.op === 'add') writeVerdict(writer, verdict);
+    if (data && change.op === 'add') writeData(writer, NFTA_SET_ELEM_DATA, encodeKey(data));
   });
   // A tree of one field holds an interval as its start and, marked as end, what comes after it. One up to the highest value never ends.
   const after = end && !concatenated ? successor(end) : undefined;
@@ -140,12 +143,12 @@ function writeVerdict(writer: MessageWriter, verdict: Verdict): void {
 }
 
 /** An element in the words of nft: `10.0.0.0-10.0.0.255 : goto web`. */
-export function describeElement({ key, to, verdict }: Pick<ElementChange, 'key' | 'to' | 'verdict'>): string {
+export function describeElement({ key, to, verdict, data }: Pick<ElementChange, 'key' | 'to' | 'verdict' | 'data'>): string {
   const fields = key.map((field, at) => {
     const end = to?.[at];
     return end && end.value !== field.value ? `${describeField(field)}-${describeField(end)}` : describeField(field);
   });
-  const target = verdict && ('chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind);
+  const target = verdict ? ('chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind) : data?.map(describeField).join(' . ');
   return fields.join(' . ') + (target ? ` : ${target}` : '');
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { baseTable } from './base-table.ts';
 import { PolicyCalculator } from './calculator.ts';
 import { readTable } from './read-table.ts';
-import { difference, type Statement } from './statement.ts';
+import { difference, type KeyField, type Statement, statementKey } from './statement.ts';
 import { structureScript } from './structure-script.ts';
 import { anyObject, anyVariation, variation } from './test-support/arbitraries.ts';
 import { NftNamespace } from './test-support/nft.ts';
@@ -84,6 +84,43 @@ test('making structure again changes nothing', (t) => {
   nft.run(structureScript({ create: set.values() }));
   t.is(JSON.stringify(readTable(nft.list()).statements.size), before);
   t.is(structureScript({ create: [] }), '');
+});
+
+test('maps of data change in place and are read back', (t) => {
+  const nft = NftNamespace.create(t);
+  nft.run(
+    [
+      'add table inet weir',
+      'add map inet weir ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
+      'add map inet weir ports6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }',
+      'add map inet weir marks { type ipv4_addr : inet_service; }',
+    ].join('\n'),
+  );
+  const port = (value: number): KeyField => ({ type: 'inet_service', value });
+  const protocol = (value: number): KeyField => ({ type: 'inet_proto', value });
+  const element = (set: string, key: KeyField[], data: KeyField[]): Statement => ({ kind: 'element', set, key, data });
+  const wanted = (target: number) =>
+    new Map(
+      [
+        ...[6, 17, 132].map((number) =>
+          element('ports4', [protocol(number), port(80)], [{ type: 'ipv4_addr', value: '10.0.0.1' }, port(target)]),
+        ),
+        element(
+          'ports6',
+          [{ type: 'ipv6_addr', value: 'fd00::1' }, protocol(6), port(80)],
+          [{ type: 'ipv6_addr', value: 'fd01::1' }, port(1)],
+        ),
+        element('marks', [{ type: 'ipv4_addr', value: '10.0.0.1' }], [port(target)]),
+      ].map((statement) => [statementKey(statement), statement]),
+    );
+  const [before, after] = [wanted(8080), wanted(8081)];
+  nft.apply({ set: before, delete: new Set() }, new Map());
+  const actual = readTable(nft.list()).statements;
+  t.deepEqual(difference(before, actual), { set: new Map(), delete: new Set() });
+  const change = difference(after, actual);
+  t.is(change.set.size, 4, 'equal keys with other data differ');
+  nft.apply(change, before);
+  t.deepEqual(difference(after, readTable(nft.list()).statements), { set: new Map(), delete: new Set() });
 });
 
 test('a table that is not there reads as empty, and foreign text is refused', (t) => {

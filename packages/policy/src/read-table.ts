@@ -14,6 +14,9 @@ export interface ActualTable {
 /** Chains and maps that policy made have these prefixes; those of the base table have not. */
 const MADE = /^[cglp]_/;
 
+/** As nft calls them in elements. */
+const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
 /**
  * Reads what `nft -j list table inet weir` prints (libnftables-json(5)).
  *
@@ -44,28 +47,41 @@ function* statementsOf(item: Json): Generator<Statement> {
   if (typeof chain === 'string' && MADE.test(chain)) yield { kind: 'chain', name: chain, rules: [] };
   const set = record(item.set ?? item.map);
   if (typeof set.name !== 'string') return;
-  const types = typeof set.type === 'string' ? set.type.split(' . ') : (set.type as string[]);
+  const [types, dataTypes] = [typesOf(set.type), typesOf(set.map ?? [])];
   const isInterval = [set.flags ?? []].flat().includes('interval');
-  if (MADE.test(set.name)) yield { kind: 'map', name: set.name, type: `${types.join(' . ')} : ${set.map}`, interval: isInterval };
+  if (MADE.test(set.name))
+    yield { kind: 'map', name: set.name, type: `${types.join(' . ')} : ${dataTypes.join(' . ')}`, interval: isInterval };
   for (const element of Array.isArray(set.elem) ? set.elem : []) {
-    const [key, verdict] = item.map === undefined ? [element, undefined] : (element as unknown[]);
-    yield {
-      kind: 'element',
-      set: set.name,
-      ...keyOf(key, types, isInterval),
-      ...(verdict !== undefined && { verdict: verdictOf(verdict) }),
-    };
+    const [key, target] = item.map === undefined ? [element, undefined] : (element as unknown[]);
+    yield { kind: 'element', set: set.name, ...keyOf(key, types, isInterval), ...(target !== undefined && targetOf(target, dataTypes)) };
   }
+}
+
+/** Of a map's key or data: one type as text, or several as a list, or (data) several as one text. */
+function typesOf(json: unknown): string[] {
+  return typeof json === 'string' ? json.split(' . ') : (json as string[]);
+}
+
+function targetOf(json: unknown, types: string[]): { verdict: Verdict } | { data: KeyField[] } {
+  return types[0] === 'verdict' ? { verdict: verdictOf(json) } : { data: fieldsOf(json, types) };
+}
+
+function fieldsOf(json: unknown, types: string[]): KeyField[] {
+  return partsOf(json, types).map((part, index) => fieldOf(part, types[index]!));
 }
 
 function keyOf(json: unknown, types: string[], isInterval: boolean): { key: KeyField[]; to?: KeyField[] } {
   // An element with a comment, timeout or counter is wrapped once more.
   const value = record(record(json).elem).val ?? json;
-  const parts = record(value).concat ?? [value];
-  if (!Array.isArray(parts) || parts.length !== types.length) throw unexpected(value, `a key of type ${types.join(' . ')}`);
-  const bounds = parts.map((part, index) => boundsOf(part, types[index]!));
+  const bounds = partsOf(value, types).map((part, index) => boundsOf(part, types[index]!));
   const key = bounds.map(([first]) => first);
   return isInterval ? { key, to: bounds.map(([, last]) => last) } : { key };
+}
+
+function partsOf(json: unknown, types: string[]): unknown[] {
+  const parts = record(json).concat ?? [json];
+  if (!Array.isArray(parts) || parts.length !== types.length) throw unexpected(json, `a value of type ${types.join(' . ')}`);
+  return parts;
 }
 
 function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
@@ -80,6 +96,7 @@ function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
 function fieldOf(value: unknown, type: string): KeyField {
   if (type === 'ifname' && typeof value === 'string') return { type, value };
   if ((type === 'ipv4_addr' || type === 'ipv6_addr') && typeof value === 'string') return { type, value: canonical(value) };
+  if (type === 'inet_proto' && typeof value === 'string' && value in PROTOCOLS) return { type, value: PROTOCOLS[value]! };
   if ((type === 'inet_proto' || type === 'inet_service') && typeof value === 'number') return { type, value };
   throw unexpected(value, `a value of type ${type}`);
 }

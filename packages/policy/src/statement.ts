@@ -16,12 +16,12 @@ export interface ChainStatement {
 export interface MapStatement {
   kind: 'map';
   name: string;
-  /** As nft writes it: `ipv4_addr : verdict`. */
+  /** As nft writes it: `ipv4_addr : verdict`, `inet_service : ipv4_addr . inet_service`. */
   type: string;
   interval: boolean;
 }
 
-/** An element of a set (no verdict) or of a verdict map. In interval maps `to` is always there, also when it equals `key`. */
+/** An element of a set (neither verdict nor data), of a verdict map or of a map of data. In interval maps `to` is always there, also when it equals `key`. */
 export interface ElementStatement {
   kind: 'element';
   set: string;
@@ -29,9 +29,11 @@ export interface ElementStatement {
   /** Inclusive end of an interval. */
   to?: KeyField[];
   verdict?: Verdict;
+  /** What NAT and the like take from a map. */
+  data?: KeyField[];
 }
 
-/** One field of an element's key. Addresses are canonical text. */
+/** One field of an element's key or data. Addresses are canonical text. */
 export type KeyField =
   | { type: 'ifname'; value: string }
   | { type: 'ipv4_addr' | 'ipv6_addr'; value: string }
@@ -54,7 +56,7 @@ function fieldsText(fields: KeyField[]): string {
 /** Whether two statements of one key are the same to the kernel. Chains and maps are: their names tell what is in them. */
 export function sameStatement(left: Statement, right: Statement): boolean {
   if (left.kind !== 'element' || right.kind !== 'element') return left.kind === right.kind;
-  return verdictText(left.verdict) === verdictText(right.verdict);
+  return verdictText(left.verdict) === verdictText(right.verdict) && fieldsText(left.data ?? []) === fieldsText(right.data ?? []);
 }
 
 /** A verdict in nft's words; the empty string where there is none. */

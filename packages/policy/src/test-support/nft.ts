@@ -51,8 +51,9 @@ function elements(verb: 'add' | 'delete', statements: readonly Statement[]): str
 }
 
 /** An element as nft writes it: `10.0.0.0-10.0.0.255 : goto c_1`. */
-export function elementText({ key, to, verdict }: ElementStatement): string {
+export function elementText({ key, to, verdict, data }: ElementStatement): string {
   const text = (fields: KeyField[]) => fields.map(({ type, value }) => (type === 'ifname' ? `"${value}"` : `${value}`)).join(' . ');
   const range = to === undefined || text(to) === text(key) ? text(key) : `${text(key)}-${text(to)}`;
+  if (data !== undefined) return `${range} : ${text(data)}`;
   return verdict === undefined ? range : `${range} : ${'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind}`;
 }
