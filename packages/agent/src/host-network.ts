@@ -4,10 +4,10 @@
  */
 import type { Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
-import { type AllocationRequest, Allocator, type Assigned, IpamError } from '@weir/ipam';
+import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { type Host, keyOf, keyPrefix } from '@weir/resources';
-import { attach, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
+import { attach, changesRoutes, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
@@ -20,6 +20,9 @@ import type { Metrics } from './metrics.ts';
 
 /** All that policy and routes of a host depend on. */
 const KINDS = ['Block', 'Endpoint', 'GlobalPolicy', 'Host', 'Namespace', 'NetworkSet', 'Policy'] as const;
+
+/** Codes of allocations that an address on its way back may help. */
+const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
 
 export interface HostNetworkOptions {
   config: AgentConfig;
@@ -147,7 +150,7 @@ export class HostNetwork {
 
   readonly #learn: Listener = ({ before, after }) => {
     const kind = (after ?? before)!.kind;
-    if (kind === 'Host' || kind === 'Block') this.#routesChanged = true;
+    if (kind === 'Host' || changesRoutes(before, after)) this.#routesChanged = true;
     this.#dataplane.learn(before, after);
     if (!this.#isSynced) return;
     // Changes that come together are applied together.
@@ -257,12 +260,12 @@ export class HostNetwork {
     };
   }
 
-  /** DEL answers before its address is free. Where no other is left, an ADD waits for those on their way rather than fail. */
+  /** DEL answers before its address is free. Where no other will do, an ADD waits for those on their way rather than fail. */
   async #allocate(request: AllocationRequest): Promise<Assigned[]> {
     try {
       return await this.#allocator.allocate(request);
     } catch (error) {
-      if (!(error instanceof IpamError) || error.code !== 'EEXHAUSTED' || this.#removals.size === 0) throw error;
+      if (!(error instanceof IpamError) || !WAITS.includes(error.code) || this.#removals.size === 0) throw error;
       await Promise.all(this.#removals);
       return this.#allocator.allocate(request);
     }

@@ -22,6 +22,7 @@ export const CNI_CODE = {
   notAttached: 105,
   mismatch: 106,
   storeRefused: 107,
+  addressRefused: 108,
   internal: 199,
 } as const;
 

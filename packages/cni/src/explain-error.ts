@@ -38,6 +38,9 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ENOIPV6: { code: CNI_CODE.kernel, details: "switch IPv6 on, or ask for IPv4 alone with ipam.families in the network's configuration" },
   ENOADDRESS: { code: CNI_CODE.invalidConfig, details: 'see `weir ipam show`' },
   EEXHAUSTED: { code: CNI_CODE.addressesExhausted, details: 'see `weir ipam show`; add a pool with `weir apply`, or stop tasks' },
+  EOUTSIDE: { code: CNI_CODE.addressRefused, details: 'ask for an address of a pool (`weir get pools`), or for none' },
+  ETAKEN: { code: CNI_CODE.addressRefused, details: 'stop that container first, or ask for another address' },
+  EREFUSED: { code: CNI_CODE.addressRefused, details: 'ask for another address, or for none' },
   // IpamError's; the kernel's EINVAL is told apart by its operation.
   EINVAL: { code: CNI_CODE.invalidConfig, details: "correct the network's configuration" },
   ENOPOOL: { code: CNI_CODE.noPool, details: 'add a Pool with `weir apply`, or enable one; see `weir get pools`' },

@@ -189,7 +189,8 @@ async function refuseWithBlocks(store: Store, before: Pool, after: Pool): Promis
 function refuseInUse(pool: Pool, blocks: StoredBlock[]): void {
   const used = blocks.reduce((sum, { spec }) => sum + usedIn(spec), 0);
   if (used === 0) return;
-  const hosts = [...new Set(blocks.filter(({ spec }) => usedIn(spec) > 0).map(({ spec }) => spec.host))].sort();
+  const holders = blocks.flatMap(({ spec }) => Object.values(spec.allocations));
+  const hosts = [...new Set(holders.map(({ host }) => host))].sort();
   throw new IpamError(
     'EINUSE',
     `pool "${pool.metadata.name}" (${pool.spec.cidr}): ${used} of its addresses ${used === 1 ? 'is' : 'are'} in use, on ${hosts.join(', ')}: disable the pool, stop those containers, then remove it`,

@@ -1,4 +1,4 @@
-import type { Pool } from '@weir/resources';
+import type { Block, Pool } from '@weir/resources';
 import test from 'ava';
 import { admitPool } from './admission.ts';
 import { Allocator } from './allocator.ts';
@@ -266,4 +266,60 @@ test('a block that cannot be read is neither used nor overwritten nor claimed ag
   await store.transact({ when: [], then: [{ put: '/weir/v1/Block/10.0.0.0-26', value: '{"broken' }] });
   t.deepEqual(addressesOf(await new Allocator({ store, host: 'a' }).allocate(request('c1'))), ['10.0.0.64']);
   t.is((await store.get('/weir/v1/Block/10.0.0.0-26'))?.value, '{"broken');
+});
+
+test('an address that was asked for, in a block of nobody, of its own host and of another', async (t) => {
+  const store = await storeWith(pool('four', '10.0.0.0/24', 28), pool('six', 'fd00::/64', 122));
+  const [a, b] = [new Allocator({ store, host: 'a' }), new Allocator({ store, host: 'b' })];
+  const ask = (containerId: string, ...addresses: string[]) => ({ ...request(containerId), addresses });
+  t.deepEqual(await a.allocate(ask('c1', '10.0.0.77')), [
+    { address: '10.0.0.77', family: 'IPv4', prefixLength: 32, pool: 'four', block: '10.0.0.64/28' },
+    { address: 'fd00::', family: 'IPv6', prefixLength: 128, pool: 'six', block: 'fd00::/122' },
+  ]);
+  t.deepEqual(addressesOf(await a.allocate(ask('c2', '10.0.0.64', 'fd00::9'))), ['10.0.0.64', 'fd00::9'], 'the first of a block, too');
+  t.deepEqual(addressesOf(await b.allocate(ask('c3', '10.0.0.79', 'fd00::1'))), ['10.0.0.79', 'fd00::1'], 'borrowed');
+  t.deepEqual(addressesOf(await b.allocate(ask('c3', '10.0.0.79', 'fd00::1'))), ['10.0.0.79', 'fd00::1'], 'asked again');
+  t.deepEqual(addressesOf(await b.allocate(ask('c4', '10.0.0.96', '10.0.0.97'))).slice(0, 2), ['10.0.0.96', '10.0.0.97']);
+  t.deepEqual((await b.held()).map(({ address }) => address).sort(), ['10.0.0.79', '10.0.0.96', '10.0.0.97', 'fd00::1', 'fd00::40']);
+  const block = JSON.parse((await store.get('/weir/v1/Block/10.0.0.64-28'))!.value) as Block;
+  t.is(block.spec.host, 'a', 'who lends keeps the block');
+
+  t.deepEqual((await new Allocator({ store, host: 'b' }).release(request('c3'))).sort(), ['10.0.0.79', 'fd00::1']);
+  t.deepEqual(await a.release(request('c4')), [], "another host's container is not touched");
+  t.deepEqual(addressesOf(await a.allocate(ask('c5', '10.0.0.79'))).slice(0, 1), ['10.0.0.79'], 'given back to its block');
+});
+
+test('a request for an address that cannot be given says why, and gives nothing', async (t) => {
+  const store = await storeWith(pool('four', '10.0.0.0/24', 28), pool('off', '10.1.0.0/24', 28, true), pool('six', 'fd00::/64', 122));
+  const allocator = new Allocator({ store, host: 'a' });
+  await allocator.allocate({ ...request('c1'), addresses: ['10.0.0.7'] });
+  await new Allocator({ store, host: 'b' }).allocate({ ...request('c1'), addresses: ['10.0.0.100'] });
+  const before = await allocator.held();
+  for (const [more, code, message] of [
+    [
+      { addresses: ['10.9.0.1'] },
+      'EOUTSIDE',
+      /^eth0 of container c2 asks for 10\.9\.0\.1, which is in no pool; the pools are: "four" \(10\.0\.0\.0\/24\), "off"/,
+    ],
+    [{ addresses: ['10.0.0.7'] }, 'ETAKEN', /asks for 10\.0\.0\.7, which eth0 of container c1 on host a has$/],
+    [{ addresses: ['10.0.0.100'] }, 'ETAKEN', /which eth0 of container c1 on host b has$/],
+    [{ addresses: ['10.0.0.8', '10.0.0.7'] }, 'ETAKEN', /10\.0\.0\.7/],
+    [{ addresses: ['10.1.0.1'] }, 'EREFUSED', /of pool "off", which is disabled$/],
+    [{ addresses: ['fd00::7'], families: ['IPv4'] }, 'EREFUSED', /an IPv6 address: the network gives IPv4 alone$/],
+    [{ addresses: ['fd00::7'], pools: ['four'] }, 'EREFUSED', /of pool "six": the network takes addresses of four alone$/],
+  ] as [object, string, RegExp][]) {
+    await t.throwsAsync(allocator.allocate({ ...request('c2'), ...more }), { instanceOf: IpamError, code, message });
+  }
+  t.deepEqual(await allocator.held(), before);
+});
+
+test('two hosts that ask for one address at once: one has it', async (t) => {
+  const store = await storeWith(pool('four', '10.0.0.0/24', 28));
+  const settled = await Promise.allSettled(
+    Array.from({ length: 8 }, (_, index) =>
+      new Allocator({ store, host: `h${index}` }).allocate({ ...request('c'), addresses: ['10.0.0.20'] }),
+    ),
+  );
+  t.is(settled.filter(({ status }) => status === 'fulfilled').length, 1);
+  for (const one of settled) if (one.status === 'rejected') t.is(one.reason.code, 'ETAKEN');
 });

@@ -55,7 +55,7 @@ export class Allocator {
 
   /**
    * One address of each family, or none at all. Asked again for the same container and interface it answers with the same addresses.
-   * Throws IpamError (ENOPOOL, EEXHAUSTED, ECONFLICT) or the store's StoreError; after a lost answer the addresses may be held already:
+   * Throws IpamError (ENOPOOL, EEXHAUSTED, EOUTSIDE, ETAKEN, EREFUSED, ECONFLICT) or the store's StoreError; after a lost answer the addresses may be held already:
    * ask again, or release.
    */
   allocate(request: AllocationRequest): Promise<Assigned[]> {
@@ -71,7 +71,9 @@ export class Allocator {
   async held(): Promise<Held[]> {
     const { blocks } = await readView(this.#store, this.#host);
     return [...blocks.values()].flatMap(({ value: { cidr, allocations } }) =>
-      Object.entries(allocations).map(([address, { host, ...allocation }]) => ({ ...allocation, address, block: cidr })),
+      Object.entries(allocations)
+        .filter(([, { host }]) => host === this.#host)
+        .map(([address, { host: _, ...allocation }]) => ({ ...allocation, address, block: cidr })),
     );
   }
 

@@ -63,8 +63,8 @@ test('an owner is container and interface together', (t) => {
     ...allocation,
     interfaceName: 'eth1',
   });
-  t.deepEqual(heldIn(block, owner), ['10.0.0.0']);
-  t.deepEqual(heldIn(block, { containerId: 'c1.c2', interfaceName: 'eth0' }), []);
+  t.deepEqual(heldIn(block, owner, 'a'), ['10.0.0.0']);
+  t.deepEqual(heldIn(block, { containerId: 'c1.c2', interfaceName: 'eth0' }, 'a'), []);
 });
 
 test('a stored block reads back as it was', (t) => {

@@ -52,12 +52,16 @@ export function nextFree(block: BlockSpec, recent?: string): string | undefined 
   return undefined;
 }
 
-/** The addresses of a block that the owner holds. */
-export const heldIn = (block: BlockSpec, owner: Owner): string[] =>
-  Object.keys(block.allocations).filter((address) => isOwner(block.allocations[address]!, owner));
+/** The addresses of a block that the owner, on that host, holds. */
+export const heldIn = (block: BlockSpec, owner: Owner, host: string): string[] =>
+  Object.keys(block.allocations).filter((address) => isOwner(block.allocations[address]!, owner, host));
 
-const isOwner = (allocation: Allocation, { containerId, interfaceName }: Owner): boolean =>
-  allocation.containerId === containerId && allocation.interfaceName === interfaceName;
+export const isOwner = (allocation: Allocation, { containerId, interfaceName }: Owner, host: string): boolean =>
+  allocation.containerId === containerId && allocation.interfaceName === interfaceName && allocation.host === host;
+
+/** Whether the block is the host's, or holds addresses of it that were borrowed. */
+export const concerns = (block: BlockSpec, host: string): boolean =>
+  block.host === host || Object.values(block.allocations).some((allocation) => allocation.host === host);
 
 export const withAllocation = (block: BlockSpec, address: string, allocation: Allocation): BlockSpec => ({
   ...block,

@@ -1,10 +1,11 @@
 /** Allocations and releases worked out on a view, to become one transaction. Pure: nothing is true before the store took it. */
 import type { Condition, Operation, Transaction } from '@weir/datastore';
-import { ADDRESS_BITS, type BlockSpec, blockName, type Family, familyOf, type Pool } from '@weir/resources';
+import { ADDRESS_BITS, type BlockSpec, blockName, cidrContains, cidrsOverlap, type Family, familyOf, type Pool } from '@weir/resources';
 import { BLOCK_PREFIX, blockSize, encodeBlock, heldIn, nextFree, type Owner, usedIn, withAllocation, withoutAddresses } from './block.ts';
 import { affinityKey, encodeAffinity, POOLS_GUARD } from './guard.ts';
 import { IpamError, type PassedOver } from './ipam-error.ts';
 import { lowestFreeBlock, poolKey, poolSize } from './pool.ts';
+import { blockAround, poolOf, refuseCut, refuseTaken } from './requested-address.ts';
 import type { ClusterBlock, Versioned, View } from './view.ts';
 
 export interface AllocationRequest extends Owner {
@@ -16,6 +17,8 @@ export interface AllocationRequest extends Owner {
   families?: Family[];
   /** Names of the pools to take from, first choice first; default: all, by name. */
   pools?: string[];
+  /** Addresses that the owner must have, canonical text: each of them is given, or nothing is. What they leave open of `families` is added. */
+  addresses?: string[];
 }
 
 export interface Assigned {
@@ -43,6 +46,8 @@ export class Draft {
   readonly #recent: Map<string, string>;
   readonly #blocks: Map<string, BlockSpec>;
   readonly #changed = new Set<string>();
+  /** Revisions of blocks that were found in the cluster and are not in the view. */
+  readonly #borrowed = new Map<string, number>();
   readonly #poolsUsed = new Set<string>();
   #poolsMatter = false;
 
@@ -62,16 +67,28 @@ export class Draft {
   allocate(request: AllocationRequest): Outcome<Assigned[]> {
     this.#poolsMatter = true;
     const held = this.#heldBy(request);
-    if (held.length > 0 && request.families === undefined) return { done: held };
+    const wanted = (request.addresses ?? []).filter((address) => !held.some((assigned) => assigned.address === address));
+    if (held.length > 0 && request.families === undefined && wanted.length === 0) return { done: held };
 
     const pools = this.#poolsFor(request);
     if (pools instanceof IpamError) return { refused: pools };
     const enabled = pools.filter(({ spec }) => !spec.disabled);
     const families = [...new Set(request.families ?? enabled.map(({ spec }) => familyOf(spec.cidr)))];
     if (families.length === 0) return { refused: this.#exhausted(request, undefined, pools) };
-    const missing = families.filter((family) => !held.some((assigned) => assigned.family === family));
 
     const places: Place[] = [];
+    try {
+      for (const address of wanted) {
+        const place = this.#findRequested(address, request);
+        if (place === 'cluster unknown') return { needs: 'cluster' };
+        places.push(place);
+      }
+    } catch (error) {
+      if (error instanceof IpamError) return { refused: error };
+      throw error;
+    }
+    const present = [...held.map(({ address }) => address), ...wanted].map(familyOf);
+    const missing = families.filter((family) => !present.includes(family));
     for (const family of missing) {
       const place = this.#findOwn(family, pools) ?? this.#findClaim(family, pools);
       if (place === 'cluster unknown') return { needs: 'cluster' };
@@ -86,12 +103,13 @@ export class Draft {
       ...(request.namespace !== undefined && { namespace: request.namespace }),
     };
     for (const { address, block } of places) {
-      this.#change(withAllocation(block, address, allocation));
+      // Another address of the request may have changed the same block.
+      this.#change(withAllocation(this.#blocks.get(blockName(block.cidr)) ?? block, address, allocation));
       this.#recent.set(blockName(block.cidr), address);
       this.#poolsUsed.add(block.pool);
     }
     const assigned = [
-      ...held.filter(({ family }) => families.includes(family)),
+      ...held.filter(({ family, address }) => families.includes(family) || request.addresses?.includes(address)),
       ...places.map(({ address, block }) => assignedFrom(address, block)),
     ];
     return { done: assigned.sort(byFamily) };
@@ -101,7 +119,7 @@ export class Draft {
   release(owner: Owner): Outcome<string[]> {
     const released: string[] = [];
     for (const block of [...this.#blocks.values()]) {
-      const addresses = heldIn(block, owner);
+      const addresses = heldIn(block, owner, this.#view.host);
       if (addresses.length === 0) continue;
       this.#change(withoutAddresses(block, addresses));
       released.push(...addresses);
@@ -120,7 +138,7 @@ export class Draft {
     if (this.#poolsMatter) when.push({ key: POOLS_GUARD, revision: poolsRevision });
     for (const name of this.#poolsUsed) when.push({ key: poolKey(name), revision: pools.get(name)!.revision });
     for (const name of this.#changed) {
-      when.push({ key: BLOCK_PREFIX + name, revision: blocks.get(name)?.revision ?? 0 });
+      when.push({ key: BLOCK_PREFIX + name, revision: blocks.get(name)?.revision ?? this.#borrowed.get(name) ?? 0 });
       then.push({ put: BLOCK_PREFIX + name, value: encodeBlock(this.#blocks.get(name)!) });
     }
     if (then.length > 0) then.push({ put: affinityKey(host), value: encodeAffinity(this.#blocks.keys()) });
@@ -143,7 +161,9 @@ export class Draft {
   }
 
   #heldBy(owner: Owner): Assigned[] {
-    const held = [...this.#blocks.values()].flatMap((block) => heldIn(block, owner).map((address) => assignedFrom(address, block)));
+    const held = [...this.#blocks.values()].flatMap((block) =>
+      heldIn(block, owner, this.#view.host).map((address) => assignedFrom(address, block)),
+    );
     return held.sort(byFamily);
   }
 
@@ -161,7 +181,7 @@ export class Draft {
   #findOwn(family: Family, pools: Pool[]): Place | undefined {
     for (const pool of usable(pools, family)) {
       for (const [name, block] of this.#blocks) {
-        if (block.pool !== pool.metadata.name) continue;
+        if (block.pool !== pool.metadata.name || block.host !== this.#view.host) continue;
         const address = nextFree(block, this.#recent.get(name));
         if (address !== undefined) return { address, block };
       }
@@ -178,6 +198,27 @@ export class Draft {
       return { address: nextFree(block)!, block };
     }
     return undefined;
+  }
+
+  /** In whatever block the address is, its own host's or another's, which is borrowed from; else in one that is claimed around it. */
+  #findRequested(address: string, request: AllocationRequest): Place | 'cluster unknown' {
+    const { host, cluster, pools } = this.#view;
+    const pool = poolOf(
+      address,
+      request,
+      [...pools.values()].map(({ value }) => value),
+    );
+    let block = [...this.#blocks.values()].find(({ cidr }) => cidrContains(cidr, address));
+    if (block === undefined) {
+      if (cluster === undefined) return 'cluster unknown';
+      const cidr = blockAround(address, pool);
+      const found = cluster.find((other) => cidrsOverlap(other.cidr, cidr));
+      if (found !== undefined) refuseCut(address, request, found);
+      block = found?.spec ?? { cidr, pool: pool.metadata.name, host, allocations: {} };
+      if (found !== undefined) this.#borrowed.set(blockName(block.cidr), found.revision);
+    }
+    refuseTaken(address, request, host, block);
+    return { address, block };
   }
 
   /** CIDRs of all blocks of the cluster, those claimed in this draft included. */
@@ -211,7 +252,7 @@ export class Draft {
   /** The pool's blocks as this draft sees them. */
   #blocksOf({ metadata }: Pool): ClusterBlock[] {
     const blocks = new Map((this.#view.cluster ?? []).map((block) => [block.cidr, block]));
-    for (const spec of this.#blocks.values()) blocks.set(spec.cidr, { cidr: spec.cidr, spec });
+    for (const spec of this.#blocks.values()) blocks.set(spec.cidr, { cidr: spec.cidr, revision: 0, spec });
     return [...blocks.values()].filter(({ spec }) => spec?.pool === metadata.name);
   }
 }

@@ -11,8 +11,9 @@
 export const POOLS_GUARD = '/weir/ipam/pools';
 
 /**
- * Guards the blocks of a host: every transaction that changes one of them writes it, with the names of them all.
- * So an allocator that knows its revision knows all that its host holds, also what another process of the host did meanwhile.
+ * Guards what a host holds: every transaction that gives or takes it blocks or addresses writes it, with the names of all blocks that it
+ * owns or holds addresses in. So an allocator that knows its revision knows all that its host holds, also what another process of the
+ * host did meanwhile. What others borrow from its blocks it does not tell: that is found by the blocks' own revisions.
  */
 export const affinityKey = (host: string): string => `/weir/ipam/affinity/${encodeURIComponent(host)}`;
 

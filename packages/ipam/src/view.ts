@@ -1,7 +1,7 @@
 /** What an allocator knows of the store: a value, good for one transaction, whose conditions say whether it still held. */
 import type { Entry, Store } from '@weir/datastore';
 import type { BlockSpec, Pool } from '@weir/resources';
-import { BLOCK_PREFIX, blockCidr, decodeBlock } from './block.ts';
+import { BLOCK_PREFIX, blockCidr, concerns, decodeBlock } from './block.ts';
 import { affinityKey, decodeAffinity, POOLS_GUARD } from './guard.ts';
 import { decodePool, POOL_PREFIX, poolKey } from './pool.ts';
 
@@ -17,7 +17,7 @@ export interface View {
   /** By name, in the order of their names. */
   readonly pools: ReadonlyMap<string, Versioned<Pool>>;
   readonly affinityRevision: number;
-  /** The host's own, by name. */
+  /** By name: the host's own, and those of other hosts in which it holds addresses. */
   readonly blocks: ReadonlyMap<string, Versioned<BlockSpec>>;
   /** Every block of the cluster. Read only for a claim, and not kept: others claim without telling. */
   readonly cluster?: readonly ClusterBlock[];
@@ -26,6 +26,7 @@ export interface View {
 /** `spec` is missing when the stored block cannot be read: its range is taken all the same. */
 export interface ClusterBlock {
   readonly cidr: string;
+  readonly revision: number;
   readonly spec?: BlockSpec;
 }
 
@@ -64,11 +65,11 @@ export async function refreshView(store: Store, view: View, current: ReadonlyMap
 /** The view with every block of the cluster, and with own ones that the affinity did not name (a store restored by hand, for instance). */
 export async function withCluster(store: Store, view: View): Promise<View> {
   const { entries } = await store.list(BLOCK_PREFIX);
-  const cluster = entries.map(({ key, value }): ClusterBlock => {
+  const cluster = entries.map(({ key, value, revision }): ClusterBlock => {
     const spec = tryDecode(decodeBlock, value);
-    return { cidr: blockCidr(key.slice(BLOCK_PREFIX.length)), ...(spec && { spec }) };
+    return { cidr: blockCidr(key.slice(BLOCK_PREFIX.length)), revision, ...(spec && { spec }) };
   });
-  return { ...view, cluster, blocks: new Map([...ownBlocks(entries, view.host), ...view.blocks]) };
+  return { ...view, cluster, blocks: new Map([...hostBlocks(entries, view.host), ...view.blocks]) };
 }
 
 async function readPools(store: Store): Promise<Map<string, Versioned<Pool>>> {
@@ -89,7 +90,7 @@ async function readBlocks(store: Store, host: string, names: string[], known: (n
   const read = await Promise.all(names.map(async (name) => known(name) ?? { entry: await store.get(BLOCK_PREFIX + name) }));
   for (const [index, name] of names.entries()) {
     const found = read[index]!;
-    const block = 'entry' in found ? ownBlock(found.entry, host) : found;
+    const block = 'entry' in found ? hostBlock(found.entry, host) : found;
     if (block) blocks.set(name, block);
   }
   return blocks;
@@ -97,22 +98,22 @@ async function readBlocks(store: Store, host: string, names: string[], known: (n
 
 /** Without an affinity the host's blocks are found by reading all: the first time, or when the key got lost. */
 async function findBlocks(store: Store, host: string) {
-  return ownBlocks((await store.list(BLOCK_PREFIX)).entries, host);
+  return hostBlocks((await store.list(BLOCK_PREFIX)).entries, host);
 }
 
-function ownBlocks(entries: Entry[], host: string): Map<string, Versioned<BlockSpec>> {
+function hostBlocks(entries: Entry[], host: string): Map<string, Versioned<BlockSpec>> {
   const blocks = new Map<string, Versioned<BlockSpec>>();
   for (const entry of entries) {
-    const block = ownBlock(entry, host);
+    const block = hostBlock(entry, host);
     if (block) blocks.set(entry.key.slice(BLOCK_PREFIX.length), block);
   }
   return blocks;
 }
 
 /** Undefined also for a block that cannot be read: nothing is given from it, and nothing in it is overwritten. */
-function ownBlock(entry: Entry | undefined, host: string): Versioned<BlockSpec> | undefined {
+function hostBlock(entry: Entry | undefined, host: string): Versioned<BlockSpec> | undefined {
   const spec = entry && tryDecode(decodeBlock, entry.value);
-  return spec?.host === host ? { value: spec, revision: entry!.revision } : undefined;
+  return spec && concerns(spec, host) ? { value: spec, revision: entry!.revision } : undefined;
 }
 
 function revisionOf(current: ReadonlyMap<string, Entry | undefined>, key: string, otherwise: number): number {

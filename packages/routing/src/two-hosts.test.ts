@@ -36,6 +36,24 @@ for (const [family, addresses, containers, blocks] of [
     const nobody = family === 'IPv4' ? '10.65.0.65' : 'fd00:65::41';
     t.throws(() => ping(inside.a, nobody), { message: /Command failed/ });
 
+    // An address of a's block that b holds.
+    const borrowed = family === 'IPv4' ? '10.65.0.9' : 'fd00:65::9';
+    const lent = [block(blocks.a, 'a', { [borrowed]: 'b' }), block(blocks.b, 'b')];
+    const borrower = makeNamespace(t, 'container');
+    // Wired before the routes are in step, as a container is.
+    b.run(() => attach({ namespace: borrower.path, interfaceName: 'eth0', hostInterface: 'weirlent', addresses: [borrowed] }));
+    for (const self of ['a', 'b'] as const) t.deepEqual(tables[self].apply(desiredRoutes({ self, hosts: objects, blocks: lent })), []);
+    ping(inside.a, borrowed);
+    ping(inside.b, borrowed);
+    ping(borrower, containers.a);
+    // It comes to the block's own host, where the route to b is still there when the container is wired.
+    await new LinkReaper(b.netlink).remove('weirlent');
+    const returned = makeNamespace(t, 'container');
+    a.run(() => attach({ namespace: returned.path, interfaceName: 'eth0', hostInterface: 'weirback', addresses: [borrowed] }));
+    ping(inside.a, borrowed);
+    for (const self of ['a', 'b'] as const) t.deepEqual(tables[self].apply(desiredRoutes({ self, hosts: objects, blocks: owned })), []);
+    ping(inside.b, borrowed);
+
     // The block goes from b to a, as if it had been released and claimed again.
     await new LinkReaper(b.netlink).remove('weirtest');
     const moved = makeNamespace(t, 'container');

@@ -1,4 +1,4 @@
-import type { Endpoint } from '@weir/resources';
+import { type Endpoint, familyOf } from '@weir/resources';
 import type { Services } from '../services.ts';
 
 interface Link {
@@ -26,12 +26,13 @@ export class ServicesDouble implements Services {
   readonly #works: Promise<void>[] = [];
 
   readonly addresses: Services['addresses'] = {
-    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'] }) => {
+    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'], addresses: wanted = [] }) => {
       this.#do('allocate');
       return families.map((family) => {
         const key = `${containerId} ${interfaceName} ${family}`;
         const number = [...this.held.keys()].indexOf(key) + 1 || this.held.size + 1;
-        const address = family === 'IPv4' ? `10.0.0.${number}` : `fd00::${number.toString(16)}`;
+        const next = family === 'IPv4' ? `10.0.0.${number}` : `fd00::${number.toString(16)}`;
+        const address = wanted.find((one) => familyOf(one) === family) ?? next;
         this.held.set(key, { address, containerId, interfaceName, network, block: '10.0.0.0/26' });
         return { address, family, prefixLength: family === 'IPv4' ? 32 : 128, pool: 'pool', block: '10.0.0.0/26' } as const;
       });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../network-config.ts';
-import { readNetworkInfo } from '../network-info.ts';
 import type { Call } from '../request.ts';
+import { requestedAddresses } from '../requested-addresses.ts';
 import { plainAddress, type Result } from '../result.ts';
 import type { Services } from '../services.ts';
 import type { Tool } from '../tool.ts';
@@ -24,7 +24,6 @@ export const weirIpam: Tool = {
 
   async add(call, services) {
     const { pools, families } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');
-    refuseChosenAddress(call);
     const { containerId, interfaceName, namespace, config } = call;
     const assigned = await services.addresses.allocate({
       containerId,
@@ -33,6 +32,7 @@ export const weirIpam: Tool = {
       namespace,
       pools,
       families,
+      addresses: requestedAddresses(call),
     });
     const ips = assigned.map(({ address, prefixLength }) => ({ address: `${address}/${prefixLength}` }));
     return { interfaces: [], ips, routes: [], dns: {} };
@@ -51,19 +51,6 @@ export const weirIpam: Tool = {
     throw new CniError(CNI_CODE.mismatch, message, { details: `held: ${held.join(', ') || 'nothing'}; stop the task and launch it again` });
   },
 };
-
-/** To give another address than the one that a framework chose would be worse than to give none. */
-function refuseChosenAddress(call: Call): void {
-  const chosen = readNetworkInfo(call.config)?.ipAddresses.find(({ address }) => address !== undefined)?.address;
-  if (chosen === undefined) return;
-  throw new CniError(
-    CNI_CODE.unsupportedField,
-    `the task asks for the address ${chosen} (network_info.ip_addresses): weir-ipam cannot give a chosen one`,
-    {
-      details: 'leave ip_address out of the task',
-    },
-  );
-}
 
 async function heldBy({ containerId, interfaceName }: Call, services: Services): Promise<string[]> {
   const held = await services.addresses.held();

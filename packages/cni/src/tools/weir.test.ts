@@ -249,14 +249,19 @@ test('an exhausted pool tells what to do', async (t) => {
   t.like(answer, { code: 101, msg: 'pool tasks: no free address' });
 });
 
-test('a chosen address is refused rather than ignored', async (t) => {
+test('a chosen address is asked for, and one that cannot be given fails the task', async (t) => {
   const network = {
     ...NETWORK,
     args: { 'org.apache.mesos': { network_info: { ip_addresses: [{ protocol: 'IPv4', ip_address: '10.1.2.3' }] } } },
   };
-  const { answer } = await callTool('weir', environment('ADD'), network, new ServicesDouble());
-  t.is(answer.code, 2);
-  t.regex(answer.msg, /10\.1\.2\.3/);
+  const services = new ServicesDouble();
+  const { answer } = await callTool('weir', environment('ADD'), network, services);
+  t.is(answer.ip4.ip, '10.1.2.3/32');
+  for (const code of ['EOUTSIDE', 'ETAKEN', 'EREFUSED']) {
+    services.failing.set('allocate', codedError(code, 'eth0 of container c asks for 10.1.2.3'));
+    const failed = await callTool('weir', environment('ADD', { CNI_CONTAINERID: 'c' }), network, services);
+    t.like(failed.answer, { code: 108, msg: 'eth0 of container c asks for 10.1.2.3' });
+  }
 });
 
 test('without weir-policy the interface is an open one, and a second ADD is refused', async (t) => {

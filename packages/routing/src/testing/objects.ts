@@ -8,9 +8,20 @@ export const host = (name: string, ...addresses: string[]): Host => ({
   spec: { addresses, mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
 });
 
-export const block = (cidr: string, owner: string): Block => ({
+/** `borrowed` has the hosts of addresses that others than the owner hold. */
+export const block = (cidr: string, owner: string, borrowed: Record<string, string> = {}): Block => ({
   apiVersion: 'weir/v1',
   kind: 'Block',
   metadata: { name: blockName(cidr), labels: {}, annotations: {} },
-  spec: { cidr, pool: 'p', host: owner, allocations: {} },
+  spec: {
+    cidr,
+    pool: 'p',
+    host: owner,
+    allocations: Object.fromEntries(
+      Object.entries(borrowed).map(([address, holder]) => [
+        address,
+        { containerId: 'c', interfaceName: 'eth0', network: 'n', host: holder },
+      ]),
+    ),
+  },
 });
