@@ -8,6 +8,7 @@ test('an interface of ours may send from its own addresses only, and what is not
   t.is(
     chainOf(script, 'source'),
     [
+      '    ip daddr 127.0.0.0/8 drop comment "no container reaches the loopback of its host"',
       '    iifname . ip saddr @source4 return',
       '    iifname . ip6 saddr @source6 return',
       '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
@@ -25,6 +26,8 @@ test('the Mesos agent is reached whatever policy says, unless an operator narrow
   const narrowed = baseTable({ agentPorts: [], healthChecks: 'Policy' }).script;
   t.false(narrowed.includes('tcp dport'));
   t.true(chainOf(narrowed, 'output')!.includes('oifname "weir*" jump to'));
+  t.false(chainOf(always, 'postrouting')!.includes('jump'));
+  t.true(chainOf(narrowed, 'postrouting')!.includes('ct status dnat oifname "weir*" fib saddr type local jump to'));
 });
 
 test('the version follows from what is loaded, and comments fit', (t) => {

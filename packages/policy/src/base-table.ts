@@ -19,13 +19,19 @@ const SETS = [
   'set source6 { type ifname . ipv6_addr; comment "who may send from which address"; }',
   'map from_endpoint { type ifname : verdict; comment "egress policy by interface"; }',
   'map to_endpoint { type ifname : verdict; comment "ingress policy by interface"; }',
+  'map host_port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of one address of this host"; }',
+  'map host_port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of one address of this host"; }',
+  'map any_host_port4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of all addresses of this host"; }',
+  'map any_host_port6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of all addresses of this host"; }',
+  'set hairpin4 { type ipv4_addr . ipv4_addr; comment "who may reach itself by a port of this host"; }',
+  'set hairpin6 { type ipv6_addr . ipv6_addr; comment "who may reach itself by a port of this host"; }',
 ];
 
 /** The name of the chain whose one rule holds, as its comment, the version. Nothing leads there. */
 export const VERSION_CHAIN = 'version';
 
 interface BaseChain {
-  /** Of base chains, the hook. */
+  /** Of base chains, type and hook, as nft writes them. */
   hook?: string;
   rules: string[];
 }
@@ -40,7 +46,7 @@ interface BaseChain {
 export function baseTable(options: { agentPorts: number[]; healthChecks: 'Always' | 'Policy' }): BaseTable {
   const chains = baseChains(options);
   const text = Object.entries(chains).map(([name, { hook, rules }]) => {
-    const type = hook === undefined ? [] : [`type filter hook ${hook}; policy accept;`];
+    const type = hook === undefined ? [] : [`type ${hook}; policy accept;`];
     return `  chain ${name} {\n${[...type, ...rules].map((line) => `    ${line}\n`).join('')}  }`;
   });
   const body = ['table inet weir {', ...SETS.map((line) => `  ${line}`), ...text].join('\n');
@@ -50,7 +56,7 @@ export function baseTable(options: { agentPorts: number[]; healthChecks: 'Always
   const script = [
     'add table inet weir',
     ...names.flatMap((name) => [
-      `add chain inet weir ${name}${chains[name]?.hook === undefined ? '' : ` { type filter hook ${chains[name].hook}; policy accept; }`}`,
+      `add chain inet weir ${name}${chains[name]?.hook === undefined ? '' : ` { type ${chains[name].hook}; policy accept; }`}`,
       `flush chain inet weir ${name}`,
     ]),
     body,
@@ -62,9 +68,9 @@ export function baseTable(options: { agentPorts: number[]; healthChecks: 'Always
 function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; healthChecks: 'Always' | 'Policy' }): Record<string, BaseChain> {
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
   return {
-    prerouting: { hook: 'prerouting priority raw', rules: OURS.map((name) => `iifname ${name} jump source`) },
+    prerouting: { hook: 'filter hook prerouting priority raw', rules: OURS.map((name) => `iifname ${name} jump source`) },
     forward: {
-      hook: 'forward priority filter',
+      hook: 'filter hook forward priority filter',
       rules: [
         'ct state established,related accept comment "policy decides on the first packet"',
         ...OURS.map((name) => `iifname ${name} jump from`),
@@ -72,14 +78,14 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
       ],
     },
     input: {
-      hook: 'input priority filter',
+      hook: 'filter hook input priority filter',
       rules: [
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
       ],
     },
     output: {
-      hook: 'output priority filter',
+      hook: 'filter hook output priority filter',
       rules:
         healthChecks === 'Always'
           ? []
@@ -89,8 +95,10 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
               ...OURS.map((name) => `oifname ${name} jump to`),
             ],
     },
+    ...hostPortChains(healthChecks),
     source: {
       rules: [
+        'ip daddr 127.0.0.0/8 drop comment "no container reaches the loopback of its host"',
         'iifname . ip saddr @source4 return',
         'iifname . ip6 saddr @source6 return',
         `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} return comment "a container looks for its gateway"`,
@@ -108,6 +116,48 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
     },
     from: { rules: [...UNSOUND, 'iifname vmap @from_endpoint', 'drop comment "no endpoint is known on this interface"'] },
     to: { rules: [...UNSOUND, 'oifname vmap @to_endpoint', 'drop comment "no endpoint is known on this interface"'] },
+  };
+}
+
+/**
+ * Ports of the host that lead to containers. The destination changes before the filter chains, so that policy sees where a packet ends;
+ * the source stays, so that it sees where it begins. Only where no answer could find back does the source become the host's.
+ */
+function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, BaseChain> {
+  return {
+    nat_prerouting: { hook: 'nat hook prerouting priority dstnat', rules: ['fib daddr type local goto host_ports'] },
+    nat_output: {
+      // nft knows the name dstnat for prerouting alone.
+      hook: 'nat hook output priority -100',
+      rules: ['ip6 daddr ::1 return comment "what has this source cannot leave the host"', 'fib daddr type local goto host_ports'],
+    },
+    nat_postrouting: {
+      hook: 'nat hook postrouting priority srcnat',
+      rules: [
+        'ip saddr . ip daddr @hairpin4 masquerade comment "nobody answers itself over the network"',
+        'ip6 saddr . ip6 daddr @hairpin6 masquerade comment "nobody answers itself over the network"',
+        ...OURS.map((name) => `ip saddr 127.0.0.0/8 oifname ${name} masquerade comment "to a container this is its own loopback"`),
+      ],
+    },
+    host_ports: {
+      rules: [
+        'dnat ip to ip daddr . meta l4proto . th dport map @host_port4',
+        'dnat ip6 to ip6 daddr . meta l4proto . th dport map @host_port6',
+        'meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any_host_port4',
+        'meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any_host_port6',
+      ],
+    },
+    // In the hook output a packet whose destination was changed still has the interface that it would have left by.
+    postrouting: {
+      hook: 'filter hook postrouting priority filter',
+      rules:
+        healthChecks === 'Always'
+          ? []
+          : [
+              'ct state established,related accept comment "answers of this host"',
+              ...OURS.map((name) => `ct status dnat oifname ${name} fib saddr type local jump to`),
+            ],
+    },
   };
 }
 

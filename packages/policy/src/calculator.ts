@@ -15,6 +15,7 @@ import {
 import { type Decision, type Judges, judge, permits } from './decision.ts';
 import { Enforcement } from './enforcement.ts';
 import type { Flow } from './flow.ts';
+import { HostPorts } from './host-ports.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
 import { PolicyIndex } from './policy-index.ts';
 import type { Statement } from './statement.ts';
@@ -48,6 +49,7 @@ export class PolicyCalculator {
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
   readonly #enforcement: Enforcement;
+  readonly #hostPorts = new HostPorts(this.#table);
   #hostObject: Host | undefined;
   #narrowed = new Set<string>();
 
@@ -164,7 +166,9 @@ export class PolicyCalculator {
       this.#enforcement.deleteEndpoint(before);
     }
     const member = object && endpointMember(key, object);
-    if (object !== undefined && member !== undefined && object.spec.host === this.#host) {
+    const isLocal = object?.spec.host === this.#host;
+    this.#hostPorts.put(key, isLocal ? object : undefined);
+    if (isLocal && member !== undefined) {
       this.#policies.addEndpoint(member);
       this.#enforcement.addEndpoint({ object, member });
     }

@@ -1,4 +1,4 @@
-import { type Direction, type Host, protocolNumber } from '@weir/resources';
+import { cidrContains, type Direction, type Host, protocolNumber } from '@weir/resources';
 import type { Enforced } from './enforcement.ts';
 import { type Flow, type ParsedFlow, parseFlow } from './flow.ts';
 import type { PolicyName } from './policy-rule.ts';
@@ -88,9 +88,12 @@ function judgeStep(flow: ParsedFlow, direction: Direction, { enforcedAt, host }:
   return { verdict, because: { ...at, policy, ruleIndex, ...(isPass && { default: 'default action' as const }) } };
 }
 
+/** Where a flow begins that a process of this host opened to a host port of `localhost`. */
+const LOOPBACK = '127.0.0.0/8';
+
 /** What the base chains allow beside all policy, between this host itself and its endpoints. */
 function exemptionFor({ protocol, second }: ParsedFlow, direction: Direction, peer: string, { spec }: Host): Default | undefined {
-  if (!spec.addresses.includes(peer)) return undefined;
+  if (!spec.addresses.includes(peer) && !cidrContains(LOOPBACK, peer)) return undefined;
   if (direction === 'Ingress') return spec.mesosTraffic.healthChecks === 'Always' ? 'health checks' : undefined;
   return protocol === protocolNumber('TCP') && spec.mesosTraffic.agentPorts.includes(second) ? 'Mesos agent port' : undefined;
 }

@@ -14,9 +14,10 @@ export {
 } from './address.ts';
 export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
 export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
+export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
-export type { EndpointSpec, NamedPort } from './kinds/endpoint.ts';
+export type { EndpointSpec, HostPort, NamedPort } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec } from './kinds/host.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';

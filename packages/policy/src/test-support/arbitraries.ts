@@ -149,9 +149,18 @@ const endpoint = fc
       }),
       { maxLength: 2 },
     ),
+    hostPorts: fc.uniqueArray(
+      fc.record({
+        hostIP: fc.constantFrom('192.168.0.1', 'fd99::1', undefined),
+        hostPort: fc.constantFrom(80, 8080),
+        containerPort: fc.constantFrom(80, 8080),
+        protocol: fc.constantFrom('TCP', 'UDP', 'SCTP'),
+      }),
+      { maxLength: 2, selector: ({ hostPort, protocol }) => `${protocol} ${hostPort}` },
+    ),
     defaultAction: fc.constantFrom('Allow', 'Deny', undefined),
   })
-  .map(({ index, namespace: home, labels: own, host, adopted, addresses, ports: named, defaultAction }) =>
+  .map(({ index, namespace: home, labels: own, host, adopted, addresses, ports: named, hostPorts, defaultAction }) =>
     object(
       'Endpoint',
       { name: `e${index}`, namespace: home, labels: own },
@@ -163,10 +172,16 @@ const endpoint = fc
         hostInterface: `${adopted ? 'tap' : 'weir'}${home}${index}`,
         addresses,
         ports: named,
+        hostPorts: JSON.parse(JSON.stringify(hostPorts.filter(({ hostIP }) => isReachable(addresses, hostIP)))),
         ...(defaultAction !== undefined && { defaultAction }),
       },
     ),
   );
+
+/** The schema refuses a mapping that leads to no address. */
+function isReachable(addresses: string[], hostIP: string | undefined): boolean {
+  return addresses.some((address) => hostIP === undefined || familyOf(address) === familyOf(hostIP));
+}
 
 const networkSet = fc
   .record({ name, namespace: fc.constantFrom(...NAMESPACES), labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseAddress } from '../address.ts';
 import { field, oneOf, text } from '../field.ts';
+import { hostSockets, socketsOverlap, socketText } from '../host-socket.ts';
 import { parsePortNumber } from '../rule/port.ts';
 import { ValidationError } from '../validation-error.ts';
 
@@ -22,6 +23,8 @@ export interface EndpointSpec {
   mac?: string;
   /** Ports that rules may call by name. */
   ports: NamedPort[];
+  /** Ports of the host that lead to the container. */
+  hostPorts?: HostPort[];
   /** What its network says of a direction in which no policy selects it. Deny here or in its namespace closes it. */
   defaultAction?: 'Allow' | 'Deny';
 }
@@ -32,6 +35,15 @@ export interface NamedPort {
   port: number;
 }
 
+/** As the `portMappings` of the CNI conventions. */
+export interface HostPort {
+  /** The one address of the host whose port it is; absent: each. `0.0.0.0` and `::` are each of their family. */
+  hostIP?: string;
+  hostPort: number;
+  containerPort: number;
+  protocol: NamedPort['protocol'];
+}
+
 /** IFNAMSIZ of linux/if.h, less the final NUL; characters as the CNI specification allows them. */
 export const INTERFACE_NAME = {
   what: 'interface name',
@@ -40,7 +52,7 @@ export const INTERFACE_NAME = {
 };
 const ANY = { pattern: /^[^\s].*$/s, allowed: 'a string that is not empty' };
 
-export const endpointSpecSchema: z.ZodType<EndpointSpec> = z.strictObject({
+const schema = z.strictObject({
   host: text({ what: 'host name', ...ANY }),
   containerId: text({ what: 'container id', ...ANY }),
   network: text({ what: 'network name', ...ANY }),
@@ -57,7 +69,28 @@ export const endpointSpecSchema: z.ZodType<EndpointSpec> = z.strictObject({
       }),
     )
     .prefault([]),
+  hostPorts: z
+    .array(
+      z.strictObject({
+        hostIP: field(parseAddress).optional(),
+        hostPort: field(parsePortNumber),
+        containerPort: field(parsePortNumber),
+        protocol: oneOf('TCP', 'UDP', 'SCTP'),
+      }),
+    )
+    .optional(),
   defaultAction: oneOf('Allow', 'Deny').optional(),
+});
+
+export const endpointSpecSchema: z.ZodType<EndpointSpec> = schema.superRefine(({ addresses, hostPorts = [] }, context) => {
+  const refuse = (index: number, message: string) => context.addIssue({ code: 'custom', path: ['hostPorts', index], message });
+  for (const [index, hostPort] of hostPorts.entries()) {
+    const sockets = hostSockets({ addresses, hostPorts: [hostPort] });
+    if (sockets.length === 0) refuse(index, `leads nowhere: the endpoint has no address of the family of ${hostPort.hostIP ?? 'any'}`);
+    const taken = hostSockets({ addresses, hostPorts: hostPorts.slice(0, index) });
+    const twice = sockets.find((socket) => taken.some((other) => socketsOverlap(socket, other)));
+    if (twice !== undefined) refuse(index, `${socketText(twice)} is mapped by an earlier entry already`);
+  }
 });
 
 function parseMac(value: unknown): string {
