@@ -1,5 +1,8 @@
-/** Stable codes: ECONFIG (configuration file), ENOTREADY (try again later), EALREADY (another agent runs on this host). */
-export type AgentErrorCode = 'ECONFIG' | 'ENOTREADY' | 'EALREADY';
+/**
+ * Stable codes: ECONFIG (configuration file), ENOTREADY (try again later), EALREADY (another agent runs on this host), EHOSTPORT (another
+ * container has the port).
+ */
+export type AgentErrorCode = 'ECONFIG' | 'ENOTREADY' | 'EALREADY' | 'EHOSTPORT';
 
 export class AgentError extends Error {
   override readonly name = 'AgentError';

@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements, NftGeneration } from '@weir/kernel';
 import { type BaseTable, baseTable, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
-import type { AnyObject, Endpoint, HostSpec } from '@weir/resources';
+import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets } from '@weir/resources';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -31,6 +31,8 @@ export class Dataplane {
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
   readonly #narrowed = new Set<string>();
   readonly #gone = new Set<string>();
+  /** Ports of this host that lead to an endpoint since the last change. */
+  #mapped: HostSocket[] = [];
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
@@ -68,6 +70,7 @@ export class Dataplane {
     if (this.#isLocal(after)) {
       this.#addresses.set(after.spec.hostInterface, after.spec.addresses);
       for (const address of after.spec.addresses) this.#gone.delete(address);
+      this.#mapped.push(...hostSockets(after.spec));
     }
   }
 
@@ -165,9 +168,11 @@ export class Dataplane {
 
   #judgeFlows(): void {
     const narrowed = [...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []);
-    if (narrowed.length > 0 || this.#gone.size > 0) this.#judged = this.#flows.judge({ narrowed, gone: this.#gone });
+    const suspects = { narrowed, gone: this.#gone, mapped: this.#mapped };
+    if (narrowed.length > 0 || this.#gone.size > 0 || this.#mapped.length > 0) this.#judged = this.#flows.judge(suspects);
     this.#narrowed.clear();
     this.#gone.clear();
+    this.#mapped = [];
   }
 
   close(): void {

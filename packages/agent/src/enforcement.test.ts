@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ObjectStore, openStore, type Store, StoreError } from '@weir/datastore';
-import { type Endpoint, keyOf } from '@weir/resources';
+import { type Endpoint, type EndpointSpec, keyOf } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
 import { ClusterState } from './cluster-state.ts';
@@ -10,12 +10,21 @@ import { Enforcement } from './enforcement.ts';
 
 const owner = { containerId: 'c1', interfaceName: 'eth0' };
 
-function endpoint(namespace = 'default'): Endpoint {
+function endpoint(namespace = 'default', { containerId = 'c1', ...spec }: Partial<EndpointSpec> = {}): Endpoint {
   return {
     apiVersion: 'weir/v1',
     kind: 'Endpoint',
-    metadata: { name: 'c1-eth0', namespace, labels: {}, annotations: {} },
-    spec: { host: 'h1', ...owner, network: 'weir', hostInterface: 'weira', addresses: ['10.64.0.1'], ports: [] },
+    metadata: { name: `${containerId}-eth0`, namespace, labels: {}, annotations: {} },
+    spec: {
+      host: 'h1',
+      ...owner,
+      containerId,
+      network: 'weir',
+      hostInterface: 'weira',
+      addresses: ['10.64.0.1'],
+      ports: [],
+      ...spec,
+    },
   };
 }
 
@@ -46,6 +55,7 @@ async function setUp(t: ExecutionContext, { knowsOutage = false } = {}) {
     objects,
     state,
     apply,
+    openLoopback: () => {},
     isStoreThere: () => (knowsOutage ? link.up : true),
     leave: () => {},
     log: pino({ level: 'silent' }),
@@ -85,4 +95,38 @@ test('an ADD into another namespace takes the place of what a killed one left', 
   await enforcement.enforce(endpoint('default'));
   t.deepEqual(kernel.at(-1), [keyOf(endpoint('default'))]);
   t.is(await stored(), 1);
+});
+
+const hostPorts = [{ hostPort: 8080, containerPort: 80, protocol: 'TCP' as const }];
+
+test('a port of the host leads to one container, also when two want it at once', async (t) => {
+  const { enforcement, kernel, stored } = await setUp(t);
+  const [one, two] = ['c1', 'c2'].map((containerId) => endpoint('default', { containerId, hostPorts }));
+  const settled = await Promise.allSettled([enforcement.enforce(one!), enforcement.enforce(two!)]);
+  t.deepEqual(
+    settled.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  );
+  const refused = {
+    code: 'EHOSTPORT',
+    message: /TCP 0\.0\.0\.0:8080 of host h1 .* c1 already \(endpoint default\/c1-eth0, network weir\)/,
+  };
+  await t.throwsAsync(enforcement.enforce(two!), refused);
+  const bound = endpoint('default', { containerId: 'c2', hostPorts: [{ ...hostPorts[0]!, hostIP: '192.168.0.1' }] });
+  await t.throwsAsync(enforcement.enforce(bound), { code: 'EHOSTPORT' });
+  t.is(await stored(), 1);
+  t.deepEqual(kernel.at(-1), [keyOf(one!)]);
+  await enforcement.enforce(one!);
+  await enforcement.enforce(endpoint('default', { containerId: 'c3', hostPorts: [{ ...hostPorts[0]!, protocol: 'UDP' }] }));
+  await enforcement.withdraw(owner);
+  await enforcement.enforce(two!);
+  t.is(await stored(), 2);
+});
+
+test('an ADD that fails holds no port', async (t) => {
+  const { enforcement, link } = await setUp(t);
+  link.up = false;
+  await t.throwsAsync(enforcement.enforce(endpoint('default', { hostPorts })), { code: 'EUNAVAILABLE' });
+  link.up = true;
+  await t.notThrowsAsync(enforcement.enforce(endpoint('default', { containerId: 'c2', hostPorts })));
 });

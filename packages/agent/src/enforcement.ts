@@ -6,6 +6,7 @@ import { type ObjectStore, StoreError } from '@weir/datastore';
 import { type Endpoint, keyOf } from '@weir/resources';
 import type { Owner } from './attachments.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { HostPortClaims } from './host-port-claims.ts';
 import type { Logger } from './log.ts';
 
 export interface EnforcementOptions {
@@ -13,6 +14,8 @@ export interface EnforcementOptions {
   state: ClusterState;
   /** Brings the kernel in step with the state; returns when it is. */
   apply: () => void;
+  /** Makes an endpoint's host ports reachable by `localhost`, where it has any. */
+  openLoopback: (endpoint: Endpoint) => void;
   /** False while the store is known to be away: a DEL is not to wait for an answer that will not come. */
   isStoreThere: () => boolean;
   /** Called when something stays for reconciliation to remove. */
@@ -24,9 +27,11 @@ export class Enforcement {
   readonly #options: EnforcementOptions;
   /** Withdrawn here, while the store could not be told. */
   readonly #unremoved = new Map<string, Endpoint>();
+  readonly #hostPorts: HostPortClaims;
 
   constructor(options: EnforcementOptions) {
     this.#options = options;
+    this.#hostPorts = new HostPortClaims(() => options.state.localEndpoints());
   }
 
   /** This host's endpoints, as the store has them: also those that are withdrawn and only wait for the store. */
@@ -35,13 +40,16 @@ export class Enforcement {
   }
 
   async enforce(endpoint: Endpoint): Promise<void> {
-    const { objects, state, apply } = this.#options;
+    const { objects, state, apply, openLoopback } = this.#options;
     // What an earlier, killed ADD left, when the namespace in the network's configuration was another one then.
     const leftover = state.localEndpoint(endpoint.spec);
     if (leftover !== undefined && keyOf(leftover) !== keyOf(endpoint)) await this.withdraw(endpoint.spec);
-    const revision = await objects.put(endpoint);
-    this.#unremoved.delete(keyOf(endpoint));
-    state.put(endpoint, revision);
+    await this.#hostPorts.during(endpoint, async () => {
+      openLoopback(endpoint);
+      const revision = await objects.put(endpoint);
+      this.#unremoved.delete(keyOf(endpoint));
+      state.put(endpoint, revision);
+    });
     apply();
   }
 

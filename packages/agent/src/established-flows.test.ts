@@ -8,7 +8,8 @@ const metrics = { flowsCut: { inc: () => {} } as never };
 
 function flow(destination: string, id: number): Flow {
   const ends = { source: '10.0.0.9', destination, sourcePort: 40000 + id, destinationPort: 80 };
-  return { version: 4, protocol: 6, original: ends, reply: ends, mark: 0, id };
+  const back = { source: destination, destination: ends.source, sourcePort: ends.destinationPort, destinationPort: ends.sourcePort };
+  return { version: 4, protocol: 6, original: ends, reply: back, mark: 0, id };
 }
 
 /** A connection table whose listings end when the test says so. */

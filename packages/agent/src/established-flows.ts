@@ -3,9 +3,11 @@
  * connection table for a listing (10 ms for the 262,144 buckets of a big machine, however few flows there are), and there may be
  * tens of thousands to judge.
  */
+import { networkInterfaces } from 'node:os';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Conntrack, Flow as TrackedFlow } from '@weir/kernel';
 import type { Flow } from '@weir/policy';
+import type { HostSocket } from '@weir/resources';
 import { isForbidden, type Suspects } from './forbidden-flows.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -33,6 +35,7 @@ export class EstablishedFlows {
   readonly #options: EstablishedFlowsOptions;
   #narrowed = new Set<string>();
   #gone = new Set<string>();
+  #mapped: HostSocket[] = [];
   /** Resolves when those that are noted now have been judged. */
   #next: PromiseWithResolvers<void> | undefined;
   #isRunning = false;
@@ -43,13 +46,14 @@ export class EstablishedFlows {
   }
 
   /**
-   * Has the flows of some addresses judged. To be called after the rules were switched: what is cut then cannot come back.
+   * Has the flows of some addresses and host ports judged. To be called after the rules were switched: what is cut then cannot come back.
    * @returns resolves when that is done; one listing serves all that were noted before it
    */
-  judge(suspects: { narrowed: Iterable<string>; gone: Iterable<string> }): Promise<void> {
-    for (const address of suspects.narrowed) this.#narrowed.add(address);
-    for (const address of suspects.gone) this.#gone.add(address);
-    if (this.#narrowed.size === 0 && this.#gone.size === 0) return Promise.resolve();
+  judge(suspects: { narrowed?: Iterable<string>; gone?: Iterable<string>; mapped?: Iterable<HostSocket> }): Promise<void> {
+    for (const address of suspects.narrowed ?? []) this.#narrowed.add(address);
+    for (const address of suspects.gone ?? []) this.#gone.add(address);
+    this.#mapped.push(...(suspects.mapped ?? []));
+    if (this.#narrowed.size === 0 && this.#gone.size === 0 && this.#mapped.length === 0) return Promise.resolve();
     this.#next ??= Promise.withResolvers<void>();
     const { promise } = this.#next;
     if (!this.#isRunning) void this.#run();
@@ -68,8 +72,8 @@ export class EstablishedFlows {
       await delay(GATHERING_MS);
       const started = performance.now();
       const { resolve } = this.#next;
-      const suspects = { narrowed: this.#narrowed, gone: this.#gone };
-      [this.#next, this.#narrowed, this.#gone] = [undefined, new Set(), new Set()];
+      const suspects = { narrowed: this.#narrowed, gone: this.#gone, mapped: this.#mapped, hostAddresses: localAddresses() };
+      [this.#next, this.#narrowed, this.#gone, this.#mapped] = [undefined, new Set(), new Set(), []];
       try {
         await this.#cut(suspects);
       } catch (error) {
@@ -94,4 +98,9 @@ export class EstablishedFlows {
     metrics.flowsCut.inc(cut);
     log.info({ flows: cut }, 'established flows were cut: policy no longer allows them, or an end of them is gone');
   }
+}
+
+/** Of the namespace that the process is in. */
+function localAddresses(): Set<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address)));
 }

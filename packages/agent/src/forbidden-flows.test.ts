@@ -1,4 +1,5 @@
 import type { Flow } from '@weir/kernel';
+import type { HostSocket } from '@weir/resources';
 import test from 'ava';
 import { isForbidden, type Suspects } from './forbidden-flows.ts';
 
@@ -16,20 +17,62 @@ function flow(source: string, destination: string, destinationPort: number): Flo
 const flows = [flow('10.0.0.1', '10.0.0.2', 80), flow('10.0.0.1', '10.0.0.2', 22), flow('10.0.0.3', '10.0.0.4', 22)];
 const denySsh = (judged: { destinationPort?: number }): boolean => judged.destinationPort !== 22;
 const none = new Set<string>();
+const nothing: Suspects = { narrowed: none, gone: none, mapped: [], hostAddresses: none };
 const forbiddenFlows = (tracked: Flow[], suspects: Suspects, isAllowed: (judged: { destinationPort?: number }) => boolean): Flow[] =>
   tracked.filter((one) => isForbidden(one, suspects, isAllowed));
 
 test('only what policy denies is cut, of endpoints that lost something', (t) => {
-  t.deepEqual(forbiddenFlows(flows, { narrowed: new Set(['10.0.0.2']), gone: none }, denySsh), [flows[1]]);
+  t.deepEqual(forbiddenFlows(flows, { ...nothing, narrowed: new Set(['10.0.0.2']) }, denySsh), [flows[1]]);
 });
 
 test('an endpoint is looked at as the end that began the flow, too', (t) => {
-  t.deepEqual(forbiddenFlows(flows, { narrowed: new Set(['10.0.0.3']), gone: none }, denySsh), [flows[2]]);
+  t.deepEqual(forbiddenFlows(flows, { ...nothing, narrowed: new Set(['10.0.0.3']) }, denySsh), [flows[2]]);
 });
 
 test('flows of an address that was given back are cut, whatever policy says', (t) => {
   t.deepEqual(
-    forbiddenFlows(flows, { narrowed: none, gone: new Set(['10.0.0.2']) }, () => true),
+    forbiddenFlows(flows, { ...nothing, gone: new Set(['10.0.0.2']) }, () => true),
     [flows[0], flows[1]],
   );
+});
+
+/** From outside to port 8080 of a host, which leads to port 80 of a container. */
+function mapped(target: string, { protocol = 6, host = '192.168.0.1' } = {}): Flow {
+  return {
+    version: 4,
+    protocol,
+    original: { source: '172.16.0.1', destination: host, sourcePort: 40000, destinationPort: 8080 },
+    reply: { source: target, destination: '172.16.0.1', sourcePort: target === host ? 8080 : 80, destinationPort: 40000 },
+    mark: 0,
+    id: 1,
+  };
+}
+
+test('of a flow by a host port, policy judges where it ends, and DEL cuts it', (t) => {
+  const flow = mapped('10.0.0.2');
+  const judged: unknown[] = [];
+  const deny = (one: unknown) => judged.push(one) === 0;
+  t.true(isForbidden(flow, { ...nothing, narrowed: new Set(['10.0.0.2']) }, deny));
+  t.deepEqual(judged, [{ source: '172.16.0.1', destination: '10.0.0.2', sourcePort: 40000, destinationPort: 80, protocol: 6 }]);
+  t.true(isForbidden(flow, { ...nothing, gone: new Set(['10.0.0.2']) }, () => true));
+  t.false(isForbidden(flow, { ...nothing, gone: new Set(['192.168.0.1']) }, () => true));
+});
+
+test('datagrams that go past a container to which their port now leads are cut', (t) => {
+  const UDP = 17;
+  const suspects = (change: Partial<HostSocket> = {}): Suspects => ({
+    ...nothing,
+    mapped: [{ family: 'IPv4', protocol: 'UDP', port: 8080, target: { address: '10.0.0.2', port: 80 }, ...change }],
+    hostAddresses: new Set(['192.168.0.1', '127.0.0.1']),
+  });
+  const isCut = (flow: Flow, change?: Partial<HostSocket>) => isForbidden(flow, suspects(change), () => true);
+  t.true(isCut(mapped('192.168.0.1', { protocol: UDP })), 'to the host itself');
+  t.true(isCut(mapped('10.0.0.9', { protocol: UDP })), 'to the container that had the port before');
+  t.false(isCut(mapped('10.0.0.2', { protocol: UDP })), 'to the container');
+  t.false(isCut(mapped('172.16.0.9', { protocol: UDP, host: '172.16.0.9' })), 'through the host to the same port of another machine');
+  t.false(isCut(mapped('192.168.0.1')), 'TCP, which begins anew by itself');
+  t.true(isCut(mapped('192.168.0.1', { protocol: UDP }), { address: '192.168.0.1' }));
+  t.false(isCut(mapped('192.168.0.1', { protocol: UDP }), { address: '192.168.0.2' }), 'to an address that the mapping is not for');
+  t.false(isCut(mapped('192.168.0.1', { protocol: UDP }), { protocol: 'TCP' }));
+  t.false(isCut(mapped('192.168.0.1', { protocol: UDP }), { port: 8081 }));
 });

@@ -1,17 +1,43 @@
 /** Pure: whether an established flow has to go, because policy no longer allows it or because an end of it is gone. */
 import type { Flow as TrackedFlow } from '@weir/kernel';
 import type { Flow } from '@weir/policy';
+import { type HostSocket, protocolNumber } from '@weir/resources';
 
 export interface Suspects {
   /** Addresses of endpoints that may have lost a permission. */
   narrowed: ReadonlySet<string>;
   /** Addresses that no endpoint of this host has any more: the next one to have them must not inherit flows. */
   gone: ReadonlySet<string>;
+  /** Ports of this host that now lead to a container. */
+  mapped: readonly HostSocket[];
+  /** What the ports that are of no certain address are ports of. */
+  hostAddresses: ReadonlySet<string>;
 }
 
-export function isForbidden({ original, protocol }: TrackedFlow, suspects: Suspects, isAllowed: (flow: Flow) => boolean): boolean {
-  const { source, destination } = original;
+export function isForbidden(tracked: TrackedFlow, suspects: Suspects, isAllowed: (flow: Flow) => boolean): boolean {
+  const flow = asPolicySeesIt(tracked);
+  const { source, destination } = flow;
   if (suspects.gone.has(source) || suspects.gone.has(destination)) return true;
-  // Policy judges the packet that opened the flow.
-  return (suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !isAllowed({ ...original, protocol });
+  if (suspects.mapped.some((socket) => goesPast(socket, tracked, suspects.hostAddresses))) return true;
+  return (suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !isAllowed(flow);
+}
+
+/** Policy judges the packet that opened the flow, after a host port was replaced by what it leads to, and before a source was. */
+function asPolicySeesIt({ original, reply, protocol }: TrackedFlow): Flow {
+  return {
+    ...original,
+    destination: reply.source,
+    ...(reply.sourcePort !== undefined && { destinationPort: reply.sourcePort }),
+    protocol,
+  };
+}
+
+/**
+ * A flow of UDP never ends as long as somebody sends: one that began before the port was mapped, or while it led elsewhere, would go on
+ * missing the container. TCP and SCTP begin anew by themselves.
+ */
+function goesPast({ protocol, port, address, target }: HostSocket, tracked: TrackedFlow, hostAddresses: ReadonlySet<string>): boolean {
+  const { destination, destinationPort } = tracked.original;
+  if (protocol !== 'UDP' || tracked.protocol !== protocolNumber(protocol) || destinationPort !== port) return false;
+  return (address === undefined ? hostAddresses.has(destination) : address === destination) && tracked.reply.source !== target.address;
 }

@@ -15,6 +15,7 @@ import { collectOrphans } from './collect-orphans.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 import { Enforcement } from './enforcement.ts';
+import { openLoopback } from './host-port-loopback.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -73,6 +74,7 @@ export class HostNetwork {
       objects: this.#objects,
       state: this.#state,
       apply: () => this.apply(),
+      openLoopback,
       isStoreThere: () => this.#isConnected,
       leave: () => this.#leave(),
       log,

@@ -32,6 +32,11 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ETLS: { code: CNI_CODE.storeRefused, details: "check the certificate files in the agent's configuration" },
   ECONFIG: { code: CNI_CODE.storeRefused, details: "correct the agent's configuration file" },
   EALREADY: { code: CNI_CODE.tryAgain, details: 'the agent is stopping or starting; launch the task again' },
+  // It clears up when the other container ends: Mesos gives a port away again before it has taken the old task off its network.
+  EHOSTPORT: {
+    code: CNI_CODE.tryAgain,
+    details: 'launch the task again when that container has ended, or give it another host port',
+  },
   EEXIST: { code: CNI_CODE.kernel, details: 'something of that name is there already: remove it, or call DEL for this container first' },
   EADDRINUSE: { code: CNI_CODE.kernel, details: 'launch the task again; if it stays so, see `ip route get` for that address on this host' },
   EDEFAULTROUTE: { code: CNI_CODE.kernel, details: 'join one network with weir-route in a task' },

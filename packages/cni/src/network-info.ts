@@ -55,3 +55,13 @@ export function readNetworkInfo(config: NetworkConfig): NetworkInfo | undefined 
   if (!isFromMesos(config)) return undefined;
   return parseConfig(mesosArgsSchema, config.args?.[MESOS_ARGS], `args["${MESOS_ARGS}"]`).network_info;
 }
+
+/**
+ * What Mesos asks for, as the runtime configuration of the CNI conventions: its port mappings become `portMappings`. What
+ * a runtime says itself stays.
+ */
+export function withMesosRuntimeConfig(config: NetworkConfig): NetworkConfig {
+  const { portMappings = [] } = readNetworkInfo(config) ?? {};
+  if (portMappings.length === 0) return config;
+  return { ...config, runtimeConfig: { portMappings, ...config.runtimeConfig } };
+}

@@ -1,9 +1,19 @@
-import { API_VERSION, DEFAULT_NAMESPACE, type Endpoint, endpointName, parseObject } from '@weir/resources';
+import {
+  API_VERSION,
+  DEFAULT_NAMESPACE,
+  type Endpoint,
+  type EndpointSpec,
+  endpointName,
+  hostSockets,
+  parseObject,
+  socketText,
+} from '@weir/resources';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { cleanLabelText } from '../label-text.ts';
 import { parseConfig } from '../network-config.ts';
 import { readNetworkInfo } from '../network-info.ts';
+import { portMappingsSchema } from '../port-mappings.ts';
 import type { Call } from '../request.ts';
 import { type Interface, plainAddress, type Result } from '../result.ts';
 import type { Tool } from '../tool.ts';
@@ -18,6 +28,7 @@ const configSchema = z.looseObject({
   namespace: z.string().min(1).default(DEFAULT_NAMESPACE),
   /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
+  runtimeConfig: z.looseObject({ portMappings: portMappingsSchema }).nullish(),
 });
 
 /** Guards an interface that an earlier plugin of the chain made: its policy is in force before ADD returns. */
@@ -35,19 +46,30 @@ export const weirPolicy: Tool = {
   },
 
   async check(call, services) {
-    const wanted = endpointOf(call, requirePrevResult(call), services.host).spec;
+    const wanted = lastingParts(endpointOf(call, requirePrevResult(call), services.host));
     const endpoint = await services.enforcement.find({ containerId: call.containerId, interfaceName: call.interfaceName });
     if (endpoint === undefined) {
       throw new CniError(CNI_CODE.notAttached, `weir-policy: no policy is in force for ${call.interfaceName} of ${call.containerId}`, {
         details: 'stop the task and launch it again',
       });
     }
-    for (const field of ['host', 'hostInterface', 'addresses'] as const) {
-      const [is, was] = [String(endpoint.spec[field]), String(wanted[field])];
+    for (const [field, is] of Object.entries(lastingParts(endpoint))) {
+      const was = wanted[field];
       if (is !== was) throw new CniError(CNI_CODE.mismatch, `weir-policy: the endpoint has ${field} ${is}, ADD made ${was}`);
     }
   },
 };
+
+/** What nobody changes between ADD and DEL, as text. */
+function lastingParts({ spec }: Endpoint): Record<string, string> {
+  const hostPorts = hostSockets(spec).map((socket) => `${socketText(socket)} to ${socket.target.port}`);
+  return {
+    host: spec.host,
+    hostInterface: spec.hostInterface,
+    addresses: spec.addresses.join(),
+    hostPorts: hostPorts.join() || 'none',
+  };
+}
 
 function requirePrevResult(call: Call): Result {
   if (call.prevResult !== undefined) return call.prevResult;
@@ -74,10 +96,16 @@ function endpointOf(call: Call, made: Result, host: string): Endpoint {
       hostInterface: hostEndOf(made).name,
       addresses: addressesOf(made, inContainer),
       ...(mac === undefined ? {} : { mac }),
+      ...hostPortsOf(config),
       ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
     },
   };
   return parseObject(endpoint) as Endpoint;
+}
+
+function hostPortsOf({ runtimeConfig }: z.infer<typeof configSchema>): Pick<EndpointSpec, 'hostPorts'> {
+  const mappings = runtimeConfig?.portMappings ?? [];
+  return mappings.length === 0 ? {} : { hostPorts: mappings };
 }
 
 /** The network's labels, then the task's, cleaned: Mesos lets any text through. */

@@ -1,4 +1,4 @@
-import { hostInterfaceName } from '@weir/resources';
+import { type Endpoint, hostInterfaceName } from '@weir/resources';
 import test from 'ava';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
 import { MESOS_CALLS } from '../testing/mesos-calls.ts';
@@ -357,4 +357,72 @@ test("two interfaces of one container do not get in each other's way", async (t)
   t.deepEqual([...services.endpoints.keys()], [`${ID} eth0`]);
   t.is(services.links.size, 1);
   t.is(services.held.size, 1);
+});
+
+function withMappings(port_mappings: unknown, more: object = {}): object {
+  return { ...NETWORK, args: { 'org.apache.mesos': { network_info: { name: 'weir', port_mappings } } }, ...more };
+}
+
+const MAPPINGS = [
+  { host_port: 31080, container_port: 80 },
+  { host_port: 31053, container_port: 53, protocol: 'UDP' },
+];
+
+test('what Mesos maps are host ports of the endpoint, and CHECK knows them', async (t) => {
+  const services = new ServicesDouble();
+  const { answer } = await callTool('weir', environment('ADD'), withMappings(MAPPINGS), services);
+  const [[key, endpoint]] = [...services.endpoints] as [[string, Endpoint]];
+  t.deepEqual(endpoint.spec.hostPorts, [
+    { hostPort: 31080, containerPort: 80, protocol: 'TCP' },
+    { hostPort: 31053, containerPort: 53, protocol: 'UDP' },
+  ]);
+  const check = async () => (await callTool('weir', environment('CHECK'), withMappings(MAPPINGS, { prevResult: answer }), services)).answer;
+  t.is(await check(), undefined);
+  services.endpoints.set(key, { ...endpoint, spec: { ...endpoint.spec, hostPorts: endpoint.spec.hostPorts!.slice(1) } });
+  t.is(
+    (await check()).msg,
+    'weir-policy: the endpoint has hostPorts UDP 0.0.0.0:31053 to 53, ADD made TCP 0.0.0.0:31080 to 80,UDP 0.0.0.0:31053 to 53',
+  );
+});
+
+test('runtimeConfig.portMappings, as Kubernetes writes them, come before what Mesos says', async (t) => {
+  const services = new ServicesDouble();
+  const portMappings = [
+    { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' },
+    { hostPort: 8081, containerPort: 81, protocol: 'sctp', hostIP: '192.168.0.1' },
+  ];
+  await callTool('weir', environment('ADD'), withMappings(MAPPINGS, { runtimeConfig: { portMappings } }), services);
+  t.deepEqual([...services.endpoints.values()][0]!.spec.hostPorts, [
+    { hostPort: 8080, containerPort: 80, protocol: 'TCP' },
+    { hostIP: '192.168.0.1', hostPort: 8081, containerPort: 81, protocol: 'SCTP' },
+  ]);
+});
+
+test('host ports that nobody would map are refused, and nothing is left', async (t) => {
+  const services = new ServicesDouble();
+  const refused = async (network: object, msg: RegExp) => {
+    const { answer } = await callTool('weir', environment('ADD'), network, services);
+    t.is(answer.code, 7);
+    t.regex(answer.msg, msg);
+    t.is((await callTool('weir', environment('DEL'), network, services)).exitCode, 0);
+    await services.settled();
+    t.true(services.isEmpty);
+  };
+  await refused(
+    withMappings(MAPPINGS, { chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }] }),
+    /no step of the network "weir" maps them/,
+  );
+  await refused(withMappings([{ host_port: 0, container_port: 80 }]), /portMappings\.0\.hostPort/);
+  await refused(withMappings([{ host_port: 'http', container_port: 80 }]), /port_mappings/);
+  await refused(withMappings([{ host_port: 80, container_port: 80, protocol: 'icmp' }]), /portMappings\.0\.protocol/);
+  await refused(withMappings([...MAPPINGS, ...MAPPINGS]), /hostPorts\[2\].*TCP 0\.0\.0\.0:31080 is mapped by an earlier entry/s);
+});
+
+test('a port that another container has may be free later', async (t) => {
+  const services = new ServicesDouble();
+  services.failing.set('enforce', codedError('EHOSTPORT', 'port TCP 0.0.0.0:31080 of host host-1 leads to container other already'));
+  const { answer } = await callTool('weir', environment('ADD'), withMappings(MAPPINGS), services);
+  t.is(answer.code, 11);
+  t.regex(answer.msg, /leads to container other already/);
+  t.regex(answer.details, /another host port/);
 });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { addChain, checkChain, delChain, type Step, type StepConfig, stepSchema } from '../chain.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 import { resultOfEndpoint } from '../endpoint-result.ts';
 import { parseConfig } from '../network-config.ts';
+import { isFromMesos, withMesosRuntimeConfig } from '../network-info.ts';
 import { pluginFor } from '../plugin.ts';
 import type { Call } from '../request.ts';
 import type { Result } from '../result.ts';
@@ -22,24 +24,51 @@ const configSchema = z.looseObject({
 export const weir: Tool = {
   name: 'weir',
 
-  async add(call, services) {
-    return addChain(stepsOf(call, services), call);
+  async add(given, services) {
+    const call = withRuntimeConfig(given);
+    const steps = stepsOf(call, services);
+    refuseUnmapped(steps, call);
+    return addChain(steps, call);
   },
 
-  async del(call, services) {
+  async del(given, services) {
+    const call = withRuntimeConfig(given);
     const steps = stepsOf(call, services);
     await delChain(steps, { ...call, prevResult: call.prevResult ?? (await remembered(steps, call, services)) });
   },
 
-  async check(call, services) {
+  async check(given, services) {
+    const call = withRuntimeConfig(given);
     await checkChain(stepsOf(call, services), call);
   },
 };
 
+function withRuntimeConfig(call: Call): Call {
+  try {
+    return { ...call, config: withMesosRuntimeConfig(call.config) };
+  } catch (error) {
+    // Of what cannot be read, ADD made nothing.
+    if (call.command === 'DEL') return call;
+    throw error;
+  }
+}
+
+/** A task that was told its port and is not reached there fails in a way that nobody understands. */
+function refuseUnmapped(steps: readonly Step[], { config }: Call): void {
+  if (!isFromMesos(config) || config.runtimeConfig?.portMappings === undefined || steps.some(({ config: step }) => mapsPorts(step))) return;
+  throw new CniError(CNI_CODE.invalidConfig, `the task asks for host ports, and no step of the network "${config.name}" maps them`, {
+    details: 'add the step weir-policy to its chain, or one with "capabilities": { "portMappings": true }',
+  });
+}
+
+function mapsPorts({ capabilities }: StepConfig): boolean {
+  return capabilities?.portMappings === true;
+}
+
 function stepsOf(call: Call, services: Services): Step[] {
   const { chain } = parseConfig(configSchema, call.config, 'weir');
   return chain.map((step, index) => ({
-    config: withFailClosed(step, chain.slice(index + 1)),
+    config: withPortMappings(withFailClosed(step, chain.slice(index + 1)), chain),
     plugin: pluginFor(step.type, [weirIpam, weirRoute, weirPolicy], services),
   }));
 }
@@ -59,4 +88,10 @@ async function remembered(steps: readonly Step[], call: Call, services: Services
 function withFailClosed(step: StepConfig, later: readonly StepConfig[]): StepConfig {
   if (step.type !== weirRoute.name || !later.some(({ type }) => type === weirPolicy.name)) return step;
   return { ...step, failClosed: true };
+}
+
+/** weir-policy maps host ports without being told to, unless another step is. */
+function withPortMappings(step: StepConfig, chain: readonly StepConfig[]): StepConfig {
+  if (step.type !== weirPolicy.name || chain.some(mapsPorts)) return step;
+  return { ...step, capabilities: { portMappings: true, ...step.capabilities } };
 }
