@@ -1,18 +1,14 @@
 /**
- * Policy in the kernel: the calculated table (desired), what nftables has (actual), and the difference, applied.
- *
- * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
- * elements between are one transaction, which is the switch that packets see. When it is made, established flows that it forbids are cut.
+ * Policy in the kernel: the calculated table, kept in nftables. When a change is in force there, established flows that it forbids are cut.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { Conntrack, DeltaTracker, type ElementChange, Nftables, NftElements, NftGeneration } from '@weir/kernel';
-import { type BaseTable, baseTable, PolicyCalculator, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
+import { Conntrack, Nftables, NftElements, NftGeneration } from '@weir/kernel';
+import { type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
 import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets } from '@weir/resources';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
-
-const TABLE = { family: 'inet', table: 'weir' } as const;
+import { NftablesTable } from './nftables-table.ts';
 
 /** Until the Host object is known: what it has when nobody wrote it. */
 const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
@@ -25,7 +21,7 @@ export class Dataplane {
   readonly #elements = NftElements.open();
   readonly #conntrack = Conntrack.open();
   readonly #generation = NftGeneration.open();
-  readonly #tracker = new DeltaTracker<string, Statement>({ equal: sameStatement });
+  readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, elements: this.#elements });
   /** Of this host's endpoints, by host interface. */
   readonly #addresses = new Map<string, string[]>();
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
@@ -37,9 +33,6 @@ export class Dataplane {
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
   #base: { of: HostSpec['mesosTraffic']; table: BaseTable } | undefined;
-  /** Of the fixed part that is loaded. */
-  #baseVersion: string | undefined;
-  #isActualKnown = false;
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
 
@@ -52,7 +45,7 @@ export class Dataplane {
       isAllowed: (flow) => this.#calculator.allows(flow),
       onFailure: (error) => {
         log.error({ err: error }, 'established flows could not be judged; all are after the next look at the kernel');
-        this.#isActualKnown = false;
+        this.forgetActual();
       },
       log,
       metrics,
@@ -85,7 +78,7 @@ export class Dataplane {
 
   /** What the kernel has is read again before the next change: somebody else may have changed it. */
   forgetActual(): void {
-    this.#isActualKnown = false;
+    this.#table.forgetActual();
   }
 
   /**
@@ -96,69 +89,21 @@ export class Dataplane {
     const stop = this.#metrics.dataplaneDuration.startTimer();
     try {
       const change = this.#calculator.flush();
-      for (const [key, statement] of change.set) this.#tracker.desire(key, statement);
-      for (const key of change.delete) this.#tracker.undesire(key);
+      this.#table.desire(change);
       for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
-      this.#bringInStep(mesosTraffic);
+      const wasRead = this.#table.bringInStep(this.#baseFor(mesosTraffic));
+      // Rules may have been other ones while nobody looked after the established flows.
+      if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
+      this.#lastGeneration = this.#generation.read();
       this.#judgeFlows();
-    } catch (error) {
-      this.#isActualKnown = false;
-      throw error;
     } finally {
       stop();
     }
   }
 
-  #bringInStep(mesosTraffic: HostSpec['mesosTraffic']): void {
-    const wasKnown = this.#isActualKnown;
-    try {
-      if (!wasKnown) this.#readActual();
-      this.#loadBase(mesosTraffic);
-      this.#applyPending();
-      this.#lastGeneration = this.#generation.read();
-    } catch (error) {
-      if (!wasKnown) throw error;
-      // What we took for there may have been taken away by somebody.
-      this.#isActualKnown = false;
-      this.#bringInStep(mesosTraffic);
-    }
-  }
-
-  #readActual(): void {
-    const listed = this.#nftables.list(`${TABLE.family} ${TABLE.table}`);
-    const { version, statements } = listed === undefined ? { version: undefined, statements: [] } : readTable({ nftables: listed });
-    this.#baseVersion = version;
-    this.#tracker.setActual(statements);
-    // Rules may have been other ones while nobody looked after the established flows.
-    for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
-    this.#isActualKnown = true;
-  }
-
-  #loadBase(mesosTraffic: HostSpec['mesosTraffic']): void {
+  #baseFor(mesosTraffic: HostSpec['mesosTraffic']): BaseTable {
     if (!isDeepStrictEqual(mesosTraffic, this.#base?.of)) this.#base = { of: mesosTraffic, table: baseTable(mesosTraffic) };
-    const { version, script } = this.#base!.table;
-    if (version === this.#baseVersion) return;
-    this.#nftables.run(script);
-    this.#baseVersion = version;
-  }
-
-  #applyPending(): void {
-    const pending = this.#tracker.pending();
-    const removed = [...pending.delete].map((key) => this.#tracker.actual.get(key)!);
-    const structure = [...pending.set.values()].filter(isStructure);
-    if (structure.length > 0) this.#nftables.run(structureScript({ create: structure }));
-    const changes: ElementChange[] = [];
-    for (const statement of removed) if (statement.kind === 'element') changes.push({ op: 'delete', ...statement });
-    for (const [key, statement] of pending.set) {
-      if (statement.kind !== 'element') continue;
-      const present = this.#tracker.actual.get(key);
-      if (present?.kind === 'element') changes.push({ op: 'delete', ...present });
-      changes.push({ op: 'add', ...statement });
-    }
-    if (changes.length > 0) this.#elements.apply(TABLE, changes);
-    const leftover = removed.filter(isStructure);
-    if (leftover.length > 0) this.#nftables.run(structureScript({ remove: leftover }));
-    this.#tracker.applied(pending);
+    return this.#base!.table;
   }
 
   /** Resolves when the established flows are what everything that was applied so far allows. */
@@ -182,8 +127,4 @@ export class Dataplane {
     this.#elements.close();
     this.#nftables.close();
   }
-}
-
-function isStructure(statement: Statement): boolean {
-  return statement.kind !== 'element';
 }

@@ -81,9 +81,9 @@ test('making structure again changes nothing', (t) => {
   const { set } = calculator.flush();
   nft.apply({ set, delete: new Set() }, new Map());
   const before = JSON.stringify(readTable(nft.list()).statements.size);
-  nft.run(structureScript({ create: set.values() }));
+  nft.run(structureScript('inet weir', { create: set.values() }));
   t.is(JSON.stringify(readTable(nft.list()).statements.size), before);
-  t.is(structureScript({ create: [] }), '');
+  t.is(structureScript('inet weir', { create: [] }), '');
 });
 
 test('maps of data change in place and are read back', (t) => {

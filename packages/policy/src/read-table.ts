@@ -18,7 +18,7 @@ const MADE = /^[cglp]_/;
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /**
- * Reads what `nft -j list table inet weir` prints (libnftables-json(5)).
+ * Reads what `nft -j list table <family> <name>` prints (libnftables-json(5)).
  *
  * @param json parsed; undefined if there is no such table
  * @throws PolicyError ETABLE for what Weir cannot have written
@@ -120,8 +120,5 @@ function record(json: unknown): Json {
 }
 
 function unexpected(found: unknown, expected: string): PolicyError {
-  return new PolicyError(
-    'ETABLE',
-    `the listing of table inet weir has ${JSON.stringify(found)?.slice(0, 200)} where ${expected} was expected`,
-  );
+  return new PolicyError('ETABLE', `the listing of the table has ${JSON.stringify(found)?.slice(0, 200)} where ${expected} was expected`);
 }

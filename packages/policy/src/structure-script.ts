@@ -6,31 +6,32 @@ import type { ChainStatement, MapStatement, Statement } from './statement.ts';
  *
  * Making what is there already changes nothing.
  *
+ * @param table its family and name: `inet weir`
  * @returns the empty string if there is nothing to do
  */
-export function structureScript(of: { create: Iterable<Statement> } | { remove: Iterable<Statement> }): string {
-  const lines = 'create' in of ? creation([...of.create]) : removal([...of.remove]);
+export function structureScript(table: string, of: { create: Iterable<Statement> } | { remove: Iterable<Statement> }): string {
+  const lines = 'create' in of ? creation(table, [...of.create]) : removal(table, [...of.remove]);
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function creation(statements: Statement[]): string[] {
+function creation(table: string, statements: Statement[]): string[] {
   const chains = statements.filter(isChain);
   return [
-    ...chains.map(({ name, comment }) => `add chain inet weir ${name}${comment === undefined ? '' : ` { comment "${comment}"; }`}`),
+    ...chains.map(({ name, comment }) => `add chain ${table} ${name}${comment === undefined ? '' : ` { comment "${comment}"; }`}`),
     ...statements
       .filter(isMap)
-      .map(({ name, type, interval }) => `add map inet weir ${name} { type ${type};${interval ? ' flags interval;' : ''} }`),
+      .map(({ name, type, interval }) => `add map ${table} ${name} { type ${type};${interval ? ' flags interval;' : ''} }`),
     // Rules name other chains and maps, so all of these come first.
-    ...chains.flatMap(({ name, rules }) => [`flush chain inet weir ${name}`, ...rules.map((rule) => `add rule inet weir ${name} ${rule}`)]),
+    ...chains.flatMap(({ name, rules }) => [`flush chain ${table} ${name}`, ...rules.map((rule) => `add rule ${table} ${name} ${rule}`)]),
   ];
 }
 
-function removal(statements: Statement[]): string[] {
+function removal(table: string, statements: Statement[]): string[] {
   const chains = statements.filter(isChain);
   return [
-    ...chains.map(({ name }) => `flush chain inet weir ${name}`),
-    ...statements.filter(isMap).map(({ name }) => `delete map inet weir ${name}`),
-    ...chains.map(({ name }) => `delete chain inet weir ${name}`),
+    ...chains.map(({ name }) => `flush chain ${table} ${name}`),
+    ...statements.filter(isMap).map(({ name }) => `delete map ${table} ${name}`),
+    ...chains.map(({ name }) => `delete chain ${table} ${name}`),
   ];
 }
 

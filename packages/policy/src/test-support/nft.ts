@@ -37,9 +37,9 @@ export class NftNamespace {
     const removed = [...gone].map((key) => before.get(key)!);
     const replaced = [...set.keys()].flatMap((key) => before.get(key) ?? []);
     const run = (script: string) => script !== '' && this.run(script);
-    run(structureScript({ create: set.values() }));
+    run(structureScript('inet weir', { create: set.values() }));
     run(elements('delete', [...removed, ...replaced]) + elements('add', [...set.values()]));
-    run(structureScript({ remove: removed }));
+    run(structureScript('inet weir', { remove: removed }));
   }
 }
 
