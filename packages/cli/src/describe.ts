@@ -119,12 +119,21 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
   ];
 }
 
+const VISIBILITY: Readonly<Record<Pool['spec']['visibility'], string>> = {
+  Private: 'hosts and containers of this cluster alone begin flows to them',
+  Routed: 'whoever has a route reaches them',
+  Exported: 'announced to the fabric, whoever hears it reaches them',
+};
+
 function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Field[] {
   const own = usage.find(({ pool }) => pool === metadata.name);
   return [
     ['CIDR', spec.cidr],
     ['Block size', `/${spec.blockSize}`],
     ['State', spec.disabled ? 'disabled: no new addresses' : 'enabled'],
+    ['VXLAN', { Never: 'never', Always: 'to every host', CrossSubnet: 'to hosts of other subnets' }[spec.vxlan]],
+    ['Outgoing', spec.natOutgoing ? 'to addresses of no pool as their host' : 'under their own addresses'],
+    ['Visibility', VISIBILITY[spec.visibility]],
     ...(own === undefined
       ? []
       : ([

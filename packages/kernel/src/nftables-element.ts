@@ -1,11 +1,11 @@
 /** Elements of nftables sets and maps in the kernel's bytes (linux/netfilter/nf_tables.h). Pure. */
-import { formatAddress, parseAddress } from './netlink/ip-address.ts';
+import { formatAddress, parseAddress, parseMac } from './netlink/ip-address.ts';
 import type { MessageWriter } from './netlink/message.ts';
 
 /** One field of a key or of data. Several together are a concatenation. */
 export type KeyField =
   | { type: 'ifname'; value: string }
-  | { type: 'ipv4_addr' | 'ipv6_addr'; value: string }
+  | { type: 'ipv4_addr' | 'ipv6_addr' | 'ether_addr'; value: string }
   | { type: 'inet_proto' | 'inet_service'; value: number };
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
@@ -57,6 +57,8 @@ export function encodeField(field: KeyField): Uint8Array {
       if (bytes.length !== (field.type === 'ipv4_addr' ? 4 : 16)) throw new TypeError(`"${field.value}" is not of type ${field.type}`);
       return bytes;
     }
+    case 'ether_addr':
+      return parseMac(field.value);
     case 'inet_proto':
     case 'inet_service': {
       const { type, value } = field;
