@@ -5,6 +5,7 @@ import {
   type Endpoint,
   type GlobalPolicy,
   type Host,
+  type HostPort,
   matches,
   type Namespace,
   namespaceLabels,
@@ -113,10 +114,17 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     ['Addresses', spec.addresses],
     ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
     ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
+    ['Host ports', (spec.hostPorts ?? []).map(hostPortText)],
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
     ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none],
     ['Egress by', named('Egress').length > 0 ? named('Egress') : none],
   ];
+}
+
+/** `TCP 192.0.2.17:31000 -> 8000` */
+function hostPortText({ protocol, hostIP, hostPort, containerPort }: HostPort): string {
+  const host = hostIP?.includes(':') ? `[${hostIP}]` : hostIP;
+  return `${protocol} ${host === undefined ? '' : `${host}:`}${hostPort} -> ${containerPort}`;
 }
 
 const VISIBILITY: Readonly<Record<Pool['spec']['visibility'], string>> = {
