@@ -1,16 +1,22 @@
 /** Ports of a host that lead to containers: real packets from everywhere, policy by the real source, and what DEL leaves. */
+import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Conntrack, sysctl } from '@weir/kernel';
 import { startMarathon } from '@weir/lab';
 import { MarathonClient } from '@weir/mesos';
 import test, { type ExecutionContext } from 'ava';
-import { callCni, mesosNetwork } from './testbed/cni-call.ts';
+import { callCni, mesosNetwork, startCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
+import { SctpEnd } from './testbed/sctp.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { findTraces } from './testbed/traces.ts';
 import { Traffic } from './testbed/traffic.ts';
 
 const PORT = 31080;
 const BOTH = (hostPort: number) => ['tcp', 'udp'].map((protocol) => ({ host_port: hostPort, container_port: 80, protocol }));
+
+/** For what is to come, on a machine that has much else to do. */
+const PATIENCE_MS = 5000;
 
 const testbed = Testbed.share(test, { hosts: 2 });
 
@@ -40,14 +46,29 @@ test.after.always(() => Promise.all((onHosts ?? []).map((traffic) => traffic.clo
 /** Asserts over TCP and UDP whether the host port answers, for every sender and address. */
 async function expectAnswers(t: ExecutionContext, wanted: [string, Traffic, string, boolean][], port = PORT): Promise<void> {
   const measured = await Promise.all(
-    wanted.flatMap(([what, traffic, address]) =>
-      (['tcp', 'udp'] as const).map(async (protocol) => [`${what} > ${protocol} ${address}`, await traffic[protocol]({ address, port })]),
+    wanted.flatMap(([what, traffic, address, passes]) =>
+      (['tcp', 'udp'] as const).map(async (protocol) => [
+        `${what} > ${protocol} ${address}`,
+        await traffic[protocol]({ address, port, ...(passes && { timeoutMs: PATIENCE_MS }) }),
+      ]),
     ),
   );
   const expected = wanted.flatMap(([what, , address, passes]) =>
     ['tcp', 'udp'].map((protocol) => [`${what} > ${protocol} ${address}`, passes]),
   );
   t.deepEqual(Object.fromEntries(measured), Object.fromEntries(expected));
+}
+
+/** What is there of the three tasks alone, once everything that others had is given back. */
+async function restingTraces(): Promise<string[]> {
+  const { hosts, objects } = testbed();
+  const ids = [server, near, far].map(({ containerId }) => containerId);
+  const isOthers = (trace: string) => trace.startsWith('store: ') && !ids.some((id) => new RegExp(`(for|of) ${id}\\b`).test(trace));
+  const traces = await eventually(
+    () => findTraces(hosts, objects),
+    (found) => !found.some(isOthers),
+  );
+  return traces;
 }
 
 const addressesOf = ({ addresses }: typeof one): string[] => [addresses.ipv4, addresses.ipv6];
@@ -139,7 +160,7 @@ test.serial('policy decides by the real source and the port in the container; wh
       ['host-1', onHosts[0]!, '127.0.0.1', true],
     ]);
     const { answered } = await near.traffic.streamState('loses');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await delay(300);
     t.is((await near.traffic.streamState('loses')).answered, answered, 'the connection was cut');
     const kept = await far.traffic.streamState('keeps');
     t.is(kept.ended, undefined);
@@ -208,9 +229,63 @@ test.serial('a mapping with a host IP is of that address alone', async (t) => {
   await expectAnswers(t, [['host-2', onHosts[1]!, ipv4, false]], 31081);
 });
 
+test.serial('SCTP: an association goes there and back, and policy decides on it', async (t) => {
+  const bed = testbed();
+  const mapping = { host_port: 31086, container_port: 3868, protocol: 'sctp' };
+  const peer = await bed.launch(one, { app: 'server' }, { name: 'sctp', portMappings: [mapping] });
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    const isIpv4 = family === 'IPv4';
+    const [inside, outside] = [new SctpEnd(peer.container.namespace, family), new SctpEnd(far.container.namespace, family)];
+    t.teardown(() => inside.close());
+    t.teardown(() => outside.close());
+    const address = isIpv4 ? one.addresses.ipv4 : one.addresses.ipv6;
+    outside.init(address, { sourcePort: 40000, destinationPort: 31086 });
+    t.deepEqual(await inside.hear(), { sourcePort: 40000, destinationPort: 3868, chunk: 1, isSound: true }, family);
+    inside.initAck(isIpv4 ? far.ipv4 : far.ipv6, { sourcePort: 3868, destinationPort: 40000 });
+    t.deepEqual(await outside.hear(), { sourcePort: 31086, destinationPort: 40000, chunk: 2, isSound: true }, family);
+    await bed.apply(ONLY_FAR);
+    // Each try is an association of its own: what was let through before the policy came goes on being let through.
+    let sourcePort = 40001;
+    const heard = await eventually(
+      () => {
+        outside.init(address, { sourcePort: sourcePort++, destinationPort: 31086 });
+        return inside.hear({ limitMs: 300 });
+      },
+      (packet) => packet === undefined,
+    );
+    t.is(heard, undefined, 'the policy allows other protocols alone');
+    await bed.delete(ONLY_FAR);
+  }
+  await bed.destroy(peer);
+});
+
+test.serial("a container with a mapped port does not reach its host's loopback by that", async (t) => {
+  const bed = testbed();
+  const loopback = { address: '127.0.0.1', port: 31087 };
+  await onHosts[0]!.listen({ udp: [loopback.port] });
+  const sneaky = await bed.launch(one, { app: 'sneaky' }, { portMappings: [{ host_port: 31088, container_port: 80 }] });
+  const ip = (...args: string[]) => execFileSync('nsenter', [`--net=${sneaky.container.namespace}`, 'ip', ...args]);
+  // As root in a container can do it: 127.0.0.1 is no longer its own, but behind its link.
+  for (const own of ['127.0.0.0/8', '127.0.0.1']) ip('route', 'del', 'local', own, 'dev', 'lo', 'table', 'local');
+  ip('route', 'add', '127.0.0.0/8', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink');
+  sysctl('net/ipv4/conf/eth0/route_localnet', 1, { namespace: sneaky.container.namespace });
+  await sneaky.traffic.udp({ ...loopback, source: sneaky.ipv4 });
+  await sneaky.traffic.udp({ address: one.addresses.ipv4, port: loopback.port, source: sneaky.ipv4, timeoutMs: 2000 });
+  using conntrack = Conntrack.open({ namespace: one.namespace });
+  const sent = (await conntrack.list()).filter(
+    ({ original }) => original.source === sneaky.ipv4 && original.destinationPort === loopback.port,
+  );
+  t.deepEqual(
+    sent.map(({ original }) => original.destination),
+    [one.addresses.ipv4],
+    'what went the same way to an address of the host came, and nothing else',
+  );
+  await bed.destroy(sneaky);
+});
+
 test.serial('a port that another container has is refused with its name; of two at once one has it', async (t) => {
   const bed = testbed();
-  const before = await findTraces(bed.hosts, bed.objects);
+  const before = await restingTraces();
   const call = (containerId: string, hostPort: number) => ({
     host: one,
     containerId,
@@ -227,11 +302,7 @@ test.serial('a port that another container has is refused with its name; of two 
   const answers = await Promise.all(racers.map((racer) => callCni({ ...racer, command: 'ADD' })));
   t.deepEqual(answers.map(({ json: answer }) => answer.code ?? 'has it').sort(), [11, 11, 'has it']);
   for (const racer of racers) t.is((await callCni({ ...racer, command: 'DEL' })).exitCode, 0);
-  const after = await eventually(
-    () => findTraces(bed.hosts, bed.objects),
-    (traces) => traces.length === before.length,
-  );
-  t.deepEqual(after, before);
+  t.deepEqual(await restingTraces(), before);
 });
 
 test.serial('DEL frees the port and cuts its flows; the next container has it at once, also for a sender that never pauses', async (t) => {
@@ -293,6 +364,29 @@ test.serial('kill -9 of the agent cuts nothing; a DEL without it frees the port'
   await one.startAgent();
   await expectAnswers(t, [['host-2', onHosts[1]!, ipv4, true]]);
   t.is((await far.traffic.streamState('through the kill')).ended, undefined);
+});
+
+test.serial('an ADD in whose midst the agent is killed holds its port until DEL, and no longer', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const before = await restingTraces();
+  const stdin = mesosNetwork({}, { runtimeConfig: { portMappings: [{ hostPort: 31089, containerPort: 80 }] } });
+  for (const milliseconds of [0, 2, 4, 8, 16]) {
+    const call = { host: one, containerId: `cut-${milliseconds}`, namespace: bed.makeNamespace(`cut-${milliseconds}`), stdin };
+    const { answer } = startCni({ ...call, command: 'ADD' });
+    await delay(milliseconds);
+    await one.stopAgent('SIGKILL');
+    await answer;
+    await one.startAgent();
+    t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
+    const next = await bed.launch(one, { app: 'next' }, { portMappings: [{ host_port: 31089, container_port: 80 }] });
+    t.true(
+      await far.traffic.tcp({ address: one.addresses.ipv4, port: 31089, timeoutMs: PATIENCE_MS }),
+      `after a kill at ${milliseconds} ms`,
+    );
+    await bed.destroy(next);
+  }
+  t.deepEqual(await restingTraces(), before);
 });
 
 test.serial('an app of Marathon with portMappings is reached by the port of its agent', async (t) => {
