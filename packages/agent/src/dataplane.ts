@@ -2,8 +2,8 @@
  * Policy in the kernel: the calculated table, kept in nftables. When a change is in force there, established flows that it forbids are cut.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { Conntrack, Nftables, NftElements, NftGeneration } from '@weir/kernel';
-import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
+import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
+import { type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
 import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets } from '@weir/resources';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
@@ -15,14 +15,13 @@ const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], he
 
 export class Dataplane {
   readonly #host: string;
-  readonly #vxlan: BaseOptions['vxlan'];
   readonly #metrics: Metrics;
   readonly #calculator: PolicyCalculator;
   readonly #nftables = Nftables.open();
-  readonly #elements = NftElements.open();
+  readonly #nftSocket = NftSocket.open();
   readonly #conntrack = Conntrack.open();
   readonly #generation = NftGeneration.open();
-  readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, elements: this.#elements });
+  readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, socket: this.#nftSocket });
   /** Of this host's endpoints, by host interface. */
   readonly #addresses = new Map<string, string[]>();
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
@@ -37,10 +36,8 @@ export class Dataplane {
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
 
-  /** @param options.vxlan see `baseTable` */
-  constructor({ host, vxlan, log, metrics }: { host: string; vxlan: BaseOptions['vxlan']; log: Logger; metrics: Metrics }) {
+  constructor({ host, log, metrics }: { host: string; log: Logger; metrics: Metrics }) {
     this.#host = host;
-    this.#vxlan = vxlan;
     this.#metrics = metrics;
     this.#calculator = new PolicyCalculator({ host });
     this.#flows = new EstablishedFlows({
@@ -105,8 +102,7 @@ export class Dataplane {
   }
 
   #baseFor(mesosTraffic: HostSpec['mesosTraffic']): BaseTable {
-    if (!isDeepStrictEqual(mesosTraffic, this.#base?.of))
-      this.#base = { of: mesosTraffic, table: baseTable({ ...mesosTraffic, vxlan: this.#vxlan }) };
+    if (!isDeepStrictEqual(mesosTraffic, this.#base?.of)) this.#base = { of: mesosTraffic, table: baseTable(mesosTraffic) };
     return this.#base!.table;
   }
 
@@ -128,7 +124,7 @@ export class Dataplane {
     this.#flows.close();
     this.#conntrack.close();
     this.#generation.close();
-    this.#elements.close();
+    this.#nftSocket.close();
     this.#nftables.close();
   }
 }

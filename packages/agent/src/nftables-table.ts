@@ -1,27 +1,25 @@
 /**
- * One nftables table: what it should hold (desired), what it holds (actual), and the difference, applied.
- *
- * A change goes in make-before-break order. Chains and maps that nothing refers to have no effect, so they come first and go last; the
- * elements between are one transaction, which is the switch that packets see.
+ * One nftables table: what it should hold (desired), what it holds (actual), and the difference, applied. A change is one transaction.
  */
-import { DeltaTracker, type ElementChange, type Nftables, type NftElements, type TableReference } from '@weir/kernel';
-import { type BaseTable, readTable, type Statement, sameStatement, structureScript } from '@weir/policy';
+import { DeltaTracker, type Nftables, type NftSocket, type TableReference } from '@weir/kernel';
+import { type BaseTable, readTable, type Statement, sameStatement } from '@weir/policy';
+import { tableChanges } from './table-changes.ts';
 
 export class NftablesTable {
   readonly #reference: TableReference;
   readonly #name: string;
   readonly #nftables: Nftables;
-  readonly #elements: NftElements;
+  readonly #socket: NftSocket;
   readonly #tracker = new DeltaTracker<string, Statement>({ equal: sameStatement });
   /** Of the fixed part that is loaded. */
   #baseVersion: string | undefined;
   #isActualKnown = false;
 
-  constructor(reference: TableReference, sockets: { nftables: Nftables; elements: NftElements }) {
+  constructor(reference: TableReference, sockets: { nftables: Nftables; socket: NftSocket }) {
     this.#reference = reference;
     this.#name = `${reference.family} ${reference.table}`;
     this.#nftables = sockets.nftables;
-    this.#elements = sockets.elements;
+    this.#socket = sockets.socket;
   }
 
   /** Takes note of what has changed of the calculated part; `bringInStep` carries it out. */
@@ -87,24 +85,7 @@ export class NftablesTable {
 
   #applyPending(): void {
     const pending = this.#tracker.pending();
-    const removed = [...pending.delete].map((key) => this.#tracker.actual.get(key)!);
-    const structure = [...pending.set.values()].filter(isStructure);
-    if (structure.length > 0) this.#nftables.run(structureScript(this.#name, { create: structure }));
-    const changes: ElementChange[] = [];
-    for (const statement of removed) if (statement.kind === 'element') changes.push({ op: 'delete', ...statement });
-    for (const [key, statement] of pending.set) {
-      if (statement.kind !== 'element') continue;
-      const present = this.#tracker.actual.get(key);
-      if (present?.kind === 'element') changes.push({ op: 'delete', ...present });
-      changes.push({ op: 'add', ...statement });
-    }
-    if (changes.length > 0) this.#elements.apply(this.#reference, changes);
-    const leftover = removed.filter(isStructure);
-    if (leftover.length > 0) this.#nftables.run(structureScript(this.#name, { remove: leftover }));
+    this.#socket.apply(this.#reference, tableChanges(pending, this.#tracker.actual));
     this.#tracker.applied(pending);
   }
-}
-
-function isStructure(statement: Statement): boolean {
-  return statement.kind !== 'element';
 }

@@ -63,12 +63,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'BLOCKSIZE', value: ({ spec }) => `/${spec.blockSize}` },
       { header: 'STATE', value: ({ spec }) => (spec.disabled ? 'disabled' : 'enabled') },
     ],
-    wide: [
-      { header: 'VXLAN', value: ({ spec }) => spec.vxlan },
-      { header: 'NAT', value: ({ spec }) => (spec.natOutgoing ? 'outgoing' : 'none') },
-      { header: 'VISIBILITY', value: ({ spec }) => spec.visibility },
-      labels,
-    ],
+    wide: [labels],
   },
   Host: {
     narrow: [

@@ -29,9 +29,11 @@ export { describeRoute, MAIN_TABLE, type NextHop, type Route, type RouteFilter, 
 export type { LinkReference, RouteInput } from './netlink/route-operations.ts';
 export type { Rule } from './netlink/rule.ts';
 export type { Scope } from './netlink/scope.ts';
-export { NftElements, type TableReference } from './nfnetlink-elements.ts';
+export type { TableChange, TableReference } from './nft-batch.ts';
 export { NftGeneration } from './nft-generation.ts';
+export { NftSocket } from './nft-socket.ts';
 export { Nftables, type NftObject } from './nftables.ts';
-export type { ElementChange, KeyField, Verdict } from './nftables-element.ts';
+export type { Verdict } from './nftables-element.ts';
+export type { KeyField } from './nftables-field.ts';
 export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
 export { sysctl } from './sysctl.ts';

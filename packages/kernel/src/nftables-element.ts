@@ -1,20 +1,19 @@
 /** Elements of nftables sets and maps in the kernel's bytes (linux/netfilter/nf_tables.h). Pure. */
-import { formatAddress, parseAddress, parseMac } from './netlink/ip-address.ts';
+import { formatAddress, parseAddress } from './netlink/ip-address.ts';
 import type { MessageWriter } from './netlink/message.ts';
-
-/** One field of a key or of data. Several together are a concatenation. */
-export type KeyField =
-  | { type: 'ifname'; value: string }
-  | { type: 'ipv4_addr' | 'ipv6_addr' | 'ether_addr'; value: string }
-  | { type: 'inet_proto' | 'inet_service'; value: number };
+import { encodeField, encodeKey, type KeyField } from './nftables-field.ts';
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
 
 /** One element to add or to delete. */
-export interface ElementChange {
+export interface ElementChange extends Element {
+  kind: 'element';
   op: 'add' | 'delete';
   /** The set or map. */
   set: string;
+}
+
+export interface Element {
   key: readonly KeyField[];
   /**
    * Inclusive end. Every element of an interval set has one, also when it is a single value; in other sets none has. With several fields
@@ -38,54 +37,6 @@ const NFTA_VERDICT_CODE = 1;
 const NFTA_VERDICT_CHAIN = 2;
 const NFT_SET_ELEM_INTERVAL_END = 1;
 const VERDICT_CODES = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
-const IFNAMSIZ = 16;
-
-/** Bytes of one field, in network order. Throws TypeError for a value that its type cannot hold. */
-export function encodeField(field: KeyField): Uint8Array {
-  switch (field.type) {
-    case 'ifname': {
-      const bytes = new Uint8Array(IFNAMSIZ);
-      const name = Buffer.from(field.value);
-      if (name.length === 0 || name.length >= IFNAMSIZ)
-        throw new TypeError(`"${field.value}" is not an interface name; it has 1 to 15 bytes`);
-      bytes.set(name);
-      return bytes;
-    }
-    case 'ipv4_addr':
-    case 'ipv6_addr': {
-      const bytes = parseAddress(field.value);
-      if (bytes.length !== (field.type === 'ipv4_addr' ? 4 : 16)) throw new TypeError(`"${field.value}" is not of type ${field.type}`);
-      return bytes;
-    }
-    case 'ether_addr':
-      return parseMac(field.value);
-    case 'inet_proto':
-    case 'inet_service': {
-      const { type, value } = field;
-      const highest = type === 'inet_proto' ? 0xff : 0xffff;
-      if (!Number.isInteger(value) || value < 0 || value > highest)
-        throw new TypeError(`${value} is not of type ${type}; it goes from 0 to ${highest}`);
-      return type === 'inet_proto' ? Uint8Array.of(value) : Uint8Array.of(value >> 8, value & 0xff);
-    }
-  }
-}
-
-/** Bytes of a key, or of data. In a concatenation each field begins a new 32 bit register, zeroes behind it. */
-export function encodeKey(key: readonly KeyField[]): Uint8Array {
-  const [only] = key;
-  if (!only) throw new TypeError('the key of an element has at least one field');
-  if (key.length === 1) return encodeField(only);
-  const fields = key.map(encodeField);
-  const bytes = new Uint8Array(fields.reduce((length, field) => length + padded(field.length), 0));
-  let at = 0;
-  for (const field of fields) {
-    bytes.set(field, at);
-    at += padded(field.length);
-  }
-  return bytes;
-}
-
-const padded = (length: number): number => (length + 3) & ~3;
 
 /** The number after `bytes`, big endian; undefined after all ones. */
 export function successor(bytes: Uint8Array): Uint8Array | undefined {
@@ -100,11 +51,14 @@ export function successor(bytes: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
-/** Writes the one or two elements that a change stands for, as members of NFTA_SET_ELEM_LIST_ELEMENTS. */
-export function writeElement(writer: MessageWriter, change: ElementChange): void {
-  const { key, to, verdict, data } = change;
+/**
+ * Writes the one or two elements of the kernel that an element stands for, as members of NFTA_SET_ELEM_LIST_ELEMENTS. To delete it, its
+ * key is enough, and `verdict` and `data` are left out.
+ */
+export function writeElement(writer: MessageWriter, element: Element, { keyOnly = false } = {}): void {
+  const { key, to, verdict, data } = element;
   if (to && to.length !== key.length)
-    throw new TypeError(`the end of an interval has as many fields as its start: ${describeElement(change)}`);
+    throw new TypeError(`the end of an interval has as many fields as its start: ${describeElement(element)}`);
   const start = encodeKey(key);
   const end = to && encodeKey(to);
   if (
@@ -113,14 +67,14 @@ export function writeElement(writer: MessageWriter, change: ElementChange): void
       ? Buffer.compare(start, end) > 0
       : key.some((field, at) => Buffer.compare(encodeField(field), encodeField(to[at]!)) > 0))
   ) {
-    throw new TypeError(`the end of an interval is not before its start: ${describeElement(change)}`);
+    throw new TypeError(`the end of an interval is not before its start: ${describeElement(element)}`);
   }
   const concatenated = key.length > 1;
   writer.nest(NFTA_LIST_ELEM, () => {
     writeData(writer, NFTA_SET_ELEM_KEY, start);
     if (end && concatenated) writeData(writer, NFTA_SET_ELEM_KEY_END, end);
-    if (verdict && change.op === 'add') writeVerdict(writer, verdict);
-    if (data && change.op === 'add') writeData(writer, NFTA_SET_ELEM_DATA, encodeKey(data));
+    if (verdict && !keyOnly) writeVerdict(writer, NFTA_SET_ELEM_DATA, verdict);
+    if (data && !keyOnly) writeData(writer, NFTA_SET_ELEM_DATA, encodeKey(data));
   });
   // A tree of one field holds an interval as its start and, marked as end, what comes after it. One up to the highest value never ends.
   const after = end && !concatenated ? successor(end) : undefined;
@@ -131,12 +85,14 @@ export function writeElement(writer: MessageWriter, change: ElementChange): void
   });
 }
 
-function writeData(writer: MessageWriter, type: number, bytes: Uint8Array): void {
+/** Bytes as the value of an attribute that takes data. */
+export function writeData(writer: MessageWriter, type: number, bytes: Uint8Array): void {
   writer.nest(type, () => writer.data(NFTA_DATA_VALUE, bytes));
 }
 
-function writeVerdict(writer: MessageWriter, verdict: Verdict): void {
-  writer.nest(NFTA_SET_ELEM_DATA, () =>
+/** A verdict as the value of an attribute that takes data. */
+export function writeVerdict(writer: MessageWriter, type: number, verdict: Verdict): void {
+  writer.nest(type, () =>
     writer.nest(NFTA_DATA_VERDICT, () => {
       writer.be32(NFTA_VERDICT_CODE, VERDICT_CODES[verdict.kind]);
       if ('chain' in verdict) writer.string(NFTA_VERDICT_CHAIN, verdict.chain);
@@ -145,7 +101,7 @@ function writeVerdict(writer: MessageWriter, verdict: Verdict): void {
 }
 
 /** An element in the words of nft: `10.0.0.0-10.0.0.255 : goto web`. */
-export function describeElement({ key, to, verdict, data }: Pick<ElementChange, 'key' | 'to' | 'verdict' | 'data'>): string {
+export function describeElement({ key, to, verdict, data }: Element): string {
   const fields = key.map((field, at) => {
     const end = to?.[at];
     return end && end.value !== field.value ? `${describeField(field)}-${describeField(end)}` : describeField(field);

@@ -2,7 +2,7 @@
  * libnftables, in process: scripts carried out atomically, rulesets listed as JSON.
  *
  * A script is what a file for `nft -f` holds: one statement a line. Mind that names such as `fwd` are keywords of the language. For set
- * elements use `NftElements`: libnftables (1.0.6) first reads every set of the ruleset whenever an element is added.
+ * elements use `NftSocket`: libnftables (1.0.6) first reads every set of the ruleset whenever an element is added.
  */
 import { closeSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
 import koffi, { type LibraryHandle } from 'koffi';

@@ -11,14 +11,12 @@ import {
   type NetworkSet,
   namespaceLabels,
   type Policy,
-  type Pool,
 } from '@weir/resources';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
 import { Enforcement } from './enforcement.ts';
 import type { Flow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
-import { NetworkSets } from './network-sets.ts';
 import { PolicyIndex } from './policy-index.ts';
 import type { Statement } from './statement.ts';
 import { Table } from './table.ts';
@@ -48,7 +46,6 @@ export class PolicyCalculator {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #members = new Map<string, Member>();
   readonly #table = new Table();
-  readonly #networks = new NetworkSets(this.#table);
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
   readonly #enforcement: Enforcement;
@@ -142,10 +139,6 @@ export class PolicyCalculator {
         break;
       case 'Host':
         if (key === keyOf({ kind, metadata: { name: this.#host } })) this.#hostObject = object as Host | undefined;
-        this.#networks.putHost(key, object as Host | undefined);
-        break;
-      case 'Pool':
-        this.#networks.putPool(key, object as Pool | undefined);
         break;
     }
   }

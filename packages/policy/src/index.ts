@@ -1,10 +1,11 @@
-export { type BaseOptions, type BaseTable, baseTable } from './base-table.ts';
+export { type BaseTable, baseTable } from './base-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Step } from './decision.ts';
 export type { Flow } from './flow.ts';
 export { PolicyError } from './policy-error.ts';
 export type { PolicyName } from './policy-rule.ts';
 export { type ActualTable, readTable } from './read-table.ts';
+export { type Rule, type RuleExpression, ruleText } from './rule.ts';
 export {
   type ChainStatement,
   difference,
@@ -16,4 +17,3 @@ export {
   statementKey,
   type Verdict,
 } from './statement.ts';
-export { structureScript } from './structure-script.ts';

@@ -5,14 +5,13 @@ import { baseTable } from './base-table.ts';
 import { PolicyCalculator } from './calculator.ts';
 import { readTable } from './read-table.ts';
 import { difference, type KeyField, type Statement, statementKey } from './statement.ts';
-import { structureScript } from './structure-script.ts';
 import { anyObject, anyVariation, variation } from './test-support/arbitraries.ts';
 import { NftNamespace } from './test-support/nft.ts';
-import { endpoint, networkSet, policy } from './test-support/objects.ts';
+import { endpoint, policy } from './test-support/objects.ts';
 
 // What the package writes is what nft 1.0.6 and the kernel take, and what they say of it is read back as what was wanted.
 
-const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
+const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
 
 function follow(table: Map<string, Statement>, change: { set: ReadonlyMap<string, Statement>; delete: ReadonlySet<string> }): void {
   for (const key of change.delete) table.delete(key);
@@ -56,7 +55,7 @@ test('another base replaces the base chains and keeps what the maps hold', (t) =
   const { set } = calculator.flush();
   nft.apply({ set, delete: new Set() }, new Map());
 
-  const other = baseTable({ agentPorts: [], healthChecks: 'Policy', vxlan: { port: 4789, vni: 4096 } });
+  const other = baseTable({ agentPorts: [], healthChecks: 'Policy' });
   t.not(other.version, BASE.version);
   nft.run(other.script);
   const actual = readTable(nft.list());
@@ -65,25 +64,6 @@ test('another base replaces the base chains and keeps what the maps hold', (t) =
   t.deepEqual(difference(set, actual.statements), { set: new Map(), delete: new Set() });
   nft.run(other.script);
   t.deepEqual(readTable(nft.list()), actual);
-});
-
-test('making structure again changes nothing', (t) => {
-  const nft = NftNamespace.create(t);
-  nft.run(BASE.script);
-  const calculator = new PolicyCalculator({ host: 'here' });
-  calculator.upsert(endpoint('nginx', {}, { addresses: ['10.0.0.1'] }));
-  calculator.upsert(networkSet('office', { zone: 'office' }, ['192.168.0.0/16']));
-  calculator.upsert(
-    policy('web', {
-      ingress: [{ action: 'Allow', protocol: 'TCP', source: { selector: 'zone == "office"' }, destination: { ports: [80] } }],
-    }),
-  );
-  const { set } = calculator.flush();
-  nft.apply({ set, delete: new Set() }, new Map());
-  const before = JSON.stringify(readTable(nft.list()).statements.size);
-  nft.run(structureScript('inet weir', { create: set.values() }));
-  t.is(JSON.stringify(readTable(nft.list()).statements.size), before);
-  t.is(structureScript('inet weir', { create: [] }), '');
 });
 
 test('maps of data change in place and are read back', (t) => {

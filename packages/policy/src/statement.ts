@@ -1,3 +1,5 @@
+import type { Rule } from './rule.ts';
+
 /**
  * The nftables table as values: what is wanted, what is there and the difference between the two are all maps from a statement's key to
  * the statement. Keys are `chain/<name>`, `map/<name>` and `element/<set>/<key text>`.
@@ -8,9 +10,7 @@ export type Statement = ChainStatement | MapStatement | ElementStatement;
 export interface ChainStatement {
   kind: 'chain';
   name: string;
-  /** nft text of each rule. */
-  rules: string[];
-  comment?: string;
+  rules: Rule[];
 }
 
 export interface MapStatement {
@@ -36,7 +36,7 @@ export interface ElementStatement {
 /** One field of an element's key or data. Addresses are canonical text. */
 export type KeyField =
   | { type: 'ifname'; value: string }
-  | { type: 'ipv4_addr' | 'ipv6_addr' | 'ether_addr'; value: string }
+  | { type: 'ipv4_addr' | 'ipv6_addr'; value: string }
   | { type: 'inet_proto' | 'inet_service'; value: number };
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };

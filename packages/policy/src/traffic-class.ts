@@ -1,7 +1,7 @@
 import type { Direction, Family } from '@weir/resources';
 import { contentHash } from './content-hash.ts';
 import type { ProgramRule } from './program.ts';
-import type { Range, Ranges } from './range.ts';
+import type { Range } from './range.ts';
 import {
   EMPTY,
   exceeds,
@@ -15,6 +15,7 @@ import {
   type Stroke,
   wholePlane,
 } from './region.ts';
+import { type Match, type NumberField, type Rule, type RuleExpression, ruleText } from './rule.ts';
 import type { ChainStatement, Verdict } from './statement.ts';
 import { boxesOf, OTHER_PROTOCOL, type Point, type PortsByName, planeOf, protocolsOf } from './traffic.ts';
 
@@ -90,41 +91,43 @@ function normalised(others: boolean, protocols: ReadonlyMap<number, Region>, fam
 }
 
 function chainOf(allowed: AllowedTraffic, logged: readonly LoggedTraffic[]): ChainStatement {
-  const [usual, exception] = allowed.others ? ['return', 'drop'] : ['drop', 'return'];
-  const rules = [
+  const verdict = (kind: 'return' | 'drop'): RuleExpression => ({ kind: 'verdict', verdict: { kind } });
+  const [usual, exception] = allowed.others ? [verdict('return'), verdict('drop')] : [verdict('drop'), verdict('return')];
+  const rules: Rule[] = [
     ...logged.flatMap((log) => {
-      const statement = `log prefix "${log.prefix}"`;
       // Where most is logged, the rest is easier to say by what is logged than by what is not.
       const all = { ...log, others: false, protocols: new Map([...log.protocols].filter(([, region]) => region.length > 0)) };
-      return log.others
-        ? [...matches(all), otherThan([...log.protocols.keys()])].map((match) => `${match}${statement}`)
-        : matches(log).map((match) => `${match}${statement}`);
+      const logs = log.others ? [...matches(all), otherThan([...log.protocols.keys()])] : matches(log);
+      return logs.map((match): Rule => ({ expressions: [...match, { kind: 'log', prefix: log.prefix }] }));
     }),
-    ...matches(allowed).map((match) => `${match}${exception}`),
-    usual!,
+    ...matches(allowed).map((match): Rule => ({ expressions: [...match, exception] })),
+    { expressions: [usual] },
   ];
-  return { kind: 'chain', name: `c_${contentHash(rules.join('\n'))}`, rules };
+  return { kind: 'chain', name: `c_${contentHash(rules.map(ruleText).join('\n'))}`, rules };
 }
 
-/** The nft matches, each with a blank at its end, for the traffic whose fate is not that of other protocols. */
-function matches({ family, others, protocols }: AllowedTraffic): string[] {
-  const lines: string[] = [];
+/** What matches the traffic whose fate is not that of other protocols: each of these by itself. */
+function matches({ family, others, protocols }: AllowedTraffic): Match[][] {
+  const parts: Match[][] = [];
   const whole: number[] = [];
   for (const [protocol, region] of protocols) {
     const plane = planeOf(protocol, family);
     const different = others ? regionComplement(region, plane) : region;
     if (isWhole(different, plane)) whole.push(protocol);
-    else lines.push(...partMatches(protocol, different, plane));
+    else parts.push(...partMatches(protocol, different, plane).map((match) => [match]));
   }
-  return whole.length === 0 ? lines : [`meta l4proto ${setText(whole.map(String))} `, ...lines];
+  return whole.length === 0 ? parts : [[{ kind: 'match', fields: ['meta l4proto'], members: singles(whole) }], ...parts];
 }
 
-function otherThan(protocols: readonly number[]): string {
-  return protocols.length === 0 ? '' : `meta l4proto != ${setText(protocols.map(String))} `;
+/** Matches everything if there are none. */
+function otherThan(protocols: readonly number[]): Match[] {
+  return protocols.length === 0 ? [] : [{ kind: 'match', fields: ['meta l4proto'], not: true, members: singles(protocols) }];
 }
+
+const singles = (numbers: readonly number[]): Range[][] => numbers.map((number) => [[number, number]]);
 
 /** nft's names of the two axes. `th` would do for all that have ports, but these read better. */
-const FIELDS: Readonly<Record<number, readonly [first: string, second: string]>> = {
+const FIELDS: Readonly<Record<number, readonly [first: NumberField, second: NumberField]>> = {
   1: ['icmp type', 'icmp code'],
   58: ['icmpv6 type', 'icmpv6 code'],
   6: ['tcp sport', 'tcp dport'],
@@ -133,32 +136,19 @@ const FIELDS: Readonly<Record<number, readonly [first: string, second: string]>>
   136: ['udplite sport', 'udplite dport'],
 };
 
-function partMatches(protocol: number, region: Region, plane: Plane): string[] {
+function partMatches(protocol: number, region: Region, plane: Plane): Match[] {
   const [first, second] = FIELDS[protocol]!;
   const isAll = (range: Range, axis: Range) => range[0] === axis[0] && range[1] === axis[1];
   const kinds = Map.groupBy(region, ({ first: across, second: down }: Row) => {
     if (isAll(across, plane.first)) return 'second';
     return down.length === 1 && isAll(down[0]!, plane.second) ? 'first' : 'both';
   });
-  const lines: string[] = [];
-  const bySecond = kinds.get('second')?.flatMap((row) => row.second);
-  if (bySecond !== undefined) lines.push(`${second} ${setText(bySecond.map(rangeText))} `);
-  const byFirst = kinds.get('first')?.map((row) => row.first);
-  if (byFirst !== undefined) lines.push(`${first} ${setText(byFirst.map(rangeText))} `);
-  const byBoth = kinds.get('both');
-  if (byBoth !== undefined) lines.push(`${first} . ${second} ${setText(byBoth.flatMap(pairTexts))} `);
-  return lines;
-}
-
-function pairTexts({ first, second }: { first: Range; second: Ranges }): string[] {
-  return second.map((range) => `${rangeText(first)} . ${rangeText(range)}`);
-}
-
-function rangeText([first, last]: Range): string {
-  return first === last ? `${first}` : `${first}-${last}`;
-}
-
-/** An anonymous set: one lookup for any number of members. */
-function setText(members: readonly string[]): string {
-  return `{ ${members.join(', ')} }`;
+  const found: Match[] = [];
+  const bySecond = kinds.get('second')?.flatMap((row) => row.second.map((range) => [range]));
+  if (bySecond !== undefined) found.push({ kind: 'match', fields: [second], members: bySecond });
+  const byFirst = kinds.get('first')?.map((row) => [row.first]);
+  if (byFirst !== undefined) found.push({ kind: 'match', fields: [first], members: byFirst });
+  const byBoth = kinds.get('both')?.flatMap((row) => row.second.map((range) => [row.first, range]));
+  if (byBoth !== undefined) found.push({ kind: 'match', fields: [first, second], members: byBoth });
+  return found;
 }

@@ -123,13 +123,13 @@ export class MessageWriter {
     this.#length = 0;
   }
 
-  /** One message: its header, then what `body` writes. Flags that depend on the body are a function, called after it. */
-  message(type: number, flags: number | (() => number), sequence: number, body: () => void): void {
+  /** One message: its header, then what `body` writes. */
+  message(type: number, flags: number, sequence: number, body: () => void): void {
     const start = this.reserve(HEADER_LENGTH);
     body();
     this.#buffer.writeUInt32LE(this.#length - start, start);
     this.#buffer.writeUInt16LE(type, start + 4);
-    this.#buffer.writeUInt16LE(typeof flags === 'number' ? flags : flags(), start + 6);
+    this.#buffer.writeUInt16LE(flags, start + 6);
     this.#buffer.writeUInt32LE(sequence, start + 8);
     this.reserve(align(this.#length) - this.#length);
   }

@@ -1,3 +1,4 @@
+import { ruleText } from '../rule.ts';
 import type { Statement } from '../statement.ts';
 import { elementText } from './nft.ts';
 
@@ -9,7 +10,7 @@ export function listing(statements: Iterable<Statement>): string {
   const lines = [...statements].flatMap((statement): string[] => {
     if (statement.kind === 'map')
       return [`map ${statement.name} { type ${statement.type};${statement.interval ? ' flags interval;' : ''} }`];
-    if (statement.kind === 'chain') return [`chain ${statement.name}`, ...statement.rules.map((rule) => `  ${rule}`)];
+    if (statement.kind === 'chain') return [`chain ${statement.name}`, ...statement.rules.map((rule) => `  ${ruleText(rule)}`)];
     return [`element ${statement.set} { ${elementText(statement)} }`];
   });
   const numbers = new Map<string, number>();

@@ -1,10 +1,11 @@
 import { addressToNumber, type Direction } from '@weir/resources';
-import type { ElementStatement, Statement } from '../statement.ts';
+import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../rule.ts';
+import { type ElementStatement, type Statement, verdictText } from '../statement.ts';
 import { type Packet, packetFamily } from './packet.ts';
 
 /**
  * A small nftables: walks a packet through the statements, from an interface's element in the dispatch map to a verdict. It reads the
- * rules' text, so what is tested is what the kernel gets, and knows only the forms that the package writes: others are an error.
+ * rules as the kernel gets them, and knows only the fields that the package writes: others are an error.
  */
 export class TableWalk {
   readonly #statements: ReadonlyMap<string, Statement>;
@@ -37,9 +38,11 @@ export class TableWalk {
     for (const statement of this.#statements.values()) {
       if (statement.kind === 'element' && statement.verdict && 'chain' in statement.verdict) named.add(`chain/${statement.verdict.chain}`);
       if (statement.kind !== 'chain') continue;
-      for (const rule of statement.rules) {
-        for (const [, chain] of rule.matchAll(/goto (\w+)/g)) named.add(`chain/${chain}`);
-        for (const [, map] of rule.matchAll(/@(\w+)/g)) named.add(`map/${map}`);
+      for (const expression of statement.rules.flatMap(({ expressions }) => expressions)) {
+        if (expression.kind === 'verdict' && 'chain' in expression.verdict) named.add(`chain/${expression.verdict.chain}`);
+        if (expression.kind !== 'vmap') continue;
+        if (typeof expression.map === 'string') named.add(`map/${expression.map}`);
+        else for (const { verdict } of expression.map) if ('chain' in verdict) named.add(`chain/${verdict.chain}`);
       }
     }
     for (const key of named) if (!this.#statements.has(key)) throw new Error(`${key} is named and not there`);
@@ -50,46 +53,47 @@ export class TableWalk {
   #run(chainName: string, packet: Packet, logged: string[]): string {
     const chain = this.#statements.get(`chain/${chainName}`);
     if (chain?.kind !== 'chain') throw new Error(`no chain ${chainName}`);
-    for (const rule of chain.rules) {
-      const outcome = this.#rule(rule.replace(/ comment "[^"]*"$/, ''), packet);
-      if (outcome === undefined) continue;
-      const [, prefix] = /^log prefix "([^"]*)"$/.exec(outcome) ?? [];
-      if (prefix === undefined) return outcome;
-      logged.push(prefix);
+    for (const { expressions } of chain.rules) {
+      const outcome = this.#rule(expressions, packet, logged);
+      if (outcome !== undefined) return outcome;
     }
     return 'return';
   }
 
-  /** What a rule does with a packet: a verdict, a log statement, or undefined if it does not match. */
-  #rule(rule: string, packet: Packet): string | undefined {
-    const byAddress = /^(ip6?) ([sd])addr vmap (.*)$/.exec(rule);
-    if (byAddress !== null) {
-      const [, family, end, target] = byAddress;
-      if ((family === 'ip') !== (packetFamily(packet) === 'IPv4')) return undefined;
-      return this.#vmap(target!, end === 's' ? packet.source : packet.destination);
+  /** The verdict of a rule; undefined if it does not match, or only logs. */
+  #rule(expressions: readonly RuleExpression[], packet: Packet, logged: string[]): string | undefined {
+    for (const expression of expressions) {
+      switch (expression.kind) {
+        case 'match':
+          if (!isMatch(expression, packet)) return undefined;
+          break;
+        case 'log':
+          logged.push(expression.prefix);
+          break;
+        case 'verdict':
+          return verdictText(expression.verdict);
+        case 'vmap': {
+          const found = this.#vmap(expression, packet);
+          if (found !== undefined) return found;
+        }
+      }
     }
-    const byFamily = /^meta nfproto ipv4 (.*)$/.exec(rule);
-    if (byFamily !== null) return packetFamily(packet) === 'IPv4' ? byFamily[1] : undefined;
-    const matching = /^(.*?) (!= )?\{ (.*) \} (.*)$/.exec(rule);
-    if (matching === null) return rule;
-    const [, fields, negation, members, statement] = matching;
-    const values = fields!.split(' . ').map((field) => fieldOf(field, packet));
-    if (values.includes(undefined)) return undefined;
-    const isIn = members!.split(', ').some((member) => member.split(' . ').every((range, index) => isWithin(values[index]!, range)));
-    return isIn === (negation === undefined) ? statement : undefined;
+    return undefined;
   }
 
-  #vmap(target: string, address: string): string | undefined {
-    if (target.startsWith('@')) return this.#lookUp(target.slice(1), address);
-    const members = target.slice(2, -2).split(', ');
-    return members.map((member) => member.split(' : ')).find(([key]) => key === address)?.[1];
+  #vmap({ field, map }: Extract<RuleExpression, { kind: 'vmap' }>, packet: Packet): string | undefined {
+    if (field.startsWith('ip6') !== (packetFamily(packet) === 'IPv6')) return undefined;
+    const address = field.endsWith('saddr') ? packet.source : packet.destination;
+    if (typeof map === 'string') return this.#lookUp(map, address);
+    const verdict = map.find((member) => member.address === address)?.verdict;
+    return verdict && verdictText(verdict);
   }
 
   #lookUp(set: string, key: string): string | undefined {
     const found = (this.#sets.get(set) ?? []).filter((element) => holds(element, key));
     if (found.length > 1) throw new Error(`${set} has ${key} more than once`);
     const verdict = found[0]?.verdict;
-    return verdict && ('chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind);
+    return verdict && verdictText(verdict);
   }
 }
 
@@ -99,12 +103,14 @@ function holds({ key, to }: ElementStatement, value: string): boolean {
   return addressToNumber(String(key[0]!.value)) <= number && number <= addressToNumber(String(to[0]!.value));
 }
 
+const IPV6_ETHER_TYPE = 0x86dd;
 const PORTS = ['tcp', 'udp', 'sctp', 'udplite'];
 const NUMBERS: Record<string, number> = { tcp: 6, udp: 17, sctp: 132, udplite: 136, icmp: 1, icmpv6: 58 };
 
 /** A header's field; undefined if the packet has no such header. */
 function fieldOf(field: string, packet: Packet): number | undefined {
   if (field === 'meta l4proto') return packet.protocol;
+  if (field === 'meta protocol') return packetFamily(packet) === 'IPv4' ? IPV4_ETHER_TYPE : IPV6_ETHER_TYPE;
   const [header, name] = field.split(' ') as [string, string];
   if (NUMBERS[header] === undefined) throw new Error(`unknown field ${field}`);
   if (packet.protocol !== NUMBERS[header]) return undefined;
@@ -113,7 +119,9 @@ function fieldOf(field: string, packet: Packet): number | undefined {
   return name === 'type' ? packet.icmpType : packet.icmpCode;
 }
 
-function isWithin(value: number, range: string): boolean {
-  const [first, last = first] = range.split('-').map(Number);
-  return first! <= value && value <= last!;
+function isMatch({ fields, not, members }: Match, packet: Packet): boolean {
+  const values = fields.map((field) => fieldOf(field, packet));
+  if (values.includes(undefined)) return false;
+  const isIn = members.some((ranges) => ranges.every(([first, last], index) => first <= values[index]! && values[index]! <= last));
+  return isIn === (not === undefined);
 }

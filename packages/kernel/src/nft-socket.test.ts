@@ -1,9 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { KernelError } from './error.ts';
-import { NftElements } from './nfnetlink-elements.ts';
+import { NftSocket } from './nft-socket.ts';
 import { Nftables } from './nftables.ts';
-import type { ElementChange, KeyField, Verdict } from './nftables-element.ts';
+import type { ElementChange, Verdict } from './nftables-element.ts';
+import type { KeyField } from './nftables-field.ts';
 import { descriptorsLeaked, runWithin, temporaryNamespace } from './testing/temporary-namespace.ts';
 
 const WEIR = { family: 'inet', table: 'weir' } as const;
@@ -16,6 +17,7 @@ const DROP: Verdict = { kind: 'drop' };
 const ACCEPT: Verdict = { kind: 'accept' };
 
 const add = (set: string, key: KeyField[], verdict?: Verdict, to?: KeyField[]): ElementChange => ({
+  kind: 'element',
   op: 'add',
   set,
   key,
@@ -27,10 +29,10 @@ const remove = ({ verdict: _, ...change }: ElementChange): ElementChange => ({ .
 function open(
   t: Parameters<typeof temporaryNamespace>[0],
   ...sets: string[]
-): { elements: NftElements; nft: (...args: string[]) => string; namespace: string; nftables: Nftables } {
+): { elements: NftSocket; nft: (...args: string[]) => string; namespace: string; nftables: Nftables } {
   const namespace = temporaryNamespace(t);
   const nftables = Nftables.open({ namespace });
-  const elements = NftElements.open({ namespace });
+  const elements = NftSocket.open({ namespace });
   t.teardown(() => nftables.close());
   t.teardown(() => elements.close());
   nftables.run(
@@ -86,9 +88,9 @@ test('nft lists what maps of data give', (t) => {
     'map plain { type ipv4_addr : inet_service; }',
   );
   const changes: ElementChange[] = [
-    { op: 'add', set: 'ports4', key: [proto(6), port(80)], data: [ip4('10.0.0.1'), port(8080)] },
-    { op: 'add', set: 'ports6', key: [ip6('fd00::1'), port(80)], data: [ip6('fd00::2'), port(443)] },
-    { op: 'add', set: 'plain', key: [ip4('10.0.0.1')], data: [port(53)] },
+    { kind: 'element', op: 'add', set: 'ports4', key: [proto(6), port(80)], data: [ip4('10.0.0.1'), port(8080)] },
+    { kind: 'element', op: 'add', set: 'ports6', key: [ip6('fd00::1'), port(80)], data: [ip6('fd00::2'), port(443)] },
+    { kind: 'element', op: 'add', set: 'plain', key: [ip4('10.0.0.1')], data: [port(53)] },
   ];
   elements.apply(WEIR, changes);
   t.deepEqual(listed(nft, 'map', 'ports4'), ['tcp . 80 : 10.0.0.1 . 8080']);
@@ -272,7 +274,7 @@ test('a thousand transactions and sockets leave no file descriptor open, refused
   t.is(
     descriptorsLeaked(1000, () => {
       elements.apply(WEIR, [change]);
-      NftElements.open({ namespace }).close();
+      NftSocket.open({ namespace }).close();
     }),
     0,
   );

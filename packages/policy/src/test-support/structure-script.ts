@@ -1,10 +1,9 @@
-import type { ChainStatement, MapStatement, Statement } from './statement.ts';
+import { ruleText } from '../rule.ts';
+import type { ChainStatement, MapStatement, Statement } from '../statement.ts';
 
 /**
- * nft text that makes or removes chains and maps; elements, which go to the kernel another way, are left out. What it makes has no effect
+ * nft text that makes or removes chains and maps, to see what nft itself makes of them; elements are left out. What it makes has no effect
  * before an element leads there, so it is run before the elements change; what it removes nothing may lead to any more, so it is run after.
- *
- * Making what is there already changes nothing.
  *
  * @param table its family and name: `inet weir`
  * @returns the empty string if there is nothing to do
@@ -17,12 +16,12 @@ export function structureScript(table: string, of: { create: Iterable<Statement>
 function creation(table: string, statements: Statement[]): string[] {
   const chains = statements.filter(isChain);
   return [
-    ...chains.map(({ name, comment }) => `add chain ${table} ${name}${comment === undefined ? '' : ` { comment "${comment}"; }`}`),
+    ...chains.map(({ name }) => `add chain ${table} ${name}`),
     ...statements
       .filter(isMap)
       .map(({ name, type, interval }) => `add map ${table} ${name} { type ${type};${interval ? ' flags interval;' : ''} }`),
     // Rules name other chains and maps, so all of these come first.
-    ...chains.flatMap(({ name, rules }) => [`flush chain ${table} ${name}`, ...rules.map((rule) => `add rule ${table} ${name} ${rule}`)]),
+    ...chains.flatMap(({ name, rules }) => rules.map((rule) => `add rule ${table} ${name} ${ruleText(rule)}`)),
   ];
 }
 

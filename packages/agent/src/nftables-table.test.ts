@@ -1,0 +1,236 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createNamespace, deleteNamespace, Nftables, type NftObject, NftSocket } from '@weir/kernel';
+import { baseTable, PolicyCalculator, type Rule, type RuleExpression, type Statement, statementKey } from '@weir/policy';
+import { anyObject, anyVariation, NftNamespace, structureScript, variation } from '@weir/policy/test-support';
+import type { AnyObject } from '@weir/resources';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { NftablesTable } from './nftables-table.ts';
+import { tableChanges } from './table-changes.ts';
+
+// What the kernel is told by raw nfnetlink is what nft would have told it: both ways end in tables that nft lists alike.
+
+const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
+
+/** A table in a network namespace of its own. */
+function open(t: ExecutionContext): { table: NftablesTable; nftables: Nftables; socket: NftSocket; reopen: () => NftablesTable } {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-nftables-table-'));
+  const namespace = join(folder, 'netns');
+  createNamespace(namespace);
+  const nftables = Nftables.open({ namespace });
+  const socket = NftSocket.open({ namespace });
+  t.teardown(() => {
+    nftables.close();
+    socket.close();
+    deleteNamespace(namespace);
+    rmSync(folder, { recursive: true });
+  });
+  const reopen = () => new NftablesTable({ family: 'inet', table: 'weir' }, { nftables, socket });
+  return { table: reopen(), nftables, socket, reopen };
+}
+
+/** A listing without what depends on the way that the table came about: its name, handles, and the order of chains, sets and elements. */
+function listing(objects: readonly NftObject[]): Map<string, unknown> {
+  const listed = new Map<string, unknown>();
+  const rules = new Map<string, unknown[]>();
+  for (const object of objects) {
+    const [[kind, { handle: _, table: _table, ...value }]] = Object.entries(object) as [[string, Record<string, unknown>]];
+    if (kind === 'rule') {
+      const chain = String(value.chain);
+      rules.set(chain, [...(rules.get(chain) ?? []), { ...value, expr: sorted(value.expr) }]);
+    } else if (kind !== 'metainfo' && kind !== 'table') {
+      listed.set(`${kind} ${value.name}`, { ...value, elem: sorted({ set: value.elem ?? [] }) });
+    }
+  }
+  for (const [chain, list] of rules) listed.set(`rules of ${chain}`, list);
+  return new Map([...listed].sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** Members of sets, wherever they are, in one order. */
+function sorted(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(sorted);
+  if (typeof json !== 'object' || json === null) return json;
+  return Object.fromEntries(
+    Object.entries(json).map(([key, value]) => [
+      key,
+      key === 'set' && Array.isArray(value) ? value.map((member) => JSON.stringify(member)).sort() : sorted(value),
+    ]),
+  );
+}
+
+const listed = (json: unknown) => listing((json as { nftables: NftObject[] }).nftables);
+
+test('random policies: every change ends in the table that nft would have made', (t) => {
+  const { table, nftables, reopen } = open(t);
+  const nft = NftNamespace.create(t);
+  nft.run(BASE.script);
+  const objects = fc.sample(fc.array(anyObject, { minLength: 12, maxLength: 30 }), { numRuns: 10, seed: 11 });
+  const variations = fc.sample(fc.array(anyVariation, { minLength: 1, maxLength: 4 }), { numRuns: 10, seed: 11 });
+  const calculator = new PolicyCalculator({ host: 'here' });
+  const desired = new Map<string, Statement>();
+  let reads = 0;
+  const step = () => {
+    const change = calculator.flush();
+    nft.apply(change, desired);
+    for (const key of change.delete) desired.delete(key);
+    for (const [key, statement] of change.set) desired.set(key, statement);
+    table.desire(change);
+    if (table.bringInStep(BASE)) reads += 1;
+    t.deepEqual(listing(nftables.list('inet weir')!), listed(nft.list()));
+  };
+  let known: AnyObject[] = [];
+  for (const [index, batch] of objects.entries()) {
+    for (const object of batch) calculator.upsert(object);
+    known = [...known, ...batch];
+    step();
+    for (const varied of variations[index]!) calculator.upsert(variation(known, varied));
+    step();
+  }
+  t.is(reads, 1, 'the kernel refused nothing: what is there was read at the start only');
+
+  const restarted = reopen();
+  restarted.desire({ set: desired, delete: new Set() });
+  t.true(restarted.bringInStep(BASE));
+  t.deepEqual(listing(nftables.list('inet weir')!), listed(nft.list()), 'one that starts finds what the other one left');
+
+  for (const { kind, metadata } of known) calculator.remove(kind, metadata.name, metadata.namespace);
+  step();
+  t.is(desired.size, 0);
+});
+
+test('what somebody else took away or put in is made good', (t) => {
+  const { table, nftables } = open(t);
+  const calculator = new PolicyCalculator({ host: 'here' });
+  for (const object of fc.sample(fc.array(anyObject, { minLength: 30, maxLength: 30 }), { numRuns: 1, seed: 5 }).flat())
+    calculator.upsert(object);
+  const change = calculator.flush();
+  table.desire(change);
+  t.true(table.bringInStep(BASE));
+  const whole = listing(nftables.list('inet weir')!);
+  t.false(table.bringInStep(BASE));
+  nftables.run('flush ruleset');
+  table.forgetActual();
+  t.true(table.bringInStep(BASE));
+  t.deepEqual(listing(nftables.list('inet weir')!), whole);
+
+  // Without a word, and now a change comes that cannot be made of what was thought to be there.
+  nftables.run('flush ruleset');
+  table.desire({ set: new Map(), delete: new Set(change.set.keys()) });
+  t.true(table.bringInStep(BASE), 'the kernel refuses it, so what is there is read, and it is made from there');
+  table.desire(change);
+  t.false(table.bringInStep(BASE));
+  t.deepEqual(listing(nftables.list('inet weir')!), whole);
+});
+
+const disjointRanges = (highest: number) =>
+  fc.uniqueArray(fc.nat(highest), { minLength: 2, maxLength: 10 }).map((edges) => {
+    const ordered = edges.sort((left, right) => left - right);
+    return ordered.flatMap((first, at): [number, number][] => {
+      if (at % 2 === 1) return [];
+      // Every third is one value; neighbours leave a gap, since nft itself would merge them.
+      return [[first, at % 3 === 0 ? first : Math.max(first, ordered[at + 1] === undefined ? first : ordered[at + 1]! - 1)]];
+    });
+  });
+const AXES = [
+  [['tcp sport', 'tcp dport'], 0xffff],
+  [['udp sport', 'udp dport'], 0xffff],
+  [['sctp sport', 'sctp dport'], 0xffff],
+  [['udplite sport', 'udplite dport'], 0xffff],
+  [['icmp type', 'icmp code'], 0xff],
+  [['icmpv6 type', 'icmpv6 code'], 0xff],
+] as const;
+const anyMatch: fc.Arbitrary<RuleExpression> = fc.oneof(
+  fc.constantFrom(0x0800, 0x86dd).map((type): RuleExpression => ({ kind: 'match', fields: ['meta protocol'], members: [[[type, type]]] })),
+  fc.tuple(fc.uniqueArray(fc.nat(0xff), { minLength: 1, maxLength: 4 }), fc.boolean()).map(
+    ([protocols, not]): RuleExpression => ({
+      kind: 'match',
+      fields: ['meta l4proto'],
+      ...(not && { not: true as const }),
+      members: protocols.map((protocol) => [[protocol, protocol]]),
+    }),
+  ),
+  ...AXES.flatMap(([[first, second], highest]) => [
+    ...[first, second].map((field) =>
+      fc.tuple(disjointRanges(highest), fc.boolean()).map(
+        ([ranges, not]): RuleExpression => ({
+          kind: 'match',
+          fields: [field],
+          ...(not && { not: true as const }),
+          members: ranges.map((range) => [range]),
+        }),
+      ),
+    ),
+    fc.tuple(disjointRanges(highest), disjointRanges(highest)).map(
+      ([across, down]): RuleExpression => ({
+        kind: 'match',
+        fields: [first, second],
+        members: across.map((range, at) => [range, down[at % down.length]!]),
+      }),
+    ),
+  ]),
+);
+const anyRule: fc.Arbitrary<Rule> = fc.oneof(
+  fc
+    .tuple(
+      anyMatch,
+      fc.constantFrom<RuleExpression[]>(
+        [{ kind: 'verdict', verdict: { kind: 'drop' } }],
+        [{ kind: 'verdict', verdict: { kind: 'goto', chain: 'c_0' } }],
+        [{ kind: 'log', prefix: 'default/web: ' }],
+        [
+          { kind: 'log', prefix: 'x' },
+          { kind: 'verdict', verdict: { kind: 'return' } },
+        ],
+      ),
+      fc.option(fc.constant('why'), { nil: undefined }),
+    )
+    .map(([match, rest, comment]) => ({ expressions: [match, ...rest], ...(comment !== undefined && { comment }) })),
+  fc
+    .constantFrom<RuleExpression[]>(
+      [{ kind: 'vmap', field: 'ip saddr', map: 'p_4' }],
+      [{ kind: 'vmap', field: 'ip daddr', map: 'p_4' }],
+      [{ kind: 'vmap', field: 'ip6 saddr', map: 'p_6' }],
+      [{ kind: 'vmap', field: 'ip6 daddr', map: 'p_6' }],
+      [
+        {
+          kind: 'vmap',
+          field: 'ip daddr',
+          map: [
+            { address: '10.0.0.1', verdict: { kind: 'drop' } },
+            { address: '10.0.0.2', verdict: { kind: 'goto', chain: 'c_0' } },
+          ],
+        },
+      ],
+      [{ kind: 'vmap', field: 'ip6 saddr', map: [{ address: 'fd00::1', verdict: { kind: 'return' } }] }],
+    )
+    .map((expressions) => ({ expressions, comment: 'who' })),
+);
+
+for (const family of ['inet', 'bridge'] as const) {
+  test(`any rule is to the kernel what nft makes of its text, in tables of family ${family}`, (t) => {
+    const { nftables, socket } = open(t);
+    const rules = fc.sample(anyRule, { numRuns: 400, seed: 3 });
+    const statements: Statement[] = [
+      { kind: 'chain', name: 'c_0', rules: [{ expressions: [{ kind: 'verdict', verdict: { kind: 'accept' } }] }] },
+      { kind: 'map', name: 'p_4', type: 'ipv4_addr : verdict', interval: false },
+      { kind: 'map', name: 'p_6', type: 'ipv6_addr : verdict', interval: true },
+      { kind: 'map', name: 'p_ports', type: 'inet_proto . inet_service : ipv4_addr . inet_service', interval: false },
+      { kind: 'map', name: 'p_services', type: 'inet_proto . inet_service : verdict', interval: true },
+      { kind: 'map', name: 'p_links', type: 'ifname : verdict', interval: false },
+      { kind: 'chain', name: 'c_1', rules },
+    ];
+    nftables.run(`add table ${family} raw\nadd table ${family} text`);
+    nftables.run(structureScript(`${family} text`, { create: statements }));
+    const set = new Map(statements.map((statement) => [statementKey(statement), statement]));
+    socket.apply({ family, table: 'raw' }, tableChanges({ set, delete: new Set() }, new Map()));
+    const list = (table: string) => listing(nftables.list(`${family} ${table}`)!);
+    const [ours, nfts] = [list('raw'), list('text')];
+    for (const [at, rule] of rules.entries()) {
+      const of = (listed: Map<string, unknown>) => (listed.get('rules of c_1') as unknown[])[at];
+      t.deepEqual(of(ours), of(nfts), JSON.stringify(rule));
+    }
+    t.deepEqual(ours, nfts);
+  });
+}

@@ -1,0 +1,67 @@
+import type { Range } from './range.ts';
+import { type Verdict, verdictText } from './statement.ts';
+
+/**
+ * One rule, as data: encoded for the kernel, shown as nft text. A field of a header is met only by packets that have that header.
+ */
+export interface Rule {
+  /** Carried out in their order, as far as the packet matches. */
+  readonly expressions: readonly RuleExpression[];
+  readonly comment?: string;
+}
+
+export type RuleExpression =
+  | Match
+  /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
+  | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
+  | { kind: 'log'; prefix: string }
+  | { kind: 'verdict'; verdict: Verdict };
+
+/** Goes on with packets whose fields, taken together, are in one of the members (`not`: in none), which have a range for each field. */
+export interface Match {
+  readonly kind: 'match';
+  readonly fields: readonly NumberField[];
+  readonly not?: true;
+  readonly members: readonly (readonly Range[])[];
+}
+
+export type NumberField =
+  | 'meta protocol'
+  | 'meta l4proto'
+  | `${'tcp' | 'udp' | 'udplite' | 'sctp'} ${'sport' | 'dport'}`
+  | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`;
+export type AddressField = `${'ip' | 'ip6'} ${'saddr' | 'daddr'}`;
+
+/** EtherType of IPv4, as `meta protocol` gives it. */
+export const IPV4_ETHER_TYPE = 0x0800;
+
+/** The rule as nft reads it. */
+export function ruleText({ expressions, comment }: Rule): string {
+  return [...expressions.map(expressionText), ...(comment === undefined ? [] : [`comment "${comment}"`])].join(' ');
+}
+
+function expressionText(expression: RuleExpression): string {
+  switch (expression.kind) {
+    case 'match': {
+      const members = expression.members.map((ranges) => ranges.map(rangeText).join(' . '));
+      return `${expression.fields.join(' . ')} ${expression.not === true ? '!= ' : ''}${setText(members)}`;
+    }
+    case 'vmap': {
+      const { field, map } = expression;
+      return `${field} vmap ${typeof map === 'string' ? `@${map}` : setText(map.map(({ address, verdict }) => `${address} : ${verdictText(verdict)}`))}`;
+    }
+    case 'log':
+      return `log prefix "${expression.prefix}"`;
+    case 'verdict':
+      return verdictText(expression.verdict);
+  }
+}
+
+function rangeText([first, last]: Range): string {
+  return first === last ? `${first}` : `${first}-${last}`;
+}
+
+/** An anonymous set: one lookup for any number of members. */
+function setText(members: readonly string[]): string {
+  return `{ ${members.join(', ')} }`;
+}
