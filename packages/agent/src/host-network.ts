@@ -20,7 +20,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** All that policy and routes of a host depend on. */
-const KINDS = ['Block', 'Endpoint', 'GlobalPolicy', 'Host', 'Namespace', 'NetworkSet', 'Policy'] as const;
+const KINDS = ['Block', 'Endpoint', 'GlobalNetworkSet', 'GlobalPolicy', 'Host', 'Namespace', 'NetworkSet', 'Policy', 'Tier'] as const;
 
 /** Codes of allocations that an address on its way back may help. */
 const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];

@@ -1,5 +1,20 @@
 /** Which fields of an object stand in its row. */
-import type { AnyObject, Block, Endpoint, GlobalPolicy, Host, Kind, Namespace, NetworkSet, ObjectOf, Policy, Pool } from '@weir/resources';
+import {
+  type AnyObject,
+  type Block,
+  type Endpoint,
+  type GlobalNetworkSet,
+  type GlobalPolicy,
+  type Host,
+  type Kind,
+  type Namespace,
+  type NetworkSet,
+  type ObjectOf,
+  type Policy,
+  type Pool,
+  type Tier,
+  tierOf,
+} from '@weir/resources';
 import type { Column } from './table.ts';
 
 interface KindColumns<T> {
@@ -16,11 +31,21 @@ const labels: Column<AnyObject> = { header: 'LABELS', value: ({ metadata }) => f
 /** Which document a policy was made from, when it was not written in Weir's own form. */
 const source: Column<AnyObject> = { header: 'SOURCE', value: ({ metadata }) => metadata.annotations['weir/source'] ?? '', shrinks: true };
 
+/** A set may be of a million: a table shows how it begins. */
+const nets: Column<NetworkSet | GlobalNetworkSet> = {
+  header: 'NETS',
+  value: ({ spec }) =>
+    `${spec.nets.slice(0, SHOWN_NETS).join(',')}${spec.nets.length > SHOWN_NETS ? ` and ${spec.nets.length - SHOWN_NETS} more` : ''}`,
+  shrinks: true,
+};
+const SHOWN_NETS = 10;
+
 const policyRules: Column<Policy | GlobalPolicy>[] = [
   { header: 'INGRESS', value: ({ spec }) => String(spec.ingress.length), align: 'right' },
   { header: 'EGRESS', value: ({ spec }) => String(spec.egress.length), align: 'right' },
 ];
 const policyNarrow: Column<Policy | GlobalPolicy>[] = [
+  { header: 'TIER', value: ({ spec }) => tierOf(spec) },
   { header: 'ORDER', value: ({ spec }) => (spec.order === undefined ? 'last' : String(spec.order)), align: 'right' },
   { header: 'TYPES', value: ({ spec }) => spec.types.join(',') },
   { header: 'SELECTOR', value: ({ spec }) => spec.selector, shrinks: true },
@@ -46,6 +71,13 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'CONTAINER', value: ({ spec }) => spec.containerId, shrinks: true },
     ],
   },
+  Tier: {
+    narrow: [
+      { header: 'ORDER', value: ({ spec }: Tier) => (spec.order === undefined ? 'last' : String(spec.order)), align: 'right' },
+      { header: 'DEFAULT-ACTION', value: ({ spec }) => spec.defaultAction },
+    ],
+    wide: [labels],
+  },
   Policy: { narrow: policyNarrow, wide: [...policyRules, source, labels] },
   GlobalPolicy: {
     narrow: policyNarrow,
@@ -56,7 +88,8 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       labels,
     ],
   },
-  NetworkSet: { narrow: [{ header: 'NETS', value: ({ spec }: NetworkSet) => spec.nets.join(','), shrinks: true }, labels], wide: [] },
+  NetworkSet: { narrow: [nets, labels], wide: [] },
+  GlobalNetworkSet: { narrow: [nets, labels], wide: [] },
   Pool: {
     narrow: [
       { header: 'CIDR', value: ({ spec }: Pool) => spec.cidr },
@@ -72,7 +105,14 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
     ],
     wide: [labels],
   },
-  Namespace: { narrow: [{ header: 'DEFAULT-ACTION', value: ({ spec }: Namespace) => spec.defaultAction }, labels], wide: [] },
+  Namespace: {
+    narrow: [
+      { header: 'DEFAULT-INGRESS', value: ({ spec }: Namespace) => spec.defaultIngress ?? spec.defaultAction },
+      { header: 'DEFAULT-EGRESS', value: ({ spec }) => spec.defaultEgress ?? spec.defaultAction },
+      labels,
+    ],
+    wide: [{ header: 'LABELS-TO-APPLY', value: ({ spec }) => formatLabels(spec.labelsToApply ?? {}), shrinks: true }],
+  },
   Block: {
     narrow: [
       { header: 'CIDR', value: ({ spec }: Block) => spec.cidr },

@@ -31,11 +31,14 @@ test('a global policy selects by namespace too, whether the namespace has an obj
   t.true(selected("kubernetes.io/metadata.name == 'other'", 'other', { run: 'web' }));
 });
 
-test('without policy the default of the endpoint, else of its namespace, holds', (t) => {
+test('without policy the defaults of the network and of the namespace hold, and Deny wins', (t) => {
   const namespaces = [object<Namespace>({ kind: 'Namespace', metadata: { name: 'shop' }, spec: { defaultAction: 'Deny' } })];
   const own = endpoint('shop', {});
   t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces: [] }), 'Ingress by'), '<none>: Allow by default');
   t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces }), 'Ingress by'), '<none>: Deny by default');
   const open = { ...own, spec: { ...own.spec, defaultAction: 'Allow' as const } };
-  t.is(fieldOf(describe(open, { endpoints: [], policies: [], namespaces }), 'Egress by'), '<none>: Allow by default');
+  t.is(fieldOf(describe(open, { endpoints: [], policies: [], namespaces }), 'Egress by'), '<none>: Deny by default');
+  const inner = [object<Namespace>({ kind: 'Namespace', metadata: { name: 'shop' }, spec: { defaultIngress: 'SameNamespace' } })];
+  t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces: inner }), 'Ingress by'), '<none>: SameNamespace by default');
+  t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces: inner }), 'Egress by'), '<none>: Allow by default');
 });

@@ -7,11 +7,14 @@ import {
   type Host,
   matches,
   type Namespace,
+  type NamespaceDefault,
   namespaceLabels,
   type Policy,
   type Pool,
   parseSelector,
   type Rule,
+  type Tier,
+  tierOf,
 } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
 import { formatLabels } from './columns.ts';
@@ -58,17 +61,17 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
       return policyFields(object, surroundings);
     case 'Endpoint':
       return endpointFields(object, surroundings);
+    case 'Tier':
+      return tierFields(object, surroundings);
     case 'NetworkSet':
+    case 'GlobalNetworkSet':
       return [['Nets', object.spec.nets]];
     case 'Pool':
       return poolFields(object, surroundings);
     case 'Host':
       return hostFields(object, surroundings);
     case 'Namespace':
-      return [
-        ['Default action', `${object.spec.defaultAction} where no policy selects`],
-        ['Endpoints', surroundings.endpoints.filter(({ metadata }) => metadata.namespace === object.metadata.name).map(endpointLine)],
-      ];
+      return namespaceFields(object, surroundings);
     case 'Block':
       return [
         ['CIDR', object.spec.cidr],
@@ -84,11 +87,34 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
   }
 }
 
+function tierFields({ metadata, spec }: Tier, { policies }: Surroundings): Field[] {
+  return [
+    ['Order', spec.order === undefined ? 'last' : String(spec.order)],
+    [
+      'Default action',
+      spec.defaultAction === 'Deny' ? 'Deny what none of its policies decided' : 'Pass on what none of its policies decided',
+    ],
+    ['Policies', policies.filter((policy) => tierOf(policy.spec) === metadata.name).map(policyTitle)],
+  ];
+}
+
+function namespaceFields({ metadata, spec }: Namespace, { endpoints }: Surroundings): Field[] {
+  const { defaultAction, defaultIngress = defaultAction, defaultEgress = defaultAction, labelsToApply = {} } = spec;
+  return [
+    ['Default ingress', `${defaultIngress} where no policy decides`],
+    ['Default egress', `${defaultEgress} where no policy decides`],
+    ['Labels to apply', listOf(labelsToApply)],
+    ['Endpoints', endpoints.filter((endpoint) => endpoint.metadata.namespace === metadata.name).map(endpointLine)],
+  ];
+}
+
 function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: Surroundings): Field[] {
   const { metadata, spec } = policy;
   const selected = endpoints.filter((endpoint) => selects(policy, endpoint, namespaces));
   return [
+    ['Tier', tierOf(spec)],
     ['Order', spec.order === undefined ? 'last' : String(spec.order)],
+    ...(spec.staged ? [['Staged', 'not in force'] satisfies Field] : []),
     ...(policy.kind === 'GlobalPolicy' ? [['Namespaces', policy.spec.namespaceSelector ?? 'all()'] satisfies Field] : []),
     ['Selector', spec.selector],
     ['Types', spec.types.join(', ')],
@@ -101,11 +127,11 @@ function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: 
 function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundings): Field[] {
   const { spec } = endpoint;
   const own = policies.filter((policy) => selects(policy, endpoint, namespaces));
-  const named = (direction: 'Ingress' | 'Egress') =>
-    own.filter((policy) => policy.spec.types.includes(direction)).map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
-  const open =
-    spec.defaultAction ?? namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec.defaultAction ?? 'Allow';
-  const none = [`<none>: ${open} by default`];
+  const named = (direction: 'Ingress' | 'Egress') => own.filter((policy) => policy.spec.types.includes(direction)).map(policyTitle);
+  const home = namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec;
+  const none = (own: NamespaceDefault | undefined) => [
+    `<none>: ${spec.defaultAction === 'Deny' ? 'Deny' : (own ?? home?.defaultAction ?? 'Allow')} by default`,
+  ];
   return [
     ['Host', spec.host],
     ['Container', spec.containerId],
@@ -114,8 +140,8 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
     ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
-    ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none],
-    ['Egress by', named('Egress').length > 0 ? named('Egress') : none],
+    ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none(home?.defaultIngress)],
+    ['Egress by', named('Egress').length > 0 ? named('Egress') : none(home?.defaultEgress)],
   ];
 }
 
@@ -158,13 +184,17 @@ function mesosTrafficLines({ spec: { mesosTraffic } }: Host): string[] {
 /** As the agents decide it: a Policy takes endpoints of its own namespace, a GlobalPolicy those of the namespaces that it selects. */
 function selects(policy: Policy | GlobalPolicy, endpoint: Endpoint, namespaces: readonly Namespace[]): boolean {
   const namespace = endpoint.metadata.namespace!;
+  const object = namespaces.find(({ metadata }) => metadata.name === namespace);
   if (policy.kind === 'Policy') {
     if (policy.metadata.namespace !== namespace) return false;
   } else if (policy.spec.namespaceSelector !== undefined) {
-    const object = namespaces.find(({ metadata }) => metadata.name === namespace);
     if (!matches(parseSelector(policy.spec.namespaceSelector), namespaceLabels(namespace, object))) return false;
   }
-  return matches(parseSelector(policy.spec.selector), endpoint.metadata.labels);
+  return matches(parseSelector(policy.spec.selector), { ...object?.spec.labelsToApply, ...endpoint.metadata.labels });
+}
+
+function policyTitle({ kind, metadata, spec }: Policy | GlobalPolicy): string {
+  return `${kind.toLowerCase()}/${metadata.name}${spec.staged ? ' (staged)' : ''}`;
 }
 
 function endpointLine({ metadata, spec }: Endpoint): string {

@@ -43,6 +43,7 @@ function* packetsOf(
 test('the table, decide and allows say what the plain evaluator says', (t) => {
   let compared = 0;
   let allowed = 0;
+  let stagedDiffers = 0;
   fc.assert(
     fc.property(anyObjects, anyTraffic, (all, traffic) => {
       const objects = finalState(all);
@@ -68,11 +69,16 @@ test('the table, decide and allows say what the plain evaluator says', (t) => {
         if (step === undefined || step.because.endpoint?.name !== endpoint.metadata.name) continue;
         if (step.because.endpoint.namespace !== endpoint.metadata.namespace) continue;
         if (step.verdict !== expected.verdict) throw new Error(`decide: ${step.verdict}, expected ${expected.verdict}; ${show()}`);
+        const ifStaged = reference(objects, endpoint, direction, packet, { staged: true });
+        const staged = step.staged?.verdict ?? step.verdict;
+        if (staged !== ifStaged.verdict) throw new Error(`staged: ${staged}, expected ${ifStaged.verdict}; ${show()}`);
+        if (staged !== step.verdict) stagedDiffers += 1;
       }
     }),
     { numRuns: 1500 },
   );
-  t.log(`${compared} packets, ${allowed} of them allowed`);
+  t.log(`${compared} packets, ${allowed} of them allowed, ${stagedDiffers} that staged policies would change`);
+  t.true(stagedDiffers > 100);
   // A generator that lets everything or nothing through would test nothing.
   t.true(compared > 20_000);
   t.true(allowed > compared / 5 && allowed < (compared * 4) / 5);

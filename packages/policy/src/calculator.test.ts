@@ -270,15 +270,15 @@ test('decide names the policy and the rule', (t) => {
     }),
   );
   const because = (source: string, protocol: 'TCP' | 'UDP') => calculator.decide({ source, destination: '10.0.0.1', protocol }).because;
-  const at = { direction: 'Ingress', endpoint: { namespace: 'demo', name: 'nginx' } } as const;
+  const to = { direction: 'Ingress', endpoint: { namespace: 'demo', name: 'nginx' } } as const;
+  const at = { ...to, tier: 'default' };
   t.deepEqual(because('10.0.1.1', 'TCP'), { ...at, policy: { kind: 'Policy', namespace: 'demo', name: 'access-nginx' }, ruleIndex: 0 });
   t.deepEqual(because('10.0.1.1', 'UDP'), { ...at, policy: { kind: 'GlobalPolicy', name: 'block' }, ruleIndex: 1 });
   t.deepEqual(because('10.0.1.2', 'TCP'), { ...at, default: 'no rule matched' });
   t.deepEqual(because('10.5.0.1', 'UDP'), {
-    ...at,
-    policy: { kind: 'GlobalPolicy', name: 'block' },
-    ruleIndex: 0,
+    ...to,
     default: 'default action',
+    passedBy: [{ tier: 'default', policy: { kind: 'GlobalPolicy', name: 'block' }, ruleIndex: 0 }],
   });
   t.deepEqual(calculator.decide({ source: '10.8.0.1', destination: '10.8.0.2', protocol: 'TCP' }), {
     verdict: 'Allow',

@@ -1,22 +1,25 @@
 import {
   type AnyObject,
   type Endpoint,
+  type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
   type Kind,
   keyOf,
-  keyPrefix,
   type Labels,
   type Namespace,
   type NetworkSet,
   namespaceLabels,
+  type ObjectId,
   type Policy,
+  type Tier,
 } from '@weir/resources';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
 import { Enforcement } from './enforcement.ts';
 import type { Flow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
+import { NamespaceDefaults } from './namespace-defaults.ts';
 import { PolicyIndex } from './policy-index.ts';
 import type { Statement } from './statement.ts';
 import { Table } from './table.ts';
@@ -30,8 +33,10 @@ export interface DataplaneChange {
 }
 
 interface Pending {
-  kind: Kind;
-  object: AnyObject | undefined;
+  id: ObjectId;
+  object?: AnyObject;
+  /** It is there and cannot be read; what the store has. */
+  invalid?: { value: unknown };
 }
 
 /**
@@ -48,6 +53,7 @@ export class PolicyCalculator {
   readonly #table = new Table();
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
+  readonly #defaults: NamespaceDefaults;
   readonly #enforcement: Enforcement;
   readonly #hostPorts = new HostPorts(this.#table);
   #hostObject: Host | undefined;
@@ -65,21 +71,39 @@ export class PolicyCalculator {
       labels,
     );
     this.#policies = new PolicyIndex(this.#membership, labels);
+    this.#defaults = new NamespaceDefaults(this.#membership);
     this.#enforcement = new Enforcement({
       membership: this.#membership,
       policies: this.#policies,
+      defaults: this.#defaults,
       table: this.#table,
-      namespaceAction: (namespace) => this.#namespaces.get(namespace)?.spec.defaultAction,
     });
   }
 
   /** Takes an object in, new or changed. It has to be as `parseObject` gives it. Kinds that policy does not depend on are ignored. */
   upsert(object: AnyObject): void {
-    this.#pending.set(keyOf(object), { kind: object.kind, object });
+    const { kind, metadata } = object;
+    const { name, namespace } = metadata;
+    this.#note({ id: { kind, ...(namespace !== undefined && { namespace }), name }, object });
+  }
+
+  /**
+   * Takes note of an object that is there and cannot be read. The endpoints that a policy is for, as far as that can be read, and those of a
+   * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies.
+   *
+   * @param value what the store has, parsed as JSON as far as it is JSON
+   */
+  upsertInvalid(id: ObjectId, value: unknown): void {
+    this.#note({ id, invalid: { value } });
   }
 
   remove(kind: Kind, name: string, namespace?: string): void {
-    this.#pending.set(keyOf({ kind, metadata: { name, ...(namespace !== undefined && { namespace }) } }), { kind, object: undefined });
+    this.#note({ id: { kind, ...(namespace !== undefined && { namespace }), name } });
+  }
+
+  #note(pending: Pending): void {
+    const { kind, ...metadata } = pending.id;
+    this.#pending.set(keyOf({ kind, metadata }), pending);
   }
 
   /** What has changed in the desired table since the last flush; at first, the whole table. */
@@ -111,66 +135,85 @@ export class PolicyCalculator {
 
   #judges(): Judges {
     this.#settle();
-    return { enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction), host: this.#hostObject };
+    return {
+      enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction),
+      stagedProgram: (endpoint, address, direction) => this.#enforcement.stagedProgram(endpoint, address, direction),
+      membership: this.#membership,
+      host: this.#hostObject,
+    };
   }
 
   #settle(): void {
     if (this.#pending.size === 0) return;
-    for (const [key, { kind, object }] of this.#pending) this.#apply(key, kind, object);
+    for (const [key, pending] of this.#pending) this.#apply(key, pending);
     this.#pending.clear();
     this.#narrowed = this.#narrowed.union(this.#enforcement.settle());
     this.#policies.releaseReplaced();
+    this.#defaults.releaseReplaced();
   }
 
-  #apply(key: string, kind: Kind, object: AnyObject | undefined): void {
-    switch (kind) {
+  #apply(key: string, { id, object, invalid }: Pending): void {
+    switch (id.kind) {
       case 'Namespace':
-        this.#applyNamespace(key.slice(keyPrefix(kind).length), object as Namespace | undefined);
+        this.#applyNamespace(id.name, object as Namespace | undefined);
+        this.#changed(invalid === undefined ? this.#policies.put(key, undefined) : this.#policies.putInvalid(key, id, invalid.value));
         break;
       case 'Endpoint':
         this.#applyEndpoint(key, object as Endpoint | undefined);
         break;
       case 'NetworkSet':
-        this.#applyMember(key, object && networkSetMember(key, object as NetworkSet));
+      case 'GlobalNetworkSet':
+        this.#applyMember(key, object && networkSetMember(key, object as NetworkSet | GlobalNetworkSet));
+        break;
+      case 'Tier':
+        this.#changed(this.#policies.putTier(id.name, object as Tier | undefined));
         break;
       case 'Policy':
       case 'GlobalPolicy':
-        this.#applyPolicy(key, object as Policy | GlobalPolicy | undefined);
+        this.#changed(
+          invalid === undefined
+            ? this.#policies.put(key, object as Policy | GlobalPolicy | undefined)
+            : this.#policies.putInvalid(key, id, invalid.value),
+        );
         break;
       case 'Host':
-        if (key === keyOf({ kind, metadata: { name: this.#host } })) this.#hostObject = object as Host | undefined;
+        if (id.name === this.#host) this.#hostObject = object as Host | undefined;
         break;
     }
   }
 
-  #applyPolicy(key: string, object: Policy | GlobalPolicy | undefined): void {
-    for (const endpoint of this.#policies.put(key, object)) this.#enforcement.endpointChanged(endpoint);
+  #changed(endpoints: Iterable<Member>): void {
+    for (const endpoint of endpoints) this.#enforcement.endpointChanged(endpoint);
   }
 
   #applyNamespace(name: string, object: Namespace | undefined): void {
     if (object === undefined) this.#namespaces.delete(name);
     else this.#namespaces.set(name, object);
+    this.#defaults.put(name, object);
     this.#membership.namespaceChanged(name);
-    for (const { member } of [...this.#enforcement.endpoints()]) {
-      if (member.namespace !== name) continue;
-      this.#policies.deleteEndpoint(member);
-      this.#policies.addEndpoint(member);
-      this.#enforcement.endpointChanged(member);
+    for (const member of [...this.#membership.inNamespace(name)]) {
+      if (member.ownLabels === undefined) continue;
+      const local = this.#enforcement.localEndpoint(member);
+      this.#replaceEndpoint(member.key, { ...member, labels: this.#labelsOf(name, member.ownLabels) }, local?.object);
     }
   }
 
   #applyEndpoint(key: string, object: Endpoint | undefined): void {
+    const local = object?.spec.host === this.#host ? object : undefined;
+    this.#hostPorts.put(key, local);
+    this.#replaceEndpoint(key, object && this.#endpointMember(key, object), local);
+  }
+
+  /** @param local the object, if it is an endpoint of this host */
+  #replaceEndpoint(key: string, member: Member | undefined, local: Endpoint | undefined): void {
     const before = this.#members.get(key);
-    if (before !== undefined && this.#enforcement.isLocal(before)) {
+    if (before !== undefined && this.#enforcement.localEndpoint(before) !== undefined) {
       this.#policies.deleteEndpoint(before);
       this.#enforcement.deleteEndpoint(before);
     }
-    const member = object && endpointMember(key, object);
-    const isLocal = object?.spec.host === this.#host;
-    this.#hostPorts.put(key, isLocal ? object : undefined);
-    if (isLocal && member !== undefined) {
+    if (local !== undefined && member !== undefined) {
       this.#policies.addEndpoint(member);
-      this.#enforcement.addEndpoint({ object, member });
+      this.#enforcement.addEndpoint({ object: local, member });
     }
     this.#applyMember(key, member);
   }
@@ -180,13 +223,20 @@ export class PolicyCalculator {
     else this.#members.set(key, member);
     this.#membership.put(key, member);
   }
+
+  #endpointMember(key: string, { metadata, spec }: Endpoint): Member {
+    const { namespace, labels: ownLabels } = metadata;
+    const addresses = [...new Set(spec.addresses)];
+    return { key, namespace: namespace!, labels: this.#labelsOf(namespace!, ownLabels), ownLabels, addresses, nets: [], ports: spec.ports };
+  }
+
+  #labelsOf(namespace: string, ownLabels: Labels): Labels {
+    const inherited = this.#namespaces.get(namespace)?.spec.labelsToApply;
+    return inherited === undefined ? ownLabels : { ...inherited, ...ownLabels };
+  }
 }
 
-function endpointMember(key: string, { metadata, spec }: Endpoint): Member {
+function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet): Member {
   const { namespace, labels } = metadata;
-  return { key, namespace: namespace!, labels, addresses: [...new Set(spec.addresses)], nets: [], ports: spec.ports };
-}
-
-function networkSetMember(key: string, { metadata, spec }: NetworkSet): Member {
-  return { key, namespace: metadata.namespace!, labels: metadata.labels, ...splitNets(spec.nets), ports: [] };
+  return { key, ...(namespace !== undefined && { namespace }), labels, ...splitNets(spec.nets), ports: [] };
 }

@@ -1,7 +1,10 @@
 import { cidrContains, type Direction, type Host, protocolNumber } from '@weir/resources';
-import type { Enforced } from './enforcement.ts';
+import type { Enforced, LocalEndpoint } from './enforcement.ts';
+import { type Evaluation, evaluate } from './evaluation.ts';
 import { type Flow, type ParsedFlow, parseFlow } from './flow.ts';
+import type { Membership } from './membership.ts';
 import type { PolicyName } from './policy-rule.ts';
+import type { PolicyDefault, Program } from './program.ts';
 import { allowedAt } from './traffic-class.ts';
 
 export interface Decision {
@@ -12,32 +15,47 @@ export interface Decision {
   steps: Step[];
 }
 
-export interface Step {
+export interface Step extends Reason {
+  /** What it would be if staged policies were enforced; absent if none selects the endpoint in that direction. */
+  staged?: Reason;
+}
+
+export interface Reason {
   verdict: 'Allow' | 'Deny';
   because: Because;
 }
 
-/** Either a rule or a default decided, or both for a `Pass` rule. */
+/** Either a rule or a default decided. */
 export interface Because {
   /** Absent if no end of the flow is an endpoint of this host. */
   direction?: Direction;
   endpoint?: { namespace: string; name: string };
+  /** Absent where no tier decided. */
+  tier?: string;
   policy?: PolicyName;
   /** Position among the policy's rules of that direction, from 0. */
   ruleIndex?: number;
   default?: Default;
+  /** The `Pass` rules that sent the flow on to the next tier, in order. */
+  passedBy?: RuleName[];
+}
+
+export interface RuleName {
+  tier: string;
+  policy: PolicyName;
+  ruleIndex: number;
 }
 
 /**
- * - `no rule matched`: policies apply, and none of their rules decided: denied.
- * - `default action`: no policy applies, or a `Pass` rule left the policies: what network and namespace say.
  * - `Mesos agent port`, `health checks`: traffic of Mesos' own with this host, which is allowed beside all policy.
  * - `no local endpoint`: nothing that this host decides.
  */
-export type Default = 'no rule matched' | 'default action' | 'Mesos agent port' | 'health checks' | 'no local endpoint';
+export type Default = PolicyDefault | 'Mesos agent port' | 'health checks' | 'no local endpoint';
 
 export interface Judges {
   enforcedAt(address: string, direction: Direction): Enforced | undefined;
+  stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction): Program | undefined;
+  membership: Membership;
   host: Host | undefined;
 }
 
@@ -70,22 +88,24 @@ function endsOf({ source, destination }: ParsedFlow, direction: Direction): { lo
   return direction === 'Ingress' ? { local: destination, peer: source } : { local: source, peer: destination };
 }
 
-function judgeStep(flow: ParsedFlow, direction: Direction, { enforcedAt, host }: Judges): Step | undefined {
+function judgeStep(flow: ParsedFlow, direction: Direction, judges: Judges): Step | undefined {
   const { local, peer } = endsOf(flow, direction);
-  const found = enforcedAt(local, direction);
+  const found = judges.enforcedAt(local, direction);
   if (found === undefined) return undefined;
-  const { program, table, endpoint } = found;
-  const { name, namespace } = endpoint.object.metadata;
+  const { name, namespace } = found.endpoint.object.metadata;
   const at = { direction, endpoint: { namespace: namespace!, name } };
-  const exemption = host && exemptionFor(flow, direction, peer, host);
+  const exemption = judges.host && exemptionFor(flow, direction, peer, judges.host);
   if (exemption !== undefined) return { verdict: 'Allow', because: { ...at, default: exemption } };
-  const index = table.decidingRule(peer, flow);
-  if (index === undefined) {
-    return { verdict: program.rest, because: { ...at, default: program.governed ? 'no rule matched' : 'default action' } };
-  }
-  const { policy, index: ruleIndex, isPass } = program.origins[index]!;
-  const verdict = program.rules[index]!.action === 'Allow' ? 'Allow' : 'Deny';
-  return { verdict, because: { ...at, policy, ruleIndex, ...(isPass && { default: 'default action' as const }) } };
+  const reason = (program: Program) => reasonOf(evaluate(program, peer, flow, judges.membership), at);
+  const staged = judges.stagedProgram(found.endpoint, local, direction);
+  return { ...reason(found.program), ...(staged !== undefined && { staged: reason(staged) }) };
+}
+
+function reasonOf({ verdict, origin, passedBy }: Evaluation, at: Pick<Because, 'direction' | 'endpoint'>): Reason {
+  const { index, ...where } = origin;
+  const passes = passedBy.map(({ tier, policy, index: ruleIndex }) => ({ tier: tier!, policy: policy!, ruleIndex: ruleIndex! }));
+  const because = { ...at, ...where, ...(index !== undefined && { ruleIndex: index }), ...(passes.length > 0 && { passedBy: passes }) };
+  return { verdict, because };
 }
 
 /** Where a flow begins that a process of this host opened to a host port of `localhost`. */

@@ -2,9 +2,10 @@ import { type Direction, type Endpoint, type Family, familyOf } from '@weir/reso
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom } from './multimap.ts';
+import type { NamespaceDefaults } from './namespace-defaults.ts';
 import { addressType, PeerTable } from './peer-table.ts';
 import type { PolicyIndex } from './policy-index.ts';
-import { defaultAction, type Program, program } from './program.ts';
+import { type Program, program } from './program.ts';
 import { type KeyField, type Statement, statementKey } from './statement.ts';
 import { SharedStructure, sameVerdict, type Table } from './table.ts';
 
@@ -44,7 +45,7 @@ const OWN_PREFIX = 'weir';
 export class Enforcement {
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
-  readonly #namespaceAction: (namespace: string) => 'Allow' | 'Deny' | undefined;
+  readonly #defaults: NamespaceDefaults;
   readonly #table: Table;
   readonly #structure: SharedStructure;
   readonly #endpoints = new Map<Member, LocalEndpoint>();
@@ -56,17 +57,12 @@ export class Enforcement {
   readonly #dirtyAddresses = new Map<SharedTable, Set<string>>();
   readonly #dirtyNets = new Set<SharedTable>();
 
-  constructor(of: {
-    membership: Membership;
-    policies: PolicyIndex;
-    table: Table;
-    namespaceAction: (namespace: string) => 'Allow' | 'Deny' | undefined;
-  }) {
+  constructor(of: { membership: Membership; policies: PolicyIndex; defaults: NamespaceDefaults; table: Table }) {
     this.#membership = of.membership;
     this.#policies = of.policies;
     this.#table = of.table;
     this.#structure = new SharedStructure(of.table);
-    this.#namespaceAction = of.namespaceAction;
+    this.#defaults = of.defaults;
   }
 
   addEndpoint(endpoint: LocalEndpoint): void {
@@ -84,12 +80,9 @@ export class Enforcement {
     this.#dirtyInterfaces.add(hostInterface);
   }
 
-  isLocal(member: Member): boolean {
-    return this.#endpoints.has(member);
-  }
-
-  endpoints(): Iterable<LocalEndpoint> {
-    return this.#endpoints.values();
+  /** Undefined if it is not an endpoint of this host. */
+  localEndpoint(member: Member): LocalEndpoint | undefined {
+    return this.#endpoints.get(member);
   }
 
   /** To be called when the policies of an endpoint have changed, or what they or the default action look at. */
@@ -155,6 +148,13 @@ export class Enforcement {
     return first?.enforced;
   }
 
+  /** The program that the endpoint would have for one of its addresses if staged policies were enforced; undefined if none selects it. */
+  stagedProgram({ object, member }: LocalEndpoint, address: string, direction: Direction): Program | undefined {
+    if (!this.#policies.hasStaged(member, direction)) return undefined;
+    const tiers = this.#policies.tiersFor(member, direction, { staged: true });
+    return program(tiers, direction, familyOf(address), { member, address, defaultAction: this.#defaults.of(object, direction) });
+  }
+
   #settleInterface(name: string): boolean {
     const before = this.#states.get(name);
     // Two endpoints on one interface can only be an old one not yet gone; whichever it is, the choice must not depend on who came first.
@@ -199,13 +199,13 @@ export class Enforcement {
   /** Programs by local address; for a family that the endpoint has no address of, by the name of the family. */
   #enforce(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
     const { object, member } = endpoint;
-    const rules = this.#policies.rulesFor(member, direction);
-    const action = defaultAction(object, this.#namespaceAction(member.namespace));
+    const tiers = this.#policies.tiersFor(member, direction, { staged: false });
+    const defaultAction = this.#defaults.of(object, direction);
     const enforced = new Map<string, Enforced>();
     for (const family of FAMILIES) {
       const own = addressesOf(member, family);
       for (const address of own.length === 0 ? [undefined] : own) {
-        const formed = program(rules, direction, family, { member, address, defaultAction: action });
+        const formed = program(tiers, direction, family, { member, address, defaultAction });
         enforced.set(address ?? family, { program: formed, table: this.#acquireTable(formed, object.spec.hostInterface), endpoint });
       }
     }

@@ -1,6 +1,6 @@
 export { type BaseTable, baseTable } from './base-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
-export type { Because, Decision, Default, Step } from './decision.ts';
+export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
 export type { Flow } from './flow.ts';
 export { PolicyError } from './policy-error.ts';
 export type { PolicyName } from './policy-rule.ts';

@@ -12,7 +12,7 @@ export class MemberIndex {
 
   add(member: Member): void {
     this.#all.add(member);
-    addTo(this.#byNamespace, member.namespace, member);
+    if (member.namespace !== undefined) addTo(this.#byNamespace, member.namespace, member);
     for (const [label, value] of Object.entries(member.labels)) {
       addTo(
         getOrCreate(this.#byLabel, label, () => new Map<string, Set<Member>>()),
@@ -24,7 +24,7 @@ export class MemberIndex {
 
   delete(member: Member): void {
     this.#all.delete(member);
-    deleteFrom(this.#byNamespace, member.namespace, member);
+    if (member.namespace !== undefined) deleteFrom(this.#byNamespace, member.namespace, member);
     for (const [label, value] of Object.entries(member.labels)) {
       const values = this.#byLabel.get(label)!;
       deleteFrom(values, value, member);

@@ -1,4 +1,14 @@
-import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
+import {
+  ADDRESS_BITS,
+  cidrContains,
+  type Family,
+  familyOf,
+  formatSelector,
+  type Labels,
+  matches,
+  type NamedPort,
+  type Selector,
+} from '@weir/resources';
 import { MemberIndex } from './member-index.ts';
 import { addTo, deleteFrom } from './multimap.ts';
 import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
@@ -7,8 +17,12 @@ import { SelectorIndex } from './selector-index.ts';
 /** What a selector can take: an endpoint of any host, with its addresses, or a network set, with its nets. */
 export interface Member {
   readonly key: string;
-  readonly namespace: string;
+  /** Absent for what is in none. */
+  readonly namespace?: string;
+  /** As selectors see them. */
   readonly labels: Labels;
+  /** Of an endpoint, without those that it inherits from its namespace; absent for network sets. */
+  readonly ownLabels?: Labels;
   readonly addresses: readonly string[];
   /** CIDRs of more than one address; those of one are among `addresses`. */
   readonly nets: readonly string[];
@@ -80,12 +94,12 @@ export class Membership {
     if (old !== undefined) {
       this.#members.delete(old);
       this.#byKey.delete(key);
-      for (const address of old.addresses) deleteFrom(this.#byAddress, address, old);
+      if (isEndpoint(old)) for (const address of old.addresses) deleteFrom(this.#byAddress, address, old);
     }
     if (next !== undefined) {
       this.#members.add(next);
       this.#byKey.set(key, next);
-      for (const address of next.addresses) addTo(this.#byAddress, address, next);
+      if (isEndpoint(next)) for (const address of next.addresses) addTo(this.#byAddress, address, next);
     }
     this.#move(old, next);
   }
@@ -93,6 +107,10 @@ export class Membership {
   /** To be called when a namespace's labels have changed: tries its members against selectors again. */
   namespaceChanged(namespace: string): void {
     for (const member of this.#members.inNamespace(namespace)) this.#move(member, member);
+  }
+
+  inNamespace(namespace: string): Iterable<Member> {
+    return this.#members.inNamespace(namespace);
   }
 
   /** The set for a selector, which has to be given back by `release` as often as it was acquired. */
@@ -202,6 +220,17 @@ export class Membership {
 
 function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets'> {
   return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets: new Map() };
+}
+
+function isEndpoint({ ownLabels }: Member): boolean {
+  return ownLabels !== undefined;
+}
+
+/** Whether an address is in the set, by itself or in a net. */
+export function setHolds(set: MemberSet, address: string): boolean {
+  if (set.addresses[familyOf(address)].has(address)) return true;
+  for (const net of set.nets.keys()) if (cidrContains(net, address)) return true;
+  return false;
 }
 
 /** @returns whether the key is new */

@@ -5,10 +5,9 @@ import { getOrCreate } from './multimap.ts';
 import { type Cell, cidrRanges, netCells, rangeAt } from './net-cells.ts';
 import type { AddressRange, NetRanges } from './net-ranges.ts';
 import type { Program, ProgramRule } from './program.ts';
-import { contains } from './range.ts';
 import { type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from './table.ts';
-import { boxesOf, type Point, type PortNumber } from './traffic.ts';
+import type { PortNumber } from './traffic.ts';
 import { narrows, type TrafficClass, trafficClass } from './traffic-class.ts';
 
 /** A rule's peer criteria, by the numbers that they have in this table. */
@@ -133,20 +132,6 @@ export class PeerTable {
     if (found !== undefined) return found;
     const interval = this.#intervals.length === 0 ? undefined : rangeAt(this.#intervals, addressNumber(address));
     return interval?.trafficClass ?? this.defaultClass;
-  }
-
-  /** The index of the rule that decides a packet of a peer; undefined if none does. The same criteria and boxes as the chains are made of. */
-  decidingRule(peer: string, { protocol, first, second }: Point): number | undefined {
-    const { criteria, portsByName } = this.#signature(peer);
-    const { family, direction, rules } = this.program;
-    const of = { protocol, family, direction, portsByName: (name: string) => portsByName.get(name) ?? [] };
-    const index = rules.findIndex(
-      ({ action, traffic }, number) =>
-        action !== 'Log' &&
-        holds(this.#conditions[number]!, criteria) &&
-        boxesOf(traffic, of).some((box) => contains(box.first, first) && contains(box.second, second)),
-    );
-    return index === -1 ? undefined : index;
   }
 
   #map(name: string, interval: boolean): MapStatement {

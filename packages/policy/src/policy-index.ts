@@ -1,18 +1,34 @@
-import { type Direction, type GlobalPolicy, type Labels, matches, type Policy, parseSelector, type Selector } from '@weir/resources';
+import {
+  DEFAULT_TIER,
+  type Direction,
+  type GlobalPolicy,
+  type Labels,
+  matches,
+  type ObjectId,
+  type Policy,
+  parseSelector,
+  type Tier,
+  tierOf,
+} from '@weir/resources';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom } from './multimap.ts';
+import { type Reach, reachOfUnreadable } from './policy-reach.ts';
 import { type PolicyName, type PolicyRule, policyRule, releaseRule } from './policy-rule.ts';
+import type { Closed, Tiers } from './program.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope, scopeTakes } from './scope.ts';
 import { SelectorIndex } from './selector-index.ts';
+import { TierIndex } from './tier-index.ts';
 
-interface IndexedPolicy {
+interface IndexedPolicy extends Reach {
   readonly name: PolicyName;
+  readonly tier: string;
+  readonly staged: boolean;
   /** Absent orders come last. */
   readonly order: number;
-  readonly selector: Selector;
-  readonly scope: Scope;
   /** Absent for a direction that the policy is not for. */
   readonly rules: Readonly<Partial<Record<Direction, readonly PolicyRule[]>>>;
+  /** It cannot be read. */
+  readonly isInvalid: boolean;
   /** Endpoints of this host that it selects. */
   readonly endpoints: Set<Member>;
 }
@@ -20,11 +36,13 @@ interface IndexedPolicy {
 const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
 const NONE: ReadonlySet<IndexedPolicy> = new Set();
 
-/** Which policies select which endpoints of this host. */
+/** Which policies select which endpoints of this host, and in which tiers they are. */
 export class PolicyIndex {
   readonly #membership: Membership;
   readonly #namespaceLabels: (namespace: string) => Labels;
+  readonly #tiers = new TierIndex();
   readonly #policies = new Map<string, IndexedPolicy>();
+  readonly #byTier = new Map<string, Set<IndexedPolicy>>();
   readonly #selectors = new SelectorIndex<IndexedPolicy>();
   readonly #endpoints = new Map<Member, Set<IndexedPolicy>>();
   /** Policies that look an endpoint's own end up in a set. */
@@ -42,30 +60,29 @@ export class PolicyIndex {
    * @returns the endpoints that it selected or selects
    */
   put(key: string, object: Policy | GlobalPolicy | undefined): Set<Member> {
-    const affected = new Set<Member>();
-    const old = this.#policies.get(key);
-    if (old !== undefined) {
-      this.#policies.delete(key);
-      this.#selectors.delete(old);
-      this.#replaced.push(old);
-      for (const set of localSets(old)) deleteFrom(this.#localSets, set, old);
-      for (const endpoint of old.endpoints) {
-        this.#endpoints.get(endpoint)?.delete(old);
-        affected.add(endpoint);
-      }
-    }
-    if (object === undefined) return affected;
-    const policy = indexed(object, this.#membership);
-    this.#policies.set(key, policy);
-    this.#selectors.add(policy);
-    for (const set of localSets(policy)) addTo(this.#localSets, set, policy);
-    for (const [endpoint, policies] of this.#endpoints) {
-      if (!this.#selects(policy, endpoint)) continue;
-      policies.add(policy);
-      policy.endpoints.add(endpoint);
-      affected.add(endpoint);
-    }
-    return affected;
+    return this.#replace(key, object && indexed(object, this.#membership));
+  }
+
+  /** As {@link put}, for an object that cannot be read: the endpoints that it is for are closed. */
+  putInvalid(key: string, id: ObjectId, value: unknown): Set<Member> {
+    const { kind, namespace, name } = id;
+    if (kind !== 'Policy' && kind !== 'GlobalPolicy' && kind !== 'Namespace') return new Set();
+    return this.#replace(key, {
+      ...reachOfUnreadable(id, value),
+      name: { kind, ...(namespace !== undefined && { namespace }), name },
+      tier: DEFAULT_TIER,
+      staged: false,
+      order: 0,
+      rules: { Ingress: [], Egress: [] },
+      isInvalid: true,
+      endpoints: new Set(),
+    });
+  }
+
+  /** @returns the endpoints that policies of the tier select */
+  putTier(name: string, object: Tier | undefined): Set<Member> {
+    this.#tiers.put(name, object);
+    return new Set([...(this.#byTier.get(name) ?? NONE)].flatMap(({ endpoints }) => [...endpoints]));
   }
 
   addEndpoint(endpoint: Member): void {
@@ -83,12 +100,31 @@ export class PolicyIndex {
     this.#endpoints.delete(endpoint);
   }
 
-  /** The rules of each policy that applies to an endpoint in a direction, in the order in which policies are asked. */
-  rulesFor(endpoint: Member, direction: Direction): (readonly PolicyRule[])[] {
-    return [...(this.#endpoints.get(endpoint) ?? NONE)]
-      .filter(({ rules }) => rules[direction] !== undefined)
-      .sort(inOrder)
-      .map(({ rules }) => rules[direction]!);
+  /**
+   * The tiers that apply to an endpoint in a direction, in order, with their policies in order.
+   *
+   * @param options.staged as if staged policies were enforced
+   */
+  tiersFor(endpoint: Member, direction: Direction, { staged }: { staged: boolean }): Tiers | Closed {
+    const policies = [...(this.#endpoints.get(endpoint) ?? NONE)]
+      .filter((policy) => policy.rules[direction] !== undefined && (staged || !policy.staged))
+      .sort(inOrder);
+    const invalid = policies.find(({ isInvalid }) => isInvalid);
+    if (invalid !== undefined) return { policy: invalid.name, reason: 'invalid' };
+    const astray = policies.find(({ tier }) => this.#tiers.get(tier) === undefined);
+    if (astray !== undefined) return { policy: astray.name, tier: astray.tier, reason: 'unknown tier' };
+    const names = [...new Set(policies.map(({ tier }) => tier))].sort((left, right) => this.#tiers.compare(left, right));
+    return names.map((name) => ({
+      name,
+      defaultAction: this.#tiers.get(name)!.defaultAction,
+      policies: policies.filter(({ tier }) => tier === name).map(({ rules }) => rules[direction]!),
+    }));
+  }
+
+  /** Whether staged policies select the endpoint in a direction. */
+  hasStaged(endpoint: Member, direction: Direction): boolean {
+    for (const { staged, rules } of this.#endpoints.get(endpoint) ?? NONE) if (staged && rules[direction] !== undefined) return true;
+    return false;
   }
 
   /** Endpoints whose programs may change with the set, since a rule looks their own end up in it. */
@@ -107,7 +143,35 @@ export class PolicyIndex {
     this.#replaced = [];
   }
 
-  #selects({ selector, scope }: IndexedPolicy, endpoint: Member): boolean {
+  #replace(key: string, policy: IndexedPolicy | undefined): Set<Member> {
+    const affected = new Set<Member>();
+    const old = this.#policies.get(key);
+    if (old !== undefined) {
+      this.#policies.delete(key);
+      this.#selectors.delete(old);
+      deleteFrom(this.#byTier, old.tier, old);
+      this.#replaced.push(old);
+      for (const set of localSets(old)) deleteFrom(this.#localSets, set, old);
+      for (const endpoint of old.endpoints) {
+        this.#endpoints.get(endpoint)?.delete(old);
+        affected.add(endpoint);
+      }
+    }
+    if (policy === undefined) return affected;
+    this.#policies.set(key, policy);
+    this.#selectors.add(policy);
+    addTo(this.#byTier, policy.tier, policy);
+    for (const set of localSets(policy)) addTo(this.#localSets, set, policy);
+    for (const [endpoint, policies] of this.#endpoints) {
+      if (!this.#selects(policy, endpoint)) continue;
+      policies.add(policy);
+      policy.endpoints.add(endpoint);
+      affected.add(endpoint);
+    }
+    return affected;
+  }
+
+  #selects({ selector, scope }: Reach, endpoint: Member): boolean {
     return matches(selector, endpoint.labels) && scopeTakes(scope, endpoint.namespace, this.#namespaceLabels);
   }
 }
@@ -124,8 +188,9 @@ function indexed({ kind, metadata, spec }: Policy | GlobalPolicy, membership: Me
     const list = direction === 'Ingress' ? spec.ingress : spec.egress;
     rules[direction] = list.map((rule, index) => policyRule(rule, { policy, direction, index }, membership));
   }
-  const order = spec.order ?? Number.POSITIVE_INFINITY;
-  return { name: policy, order, selector: parseSelector(spec.selector), scope: scope(), rules, endpoints: new Set() };
+  const { staged = false, order = Number.POSITIVE_INFINITY } = spec;
+  const reach = { selector: parseSelector(spec.selector), scope: scope() };
+  return { name: policy, tier: tierOf(spec), staged, order, ...reach, rules, isInvalid: false, endpoints: new Set() };
 }
 
 function localSets({ rules }: IndexedPolicy): Set<MemberSet> {

@@ -15,9 +15,9 @@ import { type NetRanges, netRanges } from './net-ranges.ts';
 import { type Ranges, union } from './range.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope } from './scope.ts';
 
-/** Names a policy to people. */
+/** Names to people a policy, or the namespace whose default it was. */
 export interface PolicyName {
-  kind: 'Policy' | 'GlobalPolicy';
+  kind: 'Policy' | 'GlobalPolicy' | 'Namespace';
   namespace?: string;
   name: string;
 }

@@ -1,14 +1,15 @@
-import type { Direction, Endpoint, Family, NamedPort } from '@weir/resources';
-import { cidrContains, protocolNumber } from '@weir/resources';
+import type { Direction, Family, NamedPort } from '@weir/resources';
+import { protocolNumber } from '@weir/resources';
 import { contentHash } from './content-hash.ts';
-import type { Member, MemberSet } from './membership.ts';
+import { type Member, type MemberSet, setHolds } from './membership.ts';
+import type { DefaultAction } from './namespace-defaults.ts';
 import { isEveryAddress, type NetRanges, netRangesContain } from './net-ranges.ts';
 import type { PolicyName, PolicyRule, PortCriterion, Side } from './policy-rule.ts';
 import type { LocalPorts, Traffic } from './traffic.ts';
 
 /**
- * What one direction of one endpoint allows in one address family: the rules of all policies that apply, first match decides. What the
- * rules say of the endpoint itself has been evaluated away, so equal programs of many endpoints are one.
+ * What one direction of one endpoint allows in one address family: the rules of all policies that apply, tier by tier, first match decides.
+ * What the rules say of the endpoint itself has been evaluated away, so equal programs of many endpoints are one.
  */
 export interface Program {
   /** Content-addressed: equal programs have equal names. */
@@ -18,14 +19,13 @@ export interface Program {
   readonly rules: readonly ProgramRule[];
   /** What holds where no rule decides. */
   readonly rest: 'Allow' | 'Deny';
-  /** Where each rule is from; not part of the content, except that a `Log` rule's text names its policy. */
+  /** Where each rule is from, and behind them `rest`; not part of the content, except that a `Log` rule's text names its policy. */
   readonly origins: readonly Origin[];
-  /** Whether a policy applies; if none does, `rest` is the default action of the endpoint. */
-  readonly governed: boolean;
 }
 
+/** `Pass` skips to behind the next `EndOfTier`, which is no rule of anybody's and does nothing by itself. */
 export interface ProgramRule {
-  readonly action: 'Allow' | 'Deny' | 'Log';
+  readonly action: 'Allow' | 'Deny' | 'Log' | 'Pass' | 'EndOfTier';
   readonly traffic: Traffic;
   readonly nets?: NetRanges;
   readonly notNets?: NetRanges;
@@ -37,10 +37,37 @@ export interface ProgramRule {
   readonly content: string;
 }
 
+/** A rule of a policy; or what holds where none decides. */
 export interface Origin {
+  readonly tier?: string;
+  readonly policy?: PolicyName;
+  /** Position among the policy's rules of that direction, from 0. */
+  readonly index?: number;
+  readonly default?: PolicyDefault;
+}
+
+/**
+ * - `no rule matched`: policies of the tier select the endpoint, and none of their rules decided: the tier denies.
+ * - `default action`: no tier decided; what network and namespace say.
+ * - `invalid policy`, `unknown tier`: a policy that cannot be in force closes the endpoint.
+ */
+export type PolicyDefault = 'no rule matched' | 'default action' | 'invalid policy' | 'unknown tier';
+
+/** The policies that select an endpoint in a direction, by tier, all in order. Never an empty tier. */
+export type Tiers = readonly TierPolicies[];
+
+export interface TierPolicies {
+  readonly name: string;
+  readonly defaultAction: 'Deny' | 'Pass';
+  /** The rules of each policy. */
+  readonly policies: readonly (readonly PolicyRule[])[];
+}
+
+/** Instead of tiers: a policy that selects the endpoint cannot be in force, so nothing is allowed. */
+export interface Closed {
   readonly policy: PolicyName;
-  readonly index: number;
-  readonly isPass: boolean;
+  readonly tier?: string;
+  readonly reason: 'invalid' | 'unknown tier';
 }
 
 /** The end of the traffic that a program is for. */
@@ -48,43 +75,70 @@ export interface LocalSide {
   readonly member: Member;
   /** Undefined for a family that the endpoint has no address of. */
   readonly address: string | undefined;
-  readonly defaultAction: 'Allow' | 'Deny';
+  readonly defaultAction: DefaultAction;
 }
 
-/** The action for endpoints that no policy selects in a direction: what the endpoint's network says, else its namespace. */
-export function defaultAction(endpoint: Endpoint, namespaceAction: 'Allow' | 'Deny' | undefined): 'Allow' | 'Deny' {
-  return endpoint.spec.defaultAction === 'Deny' || namespaceAction === 'Deny' ? 'Deny' : 'Allow';
+/** Forms the program of an endpoint. */
+export function program(tiers: Tiers | Closed, direction: Direction, family: Family, local: LocalSide): Program {
+  const { rules, origins, rest } = assemble(tiers, family, local);
+  const name = contentHash([direction, family, rest, ...rules.map(({ content }) => content)].join(' '));
+  return { name, direction, family, rules, rest, origins };
+}
+
+type Assembled = Pick<Program, 'rules' | 'origins' | 'rest'>;
+
+function assemble(tiers: Tiers | Closed, family: Family, local: LocalSide): Assembled {
+  const rules: ProgramRule[] = [];
+  const origins: Origin[] = [];
+  const add = (rule: ProgramRule, origin: Origin) => {
+    rules.push(rule);
+    origins.push(origin);
+  };
+  const end = (rest: 'Allow' | 'Deny', origin: Origin): Assembled => ({ rules, origins: [...origins, origin], rest });
+
+  if ('reason' in tiers) {
+    const { policy, tier, reason } = tiers;
+    return end('Deny', { ...(tier !== undefined && { tier }), policy, default: reason === 'invalid' ? 'invalid policy' : reason });
+  }
+  for (const tier of tiers) {
+    const { closing, passes } = addTier(tier, family, local, add);
+    // Nothing behind is ever reached, so programs that differ only there are the same.
+    if (closing !== undefined && !passes) return end(closing.action, closing.origin);
+    if (closing !== undefined) add(closing.action === 'Allow' ? ALLOW : DENY, closing.origin);
+    if (passes) add(END_OF_TIER, {});
+  }
+  const { rule, rest } = local.defaultAction;
+  const origin: Origin = { default: 'default action' };
+  const localised = rule && local.address !== undefined ? programRule(rule, family, { ...local, address: local.address }) : undefined;
+  if (localised !== undefined) add(localised, origin);
+  return end(rest, origin);
 }
 
 /**
- * Forms the program of an endpoint.
- *
- * @param policies rules of each policy that applies in that direction, in order. Policies are one tier: `Pass` leaves it for the default
- * action, and who reaches its end is denied.
+ * @returns `closing`: what happens to everything that gets to the end of the tier, unless it goes on with the next; `passes`: whether
+ * something may leave the tier for the next one by a rule
  */
-export function program(policies: readonly (readonly PolicyRule[])[], direction: Direction, family: Family, local: LocalSide): Program {
-  const rules: ProgramRule[] = [];
-  const origins: Origin[] = [];
-  const governed = policies.length > 0;
-  const { address } = local;
-  let rest: 'Allow' | 'Deny' = governed ? 'Deny' : local.defaultAction;
-  evaluation: for (const policy of policies) {
-    // Nothing of a family that the endpoint has no address of can be for it or from it: the rules need not be asked.
-    if (address === undefined) break;
-    for (const rule of policy) {
-      const localised = programRule(rule, family, { ...local, address });
-      if (localised === undefined) continue;
-      rules.push(localised);
-      origins.push({ policy: rule.policy, index: rule.index, isPass: rule.action === 'Pass' });
-      if (localised.action !== 'Log' && isUnconditional(localised)) {
-        // Nothing after it is ever reached, so programs that differ only there are the same.
-        rest = localised.action;
-        break evaluation;
-      }
-    }
+function addTier(
+  tier: TierPolicies,
+  family: Family,
+  local: LocalSide,
+  add: (rule: ProgramRule, origin: Origin) => void,
+): { closing?: { action: 'Allow' | 'Deny'; origin: Origin }; passes: boolean } {
+  let passes = false;
+  // Nothing of a family that the endpoint has no address of can be for it or from it: the rules need not be asked.
+  for (const rule of local.address === undefined ? [] : tier.policies.flat()) {
+    const localised = programRule(rule, family, { ...local, address: local.address! });
+    if (localised === undefined) continue;
+    const { action } = localised;
+    const origin = { tier: tier.name, policy: rule.policy, index: rule.index };
+    if (isUnconditional(localised) && (action === 'Allow' || action === 'Deny')) return { closing: { action, origin }, passes };
+    add(localised, origin);
+    if (action !== 'Pass') continue;
+    passes = true;
+    if (isUnconditional(localised)) return { passes };
   }
-  const name = contentHash([direction, family, rest, ...rules.map(({ content }) => content)].join(' '));
-  return { name, direction, family, rules, rest, origins, governed };
+  if (tier.defaultAction === 'Pass') return { passes };
+  return { closing: { action: 'Deny', origin: { tier: tier.name, default: 'no rule matched' } }, passes };
 }
 
 function programRule(rule: PolicyRule, family: Family, local: LocalSide & { address: string }): ProgramRule | undefined {
@@ -98,7 +152,7 @@ function programRule(rule: PolicyRule, family: Family, local: LocalSide & { addr
   const known = isShared ? shared.get(rule)?.[family] : undefined;
   if (known !== undefined) return known;
   const made = withContent({
-    action: rule.action === 'Pass' ? local.defaultAction : rule.action,
+    action: rule.action,
     traffic: trafficOf(rule, local.member.ports),
     ...(nets !== undefined && !isEveryAddress(nets) && { nets }),
     ...(notNets !== undefined && notNets.ranges.length > 0 && { notNets }),
@@ -106,24 +160,23 @@ function programRule(rule: PolicyRule, family: Family, local: LocalSide & { addr
     without: rule.peer.without,
     ...(rule.action === 'Log' && { logPrefix: logPrefix(rule) }),
   });
-  if (isShared && rule.action !== 'Pass') shared.set(rule, { ...shared.get(rule), [family]: made });
+  if (isShared) shared.set(rule, { ...shared.get(rule), [family]: made });
   return made;
 }
+
+const UNCONDITIONAL = { traffic: {}, within: [], without: [] };
+const ALLOW = withContent({ action: 'Allow', ...UNCONDITIONAL });
+const DENY = withContent({ action: 'Deny', ...UNCONDITIONAL });
+const END_OF_TIER = withContent({ action: 'EndOfTier', ...UNCONDITIONAL });
 
 const shared = new WeakMap<PolicyRule, Partial<Record<Family, ProgramRule>>>();
 
 /** Evaluates what a rule says of the endpoint's own address. */
 function matchesLocally(side: Side, family: Family, { member, address }: { member: Member; address: string }): boolean {
-  const isIn = (set: MemberSet) => set.members.has(member) || holds(set, family, address);
+  const isIn = (set: MemberSet) => set.members.has(member) || setHolds(set, address);
   if (!side.within.every(isIn) || side.without.some(isIn)) return false;
   if (side.nets !== undefined && !netRangesContain(side.nets[family], address)) return false;
   return side.notNets === undefined || !netRangesContain(side.notNets[family], address);
-}
-
-function holds(set: MemberSet, family: Family, address: string): boolean {
-  if (set.addresses[family].has(address)) return true;
-  for (const net of set.nets.keys()) if (cidrContains(net, address)) return true;
-  return false;
 }
 
 function trafficOf(rule: PolicyRule, ownPorts: readonly NamedPort[]): Traffic {

@@ -16,7 +16,10 @@ const anyRanges = fc
   .map(union);
 const anyBox: fc.Arbitrary<Box> = fc.record({ first: anyRanges, second: anyRanges });
 const anyStrokes = fc.array(
-  fc.record({ action: fc.constantFrom<Stroke['action']>('Allow', 'Deny', 'Log'), boxes: fc.array(anyBox, { maxLength: 3 }) }),
+  fc.record({
+    action: fc.constantFrom<Stroke['action']>('Allow', 'Deny', 'Log', 'Pass', 'EndOfTier'),
+    boxes: fc.array(anyBox, { maxLength: 3 }),
+  }),
   { maxLength: 6 },
 );
 const anyRest = fc.constantFrom<'Allow' | 'Deny'>('Allow', 'Deny');
@@ -27,18 +30,29 @@ const isIn = (region: Region, { first, second }: Point) =>
 const isHit = ({ boxes }: Stroke, { first, second }: Point) =>
   boxes.some((box) => contains(box.first, first) && contains(box.second, second));
 
-test('the first rule that matches a point decides it, and a Log rule sees what got so far', (t) => {
+/** One point by the rules one after the other: what decided, and which Log rules saw it. */
+function walked(strokes: readonly Stroke[], point: Point): { action?: 'Allow' | 'Deny'; logs: Stroke[] } {
+  const logs: Stroke[] = [];
+  let isPassed = false;
+  for (const stroke of strokes) {
+    if (stroke.action === 'EndOfTier') isPassed = false;
+    else if (isPassed || !isHit(stroke, point)) continue;
+    else if (stroke.action === 'Pass') isPassed = true;
+    else if (stroke.action === 'Log') logs.push(stroke);
+    else return { action: stroke.action, logs };
+  }
+  return { logs };
+}
+
+test('the first rule that matches a point decides it, Pass skips to the next tier, and a Log rule sees what got so far', (t) => {
   fc.assert(
     fc.property(anyStrokes, anyRest, (strokes, rest) => {
       const { allowed, logged } = firstMatch(strokes, rest, PLANE);
       const logs = strokes.filter(({ action }) => action === 'Log');
       for (const point of POINTS) {
-        const decider = strokes.findIndex((stroke) => stroke.action !== 'Log' && isHit(stroke, point));
-        t.is(isIn(allowed, point), (strokes[decider]?.action ?? rest) === 'Allow');
-        for (const [index, log] of logs.entries()) {
-          const isReached = decider === -1 || strokes.indexOf(log) < decider;
-          t.is(isIn(logged[index]!, point), isReached && isHit(log, point));
-        }
+        const expected = walked(strokes, point);
+        t.is(isIn(allowed, point), (expected.action ?? rest) === 'Allow');
+        for (const [index, log] of logs.entries()) t.is(isIn(logged[index]!, point), expected.logs.includes(log));
       }
     }),
   );

@@ -37,9 +37,9 @@ export function wholePlane(plane: Plane): Region {
   return [{ first: plane.first, second: [plane.second] }];
 }
 
-/** What a rule does with the part of a plane that it is about. `Log` ends nothing. */
+/** What a rule does with the part of a plane that it is about. `Log` ends nothing; `Pass` keeps it from all rules up to `EndOfTier`. */
 export interface Stroke {
-  readonly action: 'Allow' | 'Deny' | 'Log';
+  readonly action: 'Allow' | 'Deny' | 'Log' | 'Pass' | 'EndOfTier';
   readonly boxes: readonly Box[];
 }
 
@@ -55,8 +55,14 @@ export function firstMatch(strokes: readonly Stroke[], rest: 'Allow' | 'Deny', p
   for (const first of columns(strokes, plane.first)) {
     let open: Ranges = [plane.second];
     let taken: Range[] = [];
+    let passed: Range[] = [];
     let logIndex = 0;
     for (const { action, boxes } of strokes) {
+      if (action === 'EndOfTier') {
+        open = union(passed.concat(open));
+        passed = [];
+        continue;
+      }
       const matching = boxes.filter((box) => contains(box.first, first[0])).flatMap((box) => box.second);
       const hit = matching.length === 0 ? [] : intersection(open, union(matching));
       if (action === 'Log') {
@@ -65,9 +71,10 @@ export function firstMatch(strokes: readonly Stroke[], rest: 'Allow' | 'Deny', p
         continue;
       }
       if (action === 'Allow') taken = taken.concat(hit);
+      if (action === 'Pass') passed = passed.concat(hit);
       open = subtraction(open, hit);
     }
-    append(allowed, first, union(rest === 'Allow' ? taken.concat(open) : taken));
+    append(allowed, first, union(rest === 'Allow' ? taken.concat(open, passed) : taken));
   }
   return { allowed, logged };
 }

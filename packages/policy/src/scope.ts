@@ -4,7 +4,12 @@ import { formatSelector, type Labels, matches, mentionsGlobal, parseSelector, ty
 export type Scope = { readonly text: string } & (
   | { readonly kind: 'everywhere' }
   | { readonly kind: 'namespace'; readonly namespace: string }
-  | { readonly kind: 'namespaces'; readonly selector: Selector }
+  | {
+      readonly kind: 'namespaces';
+      readonly selector: Selector;
+      /** Whether it takes what is in no namespace. */
+      readonly takesGlobal: boolean;
+    }
 );
 
 export const EVERYWHERE: Scope = { kind: 'everywhere', text: '*' };
@@ -14,35 +19,40 @@ export function namespaceScope(namespace: string): Scope {
 }
 
 /**
- * The namespaces whose labels a `namespaceSelector` takes. `global()` in it stands for what is in no namespace; no kind of endpoint or
- * network set is outside of namespaces, so it holds for none of them.
+ * The namespaces whose labels a `namespaceSelector` takes. `global()` in it stands for what is in no namespace: GlobalNetworkSets, which
+ * a selector that does not mention it never takes.
  */
 export function namespacesScope(namespaceSelector: string): Scope {
-  const selector = withoutGlobal(parseSelector(namespaceSelector));
-  return { kind: 'namespaces', selector, text: formatSelector(selector) };
+  const parsed = parseSelector(namespaceSelector);
+  const isMentioned = mentionsGlobal(parsed);
+  const selector = isMentioned ? withConstants(parsed, { all: true, global: false }) : parsed;
+  const takesGlobal = isMentioned && matches(withConstants(parsed, { all: false, global: true }), {});
+  return { kind: 'namespaces', selector, takesGlobal, text: `${formatSelector(selector)}${takesGlobal ? ' and global' : ''}` };
 }
 
-export function scopeTakes(scope: Scope, namespace: string, labels: (namespace: string) => Labels): boolean {
+/** @param namespace undefined for what is in none */
+export function scopeTakes(scope: Scope, namespace: string | undefined, labels: (namespace: string) => Labels): boolean {
   switch (scope.kind) {
     case 'everywhere':
       return true;
     case 'namespace':
       return scope.namespace === namespace;
     case 'namespaces':
-      return matches(scope.selector, labels(namespace));
+      return namespace === undefined ? scope.takesGlobal : matches(scope.selector, labels(namespace));
   }
 }
 
-function withoutGlobal(selector: Selector): Selector {
-  if (!mentionsGlobal(selector)) return selector;
+/** The selector with `all()` and `global()` as they are meant for one kind of objects. */
+function withConstants(selector: Selector, holds: { all: boolean; global: boolean }): Selector {
   switch (selector.kind) {
+    case 'all':
     case 'global':
-      return { kind: 'not', operand: { kind: 'all' } };
+      return holds[selector.kind] ? { kind: 'all' } : { kind: 'not', operand: { kind: 'all' } };
     case 'not':
-      return { kind: 'not', operand: withoutGlobal(selector.operand) };
+      return { kind: 'not', operand: withConstants(selector.operand, holds) };
     case 'and':
     case 'or':
-      return { kind: selector.kind, operands: selector.operands.map(withoutGlobal) };
+      return { kind: selector.kind, operands: selector.operands.map((operand) => withConstants(operand, holds)) };
     default:
       return selector;
   }

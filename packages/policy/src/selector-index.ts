@@ -27,8 +27,8 @@ export class SelectorIndex<T extends Selecting> {
   }
 
   /** A superset of the entries that take the object; none comes twice. */
-  *candidates(namespace: string, labels: Labels): Generator<T> {
-    for (const scope of [ANY, namespace]) {
+  *candidates(namespace: string | undefined, labels: Labels): Generator<T> {
+    for (const scope of namespace === undefined ? [ANY] : [ANY, namespace]) {
       yield* this.#entries.get(keyOf(scope, ANY, ANY)) ?? [];
       for (const [label, value] of Object.entries(labels)) {
         yield* this.#entries.get(keyOf(scope, label, ANY)) ?? [];

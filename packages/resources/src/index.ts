@@ -21,10 +21,12 @@ export type { EndpointSpec, HostPort, NamedPort } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec } from './kinds/host.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
-export { NAMESPACE_NAME_LABEL, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
+export { NAMESPACE_NAME_LABEL, type NamespaceDefault, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
 export type { NetworkSetSpec } from './kinds/network-set.ts';
-export type { Direction, PolicySpec } from './kinds/policy.ts';
+export { type Direction, type PolicySpec, tierOf } from './kinds/policy.ts';
 export type { PoolSpec } from './kinds/pool.ts';
+export { BUILT_IN_TIERS, checkTier, type TierSpec } from './kinds/tier.ts';
+export { DEFAULT_TIER } from './kinds/tier-name.ts';
 export { fromKubernetes } from './kubernetes/from-network-policy.ts';
 export { type NetworkPolicy, SOURCE_ANNOTATION } from './kubernetes/network-policy.ts';
 export { type Inexpressible, type ToKubernetes, toKubernetes } from './kubernetes/to-network-policy.ts';
@@ -34,6 +36,7 @@ export {
   API_VERSION,
   type Block,
   type Endpoint,
+  type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
   type Namespace,
@@ -42,6 +45,7 @@ export {
   type Policy,
   type Pool,
   parseObject,
+  type Tier,
   type WeirObject,
 } from './object.ts';
 export type { Peer } from './rule/peer.ts';

@@ -21,7 +21,7 @@ const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-
 const SUBDOMAIN_ALLOWED =
   'lower-case letters, digits, "-" and ".", with a letter or digit at both ends of each part, 253 characters at most';
 
-const NAMES = {
+export const NAMES = {
   /** Names that people choose. */
   chosen: { what: 'name', pattern: SUBDOMAIN, allowed: SUBDOMAIN_ALLOWED },
   /** Names that Weir makes, of container ids and CIDRs. */

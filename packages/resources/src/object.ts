@@ -24,7 +24,9 @@ export type ObjectOf<K extends Kind> = WeirObject<K, SpecByKind[K]>;
 export type Endpoint = ObjectOf<'Endpoint'>;
 export type Policy = ObjectOf<'Policy'>;
 export type GlobalPolicy = ObjectOf<'GlobalPolicy'>;
+export type Tier = ObjectOf<'Tier'>;
 export type NetworkSet = ObjectOf<'NetworkSet'>;
+export type GlobalNetworkSet = ObjectOf<'GlobalNetworkSet'>;
 export type Namespace = ObjectOf<'Namespace'>;
 export type Pool = ObjectOf<'Pool'>;
 export type Host = ObjectOf<'Host'>;
@@ -89,7 +91,6 @@ const FOREIGN_KINDS: Readonly<Record<string, string>> = {
   IPPool: 'Pool',
   Node: 'Host',
   WorkloadEndpoint: 'Endpoint',
-  GlobalNetworkSet: 'NetworkSet',
 };
 
 /** The kind comes first: without it there is nothing to check the rest against. */

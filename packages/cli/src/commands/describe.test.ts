@@ -15,6 +15,7 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       'Kind:          Policy',
       'Labels:        <none>',
       'Annotations:   <none>',
+      'Tier:          default',
       'Order:         last',
       "Selector:      run == 'web'",
       'Types:         Ingress',

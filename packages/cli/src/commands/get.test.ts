@@ -28,26 +28,26 @@ spec:
   t.is(
     await weir.ok(t, ['get', 'policies', '-A']),
     lines(
-      'NAMESPACE     NAME           ORDER   TYPES     SELECTOR',
-      'policy-demo   access-nginx    last   Ingress   run == "nginx"',
-      "shop          web             last   Ingress   run == 'web'",
+      'NAMESPACE     NAME           TIER      ORDER   TYPES     SELECTOR',
+      'policy-demo   access-nginx   default    last   Ingress   run == "nginx"',
+      "shop          web            default    last   Ingress   run == 'web'",
     ),
   );
   t.is(
     await weir.ok(t, ['get', 'policies,networksets', '-n', 'shop']),
-    lines('NAME   ORDER   TYPES     SELECTOR', "web     last   Ingress   run == 'web'"),
+    lines('NAME   TIER      ORDER   TYPES     SELECTOR', "web    default    last   Ingress   run == 'web'"),
   );
   t.is(
     await weir.ok(t, ['get', 'policies', '-A', '-o', 'wide']),
     lines(
-      'NAMESPACE     NAME           ORDER   TYPES     SELECTOR         INGRESS   EGRESS   SOURCE                             LABELS',
-      'policy-demo   access-nginx    last   Ingress   run == "nginx"         1        0   extensions/v1beta1 NetworkPolicy   <none>',
-      "shop          web             last   Ingress   run == 'web'           1        0                                      <none>",
+      'NAMESPACE     NAME           TIER      ORDER   TYPES     SELECTOR         INGRESS   EGRESS   SOURCE                             LABELS',
+      'policy-demo   access-nginx   default    last   Ingress   run == "nginx"         1        0   extensions/v1beta1 NetworkPolicy   <none>',
+      "shop          web            default    last   Ingress   run == 'web'           1        0                                      <none>",
     ),
   );
   t.is(
     await weir.ok(t, ['get', 'globalpolicies']),
-    lines('NAME                  ORDER   TYPES    SELECTOR', 'no-metadata-service      10   Egress   all()'),
+    lines('NAME                  TIER      ORDER   TYPES    SELECTOR', 'no-metadata-service   default      10   Egress   all()'),
   );
   t.is(
     await weir.ok(t, ['get', 'netset']),
@@ -62,8 +62,8 @@ spec:
       'NAME   CIDR           BLOCKSIZE   STATE',
       'main   10.77.0.0/16   /26         enabled',
       '',
-      'NAME   DEFAULT-ACTION   LABELS',
-      'shop   Deny             team=web',
+      'NAME   DEFAULT-INGRESS   DEFAULT-EGRESS   LABELS',
+      'shop   Deny              Deny             team=web',
       '',
       'NAME   ADDRESS      MESOS-TRAFFIC',
       'h1     172.16.0.1   :5051 + checks',

@@ -32,7 +32,15 @@ const SELECTORS = [
   'app == "x" || tier == "y"',
   'app starts with "x"',
 ];
-const NAMESPACE_SELECTORS = ['all()', 'team == "a"', 'team != "a"', 'kubernetes.io/metadata.name == "red"', 'global()', '!global()'];
+const NAMESPACE_SELECTORS = [
+  'all()',
+  'team == "a"',
+  'team != "a"',
+  'kubernetes.io/metadata.name == "red"',
+  'global()',
+  '!global()',
+  'global() || team == "a"',
+];
 const PORTS = [80, 443, '1:100', '8000:8080', '8080:65535', 'http', 'dns'];
 
 const labels = fc.record({ app: fc.constantFrom('x', 'y', 'xy'), tier: fc.constantFrom('x', 'y') }, { requiredKeys: [] });
@@ -82,7 +90,7 @@ const traffic: fc.Arbitrary<Partial<Rule>> = fc.oneof(
 
 const rule: fc.Arbitrary<Rule> = fc
   .record({
-    action: fc.oneof({ weight: 6, arbitrary: action }, { weight: 1, arbitrary: fc.constantFrom<Rule['action']>('Log', 'Pass') }),
+    action: fc.oneof({ weight: 6, arbitrary: action }, { weight: 2, arbitrary: fc.constantFrom<Rule['action']>('Log', 'Pass', 'Pass') }),
     traffic,
     source: place,
     destination: place,
@@ -108,7 +116,17 @@ function withinOneFamily(made: Rule): Rule {
   return { ...made, source: side(made.source ?? {}), destination: side(made.destination ?? {}) };
 }
 
+/** Some with an object, some built in, one that never is. */
+const TIERS = ['early', 'middle', 'late'];
+const tierName = fc.oneof(
+  { weight: 5, arbitrary: fc.constant('default') },
+  { weight: 4, arbitrary: fc.constantFrom('kube-admin', 'kube-baseline') },
+  { weight: 2, arbitrary: fc.constantFrom(...TIERS) },
+);
+
 const policySpec = {
+  tier: tierName,
+  staged: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   order: fc.option(fc.constantFrom(1, 2), { nil: undefined }),
   selector: fc.constantFrom(...SELECTORS),
   types: fc.subarray<'Ingress' | 'Egress'>(['Ingress', 'Egress'], { minLength: 1 }),
@@ -129,9 +147,25 @@ function tidy(spec: { types: string[]; ingress: Rule[]; egress: Rule[]; order?: 
 
 const object = (kind: string, metadata: object, spec: unknown): AnyObject => parseObject({ apiVersion: 'weir/v1', kind, metadata, spec });
 
+const namespaceDefault = fc.constantFrom('Allow', 'Allow', 'Deny', 'SameNamespace');
+const namespaceSpec = fc.record(
+  { defaultAction: namespaceDefault, defaultIngress: namespaceDefault, defaultEgress: namespaceDefault, labelsToApply: labels },
+  { requiredKeys: ['defaultAction'] },
+);
+
 const namespace = fc
-  .record({ name: fc.constantFrom(...NAMESPACES), team: fc.constantFrom('a', 'b'), defaultAction: action })
-  .map((made) => object('Namespace', { name: made.name, labels: { team: made.team } }, { defaultAction: made.defaultAction }));
+  .record({ name: fc.constantFrom(...NAMESPACES), team: fc.constantFrom('a', 'b'), spec: namespaceSpec })
+  .map((made) => object('Namespace', { name: made.name, labels: { team: made.team } }, made.spec));
+
+const tier = fc
+  .record({
+    name: fc.constantFrom(...TIERS),
+    spec: fc.record(
+      { order: fc.constantFrom(5, 10, 2_000_000, 20_000_000), defaultAction: fc.constantFrom('Deny', 'Pass', 'Pass') },
+      { requiredKeys: ['defaultAction'] },
+    ),
+  })
+  .map((made) => object('Tier', { name: made.name }, made.spec));
 
 const endpoint = fc
   .record({
@@ -187,6 +221,10 @@ const networkSet = fc
   .record({ name, namespace: fc.constantFrom(...NAMESPACES), labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })
   .map((made) => object('NetworkSet', { name: made.name, namespace: made.namespace, labels: made.labels }, { nets: made.nets }));
 
+const globalNetworkSet = fc
+  .record({ name, labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })
+  .map((made) => object('GlobalNetworkSet', { name: made.name, labels: made.labels }, { nets: made.nets }));
+
 const policy = fc
   .record({ name, namespace: fc.constantFrom(...NAMESPACES), spec: fc.record(policySpec) })
   .map((made) => object('Policy', { name: made.name, namespace: made.namespace }, tidy(made.spec)));
@@ -205,7 +243,9 @@ const globalPolicy = fc
 export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
   { weight: 1, arbitrary: namespace },
   { weight: 5, arbitrary: endpoint },
+  { weight: 1, arbitrary: tier },
   { weight: 2, arbitrary: networkSet },
+  { weight: 1, arbitrary: globalNetworkSet },
   { weight: 3, arbitrary: policy },
   { weight: 2, arbitrary: globalPolicy },
 );

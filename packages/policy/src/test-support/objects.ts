@@ -1,4 +1,14 @@
-import { type Endpoint, type GlobalPolicy, type Labels, type Namespace, type NetworkSet, type Policy, parseObject } from '@weir/resources';
+import {
+  type Endpoint,
+  type GlobalNetworkSet,
+  type GlobalPolicy,
+  type Labels,
+  type Namespace,
+  type NetworkSet,
+  type Policy,
+  parseObject,
+  type Tier,
+} from '@weir/resources';
 
 const object = (kind: string, metadata: object, spec: object) => parseObject({ apiVersion: 'weir/v1', kind, metadata, spec });
 
@@ -27,4 +37,12 @@ export function networkSet(name: string, labels: Labels, nets: string[], namespa
 
 export function namespaceObject(name: string, labels: Labels, spec: object = {}): Namespace {
   return object('Namespace', { name, labels }, spec) as Namespace;
+}
+
+export function globalNetworkSet(name: string, labels: Labels, nets: string[]): GlobalNetworkSet {
+  return object('GlobalNetworkSet', { name, labels }, { nets }) as GlobalNetworkSet;
+}
+
+export function tier(name: string, spec: object): Tier {
+  return object('Tier', { name }, spec) as Tier;
 }

@@ -5,7 +5,9 @@ import {
   type Endpoint,
   familyOf,
   type GlobalPolicy,
+  type Labels,
   matches,
+  type Namespace,
   namespaceLabels,
   type Peer,
   type Policy,
@@ -14,6 +16,7 @@ import {
   portRange,
   protocolNumber,
   type Rule,
+  type Tier,
 } from '@weir/resources';
 import type { Packet } from './packet.ts';
 
@@ -26,24 +29,51 @@ export function reference(
   endpoint: Endpoint,
   direction: Direction,
   packet: Packet,
+  { staged }: { staged: boolean } = { staged: false },
 ): { verdict: 'Allow' | 'Deny'; logged: string[] } {
   const logged: string[] = [];
   const policies = objects
     .filter((object): object is Policy | GlobalPolicy => object.kind === 'Policy' || object.kind === 'GlobalPolicy')
     .filter((policy) => policy.spec.types.includes(direction) && selects(objects, policy, endpoint))
+    .filter((policy) => staged || !policy.spec.staged)
     .sort(inOrder);
-  if (policies.length === 0) return { verdict: defaultAction(objects, endpoint), logged };
-  for (const policy of policies) {
-    const rules = direction === 'Ingress' ? policy.spec.ingress : policy.spec.egress;
-    for (const [index, rule] of rules.entries()) {
-      if (!ruleMatches(objects, policy, rule, endpoint, direction, packet)) continue;
-      if (rule.action === 'Pass') return { verdict: defaultAction(objects, endpoint), logged };
-      if (rule.action !== 'Log') return { verdict: rule.action, logged };
-      const { namespace, name } = policy.metadata;
-      logged.push(`weir ${policy.kind} ${namespace === undefined ? name : `${namespace}/${name}`} ${direction} ${index}: `);
+  const tiers = tiersInOrder(objects);
+  if (policies.some(({ spec }) => !tiers.some(({ name }) => name === (spec.tier ?? 'default')))) return { verdict: 'Deny', logged };
+  evaluation: for (const tier of tiers) {
+    const own = policies.filter(({ spec }) => (spec.tier ?? 'default') === tier.name);
+    if (own.length === 0) continue;
+    for (const policy of own) {
+      const rules = direction === 'Ingress' ? policy.spec.ingress : policy.spec.egress;
+      for (const [index, rule] of rules.entries()) {
+        if (!ruleMatches(objects, policy, rule, endpoint, direction, packet)) continue;
+        if (rule.action === 'Pass') continue evaluation;
+        if (rule.action !== 'Log') return { verdict: rule.action, logged };
+        const { namespace, name } = policy.metadata;
+        logged.push(`weir ${policy.kind} ${namespace === undefined ? name : `${namespace}/${name}`} ${direction} ${index}: `);
+      }
     }
+    if (tier.defaultAction === 'Deny') return { verdict: 'Deny', logged };
   }
-  return { verdict: 'Deny', logged };
+  const peer = direction === 'Ingress' ? packet.source : packet.destination;
+  return { verdict: defaultVerdict(objects, endpoint, direction, peer), logged };
+}
+
+function tiersInOrder(objects: readonly AnyObject[]): { name: string; order: number; defaultAction: 'Deny' | 'Pass' }[] {
+  const own = objects
+    .filter((object): object is Tier => object.kind === 'Tier')
+    .map(({ metadata, spec }) => ({
+      name: metadata.name,
+      order: spec.order ?? Number.POSITIVE_INFINITY,
+      defaultAction: spec.defaultAction,
+    }));
+  const builtIn = [
+    { name: 'kube-admin', order: 1000, defaultAction: 'Pass' as const },
+    { name: 'default', order: 1_000_000, defaultAction: 'Deny' as const },
+    { name: 'kube-baseline', order: 10_000_000, defaultAction: 'Pass' as const },
+  ];
+  return [...builtIn, ...own].sort((left, right) =>
+    left.order !== right.order ? (left.order < right.order ? -1 : 1) : left.name < right.name ? -1 : 1,
+  );
 }
 
 function inOrder(left: Policy | GlobalPolicy, right: Policy | GlobalPolicy): number {
@@ -53,21 +83,42 @@ function inOrder(left: Policy | GlobalPolicy, right: Policy | GlobalPolicy): num
   return text(left) < text(right) ? -1 : 1;
 }
 
-function defaultAction(objects: readonly AnyObject[], endpoint: Endpoint): 'Allow' | 'Deny' {
-  const namespace = objects.find((object) => object.kind === 'Namespace' && object.metadata.name === endpoint.metadata.namespace);
-  const says = [endpoint.spec.defaultAction, namespace?.kind === 'Namespace' ? namespace.spec.defaultAction : undefined];
-  return says.includes('Deny') ? 'Deny' : 'Allow';
+function namespaceObject(objects: readonly AnyObject[], name: string): Namespace | undefined {
+  return objects.find((object): object is Namespace => object.kind === 'Namespace' && object.metadata.name === name);
 }
 
-function namespaceTaken(objects: readonly AnyObject[], selector: string, namespace: string): boolean {
-  if (selector === 'global()') return false;
-  if (selector === '!global()') return true;
-  const object = objects.find(({ kind, metadata }) => kind === 'Namespace' && metadata.name === namespace);
-  return matches(parseSelector(selector), namespaceLabels(namespace, object));
+function defaultVerdict(objects: readonly AnyObject[], endpoint: Endpoint, direction: Direction, peer: string): 'Allow' | 'Deny' {
+  const home = endpoint.metadata.namespace!;
+  const spec = namespaceObject(objects, home)?.spec;
+  const action = (direction === 'Ingress' ? spec?.defaultIngress : spec?.defaultEgress) ?? spec?.defaultAction ?? 'Allow';
+  if (endpoint.spec.defaultAction === 'Deny') return 'Deny';
+  if (action !== 'SameNamespace') return action;
+  return objects.some((object) => object.metadata.namespace === home && hasAddress(object, peer)) ? 'Allow' : 'Deny';
+}
+
+/** Whether an endpoint has the address, or a network set holds it. */
+function hasAddress(object: AnyObject, address: string): boolean {
+  if (object.kind === 'Endpoint') return object.spec.addresses.includes(address);
+  const isSet = object.kind === 'NetworkSet' || object.kind === 'GlobalNetworkSet';
+  return isSet && object.spec.nets.some((net) => cidrContains(net, address));
+}
+
+function labelsOf(objects: readonly AnyObject[], { kind, metadata }: AnyObject): Labels {
+  if (kind !== 'Endpoint') return metadata.labels;
+  return { ...namespaceObject(objects, metadata.namespace!)?.spec.labelsToApply, ...metadata.labels };
+}
+
+/** What is in no namespace is taken only by a selector that says `global()`. */
+function namespaceTaken(objects: readonly AnyObject[], selector: string, namespace: string | undefined): boolean {
+  if (selector === 'global()') return namespace === undefined;
+  if (selector === '!global()') return namespace !== undefined;
+  if (selector === 'global() || team == "a"') return namespace === undefined || namespaceTaken(objects, 'team == "a"', namespace);
+  if (namespace === undefined) return false;
+  return matches(parseSelector(selector), namespaceLabels(namespace, namespaceObject(objects, namespace)));
 }
 
 function selects(objects: readonly AnyObject[], policy: Policy | GlobalPolicy, endpoint: Endpoint): boolean {
-  if (!matches(parseSelector(policy.spec.selector), endpoint.metadata.labels)) return false;
+  if (!matches(parseSelector(policy.spec.selector), labelsOf(objects, endpoint))) return false;
   if (policy.kind === 'Policy') return policy.metadata.namespace === endpoint.metadata.namespace;
   const { namespaceSelector } = policy.spec;
   return namespaceSelector === undefined || namespaceTaken(objects, namespaceSelector, endpoint.metadata.namespace!);
@@ -114,13 +165,11 @@ function endMatches(objects: readonly AnyObject[], own: string | undefined, peer
   const { nets, notNets, selector, notSelector, namespaceSelector, ports, notPorts } = peer;
   if (nets !== undefined && !nets.some((net) => cidrContains(net, end.address))) return false;
   if (notNets?.some((net) => cidrContains(net, end.address))) return false;
-  const isMember = (text: string, isInScope: (namespace: string) => boolean) =>
-    objects.some((object) => {
-      if (object.kind !== 'Endpoint' && object.kind !== 'NetworkSet') return false;
-      if (!matches(parseSelector(text), object.metadata.labels) || !isInScope(object.metadata.namespace!)) return false;
-      if (object.kind === 'Endpoint') return object.spec.addresses.includes(end.address);
-      return object.spec.nets.some((net) => cidrContains(net, end.address));
-    });
+  const isMember = (text: string, isInScope: (namespace: string | undefined) => boolean) =>
+    objects.some(
+      (object) =>
+        hasAddress(object, end.address) && matches(parseSelector(text), labelsOf(objects, object)) && isInScope(object.metadata.namespace),
+    );
   if (namespaceSelector !== undefined) {
     if (!isMember(selector ?? 'all()', (namespace) => namespaceTaken(objects, namespaceSelector, namespace))) return false;
   } else if (selector !== undefined) {

@@ -3,19 +3,23 @@ import { nearest } from '../suggestion.ts';
 import { ValidationError } from '../validation-error.ts';
 import { type BlockSpec, blockSpecSchema } from './block.ts';
 import { type EndpointSpec, endpointSpecSchema } from './endpoint.ts';
+import { type GlobalNetworkSetSpec, globalNetworkSetSpecSchema } from './global-network-set.ts';
 import { type GlobalPolicySpec, globalPolicySpecSchema } from './global-policy.ts';
 import { type HostSpec, hostSpecSchema } from './host.ts';
 import { type NamespaceSpec, namespaceSpecSchema } from './namespace.ts';
 import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
 import { type PolicySpec, policySpecSchema } from './policy.ts';
 import { type PoolSpec, poolSpecSchema } from './pool.ts';
+import { type TierSpec, tierSpecSchema } from './tier.ts';
 
 /** The spec of each kind. */
 export interface SpecByKind {
   Endpoint: EndpointSpec;
   Policy: PolicySpec;
   GlobalPolicy: GlobalPolicySpec;
+  Tier: TierSpec;
   NetworkSet: NetworkSetSpec;
+  GlobalNetworkSet: GlobalNetworkSetSpec;
   Namespace: NamespaceSpec;
   Pool: PoolSpec;
   Host: HostSpec;
@@ -46,6 +50,7 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
     names: 'chosen',
     spec: globalPolicySpecSchema,
   },
+  Tier: { kind: 'Tier', plural: 'tiers', shortNames: [], namespaced: false, names: 'chosen', spec: tierSpecSchema },
   NetworkSet: {
     kind: 'NetworkSet',
     plural: 'networksets',
@@ -53,6 +58,14 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
     namespaced: true,
     names: 'chosen',
     spec: networkSetSpecSchema,
+  },
+  GlobalNetworkSet: {
+    kind: 'GlobalNetworkSet',
+    plural: 'globalnetworksets',
+    shortNames: ['gnetset'],
+    namespaced: false,
+    names: 'chosen',
+    spec: globalNetworkSetSpecSchema,
   },
   Namespace: { kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'], namespaced: false, names: 'chosen', spec: namespaceSpecSchema },
   Pool: { kind: 'Pool', plural: 'pools', shortNames: [], namespaced: false, names: 'chosen', spec: poolSpecSchema },

@@ -1,19 +1,25 @@
 import { z } from 'zod';
-import { acrossFields, failed, field, oneOf, type Report } from '../field.ts';
+import { acrossFields, failed, field, oneOf, type Report, text } from '../field.ts';
+import { NAMES } from '../metadata.ts';
 import { type Rule, ruleSchema } from '../rule/rule.ts';
 import { selectorText } from '../selector/field.ts';
 import { ValidationError } from '../validation-error.ts';
+import { DEFAULT_TIER } from './tier-name.ts';
 
 export type Direction = 'Ingress' | 'Egress';
 
 /**
  * Which traffic the endpoints that `selector` takes may have.
  *
- * An endpoint that some policy selects in a direction may have only what its policies allow in that direction; with none, its namespace's
- * `defaultAction` holds. Policies are asked by rising `order`, those without last, equal ones by name; within one, rule by rule.
+ * Tiers are asked in their order; within one its policies by rising `order`, those without last, equal ones by name; within one, rule by rule.
+ * Where a tier's policies decide nothing its `defaultAction` does; where no tier does, what the endpoint's namespace and network say.
  */
 export interface PolicySpec {
-  /** Lower is asked first. */
+  /** Name of the Tier that the policy belongs to; absent: `default`. See {@link tierOf}. */
+  tier?: string;
+  /** Calculated, but not enforced: what it would do can be seen before it does. */
+  staged?: true;
+  /** Lower is asked first, within the tier. */
   order?: number;
   /** Labels of the endpoints that the policy is for; in a Policy those of its own namespace. Default `all()`. */
   selector: string;
@@ -27,6 +33,8 @@ export interface PolicySpec {
 
 /** Fields that both kinds of policy have. */
 export const policyFields = {
+  tier: text({ ...NAMES.chosen, what: 'name of a tier' }).optional(),
+  staged: z.boolean().optional(),
   order: field(parseOrder).optional(),
   selector: selectorText({ empty: 'all()' }).prefault('all()'),
   types: z.array(oneOf('Ingress', 'Egress')).optional(),
@@ -34,9 +42,14 @@ export const policyFields = {
   egress: z.array(ruleSchema).prefault([]),
 };
 
-export const policySpecSchema: z.ZodType<PolicySpec> = acrossFields(z.strictObject(policyFields), checkTypes).transform(withTypes);
+export const policySpecSchema: z.ZodType<PolicySpec> = acrossFields(z.strictObject(policyFields), checkTypes).transform(completed);
 
-function parseOrder(value: unknown): number {
+/** Name of the tier that a policy belongs to. */
+export function tierOf({ tier }: Pick<PolicySpec, 'tier'>): string {
+  return tier ?? DEFAULT_TIER;
+}
+
+export function parseOrder(value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   throw ValidationError.of(value, 'is no order', 'expected a number; lower is asked first');
 }
@@ -51,14 +64,21 @@ export function checkTypes(spec: { types?: Direction[]; ingress?: Rule[]; egress
   }
 }
 
-/** Fills in `types` by Calico's rule, and puts them in one order. */
-export function withTypes<T extends { types?: Direction[]; ingress: Rule[]; egress: Rule[] }>(spec: T) {
-  const { types, ingress, egress, ...rest } = spec;
+/** Fills in `types` by Calico's rule, and puts them in one order; what says the default is left out. */
+export function completed<T extends { tier?: string; staged?: boolean; types?: Direction[]; ingress: Rule[]; egress: Rule[] }>(spec: T) {
+  const { tier, staged, types, ingress, egress, ...rest } = spec;
   const given = new Set(types);
   if (given.size === 0) {
     if (egress.length > 0) given.add('Egress');
     if (ingress.length > 0 || egress.length === 0) given.add('Ingress');
   }
   const directions = (['Ingress', 'Egress'] as const).filter((direction) => given.has(direction));
-  return { ...rest, types: directions as Direction[], ingress, egress };
+  return {
+    ...(tier !== undefined && tier !== DEFAULT_TIER && { tier }),
+    ...(staged === true && { staged }),
+    ...rest,
+    types: directions as Direction[],
+    ingress,
+    egress,
+  };
 }

@@ -30,6 +30,8 @@ export function toKubernetes(policy: Policy): ToKubernetes {
     reasons.push({ path, value, reason });
   };
   const { metadata, spec } = policy;
+  if (spec.tier !== undefined) refuse('spec.tier', spec.tier, 'NetworkPolicies are of no tier');
+  if (spec.staged !== undefined) refuse('spec.staged', spec.staged, 'NetworkPolicies are always in force');
   if (spec.order !== undefined) refuse('spec.order', spec.order, 'NetworkPolicies have no order');
   const podSelector = labelSelector(spec.selector, 'spec.selector', refuse);
   const rules = { ingress: toRules(spec.ingress, 'ingress', refuse), egress: toRules(spec.egress, 'egress', refuse) };

@@ -1,0 +1,2 @@
+/** Tier of policies that name none. */
+export const DEFAULT_TIER = 'default';
