@@ -12,6 +12,7 @@ import {
   type Containerizer,
   findLeftovers,
   type LabHost,
+  type NetworkInfo,
   readMachineState,
   takeInventory,
 } from '@weir/lab';
@@ -159,12 +160,18 @@ export class Testbed {
   async launch(
     host: LabHost,
     labels: Record<string, string>,
-    { name = Object.values(labels).join('/') }: { name?: string } = {},
+    { name = Object.values(labels).join('/'), portMappings = [] }: { name?: string; portMappings?: NetworkInfo['port_mappings'] } = {},
   ): Promise<Workload> {
     const containerId = `${process.pid}-${++this.#launched}`;
     const container = await this.containerizer(host).launch({
       containerId,
-      networkInfos: [{ name: 'weir', labels: { labels: Object.entries(labels).map(([key, value]) => ({ key, value })) } }],
+      networkInfos: [
+        {
+          name: 'weir',
+          labels: { labels: Object.entries(labels).map(([key, value]) => ({ key, value })) },
+          port_mappings: portMappings,
+        },
+      ],
       command: 'exec sleep 100000',
     });
     const [ipv4, ipv6] = container.networks[0]!.ip_addresses.map(({ ip_address }) => ip_address.split('/')[0]!);

@@ -24,6 +24,8 @@ const schema = z.strictObject({
     .regex(/^(\[[0-9a-f:]+\]|[0-9.]+):\d+$/, 'address:port, such as 127.0.0.1:9480')
     .default('127.0.0.1:9480'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** How the hosts' tunnels look on the wire; the same on all hosts. */
+  vxlan: z.strictObject({ port: z.int().min(1).max(65535).default(4789), vni: z.int().min(1).max(0xffffff).default(4096) }).prefault({}),
   /** Seconds without a sign of life after which other hosts take this one for gone. */
   presenceTtl: z.number().int().min(2).max(3600).default(15),
 });

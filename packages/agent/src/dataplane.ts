@@ -3,7 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
-import { type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
+import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
 import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets } from '@weir/resources';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
@@ -15,6 +15,7 @@ const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], he
 
 export class Dataplane {
   readonly #host: string;
+  readonly #vxlan: BaseOptions['vxlan'];
   readonly #metrics: Metrics;
   readonly #calculator: PolicyCalculator;
   readonly #nftables = Nftables.open();
@@ -36,8 +37,10 @@ export class Dataplane {
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
 
-  constructor({ host, log, metrics }: { host: string; log: Logger; metrics: Metrics }) {
+  /** @param options.vxlan see `baseTable` */
+  constructor({ host, vxlan, log, metrics }: { host: string; vxlan: BaseOptions['vxlan']; log: Logger; metrics: Metrics }) {
     this.#host = host;
+    this.#vxlan = vxlan;
     this.#metrics = metrics;
     this.#calculator = new PolicyCalculator({ host });
     this.#flows = new EstablishedFlows({
@@ -102,7 +105,8 @@ export class Dataplane {
   }
 
   #baseFor(mesosTraffic: HostSpec['mesosTraffic']): BaseTable {
-    if (!isDeepStrictEqual(mesosTraffic, this.#base?.of)) this.#base = { of: mesosTraffic, table: baseTable(mesosTraffic) };
+    if (!isDeepStrictEqual(mesosTraffic, this.#base?.of))
+      this.#base = { of: mesosTraffic, table: baseTable({ ...mesosTraffic, vxlan: this.#vxlan }) };
     return this.#base!.table;
   }
 

@@ -20,7 +20,18 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** All that policy and routes of a host depend on. */
-const KINDS = ['Block', 'Endpoint', 'GlobalNetworkSet', 'GlobalPolicy', 'Host', 'Namespace', 'NetworkSet', 'Policy', 'Tier'] as const;
+const KINDS = [
+  'Block',
+  'Endpoint',
+  'GlobalNetworkSet',
+  'GlobalPolicy',
+  'Host',
+  'Namespace',
+  'NetworkSet',
+  'Policy',
+  'Pool',
+  'Tier',
+] as const;
 
 /** Codes of allocations that an address on its way back may help. */
 const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
@@ -68,7 +79,7 @@ export class HostNetwork {
     this.store = store;
     this.#objects = new ObjectStore(store);
     this.#allocator = new Allocator({ store, host: config.host });
-    this.#dataplane = new Dataplane({ host: config.host, log, metrics });
+    this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
     this.#enforcement = new Enforcement({
       objects: this.#objects,

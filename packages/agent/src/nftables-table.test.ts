@@ -12,7 +12,7 @@ import { tableChanges } from './table-changes.ts';
 
 // What the kernel is told by raw nfnetlink is what nft would have told it: both ways end in tables that nft lists alike.
 
-const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
+const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
 
 /** A table in a network namespace of its own. */
 function open(t: ExecutionContext): { table: NftablesTable; nftables: Nftables; socket: NftSocket; reopen: () => NftablesTable } {

@@ -96,7 +96,12 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'BLOCKSIZE', value: ({ spec }) => `/${spec.blockSize}` },
       { header: 'STATE', value: ({ spec }) => (spec.disabled ? 'disabled' : 'enabled') },
     ],
-    wide: [labels],
+    wide: [
+      { header: 'VXLAN', value: ({ spec }) => spec.vxlan },
+      { header: 'NAT', value: ({ spec }) => (spec.natOutgoing ? 'outgoing' : 'none') },
+      { header: 'VISIBILITY', value: ({ spec }) => spec.visibility },
+      labels,
+    ],
   },
   Host: {
     narrow: [

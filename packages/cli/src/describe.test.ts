@@ -42,3 +42,15 @@ test('without policy the defaults of the network and of the namespace hold, and 
   t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces: inner }), 'Ingress by'), '<none>: SameNamespace by default');
   t.is(fieldOf(describe(own, { endpoints: [], policies: [], namespaces: inner }), 'Egress by'), '<none>: Allow by default');
 });
+
+test('host ports are shown with the address that they are bound to', (t) => {
+  const tcp = { hostPort: 31000, containerPort: 80, protocol: 'TCP' as const };
+  const own = endpoint('shop', {});
+  const hostPorts = [tcp, { ...tcp, hostIP: '192.0.2.17' }, { ...tcp, protocol: 'UDP' as const, hostIP: '2001:db8::17' }];
+  const text = (spec: Endpoint['spec']) => describe({ ...own, spec }, { endpoints: [], policies: [], namespaces: [] });
+  t.is(fieldOf(text(own.spec), 'Host ports'), '<none>');
+  t.regex(
+    text({ ...own.spec, hostPorts }),
+    /Host ports: +TCP 31000 -> 80\n +TCP 192\.0\.2\.17:31000 -> 80\n +UDP \[2001:db8::17\]:31000 -> 80\n/,
+  );
+});

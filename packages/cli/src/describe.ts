@@ -5,6 +5,7 @@ import {
   type Endpoint,
   type GlobalPolicy,
   type Host,
+  type HostPort,
   matches,
   type Namespace,
   type NamespaceDefault,
@@ -139,11 +140,24 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     ['Addresses', spec.addresses],
     ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
     ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
+    ['Host ports', (spec.hostPorts ?? []).map(hostPortText)],
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
     ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none(home?.defaultIngress)],
     ['Egress by', named('Egress').length > 0 ? named('Egress') : none(home?.defaultEgress)],
   ];
 }
+
+/** `TCP 192.0.2.17:31000 -> 8000` */
+function hostPortText({ protocol, hostIP, hostPort, containerPort }: HostPort): string {
+  const host = hostIP?.includes(':') ? `[${hostIP}]` : hostIP;
+  return `${protocol} ${host === undefined ? '' : `${host}:`}${hostPort} -> ${containerPort}`;
+}
+
+const VISIBILITY: Readonly<Record<Pool['spec']['visibility'], string>> = {
+  Private: 'hosts and containers of this cluster alone begin flows to them',
+  Routed: 'whoever has a route reaches them',
+  Exported: 'announced to the fabric, whoever hears it reaches them',
+};
 
 function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Field[] {
   const own = usage.find(({ pool }) => pool === metadata.name);
@@ -151,6 +165,9 @@ function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Fie
     ['CIDR', spec.cidr],
     ['Block size', `/${spec.blockSize}`],
     ['State', spec.disabled ? 'disabled: no new addresses' : 'enabled'],
+    ['VXLAN', { Never: 'never', Always: 'to every host', CrossSubnet: 'to hosts of other subnets' }[spec.vxlan]],
+    ['Outgoing', spec.natOutgoing ? 'to addresses of no pool as their host' : 'under their own addresses'],
+    ['Visibility', VISIBILITY[spec.visibility]],
     ...(own === undefined
       ? []
       : ([

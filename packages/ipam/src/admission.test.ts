@@ -10,7 +10,7 @@ const pool = (name: string, cidr: string, blockSize: number, disabled = false): 
   apiVersion: 'weir/v1',
   kind: 'Pool',
   metadata: { name, labels: {}, annotations: {} },
-  spec: { cidr, blockSize, disabled },
+  spec: { cidr, blockSize, disabled, vxlan: 'Never', natOutgoing: false, visibility: 'Routed' },
 });
 
 const request = (containerId: string) => ({ containerId, interfaceName: 'eth0', network: 'weir' });
@@ -59,7 +59,7 @@ test('block size and CIDR may change until a host owns a block', async (t) => {
   const store = new FakeStore();
   await admitPool(store, pool('p', '10.0.0.0/16', 26));
   await admitPool(store, pool('p', '10.0.0.0/20', 28));
-  t.deepEqual((await stored(store, 'p'))!.spec, { cidr: '10.0.0.0/20', blockSize: 28, disabled: false });
+  t.like((await stored(store, 'p'))!.spec, { cidr: '10.0.0.0/20', blockSize: 28, disabled: false });
   await new Allocator({ store, host: 'a' }).allocate(request('c1'));
   const error = await t.throwsAsync(admitPool(store, pool('p', '10.0.0.0/16', 26)), { instanceOf: IpamError, code: 'EINUSE' });
   t.regex(
@@ -74,7 +74,7 @@ test('a block claimed while the block size is being changed stops the change', a
   await admitPool(store, pool('p', '10.0.0.0/16', 26));
   beforeNext(store, () => new Allocator({ store, host: 'a' }).allocate(request('c1')));
   await t.throwsAsync(admitPool(store, pool('p', '10.0.0.0/16', 28)), { code: 'EINUSE' });
-  t.deepEqual((await stored(store, 'p'))!.spec, { cidr: '10.0.0.0/16', blockSize: 26, disabled: false }, 'as it was, enabled');
+  t.like((await stored(store, 'p'))!.spec, { cidr: '10.0.0.0/16', blockSize: 26, disabled: false }, 'as it was, enabled');
 });
 
 test('a pool in use is not removed, and the error counts', async (t) => {

@@ -48,7 +48,7 @@ const pool = (name: string, disabled: boolean): Pool => ({
   apiVersion: 'weir/v1',
   kind: 'Pool',
   metadata: { name, labels: {}, annotations: {} },
-  spec: { ...POOLS[name]!, disabled },
+  spec: { ...POOLS[name]!, disabled, vxlan: 'Never', natOutgoing: false, visibility: 'Routed' },
 });
 
 /** Who holds what, straight from the store, by `host/container`; fails on any address that stands twice. */

@@ -1,10 +1,10 @@
 /** Types of nftables, and their values in the kernel's bytes. Pure. */
-import { parseAddress } from './netlink/ip-address.ts';
+import { parseAddress, parseMac } from './netlink/ip-address.ts';
 
 /** One field of a key or of data. Several together are a concatenation. */
 export type KeyField = { type: NumberType; value: number } | { type: TextType; value: string };
 
-export type TextType = 'ifname' | 'ipv4_addr' | 'ipv6_addr';
+export type TextType = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'ether_addr';
 export type NumberType = 'ether_type' | 'inet_proto' | 'inet_service' | 'icmp_type' | 'icmp_code' | 'icmpv6_type' | 'icmpv6_code';
 export type FieldType = TextType | NumberType;
 
@@ -12,6 +12,7 @@ export type FieldType = TextType | NumberType;
 const TYPES: Readonly<Record<FieldType, { number: number; length: number }>> = {
   ipv4_addr: { number: 7, length: 4 },
   ipv6_addr: { number: 8, length: 16 },
+  ether_addr: { number: 9, length: 6 },
   ether_type: { number: 10, length: 2 },
   inet_proto: { number: 12, length: 1 },
   inet_service: { number: 13, length: 2 },
@@ -66,6 +67,7 @@ export function encodeField({ type, value }: KeyField): Uint8Array {
     bytes.set(name);
     return bytes;
   }
+  if (type === 'ether_addr') return parseMac(value);
   const bytes = type === 'ipv4_addr' || type === 'ipv6_addr' ? parseAddress(value) : undefined;
   if (bytes?.length !== length) throw new TypeError(`"${value}" is not of type ${type}`);
   return bytes;

@@ -4,10 +4,11 @@ import { baseTable } from './base-table.ts';
 const chainOf = (script: string, name: string) => script.split(`\n  chain ${name} {\n`)[1]?.split('\n  }')[0];
 
 test('an interface of ours may send from its own addresses only, and what is not known is dropped', (t) => {
-  const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
+  const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
   t.is(
     chainOf(script, 'source'),
     [
+      '    iifname . ether saddr != @source_mac iifname != @any_mac drop comment "not the hardware address of this interface"',
       '    ip daddr 127.0.0.0/8 drop comment "no container reaches the loopback of its host"',
       '    iifname . ip saddr @source4 return',
       '    iifname . ip6 saddr @source6 return',
@@ -20,18 +21,31 @@ test('an interface of ours may send from its own addresses only, and what is not
 });
 
 test('the Mesos agent is reached whatever policy says, unless an operator narrows it', (t) => {
-  const always = baseTable({ agentPorts: [5052, 5051, 5051], healthChecks: 'Always' }).script;
+  const always = baseTable({ agentPorts: [5052, 5051, 5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } }).script;
   t.true(chainOf(always, 'from_to_host')!.includes('tcp dport { 5051, 5052 } accept'));
   t.false(chainOf(always, 'output')!.includes('jump'));
-  const narrowed = baseTable({ agentPorts: [], healthChecks: 'Policy' }).script;
+  const narrowed = baseTable({ agentPorts: [], healthChecks: 'Policy', vxlan: { port: 4789, vni: 4096 } }).script;
   t.false(narrowed.includes('tcp dport'));
   t.true(chainOf(narrowed, 'output')!.includes('oifname "weir*" jump to'));
   t.false(chainOf(always, 'postrouting')!.includes('jump'));
   t.true(chainOf(narrowed, 'postrouting')!.includes('ct status dnat oifname "weir*" fib saddr type local jump to'));
 });
 
+test("tunnels come from the cluster's hosts alone, and containers make none", (t) => {
+  const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 8472, vni: 7 } });
+  t.regex(
+    chainOf(script, 'input')!,
+    /accept;\n {4}ip saddr != @hosts4 udp dport 8472 @th,96,24 7 drop .*\n {4}ip6 saddr != @hosts6 udp dport 8472 /,
+  );
+  t.regex(chainOf(script, 'from_to_host')!, /udp dport 8472 drop .*\n {4}goto from$/);
+  t.regex(
+    chainOf(script, 'from')!,
+    /ip daddr @hosts4 udp dport 8472 drop .*\n {4}ip6 daddr @hosts6 udp dport 8472 drop .*\n {4}iifname vmap/,
+  );
+});
+
 test('the version follows from what is loaded, and comments fit', (t) => {
-  const options = { agentPorts: [5051], healthChecks: 'Always' as const };
+  const options = { agentPorts: [5051], healthChecks: 'Always' as const, vxlan: { port: 4789, vni: 4096 } };
   const { version, script } = baseTable(options);
   t.is(baseTable({ ...options, agentPorts: [5051, 5051] }).version, version);
   t.not(baseTable({ ...options, agentPorts: [1] }).version, version);

@@ -7,6 +7,17 @@ export interface BaseTable {
   script: string;
 }
 
+export interface BaseOptions {
+  agentPorts: number[];
+  healthChecks: 'Always' | 'Policy';
+  vxlan: { port: number; vni: number };
+}
+
+const FAMILIES = [
+  { ip: 'ip', version: '4' },
+  { ip: 'ip6', version: '6' },
+] as const;
+
 /** Interfaces that are ours, by the prefix that Weir gives them or one by one. */
 const OURS = ['"weir*"', '@adopted'];
 
@@ -17,6 +28,8 @@ const SETS = [
   'set adopted { type ifname; comment "interfaces of others that policy is over"; }',
   'set source4 { type ifname . ipv4_addr; comment "who may send from which address"; }',
   'set source6 { type ifname . ipv6_addr; comment "who may send from which address"; }',
+  'set source_mac { type ifname . ether_addr; comment "who may send from which hardware address"; }',
+  'set any_mac { type ifname; comment "whose hardware address is not known"; }',
   'map from_endpoint { type ifname : verdict; comment "egress policy by interface"; }',
   'map to_endpoint { type ifname : verdict; comment "ingress policy by interface"; }',
   'map host_port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of one address of this host"; }',
@@ -25,6 +38,12 @@ const SETS = [
   'map any_host_port6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of all addresses of this host"; }',
   'set hairpin4 { type ipv4_addr . ipv4_addr; comment "who may reach itself by a port of this host"; }',
   'set hairpin6 { type ipv6_addr . ipv6_addr; comment "who may reach itself by a port of this host"; }',
+  ...(['4', '6'] as const).flatMap((version) => [
+    `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
+    `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
+    `set nat${version} { type ipv${version}_addr; flags interval; comment "pools whose containers leave under their host's address"; }`,
+    `set hosts${version} { type ipv${version}_addr; comment "addresses of the cluster's hosts"; }`,
+  ]),
 ];
 
 /** The name of the chain whose one rule holds, as its comment, the version. Nothing leads there. */
@@ -42,8 +61,9 @@ interface BaseChain {
  *
  * @param options.agentPorts TCP ports of this host that containers always reach: an executor without its Mesos agent fails its task
  * @param options.healthChecks whether this host reaches its own containers beside all policy
+ * @param options.vxlan how the hosts' tunnels look on the wire: containers may make none
  */
-export function baseTable(options: { agentPorts: number[]; healthChecks: 'Always' | 'Policy' }): BaseTable {
+export function baseTable(options: BaseOptions): BaseTable {
   const chains = baseChains(options);
   const text = Object.entries(chains).map(([name, { hook, rules }]) => {
     const type = hook === undefined ? [] : [`type ${hook}; policy accept;`];
@@ -65,7 +85,7 @@ export function baseTable(options: { agentPorts: number[]; healthChecks: 'Always
   return { version, script: `${script.join('\n')}\n` };
 }
 
-function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; healthChecks: 'Always' | 'Policy' }): Record<string, BaseChain> {
+function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<string, BaseChain> {
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
   return {
     prerouting: { hook: 'filter hook prerouting priority raw', rules: OURS.map((name) => `iifname ${name} jump source`) },
@@ -73,6 +93,10 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
       hook: 'filter hook forward priority filter',
       rules: [
         'ct state established,related accept comment "policy decides on the first packet"',
+        ...FAMILIES.map(
+          ({ ip, version }) =>
+            `${ip} daddr @private${version} ${ip} saddr != @pools${version} ${ip} saddr != @hosts${version} ct status & dnat != dnat drop comment "private, but for ports that were published"`,
+        ),
         ...OURS.map((name) => `iifname ${name} jump from`),
         ...OURS.map((name) => `oifname ${name} jump to`),
       ],
@@ -80,6 +104,11 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
     input: {
       hook: 'filter hook input priority filter',
       rules: [
+        ...FAMILIES.map(
+          ({ ip, version }) =>
+            // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
+            `${ip} saddr != @hosts${version} udp dport ${vxlan.port} @th,96,24 ${vxlan.vni} drop comment "tunnels of this cluster come from its hosts"`,
+        ),
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
       ],
@@ -98,6 +127,7 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
     ...hostPortChains(healthChecks),
     source: {
       rules: [
+        'iifname . ether saddr != @source_mac iifname != @any_mac drop comment "not the hardware address of this interface"',
         'ip daddr 127.0.0.0/8 drop comment "no container reaches the loopback of its host"',
         'iifname . ip saddr @source4 return',
         'iifname . ip6 saddr @source6 return',
@@ -111,10 +141,20 @@ function baseChains({ agentPorts, healthChecks }: { agentPorts: number[]; health
         ...(ports.length === 0
           ? []
           : [`tcp dport { ${ports.join(', ')} } accept comment "an executor reaches its Mesos agent, whatever policy says"`]),
+        `udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
         'goto from',
       ],
     },
-    from: { rules: [...UNSOUND, 'iifname vmap @from_endpoint', 'drop comment "no endpoint is known on this interface"'] },
+    from: {
+      rules: [
+        ...UNSOUND,
+        ...FAMILIES.map(
+          ({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
+        ),
+        'iifname vmap @from_endpoint',
+        'drop comment "no endpoint is known on this interface"',
+      ],
+    },
     to: { rules: [...UNSOUND, 'oifname vmap @to_endpoint', 'drop comment "no endpoint is known on this interface"'] },
   };
 }
@@ -137,6 +177,9 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, BaseC
         'ip saddr . ip daddr @hairpin4 masquerade comment "nobody answers itself over the network"',
         'ip6 saddr . ip6 daddr @hairpin6 masquerade comment "nobody answers itself over the network"',
         ...OURS.map((name) => `ip saddr 127.0.0.0/8 oifname ${name} masquerade comment "to a container this is its own loopback"`),
+        ...FAMILIES.map(
+          ({ ip, version }) => `${ip} saddr @nat${version} ${ip} daddr != @pools${version} masquerade comment "natOutgoing of their pool"`,
+        ),
       ],
     },
     host_ports: {

@@ -31,6 +31,7 @@ test('without policy, an endpoint is open', (t) => {
     [
       'element from_endpoint { "weirnginx" : return }',
       'element to_endpoint { "weirnginx" : return }',
+      'element any_mac { "weirnginx" }',
       'element source4 { "weirnginx" . 10.0.0.1 }',
     ].join('\n'),
   );
@@ -119,6 +120,7 @@ test('ports, nets and classes: what many peers may is one chain', (t) => {
       '  drop comment "everybody else"',
       'element from_endpoint { "weirnginx" : return }',
       'element to_endpoint { "weirnginx" : goto g_1 }',
+      'element any_mac { "weirnginx" }',
       'element source4 { "weirnginx" . 10.0.0.1 }',
     ].join('\n'),
   );
@@ -131,13 +133,17 @@ test('endpoints with equal programs share a group', (t) => {
   const { set } = calculator.flush();
   t.deepEqual(
     [...set.values()].map(({ kind }) => kind),
-    ['element', 'element', 'element'],
+    ['element', 'element', 'element', 'element'],
   );
 });
 
 test('an interface that is not ours is adopted', (t) => {
   const calculator = calculatorOf(endpoint('tap', {}, { addresses: ['fd00::1'], hostInterface: 'tap0' }));
-  t.deepEqual([...calculator.flush().set.keys()].slice(2), ['element/adopted/tap0', 'element/source6/tap0 . fd00::1']);
+  t.deepEqual([...calculator.flush().set.keys()].slice(2), [
+    'element/adopted/tap0',
+    'element/any_mac/tap0',
+    'element/source6/tap0 . fd00::1',
+  ]);
 });
 
 test("rules that tell the endpoint's own addresses apart lead to one group for each", (t) => {
@@ -352,4 +358,14 @@ test('a policy of another namespace neither selects nor is looked up there', (t)
   const calculator = calculatorOf(NGINX, ACCESS, foreign, ACCESS_NGINX, policy('closed', { types: ['Ingress', 'Egress'] }, 'third'));
   const verdict = (source: string) => calculator.decide({ source, destination: '10.0.0.1', protocol: 'TCP' }).verdict;
   t.deepEqual([verdict('10.0.1.1'), verdict('10.0.1.9')], ['Allow', 'Deny']);
+});
+
+test('a known hardware address is pinned', (t) => {
+  const endpointOf = (mac: string) => endpoint('nginx', {}, { addresses: ['10.0.0.1'], mac });
+  const calculator = calculatorOf(endpointOf('02:00:5e:10:00:01'));
+  t.regex(changeText(calculator), /element source_mac \{ "weirnginx" \. 02:00:5e:10:00:01 \}/);
+  calculator.upsert(endpointOf('02:00:5e:10:00:02'));
+  const { set, delete: gone } = calculator.flush();
+  t.deepEqual([...set.keys()], ['element/source_mac/weirnginx . 02:00:5e:10:00:02']);
+  t.deepEqual([...gone], ['element/source_mac/weirnginx . 02:00:5e:10:00:01']);
 });

@@ -12,6 +12,7 @@ import {
   namespaceLabels,
   type ObjectId,
   type Policy,
+  type Pool,
   type Tier,
 } from '@weir/resources';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
@@ -20,6 +21,7 @@ import type { Flow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
+import { NetworkSets } from './network-sets.ts';
 import { PolicyIndex } from './policy-index.ts';
 import type { Statement } from './statement.ts';
 import { Table } from './table.ts';
@@ -51,6 +53,7 @@ export class PolicyCalculator {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #members = new Map<string, Member>();
   readonly #table = new Table();
+  readonly #networks = new NetworkSets(this.#table);
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
   readonly #defaults: NamespaceDefaults;
@@ -178,6 +181,10 @@ export class PolicyCalculator {
         break;
       case 'Host':
         if (id.name === this.#host) this.#hostObject = object as Host | undefined;
+        this.#networks.putHost(key, object as Host | undefined);
+        break;
+      case 'Pool':
+        this.#networks.putPool(key, object as Pool | undefined);
         break;
     }
   }

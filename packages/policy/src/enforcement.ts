@@ -263,6 +263,9 @@ function interfaceStatements({ object, member }: LocalEndpoint, entries: Readonl
     { kind: 'element', set: 'from_endpoint', key: [name], verdict: entries.Egress.verdict },
     { kind: 'element', set: 'to_endpoint', key: [name], verdict: entries.Ingress.verdict },
     ...(isOwn ? [] : [{ kind: 'element' as const, set: 'adopted', key: [name] }]),
+    object.spec.mac === undefined
+      ? { kind: 'element', set: 'any_mac', key: [name] }
+      : { kind: 'element', set: 'source_mac', key: [name, { type: 'ether_addr', value: object.spec.mac }] },
     ...member.addresses.map((address): Statement => {
       const family = familyOf(address);
       const set = family === 'IPv4' ? 'source4' : 'source6';

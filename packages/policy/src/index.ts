@@ -1,4 +1,4 @@
-export { type BaseTable, baseTable } from './base-table.ts';
+export { type BaseOptions, type BaseTable, baseTable } from './base-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
 export type { Flow } from './flow.ts';

@@ -11,7 +11,7 @@ import { endpoint, policy } from './test-support/objects.ts';
 
 // What the package writes is what nft 1.0.6 and the kernel take, and what they say of it is read back as what was wanted.
 
-const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always' });
+const BASE = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
 
 function follow(table: Map<string, Statement>, change: { set: ReadonlyMap<string, Statement>; delete: ReadonlySet<string> }): void {
   for (const key of change.delete) table.delete(key);
@@ -55,7 +55,7 @@ test('another base replaces the base chains and keeps what the maps hold', (t) =
   const { set } = calculator.flush();
   nft.apply({ set, delete: new Set() }, new Map());
 
-  const other = baseTable({ agentPorts: [], healthChecks: 'Policy' });
+  const other = baseTable({ agentPorts: [], healthChecks: 'Policy', vxlan: { port: 4789, vni: 4096 } });
   t.not(other.version, BASE.version);
   nft.run(other.script);
   const actual = readTable(nft.list());

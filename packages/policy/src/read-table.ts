@@ -94,7 +94,7 @@ function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
 }
 
 function fieldOf(value: unknown, type: string): KeyField {
-  if (type === 'ifname' && typeof value === 'string') return { type, value };
+  if ((type === 'ifname' || type === 'ether_addr') && typeof value === 'string') return { type, value };
   if ((type === 'ipv4_addr' || type === 'ipv6_addr') && typeof value === 'string') return { type, value: canonical(value) };
   if (type === 'inet_proto' && typeof value === 'string' && value in PROTOCOLS) return { type, value: PROTOCOLS[value]! };
   if ((type === 'inet_proto' || type === 'inet_service') && typeof value === 'number') return { type, value };

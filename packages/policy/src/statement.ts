@@ -36,7 +36,7 @@ export interface ElementStatement {
 /** One field of an element's key or data. Addresses are canonical text. */
 export type KeyField =
   | { type: 'ifname'; value: string }
-  | { type: 'ipv4_addr' | 'ipv6_addr'; value: string }
+  | { type: 'ipv4_addr' | 'ipv6_addr' | 'ether_addr'; value: string }
   | { type: 'inet_proto' | 'inet_service'; value: number };
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };

@@ -3,8 +3,14 @@ import { parseWith } from '../parse-with.ts';
 import { poolSpecSchema } from './pool.ts';
 
 test('block size by family, 26 and 122', (t) => {
-  t.deepEqual(parseWith(poolSpecSchema, { cidr: '10.0.0.0/16' }), { cidr: '10.0.0.0/16', blockSize: 26, disabled: false });
-  t.deepEqual(parseWith(poolSpecSchema, { cidr: 'FD00::/64', disabled: true }), { cidr: 'fd00::/64', blockSize: 122, disabled: true });
+  const network = { vxlan: 'Never', natOutgoing: false, visibility: 'Routed' };
+  t.deepEqual(parseWith(poolSpecSchema, { cidr: '10.0.0.0/16' }), { cidr: '10.0.0.0/16', blockSize: 26, disabled: false, ...network });
+  t.deepEqual(parseWith(poolSpecSchema, { cidr: 'FD00::/64', disabled: true }), {
+    cidr: 'fd00::/64',
+    blockSize: 122,
+    disabled: true,
+    ...network,
+  });
   t.is(parseWith(poolSpecSchema, { cidr: '10.0.0.0/26' }).blockSize, 26);
 });
 
@@ -18,6 +24,12 @@ test('block sizes out of range, or blocks larger than the pool', (t) => {
     [{ cidr: '10.0.0.0/8', blockSize: '26' }, /^blockSize: "26" is no block size/],
     [{ cidr: '10.0.0.7/8' }, /^cidr: "10\.0\.0\.7\/8" has host bits set/],
     [{}, /^cidr: is missing/],
+    [
+      { cidr: '10.0.0.0/8', vxlan: 'CrossSubnets' },
+      /^vxlan: "CrossSubnets" is not allowed: expected Never, Always, CrossSubnet.*CrossSubnet/,
+    ],
+    [{ cidr: '10.0.0.0/8', visibility: 'private' }, /^visibility: "private" is not allowed: expected Private, Routed, Exported/],
+    [{ cidr: '10.0.0.0/8', natOutgoing: 'yes' }, /^natOutgoing: "yes" is not allowed: expected true or false$/],
     [{ cidr: '10.0.0.0/8', disabled: 'no' }, /^disabled: "no" is not allowed: expected true or false$/],
   ];
   for (const [spec, message] of bad) t.throws(() => parseWith(poolSpecSchema, spec), { message });

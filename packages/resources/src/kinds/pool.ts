@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ADDRESS_BITS, familyOf, parseCidr } from '../address.ts';
-import { acrossFields, field } from '../field.ts';
+import { acrossFields, field, oneOf } from '../field.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** Addresses to hand out to containers. Hosts take them block by block. */
@@ -10,7 +10,22 @@ export interface PoolSpec {
   blockSize: number;
   /** No new addresses from this pool. Those that were given out stay valid. Default false. */
   disabled: boolean;
+  /**
+   * How packets for its containers get to another host: as they are (`Never`), within VXLAN packets from host to host (`Always`), or so
+   * only to hosts that are on no subnet of this host (`CrossSubnet`). Default `Never`.
+   */
+  vxlan: VxlanMode;
+  /** Its containers reach addresses that are in no pool under the address of their host. Default false. */
+  natOutgoing: boolean;
+  /**
+   * Who may begin a flow to its containers: the cluster's hosts and containers alone (`Private`), or whoever has a route (`Routed`);
+   * `Exported` are also announced to the fabric. Default `Routed`.
+   */
+  visibility: Visibility;
 }
+
+export type VxlanMode = 'Never' | 'Always' | 'CrossSubnet';
+export type Visibility = 'Private' | 'Routed' | 'Exported';
 
 const BLOCK_SIZES = {
   IPv4: { minimum: 20, maximum: 32, preset: 26 },
@@ -18,7 +33,14 @@ const BLOCK_SIZES = {
 };
 
 export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
-  z.strictObject({ cidr: field(parseCidr), blockSize: field(parseBlockSize).optional(), disabled: z.boolean().prefault(false) }),
+  z.strictObject({
+    cidr: field(parseCidr),
+    blockSize: field(parseBlockSize).optional(),
+    disabled: z.boolean().prefault(false),
+    vxlan: oneOf('Never', 'Always', 'CrossSubnet').prefault('Never'),
+    natOutgoing: z.boolean().prefault(false),
+    visibility: oneOf('Private', 'Routed', 'Exported').prefault('Routed'),
+  }),
   ({ cidr, blockSize }, report) => {
     if (typeof cidr !== 'string') return;
     const { minimum, maximum, preset } = BLOCK_SIZES[familyOf(cidr)];
@@ -30,7 +52,7 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
       report(['blockSize'], `a /${size} block is larger than the pool ${cidr}: expected ${Math.max(minimum, prefixLength)} to ${maximum}`);
     }
   },
-).transform(({ cidr, blockSize, disabled }) => ({ cidr, blockSize: blockSize ?? BLOCK_SIZES[familyOf(cidr)].preset, disabled }));
+).transform(({ cidr, blockSize, ...rest }) => ({ cidr, blockSize: blockSize ?? BLOCK_SIZES[familyOf(cidr)].preset, ...rest }));
 
 function parseBlockSize(value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ADDRESS_BITS.IPv6) return value;

@@ -1,0 +1,93 @@
+import { addressFromNumber, type Family, familyOf, type Host, type HostSpec, type Pool, type PoolSpec } from '@weir/resources';
+import { netRanges } from './net-ranges.ts';
+import { addressType } from './peer-table.ts';
+import { type ElementStatement, type KeyField, type Statement, statementKey } from './statement.ts';
+import type { Table } from './table.ts';
+
+const FAMILIES = [
+  ['IPv4', '4'],
+  ['IPv6', '6'],
+] as const;
+
+/**
+ * The sets that the base chains know the cluster by: which addresses are its pools', which of these are private or leave under their
+ * host's address, and which are its hosts'. There are few pools, so all of a kind are written anew when one changes; hosts are many, and
+ * each is written by itself.
+ */
+export class NetworkSets {
+  readonly #table: Table;
+  readonly #pools = new Map<string, PoolSpec>();
+  readonly #hosts = new Map<string, readonly string[]>();
+  /** By how many hosts an address is claimed: one of two that claim the same may go, and the other still has it. */
+  readonly #claims = new Map<string, number>();
+  #poolStatements = new Map<string, Statement>();
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  putPool(name: string, pool: Pool | undefined): void {
+    if (pool === undefined) this.#pools.delete(name);
+    else this.#pools.set(name, pool.spec);
+    const statements = new Map(this.#elements().map((statement) => [statementKey(statement), statement]));
+    for (const [key, statement] of statements) if (!this.#poolStatements.has(key)) this.#table.set(statement);
+    for (const key of this.#poolStatements.keys()) if (!statements.has(key)) this.#table.delete(key);
+    this.#poolStatements = statements;
+  }
+
+  putHost(name: string, host: Host | undefined): void {
+    const before = this.#hosts.get(name) ?? [];
+    const after = host === undefined ? [] : addressesOf(host.spec);
+    for (const address of after) this.#claim(address, 1);
+    for (const address of before) this.#claim(address, -1);
+    if (host === undefined) this.#hosts.delete(name);
+    else this.#hosts.set(name, after);
+  }
+
+  #claim(address: string, change: 1 | -1): void {
+    const claims = (this.#claims.get(address) ?? 0) + change;
+    if (claims === 0) this.#claims.delete(address);
+    else this.#claims.set(address, claims);
+    const family = familyOf(address);
+    const statement: Statement = { kind: 'element', set: family === 'IPv4' ? 'hosts4' : 'hosts6', key: [addressField(family, address)] };
+    if (claims === 0) this.#table.delete(statementKey(statement));
+    else this.#table.set(statement);
+  }
+
+  #elements(): ElementStatement[] {
+    const pools = [...this.#pools.values()];
+    return FAMILIES.flatMap(([family, suffix]) => [
+      ...intervals(`pools${suffix}`, family, pools),
+      ...intervals(
+        `private${suffix}`,
+        family,
+        pools.filter(({ visibility }) => visibility === 'Private'),
+      ),
+      ...intervals(
+        `nat${suffix}`,
+        family,
+        pools.filter(({ natOutgoing }) => natOutgoing),
+      ),
+    ]);
+  }
+}
+
+const addressesOf = ({ addresses }: HostSpec): string[] => [...new Set(addresses)];
+
+/** Pools that touch each other are one interval: the kernel refuses those that overlap, and lists neighbours as one. */
+function intervals(set: string, family: Family, pools: readonly PoolSpec[]): ElementStatement[] {
+  const { ranges } = netRanges(
+    pools.map(({ cidr }) => cidr),
+    family,
+  );
+  return ranges.map(({ first, last }) => ({
+    kind: 'element',
+    set,
+    key: [addressField(family, addressFromNumber(first, family))],
+    to: [addressField(family, addressFromNumber(last, family))],
+  }));
+}
+
+function addressField(family: Family, value: string): KeyField {
+  return { type: addressType(family), value };
+}
