@@ -38,13 +38,14 @@ interface Step extends Record<string, unknown> {
 
 const ROUTE: Step = { type: 'weir-route', ipam: { type: 'weir-ipam' } };
 
-/** Attaches a container by a chain of interface plugin, weir-policy and one step more. */
-async function attach(t: ExecutionContext, step: Step, { runtimeConfig = {}, from = ROUTE } = {}): Promise<Attached> {
+/** Attaches a container by a chain of interface plugin, weir-policy and often one step more. */
+async function attach(t: ExecutionContext, step: Step | undefined, { runtimeConfig = {}, from = ROUTE } = {}): Promise<Attached> {
   const bed = testbed();
   const host = bed.hosts[0]!;
-  const namespace = bed.makeNamespace(step.type);
-  const chain = [from, { type: 'weir-policy' }, step];
-  const call = { host, containerId: step.type, namespace, stdin: mesosNetwork({ app: step.type }, { chain, runtimeConfig }) };
+  const name = step?.type ?? from.type;
+  const namespace = bed.makeNamespace(name);
+  const chain = [from, { type: 'weir-policy' }, ...(step === undefined ? [] : [step])];
+  const call = { host, containerId: name, namespace, stdin: mesosNetwork({ app: name }, { chain, runtimeConfig }) };
   const { exitCode, json, stderr } = await callCni({ ...call, command: 'ADD' });
   t.is(exitCode, 0, JSON.stringify(json) + stderr);
   const [ipv4, ipv6] = json.ips.map(({ address }: { address: string }) => address.split('/')[0]);
@@ -95,25 +96,49 @@ test.serial('portmap: maps in place of weir-policy when it declares the capabili
   const [inside, outside] = [new Traffic('portmap', namespace), new Traffic(two!.name, two!.namespace)];
   t.teardown(() => Promise.all([inside.close(), outside.close()]));
   await inside.listen({ tcp: [80] });
-  const reach = () => outside.tcp({ address: one!.addresses.ipv4, port: 31090 });
-  t.true(await reach());
+  const reach = (timeoutMs: number) => outside.tcp({ address: one!.addresses.ipv4, port: 31090, timeoutMs });
+  t.true(await reach(5000));
   t.true(inHost('iptables', '-t', 'nat', '-S').includes('--dport 31090'));
   t.false(inHost('/usr/sbin/nft', 'list', 'table', 'inet', 'weir').includes('31090'));
   await del();
-  t.false(await reach());
+  t.false(await reach(500));
   t.false(inHost('iptables', '-t', 'nat', '-S').includes('31090'));
 });
 
+/** Over IPv4, with host-local. */
+function ptp(): Step {
+  const dataDir = join(testbed().cluster.folder.path, 'host-local');
+  return { type: 'ptp', ipam: { type: 'host-local', subnet: '10.78.0.0/24', dataDir, routes: [{ dst: '0.0.0.0/0' }] } };
+}
+
 test.serial('sbr: the routes of an interface that ptp made are in a table that its source address selects', async (t) => {
   // Not over weir-route: sbr wants a gateway of the interface's own net.
-  const dataDir = join(testbed().cluster.folder.path, 'host-local');
-  const ipam = { type: 'host-local', subnet: '10.78.0.0/24', dataDir, routes: [{ dst: '0.0.0.0/0' }] };
-  const { ipv4, inContainer, del } = await attach(t, { type: 'sbr' }, { from: { type: 'ptp', ipam } });
+  const { ipv4, inContainer, del } = await attach(t, { type: 'sbr' }, { from: ptp() });
   t.regex(inContainer('ip', 'rule'), new RegExp(`from ${ipv4} lookup 100`));
   t.regex(inContainer('ip', 'route', 'show', 'table', '100'), /default via 10\.78\.0\.1 dev eth0/);
   t.notRegex(inContainer('ip', 'route'), /default/);
   await del();
   t.false(inContainer('ip', 'rule').includes(ipv4));
+});
+
+test.serial('weir-policy maps ports of the host to an interface that ptp made, too', async (t) => {
+  const [one, two] = testbed().hosts;
+  const runtimeConfig = { portMappings: [{ hostPort: 31091, containerPort: 80 }] };
+  const { namespace, del } = await attach(t, undefined, { from: ptp(), runtimeConfig });
+  const inside = new Traffic('ptp', namespace);
+  const [near, outside] = [one!, two!].map((host) => new Traffic(host.name, host.namespace));
+  t.teardown(() => Promise.all([inside.close(), near!.close(), outside!.close()]));
+  await inside.listen({ tcp: [80] });
+  const reach = (timeoutMs: number) =>
+    Promise.all([
+      outside!.tcp({ address: one!.addresses.ipv4, port: 31091, timeoutMs }),
+      near!.tcp({ address: one!.addresses.ipv4, port: 31091, timeoutMs }),
+      near!.tcp({ address: '127.0.0.1', port: 31091, timeoutMs }),
+      inside.tcp({ address: one!.addresses.ipv4, port: 31091, timeoutMs }),
+    ]);
+  t.deepEqual(await reach(5000), [true, true, true, true]);
+  await del();
+  t.deepEqual(await reach(500), [false, false, false, false]);
 });
 
 test('the plugins are there', (t) => {

@@ -398,6 +398,15 @@ test('runtimeConfig.portMappings, as Kubernetes writes them, come before what Me
   ]);
 });
 
+test('weir-policy by itself, in the list of another runtime, takes portMappings too', async (t) => {
+  const services = new ServicesDouble();
+  const { answer: prevResult } = await callTool('weir-route', environment('ADD'), { ...NETWORK, ipam: { type: 'weir-ipam' } }, services);
+  const runtimeConfig = { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] };
+  const { exitCode } = await callTool('weir-policy', environment('ADD'), { ...NETWORK, prevResult, runtimeConfig }, services);
+  t.is(exitCode, 0);
+  t.deepEqual([...services.endpoints.values()][0]!.spec.hostPorts, [{ hostPort: 8080, containerPort: 80, protocol: 'TCP' }]);
+});
+
 test('host ports that nobody would map are refused, and nothing is left', async (t) => {
   const services = new ServicesDouble();
   const refused = async (network: object, msg: RegExp) => {
