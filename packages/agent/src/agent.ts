@@ -38,7 +38,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   using lock = await waitForLock(config.runDir, stop.signal, log);
   if (lock === undefined) return;
   const metrics = createMetrics();
-  const network = await HostNetwork.open({ config, log, metrics });
+  const network = await HostNetwork.open({ config, log, metrics, stays: true });
   const attachments = new Attachments();
   const server = await serveCni({
     socketPath: join(config.runDir, 'agent.sock'),

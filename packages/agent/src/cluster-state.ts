@@ -2,7 +2,7 @@
  * The latest known objects, whoever told of them: the watch of the store, or this agent's own write, which must be in force before the
  * watch brings it back. The revision decides which news is newer, so the two ways never undo each other.
  */
-import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectOf } from '@weir/resources';
+import { type AnyObject, type Endpoint, type Kind, keyOf, type Labels, namespaceLabels, type ObjectOf } from '@weir/resources';
 import { type Owner, ownerKey } from './attachments.ts';
 
 export type Listener = (change: { key: string; before?: AnyObject; after?: AnyObject }) => void;
@@ -51,6 +51,12 @@ export class ClusterState {
 
   localEndpoint(owner: Owner): Endpoint | undefined {
     return this.#local.get(ownerKey(owner));
+  }
+
+  /** What namespace selectors see of it, whether or not it has an object. */
+  namespaceLabels(name: string): Labels {
+    const key = keyOf({ kind: 'Namespace', metadata: { name } });
+    return namespaceLabels(name, this.#known.get(key)?.object);
   }
 
   #isLocal(object: AnyObject | undefined): object is Endpoint {

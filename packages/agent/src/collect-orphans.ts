@@ -4,7 +4,7 @@ import { GUARDED_PREFIX } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
 import type { Netlink } from '@weir/kernel';
 import type { LinkReaper } from '@weir/routing';
-import type { Attachments, Owner } from './attachments.ts';
+import { type Attachments, type Owner, ownerKey } from './attachments.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -57,10 +57,13 @@ export async function collectOrphans(collector: Collector): Promise<void> {
       await allocator.release(endpoint.spec);
     });
   }
-  for (const owner of orphans.owners)
+  for (const owner of orphans.owners) {
+    // Those that were seen, and none that the owner was given since.
+    const sequences = held.filter((one) => ownerKey(one) === ownerKey(owner)).map(({ sequence }) => sequence);
     await collect('address', owner, async () => {
-      if ((await enforcement.find(owner)) === undefined) await allocator.release(owner);
+      if ((await enforcement.find(owner)) === undefined) await allocator.release(owner, { sequences });
     });
+  }
 }
 
 /** statfs(2) of a mounted namespace (linux/magic.h). */

@@ -4,7 +4,7 @@
  */
 import type { Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
-import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
+import { Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { type Host, keyOf, keyPrefix } from '@weir/resources';
 import { attach, changesRoutes, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
@@ -14,6 +14,7 @@ import { ClusterState, type Listener } from './cluster-state.ts';
 import { collectOrphans } from './collect-orphans.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
+import { DeadHosts, type Seen } from './dead-hosts.ts';
 import { Enforcement } from './enforcement.ts';
 import { openLoopback } from './host-port-loopback.ts';
 import type { Logger } from './log.ts';
@@ -40,6 +41,8 @@ export interface HostNetworkOptions {
   config: AgentConfig;
   log: Logger;
   metrics: Metrics;
+  /** True for a process that is there for the next call too, and may work ahead of it. Default false. */
+  stays?: boolean;
 }
 
 export class HostNetwork {
@@ -55,6 +58,7 @@ export class HostNetwork {
   readonly #dataplane: Dataplane;
   readonly #state: ClusterState;
   readonly #enforcement: Enforcement;
+  readonly #deadHosts: DeadHosts;
   readonly #invalid = new Map<string, string>();
   readonly #synced = Promise.withResolvers<void>();
   #somethingLeft = Promise.withResolvers<void>();
@@ -72,15 +76,16 @@ export class HostNetwork {
     return new HostNetwork(options, await openStore(options.config.store, { check: false }));
   }
 
-  private constructor({ config, log, metrics }: HostNetworkOptions, store: Store) {
+  private constructor({ config, log, metrics, stays = false }: HostNetworkOptions, store: Store) {
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
     this.store = store;
     this.#objects = new ObjectStore(store);
-    this.#allocator = new Allocator({ store, host: config.host });
+    this.#allocator = new Allocator({ store, host: config.host, ahead: stays });
     this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
+    this.#deadHosts = new DeadHosts({ store, objects: this.#objects, log, see: () => this.#whatHostsHave() });
     this.#enforcement = new Enforcement({
       objects: this.#objects,
       state: this.#state,
@@ -236,6 +241,15 @@ export class HostNetwork {
     this.apply();
   }
 
+  #whatHostsHave(): Omit<Seen, 'present'> {
+    return {
+      self: this.#config.host,
+      blocks: [...this.#state.list('Block')],
+      known: new Set([...this.#state.list('Host')].map(({ metadata }) => metadata.name)),
+      withEndpoints: new Set([...this.#state.list('Endpoint')].map(({ spec }) => spec.host)),
+    };
+  }
+
   #self(): Host | undefined {
     for (const host of this.#state.list('Host')) if (host.metadata.name === this.#config.host) return host;
     return undefined;
@@ -274,7 +288,8 @@ export class HostNetwork {
   }
 
   /** DEL answers before its address is free. Where no other will do, an ADD waits for those on their way rather than fail. */
-  async #allocate(request: AllocationRequest): Promise<Assigned[]> {
+  async #allocate({ task, ...rest }: Parameters<Services['addresses']['allocate']>[0]): Promise<Assigned[]> {
+    const request = { ...rest, endpoint: { ...task, namespaceLabels: this.#state.namespaceLabels(task.namespace) } };
     try {
       return await this.#allocator.allocate(request);
     } catch (error) {
@@ -285,8 +300,8 @@ export class HostNetwork {
   }
 
   /** Collects what belongs to nothing that lives. */
-  reconcile(attachments: Attachments): Promise<void> {
-    return collectOrphans({
+  async reconcile(attachments: Attachments): Promise<void> {
+    await collectOrphans({
       enforcement: this.#enforcement,
       allocator: this.#allocator,
       netlink: this.#netlink,
@@ -295,6 +310,8 @@ export class HostNetwork {
       log: this.#log,
       metrics: this.#metrics,
     });
+    await this.#allocator.releaseEmptyBlocks();
+    await this.#deadHosts.reclaim();
   }
 
   /** For a single call: all that is in the store, in force. DEL goes on without it when the store cannot be reached. */

@@ -2,16 +2,20 @@
 import {
   type AnyObject,
   type Block,
+  type Claim,
+  claimedAddresses,
   type Endpoint,
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
+  type IpamConfig,
   type Kind,
   type Namespace,
   type NetworkSet,
   type ObjectOf,
   type Policy,
   type Pool,
+  type Reservation,
   type Tier,
   tierOf,
 } from '@weir/resources';
@@ -100,8 +104,34 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'VXLAN', value: ({ spec }) => spec.vxlan },
       { header: 'NAT', value: ({ spec }) => (spec.natOutgoing ? 'outgoing' : 'none') },
       { header: 'VISIBILITY', value: ({ spec }) => spec.visibility },
+      { header: 'HOSTS', value: ({ spec }) => spec.hostSelector ?? 'all()', shrinks: true },
+      { header: 'NAMESPACES', value: ({ spec }) => spec.namespaceSelector ?? 'all()', shrinks: true },
+      { header: 'SELECTOR', value: ({ spec }) => spec.selector ?? 'all()', shrinks: true },
       labels,
     ],
+  },
+  Reservation: {
+    narrow: [
+      { header: 'ADDRESSES', value: ({ spec }: Reservation) => spec.addresses.join(','), shrinks: true },
+      { header: 'REQUESTS', value: ({ spec }) => spec.requests },
+    ],
+    wide: [labels],
+  },
+  Claim: {
+    narrow: [
+      { header: 'HOLDS', value: (claim: Claim) => claimedAddresses(claim).join(',') },
+      { header: 'WANTS', value: ({ spec }) => (spec.addresses ?? spec.pools ?? spec.families ?? ['any']).join(','), shrinks: true },
+    ],
+    wide: [labels],
+  },
+  IpamConfig: {
+    narrow: [
+      { header: 'STRICT-AFFINITY', value: ({ spec }: IpamConfig) => String(spec.strictAffinity) },
+      { header: 'COOLDOWN', value: ({ spec }) => `${spec.cooldownSeconds}s`, align: 'right' },
+      { header: 'EMPTY-BLOCK', value: ({ spec }) => `${spec.emptyBlockSeconds}s`, align: 'right' },
+      { header: 'DEAD-HOST', value: ({ spec }) => `${spec.deadHostSeconds}s`, align: 'right' },
+    ],
+    wide: [labels],
   },
   Host: {
     narrow: [

@@ -1,7 +1,9 @@
 /** Objects as people read them, with what they mean for others. */
 import type { PoolUsage } from '@weir/ipam';
 import {
+  type Allocation,
   type AnyObject,
+  claimedAddresses,
   type Endpoint,
   type GlobalPolicy,
   type Host,
@@ -82,8 +84,32 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
           'Allocations',
           Object.entries(object.spec.allocations)
             .sort(([left], [right]) => compareAddresses(left, right))
-            .map(([address, { containerId, interfaceName }]) => `${address} ${containerId} ${interfaceName}`),
+            .map(([address, allocation]) => `${address} ${holderText(allocation, object.spec.host)}`),
         ],
+      ];
+    case 'Reservation':
+      return [
+        ['Addresses', object.spec.addresses],
+        ['Requests', object.spec.requests === 'Allow' ? 'allowed: who asks for one of them gets it' : 'refused'],
+      ];
+    case 'Claim':
+      return [
+        ['Holds', claimedAddresses(object)],
+        ['Wants', object.spec.addresses ?? ['any addresses']],
+        ['Pools', object.spec.pools ?? ["those of the container's network"]],
+        ['Families', object.spec.families ?? ["those of the container's network"]],
+      ];
+    case 'IpamConfig':
+      return [
+        [
+          'Borrowing',
+          object.spec.strictAffinity
+            ? 'no: a host gives addresses of its own blocks alone'
+            : "from other hosts' blocks, when a pool is full",
+        ],
+        ['Cool-down', `${object.spec.cooldownSeconds} s`],
+        ['Empty blocks', `given back after ${object.spec.emptyBlockSeconds} s`],
+        ['Dead hosts', `lose empty blocks after ${object.spec.deadHostSeconds} s`],
       ];
   }
 }
@@ -107,6 +133,12 @@ function namespaceFields({ metadata, spec }: Namespace, { endpoints }: Surroundi
     ['Labels to apply', listOf(labelsToApply)],
     ['Endpoints', endpoints.filter((endpoint) => endpoint.metadata.namespace === metadata.name).map(endpointLine)],
   ];
+}
+
+/** What has an address: a container, with its host when that is not the block's own, and the claim that keeps it. */
+function holderText({ containerId, interfaceName, host, claim }: Allocation, owner: string): string {
+  const parts = containerId === undefined ? [] : [containerId, interfaceName, ...(host === owner ? [] : [`on ${host}`])];
+  return [...parts, ...(claim === undefined ? [] : [`claim ${claim}`])].join(' ');
 }
 
 function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: Surroundings): Field[] {
@@ -168,6 +200,7 @@ function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Fie
     ['VXLAN', { Never: 'never', Always: 'to every host', CrossSubnet: 'to hosts of other subnets' }[spec.vxlan]],
     ['Outgoing', spec.natOutgoing ? 'to addresses of no pool as their host' : 'under their own addresses'],
     ['Visibility', VISIBILITY[spec.visibility]],
+    ['For', poolUsers(spec)],
     ...(own === undefined
       ? []
       : ([
@@ -175,6 +208,15 @@ function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Fie
           ['Blocks', own.blocks.map((block) => `${block.block} on ${block.host}: ${useText(block)}`)],
         ] satisfies Field[])),
   ];
+}
+
+function poolUsers({ hostSelector, namespaceSelector, selector }: Pool['spec']): string[] {
+  const users = [
+    ...(hostSelector === undefined ? [] : [`hosts with ${hostSelector}`]),
+    ...(namespaceSelector === undefined ? [] : [`namespaces with ${namespaceSelector}`]),
+    ...(selector === undefined ? [] : [`endpoints with ${selector}`]),
+  ];
+  return users.length === 0 ? ['every container'] : users;
 }
 
 function useText(usage: { used: number; size: number }): string {

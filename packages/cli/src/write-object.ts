@@ -1,6 +1,6 @@
 /** One object into the store, or out of it: the rules that hold beside its schema. */
 import type { ObjectStore, Store } from '@weir/datastore';
-import { type AnyObject, type Host, type Kind, keyOf, kindInfo, type ObjectId, type Pool, serialize } from '@weir/resources';
+import { type AnyObject, type Host, type Kind, keyOf, kindInfo, type ObjectId, serialize } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { isAgentPresent } from './presence.ts';
 import { referenceText } from './references.ts';
@@ -62,11 +62,16 @@ async function readStored({ store, objects }: Stores, object: AnyObject): Promis
 
 /** On the condition that the stored object is still at `revision`; 0: absent. */
 export async function put({ store, objects }: Stores, object: AnyObject, revision: number): Promise<void> {
-  if (object.kind === 'Pool') {
-    const { admitPool } = await import('@weir/ipam');
-    await admitPool(store, object as Pool, { revision });
-  } else {
-    await objects.put(object, { revision });
+  switch (object.kind) {
+    case 'Pool':
+      return void (await (await ipam()).admitPool(store, object, { revision }));
+    case 'Reservation':
+    case 'IpamConfig':
+      return void (await (await ipam()).admitRule(store, object, { revision }));
+    case 'Claim':
+      return void (await (await ipam()).admitClaim(store, object, { revision }));
+    default:
+      await objects.put(object, { revision });
   }
 }
 
@@ -81,14 +86,30 @@ export async function deleteObject({ store, objects }: Stores, id: ObjectId): Pr
       `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`,
     );
   }
-  if (id.kind === 'Pool') {
-    if ((await store.get(keyOf({ kind: id.kind, metadata: id }))) === undefined) throw notFound(id);
-    const { removePool } = await import('@weir/ipam');
-    return removePool(store, id.name);
-  }
-  await refuseUnderAgent({ store, objects }, id);
-  if (!(await objects.remove(id.kind, id.name, id.namespace))) throw notFound(id);
+  if (!(await remove({ store, objects }, id))) throw notFound(id);
 }
+
+/** Whether there was such an object. */
+async function remove({ store, objects }: Stores, id: ObjectId): Promise<boolean> {
+  const { kind, name, namespace } = id;
+  switch (kind) {
+    case 'Pool':
+      if ((await store.get(keyOf({ kind, metadata: id }))) === undefined) return false;
+      await (await ipam()).removePool(store, name);
+      return true;
+    case 'Reservation':
+    case 'IpamConfig':
+      return (await ipam()).removeRule(store, { kind, metadata: { name, labels: {}, annotations: {} } });
+    case 'Claim':
+      return (await ipam()).removeClaim(store, `${namespace}/${name}`);
+    default:
+      await refuseUnderAgent({ store, objects }, id);
+      return objects.remove(kind, name, namespace);
+  }
+}
+
+/** Loaded when it is needed: most commands are not about addresses. */
+const ipam = () => import('@weir/ipam');
 
 /** What a running agent stands for is not taken from under it: an endpoint goes with its container, a host when its agent has stopped. */
 async function refuseUnderAgent({ store, objects }: Stores, { kind, name, namespace }: ObjectId): Promise<void> {

@@ -46,6 +46,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
   EOUTSIDE: { code: CNI_CODE.addressRefused, details: 'ask for an address of a pool (`weir get pools`), or for none' },
   ETAKEN: { code: CNI_CODE.addressRefused, details: 'stop that container first, or ask for another address' },
   EREFUSED: { code: CNI_CODE.addressRefused, details: 'ask for another address, or for none' },
+  ENOCLAIM: { code: CNI_CODE.addressRefused, details: 'make the Claim with `weir apply`, or correct the network label weir/claim' },
   // IpamError's; the kernel's EINVAL is told apart by its operation.
   EINVAL: { code: CNI_CODE.invalidConfig, details: "correct the network's configuration" },
   ENOPOOL: { code: CNI_CODE.noPool, details: 'add a Pool with `weir apply`, or enable one; see `weir get pools`' },

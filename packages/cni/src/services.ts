@@ -1,6 +1,7 @@
-import type { Allocator, Owner } from '@weir/ipam';
+import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
 import type { Attachment, AttachRequest, Wiring } from '@weir/routing';
+import type { TaskIdentity } from './task-identity.ts';
 
 /**
  * What the tools work with. The agent builds it once; a one-shot process builds the same. Errors carry the lower packages' stable
@@ -8,7 +9,10 @@ import type { Attachment, AttachRequest, Wiring } from '@weir/routing';
  */
 export interface Services {
   host: string;
-  addresses: Pick<Allocator, 'allocate' | 'release' | 'held'>;
+  addresses: {
+    /** As Allocator has it; the labels of the task's namespace are added. */
+    allocate(request: Omit<AllocationRequest, 'endpoint'> & { task: TaskIdentity }): Promise<Assigned[]>;
+  } & Pick<Allocator, 'release' | 'held'>;
   wiring: {
     attach(request: AttachRequest): Attachment | Promise<Attachment>;
     /** Resolves when the link is gone; at once when it is not there. */

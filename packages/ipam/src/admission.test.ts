@@ -84,7 +84,7 @@ test('a pool in use is not removed, and the error counts', async (t) => {
   for (const container of ['c1', 'c2', 'c3', 'c4', 'c5']) await allocator.allocate(request(container));
   await t.throwsAsync(removePool(store, 'p'), {
     code: 'EINUSE',
-    message: /pool "p" \(10\.0\.0\.0\/24\): 5 of its addresses are in use, on a/,
+    message: /pool "p" \(10\.0\.0\.0\/24\): 5 of its addresses are in use, by 5 containers on a: disable/,
   });
   t.false((await stored(store, 'p'))!.spec.disabled);
   for (const container of ['c1', 'c2', 'c3', 'c4', 'c5']) await allocator.release(request(container));
@@ -152,11 +152,12 @@ test('usage counts per pool and block', async (t) => {
       size: 256,
       used: 2,
       free: 254,
+      reserved: 0,
       blocks: [
-        { block: '10.0.0.0/26', host: 'a', size: 64, used: 1, free: 63 },
-        { block: '10.0.0.64/26', host: 'b', size: 64, used: 1, free: 63 },
+        { block: '10.0.0.0/26', host: 'a', size: 64, used: 1, free: 63, reserved: 0 },
+        { block: '10.0.0.64/26', host: 'b', size: 64, used: 1, free: 63, reserved: 0 },
       ],
     },
-    { pool: 'six', cidr: 'fd00::/64', disabled: true, size: 2 ** 64, used: 0, free: 2 ** 64, blocks: [] },
+    { pool: 'six', cidr: 'fd00::/64', disabled: true, size: 2 ** 64, used: 0, free: 2 ** 64, reserved: 0, blocks: [] },
   ]);
 });

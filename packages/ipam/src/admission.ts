@@ -4,8 +4,17 @@
  * Every change of a pool goes through here, since it rests on the set of all pools and on the blocks that were cut from the pool: a plain put
  * could let two pools overlap, or have two block sizes cut through each other.
  */
-import type { Entry, Store, Transaction } from '@weir/datastore';
-import { type BlockSpec, cidrsOverlap, type Pool, serialize } from '@weir/resources';
+import type { Entry, Operation, Store, Transaction } from '@weir/datastore';
+import {
+  type BlockSpec,
+  cidrsOverlap,
+  IPAM_CONFIG_NAME,
+  type IpamConfig,
+  keyOf,
+  type Pool,
+  type Reservation,
+  serialize,
+} from '@weir/resources';
 import { BLOCK_PREFIX, blockCidr, decodeBlock, usedIn } from './block.ts';
 import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
@@ -107,6 +116,37 @@ export async function removePool(store: Store, name: string): Promise<void> {
   });
 }
 
+/** What allocations rest on beside pools. */
+type Rule = Reservation | IpamConfig;
+
+/** Creates or replaces it, and gives its revision: no allocation that is made after this rests on what was before. Throws IpamError ECONFLICT. */
+export async function admitRule(store: Store, rule: Rule, { revision }: AdmitOptions = {}): Promise<number> {
+  if (rule.kind === 'IpamConfig' && rule.metadata.name !== IPAM_CONFIG_NAME) {
+    throw new IpamError('EINVAL', `IpamConfig "${rule.metadata.name}": there is one for the whole cluster, named "${IPAM_CONFIG_NAME}"`);
+  }
+  return writeRule(store, rule, revision, { put: keyOf(rule), value: serialize(rule) });
+}
+
+/** Whether there was such an object. */
+export async function removeRule(store: Store, rule: Pick<Rule, 'kind' | 'metadata'>): Promise<boolean> {
+  if ((await store.get(keyOf(rule))) === undefined) return false;
+  await writeRule(store, rule, undefined, { delete: keyOf(rule) });
+  return true;
+}
+
+async function writeRule(
+  store: Store,
+  { kind, metadata }: Pick<Rule, 'kind' | 'metadata'>,
+  revision: number | undefined,
+  operation: Operation,
+): Promise<number> {
+  const key = keyOf({ kind, metadata });
+  const when = revision === undefined ? [] : [{ key, revision }];
+  const result = await store.transact({ when, then: [operation, { put: POOLS_GUARD, value: metadata.name }] });
+  if (result.committed) return result.revision;
+  throw new IpamError('ECONFLICT', `${kind} "${metadata.name}" is not at revision ${revision}: read it again`);
+}
+
 /**
  * Stops allocations from the pool, so that its blocks can be looked at and stay as they are: every allocation and claim is conditional on the
  * pool's revision, and none is made from a disabled one. Undefined when someone else changed the pools meanwhile.
@@ -190,10 +230,16 @@ function refuseInUse(pool: Pool, blocks: StoredBlock[]): void {
   const used = blocks.reduce((sum, { spec }) => sum + usedIn(spec), 0);
   if (used === 0) return;
   const holders = blocks.flatMap(({ spec }) => Object.values(spec.allocations));
-  const hosts = [...new Set(holders.map(({ host }) => host))].sort();
+  const containers = holders.filter(({ containerId }) => containerId !== undefined);
+  const claims = [...new Set(holders.flatMap(({ claim }) => claim ?? []))].sort();
+  const hosts = [...new Set(containers.map(({ host }) => host))].sort();
+  const users = [
+    ...(containers.length > 0 ? [`by ${counted(containers.length, 'container')} on ${hosts.join(', ')}`] : []),
+    ...(claims.length > 0 ? [`by ${counted(claims.length, 'claim')}: ${claims.join(', ')}`] : []),
+  ];
   throw new IpamError(
     'EINUSE',
-    `pool "${pool.metadata.name}" (${pool.spec.cidr}): ${used} of its addresses ${used === 1 ? 'is' : 'are'} in use, on ${hosts.join(', ')}: disable the pool, stop those containers, then remove it`,
+    `pool "${pool.metadata.name}" (${pool.spec.cidr}): ${used} of its addresses ${used === 1 ? 'is' : 'are'} in use, ${users.join(' and ')}: disable the pool, stop those containers${claims.length > 0 ? ', delete those claims' : ''}, then remove it`,
   );
 }
 
@@ -205,3 +251,5 @@ async function blocksOf(store: Store, { spec }: Pool): Promise<StoredBlock[]> {
     .filter(({ cidr }) => cidrsOverlap(cidr, spec.cidr))
     .map(({ key, value, revision, cidr }) => ({ key, cidr, revision, spec: decodeBlock(value) }));
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

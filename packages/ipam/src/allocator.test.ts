@@ -145,8 +145,6 @@ test('hosts own different blocks, however they race', async (t) => {
   const allocators = Array.from({ length: 16 }, (_, index) => new Allocator({ store, host: `h${index}` }));
   const assigned = await Promise.all(allocators.map((allocator) => allocator.allocate(request('c'))));
   t.is(new Set(assigned.map(([first]) => first!.block)).size, 16);
-  const late = await t.throwsAsync(new Allocator({ store, host: 'late' }).allocate(request('c')), { code: 'EEXHAUSTED' });
-  t.regex(late.message, /all its blocks are claimed, 16 of 256 addresses used, the free ones are in blocks of h0, h1, /);
 });
 
 test('exhausted says which pools were tried and why each was passed over', async (t) => {

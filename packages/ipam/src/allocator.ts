@@ -7,15 +7,22 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Entry, Store } from '@weir/datastore';
+import { type AllocationRequest, type Assigned, allocate } from './allocation.ts';
 import type { Owner } from './block.ts';
-import { type AllocationRequest, type Assigned, Draft, type Outcome } from './draft.ts';
+import { claimAhead, runsLow } from './claim-ahead.ts';
+import { Draft, type Need, type Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
-import { readView, refreshView, type View, withCluster } from './view.ts';
+import { type ReleaseOptions, release, releaseAddress, releaseEmptyBlocks, type Surrendered, surrender } from './release.ts';
+import { readView, refreshView, type View, withClaim, withCluster } from './view.ts';
 
 export interface AllocatorOptions {
   store: Store;
   /** Name of the host whose blocks these are. */
   host: string;
+  /** Takes the next block when little is left, before anyone has to wait for it. For a process that stays. Default false. */
+  ahead?: boolean;
+  /** ms since the epoch; for tests. */
+  now?: () => number;
 }
 
 /** An address that the host holds. */
@@ -26,6 +33,10 @@ export interface Held extends Owner {
   namespace?: string;
   /** CIDR. */
   block: string;
+  /** Tells this holding from earlier and later ones of the address. */
+  sequence: number;
+  /** `namespace/name` of the Claim that keeps the address afterwards. */
+  claim?: string;
 }
 
 interface Work {
@@ -37,43 +48,86 @@ interface Work {
 /** Each refusal means that someone else got on, so many in a row need many contenders. */
 const MAX_TRIES = 100;
 
+/** Between two tries to take a block ahead of need from a pool that may have none, ms. */
+const AHEAD_INTERVAL = 10_000;
+
 /** Waits, ms: the first tries at once, later ones spread out so that contenders do not meet again. */
 const pause = (refusals: number): number => (refusals < 3 ? 0 : Math.random() * Math.min(2 ** refusals, 50));
 
 export class Allocator {
   readonly #store: Store;
   readonly #host: string;
+  readonly #ahead: boolean;
+  readonly #now: () => number;
   readonly #recent = new Map<string, string>();
+  /** Until when, ms since the epoch, no block is taken ahead of need, by pool. */
+  readonly #noneAhead = new Map<string, number>();
   #view: View | undefined;
   #queue: Work[] = [];
   #running = false;
 
-  constructor({ store, host }: AllocatorOptions) {
+  constructor({ store, host, ahead = false, now = Date.now }: AllocatorOptions) {
     this.#store = store;
     this.#host = host;
+    this.#ahead = ahead;
+    this.#now = now;
   }
 
   /**
    * One address of each family, or none at all. Asked again for the same container and interface it answers with the same addresses.
-   * Throws IpamError (ENOPOOL, EEXHAUSTED, EOUTSIDE, ETAKEN, EREFUSED, ECONFLICT) or the store's StoreError; after a lost answer the addresses may be held already:
+   * Throws IpamError (ENOPOOL, EEXHAUSTED, EOUTSIDE, ETAKEN, EREFUSED, ENOCLAIM, ECONFLICT) or the store's StoreError; after a lost answer the addresses may be held already:
    * ask again, or release.
    */
-  allocate(request: AllocationRequest): Promise<Assigned[]> {
-    return this.#enqueue((draft) => draft.allocate(request));
+  async allocate(request: AllocationRequest): Promise<Assigned[]> {
+    const assigned = await this.#enqueue((draft) => allocate(draft, request));
+    if (this.#ahead) for (const pool of new Set(assigned.map((one) => one.pool))) this.#claimAhead(pool);
+    return assigned;
   }
 
-  /** Gives back all addresses of the container's interface and says which; none is no error. */
-  release(owner: Owner): Promise<string[]> {
-    return this.#enqueue((draft) => draft.release(owner));
+  /** Gives back the addresses of the container's interface and says which; none is no error. A claim's stay the claim's. */
+  release(owner: Owner, options?: ReleaseOptions): Promise<string[]> {
+    return this.#enqueue((draft) => release(draft, owner, options));
+  }
+
+  /** Gives back one address, whoever of this host holds it. Throws IpamError ESTALE when that is no longer the allocation of this number. */
+  releaseAddress({ address, sequence }: Pick<Held, 'address' | 'sequence'>): Promise<void> {
+    return this.#enqueue((draft) => releaseAddress(draft, address, sequence));
+  }
+
+  /** Gives back blocks that have been empty for as long as IpamConfig says, and says which. */
+  releaseEmptyBlocks(): Promise<string[]> {
+    return this.#enqueue(releaseEmptyBlocks);
+  }
+
+  /** In the name of a host that is gone: what `surrender` says, refused with ECONFLICT while the host gives signs of life. */
+  async surrender(options: { all: boolean }): Promise<Surrendered> {
+    const all: Surrendered = { addresses: [], blocks: [] };
+    for (;;) {
+      const { addresses, blocks } = await this.#enqueue((draft) => surrender(draft, options));
+      if (addresses.length + blocks.length === 0) return all;
+      all.addresses.push(...addresses);
+      all.blocks.push(...blocks);
+    }
   }
 
   /** Everything that the host holds, read from the store. */
   async held(): Promise<Held[]> {
-    const { blocks } = await readView(this.#store, this.#host);
-    return [...blocks.values()].flatMap(({ value: { cidr, allocations } }) =>
-      Object.entries(allocations)
-        .filter(([, { host }]) => host === this.#host)
-        .map(([address, { host: _, ...allocation }]) => ({ ...allocation, address, block: cidr })),
+    const { holdings } = await readView(this.#store, this.#host);
+    return [...holdings.blocks.values()].flatMap(({ value: { cidr, allocations } }) =>
+      Object.entries(allocations).flatMap(([address, { host, containerId, interfaceName, network, ...rest }]): Held[] => {
+        if (host !== this.#host || containerId === undefined) return [];
+        return [{ ...rest, containerId, interfaceName: interfaceName!, network: network ?? '', address, block: cidr }];
+      }),
+    );
+  }
+
+  /** Nobody waits for it: who needs the block and does not find it claims it then. In a pool that has none left it is not tried again soon. */
+  #claimAhead(pool: string): void {
+    if (this.#view === undefined || !runsLow({ view: this.#view }, pool) || (this.#noneAhead.get(pool) ?? 0) > this.#now()) return;
+    this.#noneAhead.set(pool, this.#now() + AHEAD_INTERVAL);
+    this.#enqueue((draft) => claimAhead(draft, pool)).then(
+      (block) => block !== undefined && this.#noneAhead.delete(pool),
+      () => {},
     );
   }
 
@@ -108,10 +162,11 @@ export class Allocator {
     let upToDate = this.#view === undefined;
     let view = this.#view ?? (await readView(this.#store, this.#host));
     for (let refusals = 0; refusals < MAX_TRIES; ) {
-      const draft = new Draft(view, this.#recent);
+      const draft = new Draft(view, this.#recent, this.#now());
       const outcomes = planInOrder(group, draft);
-      if (outcomes.some((outcome) => 'needs' in outcome)) {
-        view = await withCluster(this.#store, view);
+      const need = outcomes.find((outcome) => 'needs' in outcome)?.needs;
+      if (need !== undefined) {
+        view = await withNeed(this.#store, view, need);
         continue;
       }
       if (outcomes.some((outcome) => 'refused' in outcome) && !upToDate) {
@@ -138,6 +193,9 @@ export class Allocator {
     );
   }
 }
+
+const withNeed = (store: Store, view: View, need: Need): Promise<View> =>
+  need === 'cluster' ? withCluster(store, view) : withClaim(store, view, need.claim);
 
 function planInOrder(group: Work[], draft: Draft): Outcome<unknown>[] {
   const outcomes: Outcome<unknown>[] = [];

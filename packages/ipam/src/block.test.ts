@@ -1,11 +1,25 @@
-import { type BlockSpec, blockName } from '@weir/resources';
+import { type BlockSpec, blockName, parseAddressRange } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
-import { blockCidr, blockSize, decodeBlock, encodeBlock, heldIn, nextFree, withAllocation, withoutAddresses } from './block.ts';
+import {
+  blockCidr,
+  blockSize,
+  decodeBlock,
+  emptyBlock,
+  emptySince,
+  encodeBlock,
+  freeIn,
+  heldIn,
+  longestRested,
+  nextFree,
+  withAllocation,
+  withoutAddresses,
+} from './block.ts';
 
 const owner = { containerId: 'c1', interfaceName: 'eth0' };
 const allocation = { ...owner, network: 'weir', host: 'a' };
-const empty = (cidr: string): BlockSpec => ({ cidr, pool: 'p', host: 'a', allocations: {} });
+const empty = (cidr: string): BlockSpec => emptyBlock({ cidr, pool: 'p', host: 'a' }, 0);
+const TIMES = { now: 1000, forget: 0 };
 
 test('a name is readable in a key and gives the CIDR back', (t) => {
   for (const cidr of ['10.65.0.64/26', 'fd00:65::40/122', 'fd00:65::/122', '::/116']) {
@@ -33,12 +47,54 @@ test('every address of a block is given, the first and the last too', (t) => {
   }
 });
 
-test('a returned address rests until the others were used', (t) => {
-  let block = empty('10.0.0.0/30');
-  block = withAllocation(block, '10.0.0.0', allocation);
-  block = withoutAddresses(block, ['10.0.0.0']);
-  t.is(nextFree(block, '10.0.0.0'), '10.0.0.1');
-  t.is(nextFree(block, '10.0.0.3'), '10.0.0.0', 'after the last comes the first');
+test('a returned address rests', (t) => {
+  const full = ['10.0.0.0', '10.0.0.1'].reduce((block, address) => withAllocation(block, address, allocation), empty('10.0.0.0/31'));
+  let block = withoutAddresses(full, ['10.0.0.1'], { now: 5000, forget: 0 });
+  t.is(nextFree(block, { restingSince: 4999 }), undefined);
+  t.is(nextFree(block, { restingSince: 5000 }), '10.0.0.1');
+  t.is(nextFree(block), '10.0.0.1', 'nobody asked for rest');
+  block = withoutAddresses(block, ['10.0.0.0'], { now: 6000, forget: 0 });
+  t.is(longestRested(block), '10.0.0.1');
+  t.is(longestRested(block, [parseAddressRange('10.0.0.1')]), '10.0.0.0');
+  t.is(emptySince(block), 6000);
+  t.is(emptySince(full), undefined);
+  t.deepEqual(withoutAddresses(withAllocation(block, '10.0.0.0', allocation), ['10.0.0.0'], { now: 9000, forget: 6000 }).released, {
+    '10.0.0.0': 9000,
+  });
+});
+
+test('the search goes on behind the address given last, and passes what is reserved', (t) => {
+  const block = empty('10.0.0.0/30');
+  t.is(nextFree(block, { recent: '10.0.0.0' }), '10.0.0.1');
+  t.is(nextFree(block, { recent: '10.0.0.3' }), '10.0.0.0', 'after the last comes the first');
+  const reserved = ['10.0.0.0/31', '10.0.0.1-10.0.0.2', '10.0.0.9', 'fd00::1'].map(parseAddressRange);
+  t.is(nextFree(block, { reserved }), '10.0.0.3');
+  t.is(freeIn(block, reserved), 1);
+  t.is(freeIn(withAllocation(withAllocation(block, '10.0.0.3', allocation), '10.0.0.0', allocation), reserved), 0);
+});
+
+test('each allocation has a number of its own, also in a block that was made anew', (t) => {
+  const numbers: number[] = [];
+  for (let life = 0; life < 3; life++) {
+    let block = emptyBlock({ cidr: '10.0.0.0/30', pool: 'p', host: 'a' }, 1000 + life);
+    for (let turn = 0; turn < 5; turn++) {
+      block = withAllocation(block, '10.0.0.0', allocation);
+      numbers.push(block.allocations['10.0.0.0']!.sequence);
+      block = withoutAddresses(block, ['10.0.0.0'], TIMES);
+    }
+  }
+  t.deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+  );
+});
+
+test('what a claim keeps is not free when its container goes', (t) => {
+  const block = withAllocation(empty('10.0.0.0/31'), '10.0.0.0', { ...allocation, host: 'b', claim: 'shop/web' });
+  const left = withoutAddresses(block, ['10.0.0.0'], TIMES);
+  t.deepEqual(left.allocations, { '10.0.0.0': { host: 'a', claim: 'shop/web', sequence: 0 } });
+  t.is(nextFree(left), '10.0.0.1');
+  t.deepEqual(decodeBlock(encodeBlock(left)), left);
 });
 
 test('property: the next address is inside the block and not allocated, and missing only when the block is full', (t) => {
@@ -48,7 +104,7 @@ test('property: the next address is inside the block and not allocated, and miss
       fc.option(fc.integer({ min: 0, max: 15 }), { nil: undefined }),
       (used, recent) => {
         const block = used.reduce((sum, offset) => withAllocation(sum, `10.0.0.${16 + offset}`, allocation), empty('10.0.0.16/28'));
-        const address = nextFree(block, recent === undefined ? undefined : `10.0.0.${16 + recent}`);
+        const address = nextFree(block, recent === undefined ? {} : { recent: `10.0.0.${16 + recent}` });
         if (address === undefined) return used.length === 16;
         const offset = Number(address.split('.')[3]) - 16;
         return offset >= 0 && offset < 16 && !used.includes(offset);

@@ -1,6 +1,7 @@
 /** A block: the run of addresses that one host gives out, with who holds which. Pure. */
 import {
   ADDRESS_BITS,
+  type AddressRange,
   type Allocation,
   addressFromNumber,
   addressToNumber,
@@ -35,22 +36,74 @@ export function blockSize(cidr: string): number {
 
 export const usedIn = (block: BlockSpec): number => Object.keys(block.allocations).length;
 
-/**
- * The lowest free address above `recent`, then from the start; undefined when the block is full.
- * Going on from the address given last leaves a returned one at rest for as long as others are free, so that packets and cached names
- * that were meant for its last holder do not reach the next.
- */
-export function nextFree(block: BlockSpec, recent?: string): string | undefined {
+export interface FreeOptions {
+  /** The address given last: the search goes on behind it, so that it need not pass all that were given before. */
+  recent?: string;
+  /** Addresses that are not given unasked. */
+  reserved?: readonly AddressRange[];
+  /** Addresses given back after this time, in ms since the epoch, rest. Default: none does. */
+  restingSince?: number;
+}
+
+/** The next free address that does not rest, so that packets and cached names meant for its last holder do not reach the next. */
+export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince }: FreeOptions = {}): string | undefined {
   const { family, first } = cidrRange(block.cidr);
   const size = blockSize(block.cidr);
   if (usedIn(block) >= size) return undefined;
   const start = recent === undefined ? 0 : Number(addressToNumber(recent) - first) + 1;
+  const kept = rangesWithin(reserved, block.cidr);
   for (let step = 0; step < size; step++) {
-    const address = addressFromNumber(first + BigInt((start + step) % size), family);
-    if (block.allocations[address] === undefined) return address;
+    const number = first + BigInt((start + step) % size);
+    const address = addressFromNumber(number, family);
+    if (block.allocations[address] !== undefined || isReserved(kept, number)) continue;
+    if (restingSince === undefined || (block.released[address] ?? 0) <= restingSince) return address;
   }
   return undefined;
 }
+
+/** Of the free addresses the one that rests longest; for when all of them do. */
+export function longestRested(block: BlockSpec, reserved: readonly AddressRange[] = []): string | undefined {
+  const kept = rangesWithin(reserved, block.cidr);
+  const free = Object.entries(block.released).filter(([address]) => !isReserved(kept, addressToNumber(address)));
+  return free.sort(([, one], [, other]) => one - other)[0]?.[0];
+}
+
+/** How many addresses of the block nobody has, and are not reserved; those at rest too. */
+export function freeIn(block: BlockSpec, reserved: readonly AddressRange[]): number {
+  const kept = rangesWithin(reserved, block.cidr);
+  const given = Object.keys(block.allocations).filter((address) => !isReserved(kept, addressToNumber(address)));
+  return blockSize(block.cidr) - given.length - sizeOf(kept);
+}
+
+/** How many addresses the ranges have together; one that is in several counts once. `ranges` by their first addresses. */
+export function sizeOf(ranges: readonly AddressRange[]): number {
+  let [count, next] = [0n, 0n];
+  for (const { first, last } of ranges) {
+    const from = first > next ? first : next;
+    if (last >= from) count += last - from + 1n;
+    if (last >= next) next = last + 1n;
+  }
+  return Number(count);
+}
+
+/** The parts of the ranges that lie in the CIDR, by their first addresses. */
+export function rangesWithin(ranges: readonly AddressRange[], cidr: string): AddressRange[] {
+  const { family, first, last } = cidrRange(cidr);
+  const overlapping = ranges.filter((range) => range.family === family && range.first <= last && range.last >= first);
+  return overlapping.map((range) => ({ family, first: larger(range.first, first), last: smaller(range.last, last) })).sort(byFirst);
+}
+
+const byFirst = (one: AddressRange, other: AddressRange): number => (one.first < other.first ? -1 : 1);
+// Math.max and Math.min take no bigint.
+function larger(one: bigint, other: bigint): bigint {
+  if (one < other) return other;
+  return one;
+}
+
+const smaller = (one: bigint, other: bigint): bigint => -larger(-one, -other);
+
+const isReserved = (ranges: readonly AddressRange[], number: bigint): boolean =>
+  ranges.some(({ first, last }) => first <= number && number <= last);
 
 /** The addresses of a block that the owner, on that host, holds. */
 export const heldIn = (block: BlockSpec, owner: Owner, host: string): string[] =>
@@ -63,15 +116,43 @@ export const isOwner = (allocation: Allocation, { containerId, interfaceName }: 
 export const concerns = (block: BlockSpec, host: string): boolean =>
   block.host === host || Object.values(block.allocations).some((allocation) => allocation.host === host);
 
-export const withAllocation = (block: BlockSpec, address: string, allocation: Allocation): BlockSpec => ({
-  ...block,
-  allocations: { ...block.allocations, [address]: allocation },
+/** A block of which nothing is given. Its numbers go on from the clock, so that they are above those of the block that was there before. */
+export const emptyBlock = (at: { cidr: string; pool: string; host: string }, nowMs: number): BlockSpec => ({
+  ...at,
+  sequence: nowMs * 1000,
+  allocations: {},
+  released: {},
 });
 
-export const withoutAddresses = (block: BlockSpec, addresses: string[]): BlockSpec => ({
-  ...block,
-  allocations: Object.fromEntries(Object.entries(block.allocations).filter(([address]) => !addresses.includes(address))),
-});
+export function withAllocation(block: BlockSpec, address: string, allocation: Omit<Allocation, 'sequence'>): BlockSpec {
+  const { [address]: _, ...released } = block.released;
+  const { sequence } = block;
+  return { ...block, sequence: sequence + 1, allocations: { ...block.allocations, [address]: { ...allocation, sequence } }, released };
+}
+
+export interface ReleaseTimes {
+  /** When the addresses begin to rest, in ms since the epoch. */
+  now: number;
+  /** Since when one rests no more. */
+  forget: number;
+}
+
+/** Without the addresses, but for those that a claim keeps: these are its alone, at no host. */
+export function withoutAddresses(block: BlockSpec, addresses: readonly string[], { now, forget }: ReleaseTimes): BlockSpec {
+  const released = Object.fromEntries(Object.entries(block.released).filter(([, since]) => since >= forget));
+  const allocations = { ...block.allocations };
+  for (const address of addresses) {
+    const { claim, sequence } = allocations[address]!;
+    delete allocations[address];
+    if (claim === undefined) released[address] = now;
+    else allocations[address] = { host: block.host, claim, sequence };
+  }
+  return { ...block, allocations, released };
+}
+
+/** Since when nothing of the block is given, in ms since the epoch; 0 when that is not known. Undefined when something is. */
+export const emptySince = (block: BlockSpec): number | undefined =>
+  usedIn(block) > 0 ? undefined : Math.max(0, ...Object.values(block.released));
 
 /** The stored text of a block. */
 export function encodeBlock(spec: BlockSpec): string {

@@ -1,130 +1,123 @@
-/** Allocations and releases worked out on a view, to become one transaction. Pure: nothing is true before the store took it. */
+/** Changes worked out on a view, to become one transaction. Nothing is true before the store took it. */
 import type { Condition, Operation, Transaction } from '@weir/datastore';
-import { ADDRESS_BITS, type BlockSpec, blockName, cidrContains, cidrsOverlap, type Family, familyOf, type Pool } from '@weir/resources';
-import { BLOCK_PREFIX, blockSize, encodeBlock, heldIn, nextFree, type Owner, usedIn, withAllocation, withoutAddresses } from './block.ts';
-import { affinityKey, encodeAffinity, POOLS_GUARD } from './guard.ts';
-import { IpamError, type PassedOver } from './ipam-error.ts';
-import { lowestFreeBlock, poolKey, poolSize } from './pool.ts';
-import { blockAround, poolOf, refuseCut, refuseTaken } from './requested-address.ts';
-import type { ClusterBlock, Versioned, View } from './view.ts';
+import { type BlockSpec, blockName, type Claim, serialize } from '@weir/resources';
+import { BLOCK_PREFIX, blockSize, concerns, encodeBlock, type Owner, type ReleaseTimes, usedIn } from './block.ts';
+import { ClusterBlock } from './cluster-blocks.ts';
+import { affinityBlocksKey, affinityKey, encodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
+import type { IpamError } from './ipam-error.ts';
+import { poolKey } from './pool.ts';
+import { claimKey, hostKey, type View } from './view.ts';
 
-export interface AllocationRequest extends Owner {
-  /** Name of the CNI network, kept with the address. */
-  network: string;
-  /** Path of the container's network namespace, kept with the address: the sign that its owner may live. */
-  namespace?: string;
-  /** One address of each; default: the families that enabled pools (of `pools`) have. */
-  families?: Family[];
-  /** Names of the pools to take from, first choice first; default: all, by name. */
-  pools?: string[];
-  /** Addresses that the owner must have, canonical text: each of them is given, or nothing is. What they leave open of `families` is added. */
-  addresses?: string[];
-}
+/** What the view lacks: every block of the cluster, since no own one serves, or a claim. */
+export type Need = 'cluster' | { claim: string };
 
-export interface Assigned {
-  address: string;
-  family: Family;
-  prefixLength: 32 | 128;
-  pool: string;
-  /** CIDR of the block that the address was taken from. */
-  block: string;
-}
-
-/** `needs: 'cluster'`: no own block serves; ask again with a view that has `cluster`. */
-export type Outcome<T> = { done: T } | { refused: IpamError } | { needs: 'cluster' };
+/** `needs`: ask again with a view that has it. */
+export type Outcome<T> = { done: T } | { refused: IpamError } | { needs: Need };
 
 /** etcd refuses transactions of more than 128 conditions or operations (--max-txn-ops). */
 const MAX_BLOCKS_CHANGED = 50;
 
-interface Place {
-  address: string;
-  block: BlockSpec;
-}
-
 export class Draft {
-  readonly #view: View;
-  readonly #recent: Map<string, string>;
-  readonly #blocks: Map<string, BlockSpec>;
-  readonly #changed = new Set<string>();
-  /** Revisions of blocks that were found in the cluster and are not in the view. */
-  readonly #borrowed = new Map<string, number>();
+  readonly view: View;
+  /** The address given last from each block, by block name. */
+  readonly recent: Map<string, string>;
+  readonly now: number;
+  /** Undefined: deleted. */
+  readonly #changed = new Map<string, BlockSpec | undefined>();
+  /** Of changed blocks that are not among the holdings. */
+  readonly #adopted = new Map<string, number>();
   readonly #poolsUsed = new Set<string>();
+  readonly #claims = new Map<string, Claim | undefined>();
+  readonly #absent = new Set<string>();
   #poolsMatter = false;
 
-  /** @param recent the address given last from each block, by block name; kept up to date. */
-  constructor(view: View, recent: Map<string, string>) {
-    this.#view = view;
-    this.#recent = recent;
-    this.#blocks = new Map([...view.blocks].map(([name, { value }]) => [name, value]));
+  /** @param now ms since the epoch */
+  constructor(view: View, recent: Map<string, string>, now: number) {
+    this.view = view;
+    this.recent = recent;
+    this.now = now;
   }
 
   /** No more work fits in the transaction. */
   get full(): boolean {
-    return this.#changed.size >= MAX_BLOCKS_CHANGED;
+    return this.#changed.size + this.#claims.size >= MAX_BLOCKS_CHANGED;
   }
 
-  /** Addresses of all families or none. An owner that holds addresses gets those again. */
-  allocate(request: AllocationRequest): Outcome<Assigned[]> {
+  get times(): ReleaseTimes {
+    const { cooldownSeconds, emptyBlockSeconds } = this.view.config;
+    return { now: this.now, forget: this.now - 1000 * Math.max(cooldownSeconds, emptyBlockSeconds) };
+  }
+
+  /** What is decided rests on pools, reservations and config as they were read. */
+  restOnPools(): void {
     this.#poolsMatter = true;
-    const held = this.#heldBy(request);
-    const wanted = (request.addresses ?? []).filter((address) => !held.some((assigned) => assigned.address === address));
-    if (held.length > 0 && request.families === undefined && wanted.length === 0) return { done: held };
-
-    const pools = this.#poolsFor(request);
-    if (pools instanceof IpamError) return { refused: pools };
-    const enabled = pools.filter(({ spec }) => !spec.disabled);
-    const families = [...new Set(request.families ?? enabled.map(({ spec }) => familyOf(spec.cidr)))];
-    if (families.length === 0) return { refused: this.#exhausted(request, undefined, pools) };
-
-    const places: Place[] = [];
-    try {
-      for (const address of wanted) {
-        const place = this.#findRequested(address, request);
-        if (place === 'cluster unknown') return { needs: 'cluster' };
-        places.push(place);
-      }
-    } catch (error) {
-      if (error instanceof IpamError) return { refused: error };
-      throw error;
-    }
-    const present = [...held.map(({ address }) => address), ...wanted].map(familyOf);
-    const missing = families.filter((family) => !present.includes(family));
-    for (const family of missing) {
-      const place = this.#findOwn(family, pools) ?? this.#findClaim(family, pools);
-      if (place === 'cluster unknown') return { needs: 'cluster' };
-      if (place === undefined) return { refused: this.#exhausted(request, family, pools) };
-      places.push(place);
-    }
-    const allocation = {
-      containerId: request.containerId,
-      interfaceName: request.interfaceName,
-      network: request.network,
-      host: this.#view.host,
-      ...(request.namespace !== undefined && { namespace: request.namespace }),
-    };
-    for (const { address, block } of places) {
-      // Another address of the request may have changed the same block.
-      this.#change(withAllocation(this.#blocks.get(blockName(block.cidr)) ?? block, address, allocation));
-      this.#recent.set(blockName(block.cidr), address);
-      this.#poolsUsed.add(block.pool);
-    }
-    const assigned = [
-      ...held.filter(({ family, address }) => families.includes(family) || request.addresses?.includes(address)),
-      ...places.map(({ address, block }) => assignedFrom(address, block)),
-    ];
-    return { done: assigned.sort(byFamily) };
   }
 
-  /** Gives back all that the owner holds and says what it was. */
-  release(owner: Owner): Outcome<string[]> {
-    const released: string[] = [];
-    for (const block of [...this.#blocks.values()]) {
-      const addresses = heldIn(block, owner, this.#view.host);
-      if (addresses.length === 0) continue;
-      this.#change(withoutAddresses(block, addresses));
-      released.push(...addresses);
+  /** An address is given from the pool: it must be there, as it was read. */
+  usePool(name: string): void {
+    this.#poolsUsed.add(name);
+  }
+
+  /** As it was read, or written before in this draft; undefined when the view does not have it. */
+  claim(name: string): { claim: Claim | undefined } | undefined {
+    const known = this.view.claims?.get(name);
+    return known && { claim: this.#claims.get(name) ?? known.value };
+  }
+
+  /** What is decided rests on the claim as it was read; or it is written. */
+  useClaim(name: string, written?: Claim): void {
+    this.#claims.set(name, written ?? this.#claims.get(name));
+  }
+
+  /** What is decided rests on there being no such key. */
+  requireAbsent(key: string): void {
+    this.#absent.add(key);
+  }
+
+  /** A block of the holdings, or one that was changed before. */
+  block(name: string): BlockSpec | undefined {
+    return this.#changed.has(name) ? this.#changed.get(name) : this.view.holdings.blocks.get(name)?.value;
+  }
+
+  /** Holdings, as changed. */
+  *blocks(): Generator<BlockSpec> {
+    for (const [name, { value }] of this.view.holdings.blocks) if (!this.#changed.has(name)) yield value;
+    for (const block of this.#changed.values()) if (block) yield block;
+  }
+
+  /** Those in which the owner may hold addresses. */
+  *blocksOf(owner: Owner): Generator<BlockSpec> {
+    for (const name of this.view.holdings.blocksOf(owner)) if (!this.#changed.has(name)) yield this.view.holdings.blocks.get(name)!.value;
+    for (const block of this.#changed.values()) if (block) yield block;
+  }
+
+  /** The host's own blocks of the pool that are not full. */
+  *roomy(pool: string): Generator<BlockSpec> {
+    const { host, holdings } = this.view;
+    for (const name of holdings.roomy(pool)) if (!this.#changed.has(name)) yield holdings.blocks.get(name)!.value;
+    for (const block of this.#changed.values()) {
+      if (block?.pool === pool && block.host === host && usedIn(block) < blockSize(block.cidr)) yield block;
     }
-    return { done: released };
+  }
+
+  /** Every block of the cluster as it is known, those made in this draft included. */
+  *cluster(): Generator<Pick<ClusterBlock, 'name' | 'cidr' | 'range' | 'spec' | 'revision'>> {
+    const { cluster = new Map<string, ClusterBlock>() } = this.view;
+    for (const block of cluster.values()) if (!this.#changed.has(block.name)) yield block;
+    for (const [name, value] of this.#changed) {
+      if (value) yield new ClusterBlock({ key: BLOCK_PREFIX + name, revision: this.#revisionOf(name), value });
+    }
+  }
+
+  /** @param revision of a block that was found in the cluster; a new one has none */
+  change(block: BlockSpec, revision?: number): void {
+    const name = blockName(block.cidr);
+    if (revision !== undefined && !this.view.holdings.blocks.has(name)) this.#adopted.set(name, revision);
+    this.#changed.set(name, block);
+  }
+
+  remove(block: BlockSpec): void {
+    this.#changed.set(blockName(block.cidr), undefined);
   }
 
   /**
@@ -132,136 +125,60 @@ export class Draft {
    * Allocations also rest on the pools, each as it was read, so that none is given from a pool that was removed or disabled meanwhile.
    */
   transaction(): Transaction {
-    const { host, poolsRevision, affinityRevision, pools, blocks } = this.#view;
+    const { host, poolsRevision, hostRevision, affinityRevision, pools, claims } = this.view;
     const when: Condition[] = [{ key: affinityKey(host), revision: affinityRevision }];
     const then: Operation[] = [];
-    if (this.#poolsMatter) when.push({ key: POOLS_GUARD, revision: poolsRevision });
-    for (const name of this.#poolsUsed) when.push({ key: poolKey(name), revision: pools.get(name)!.revision });
-    for (const name of this.#changed) {
-      when.push({ key: BLOCK_PREFIX + name, revision: blocks.get(name)?.revision ?? this.#borrowed.get(name) ?? 0 });
-      then.push({ put: BLOCK_PREFIX + name, value: encodeBlock(this.#blocks.get(name)!) });
+    if (this.#poolsMatter) {
+      when.push({ key: POOLS_GUARD, revision: poolsRevision });
+      const onLabels = [...pools.values()].some(({ pool }) => pool.spec.hostSelector !== undefined);
+      if (onLabels) when.push({ key: hostKey(host), revision: hostRevision });
     }
-    if (then.length > 0) then.push({ put: affinityKey(host), value: encodeAffinity(this.#blocks.keys()) });
+    for (const key of this.#absent) when.push({ key, revision: 0 });
+    for (const name of this.#poolsUsed) when.push({ key: poolKey(name), revision: pools.get(name)!.revision });
+    for (const [claim, written] of this.#claims) {
+      when.push({ key: claimKey(claim), revision: claims!.get(claim)!.revision });
+      if (written) then.push({ put: claimKey(claim), value: serialize(written) });
+    }
+    for (const [name, block] of this.#changed) {
+      when.push({ key: BLOCK_PREFIX + name, revision: this.#revisionOf(name) });
+      then.push(block ? { put: BLOCK_PREFIX + name, value: encodeBlock(block) } : { delete: BLOCK_PREFIX + name });
+    }
+    if (this.#changed.size > 0) {
+      then.push({ put: affinityKey(host), value: '{}' });
+      if (this.#writesList) then.push({ put: affinityBlocksKey(host), value: encodeAffinityBlocks(this.#namesAfter()) });
+    }
     return { when, then };
   }
 
-  /** The view once the transaction was committed at `revision`. */
+  /** The view once the transaction was committed at `revision`. The holdings of the old one are the new one's. */
   committed(revision: number): View {
-    const { cluster: _, ...view } = this.#view;
+    const { claims: _, ...view } = this.view;
     if (this.#changed.size === 0) return view;
-    const blocks = new Map<string, Versioned<BlockSpec>>(view.blocks);
-    for (const name of this.#changed) blocks.set(name, { value: this.#blocks.get(name)!, revision });
-    return { ...view, affinityRevision: revision, blocks };
-  }
-
-  #change(block: BlockSpec): void {
-    const name = blockName(block.cidr);
-    this.#blocks.set(name, block);
-    this.#changed.add(name);
-  }
-
-  #heldBy(owner: Owner): Assigned[] {
-    const held = [...this.#blocks.values()].flatMap((block) =>
-      heldIn(block, owner, this.#view.host).map((address) => assignedFrom(address, block)),
-    );
-    return held.sort(byFamily);
-  }
-
-  #poolsFor({ pools: names }: AllocationRequest): Pool[] | IpamError {
-    const known = this.#view.pools;
-    if (known.size === 0) return new IpamError('ENOPOOL', 'there is no pool to take an address from: create one (kind Pool, spec.cidr)');
-    if (names === undefined) return [...known.values()].map(({ value }) => value);
-    const unknown = names.find((name) => !known.has(name));
-    if (unknown !== undefined) {
-      return new IpamError('ENOPOOL', `there is no pool "${unknown}"; the pools are: ${[...known.keys()].join(', ')}`);
+    const listed = view.listed || this.#writesList;
+    for (const [name, block] of this.#changed) {
+      if (block && concerns(block, view.host)) view.holdings.set(name, { value: block, revision });
+      else view.holdings.delete(name);
+      if (block) view.cluster?.set(name, new ClusterBlock({ key: BLOCK_PREFIX + name, revision, value: block }));
+      else view.cluster?.delete(name);
     }
-    return names.map((name) => known.get(name)!.value);
+    return { ...view, affinityRevision: revision, listed };
   }
 
-  #findOwn(family: Family, pools: Pool[]): Place | undefined {
-    for (const pool of usable(pools, family)) {
-      for (const [name, block] of this.#blocks) {
-        if (block.pool !== pool.metadata.name || block.host !== this.#view.host) continue;
-        const address = nextFree(block, this.#recent.get(name));
-        if (address !== undefined) return { address, block };
-      }
-    }
-    return undefined;
+  #revisionOf(name: string): number {
+    return this.view.holdings.blocks.get(name)?.revision ?? this.#adopted.get(name) ?? 0;
   }
 
-  #findClaim(family: Family, pools: Pool[]): Place | 'cluster unknown' | undefined {
-    for (const pool of usable(pools, family)) {
-      if (this.#view.cluster === undefined) return 'cluster unknown';
-      const cidr = lowestFreeBlock(pool, this.#taken());
-      if (cidr === undefined) continue;
-      const block: BlockSpec = { cidr, pool: pool.metadata.name, host: this.#view.host, allocations: {} };
-      return { address: nextFree(block)!, block };
-    }
-    return undefined;
-  }
-
-  /** In whatever block the address is, its own host's or another's, which is borrowed from; else in one that is claimed around it. */
-  #findRequested(address: string, request: AllocationRequest): Place | 'cluster unknown' {
-    const { host, cluster, pools } = this.#view;
-    const pool = poolOf(
-      address,
-      request,
-      [...pools.values()].map(({ value }) => value),
+  get #writesList(): boolean {
+    const { holdings, host, listed } = this.view;
+    const changes = [...this.#changed].some(
+      ([name, block]) => holdings.blocks.has(name) !== (block !== undefined && concerns(block, host)),
     );
-    let block = [...this.#blocks.values()].find(({ cidr }) => cidrContains(cidr, address));
-    if (block === undefined) {
-      if (cluster === undefined) return 'cluster unknown';
-      const cidr = blockAround(address, pool);
-      const found = cluster.find((other) => cidrsOverlap(other.cidr, cidr));
-      if (found !== undefined) refuseCut(address, request, found);
-      block = found?.spec ?? { cidr, pool: pool.metadata.name, host, allocations: {} };
-      if (found !== undefined) this.#borrowed.set(blockName(block.cidr), found.revision);
-    }
-    refuseTaken(address, request, host, block);
-    return { address, block };
+    return changes || !listed;
   }
 
-  /** CIDRs of all blocks of the cluster, those claimed in this draft included. */
-  #taken(): Set<string> {
-    return new Set([...(this.#view.cluster ?? []).map(({ cidr }) => cidr), ...[...this.#blocks.values()].map(({ cidr }) => cidr)]);
+  #namesAfter(): string[] {
+    const kept = [...this.view.holdings.blocks.keys()].filter((name) => !this.#changed.has(name));
+    const changed = [...this.#changed].filter(([, block]) => block !== undefined && concerns(block, this.view.host));
+    return [...kept, ...changed.map(([name]) => name)];
   }
-
-  #exhausted({ containerId, interfaceName }: AllocationRequest, family: Family | undefined, pools: Pool[]): IpamError {
-    const passedOver = pools.map((pool): PassedOver => ({ pool: pool.metadata.name, reason: this.#whyNot(pool, family) }));
-    const tried = passedOver.map(({ pool, reason }, index) => `pool "${pool}" (${pools[index]!.spec.cidr}) is ${reason}`);
-    return new IpamError(
-      'EEXHAUSTED',
-      `no ${family ?? 'IP'} address for ${interfaceName} of container ${containerId}: ${tried.join('; ')}. Add a pool, or free addresses`,
-      { passedOver },
-    );
-  }
-
-  #whyNot(pool: Pool, family: Family | undefined): string {
-    if (pool.spec.disabled) return 'disabled';
-    if (family !== undefined && familyOf(pool.spec.cidr) !== family) return `of the other family, ${familyOf(pool.spec.cidr)}`;
-    const blocks = this.#blocksOf(pool);
-    const used = blocks.reduce((sum, { spec }) => sum + (spec ? usedIn(spec) : 0), 0);
-    const size = poolSize(pool);
-    if (used >= size) return `full: ${used} of ${size} used`;
-    const others = new Set(
-      blocks.flatMap(({ cidr, spec }) => (spec && spec.host !== this.#view.host && usedIn(spec) < blockSize(cidr) ? [spec.host] : [])),
-    );
-    return `full for this host: all its blocks are claimed, ${used} of ${size} addresses used, the free ones are in blocks of ${[...others].sort().join(', ') || 'other pools'}`;
-  }
-
-  /** The pool's blocks as this draft sees them. */
-  #blocksOf({ metadata }: Pool): ClusterBlock[] {
-    const blocks = new Map((this.#view.cluster ?? []).map((block) => [block.cidr, block]));
-    for (const spec of this.#blocks.values()) blocks.set(spec.cidr, { cidr: spec.cidr, revision: 0, spec });
-    return [...blocks.values()].filter(({ spec }) => spec?.pool === metadata.name);
-  }
-}
-
-const usable = (pools: Pool[], family: Family): Pool[] => pools.filter(({ spec }) => !spec.disabled && familyOf(spec.cidr) === family);
-
-const byFamily = (a: Assigned, b: Assigned): number => a.prefixLength - b.prefixLength;
-
-function assignedFrom(address: string, block: BlockSpec): Assigned {
-  const family = familyOf(address);
-  return { address, family, prefixLength: ADDRESS_BITS[family], pool: block.pool, block: block.cidr };
 }

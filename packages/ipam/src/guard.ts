@@ -7,16 +7,24 @@
  * They stand outside of `/weir/v1/`, which holds objects only.
  */
 
-/** Guards the set of pools. Without it, two pools that overlap could be admitted at once: each admission reads the set without the other's. */
+/**
+ * Guards the pools, the reservations and the IpamConfig. Without it, two pools that overlap could be admitted at once: each admission reads
+ * the set without the other's.
+ */
 export const POOLS_GUARD = '/weir/ipam/pools';
 
 /**
- * Guards what a host holds: every transaction that gives or takes it blocks or addresses writes it, with the names of all blocks that it
- * owns or holds addresses in. So an allocator that knows its revision knows all that its host holds, also what another process of the
+ * Guards what a host holds: every transaction that gives or takes it blocks or addresses writes it. So an allocator that knows its revision knows all that its host holds, also what another process of the
  * host did meanwhile. What others borrow from its blocks it does not tell: that is found by the blocks' own revisions.
  */
 export const affinityKey = (host: string): string => `/weir/ipam/affinity/${encodeURIComponent(host)}`;
 
-export const encodeAffinity = (blocks: Iterable<string>): string => JSON.stringify({ blocks: [...blocks].sort() });
+/**
+ * The names of all blocks that the host owns or holds addresses in. Apart from the guard, which is written with each address, since this
+ * changes with a block only, and may be long.
+ */
+export const affinityBlocksKey = (host: string): string => `/weir/ipam/affinity-blocks/${encodeURIComponent(host)}`;
 
-export const decodeAffinity = (text: string): string[] => (JSON.parse(text) as { blocks: string[] }).blocks;
+export const encodeAffinityBlocks = (blocks: Iterable<string>): string => JSON.stringify({ blocks: [...blocks].sort() });
+
+export const decodeAffinityBlocks = (text: string): string[] => (JSON.parse(text) as { blocks: string[] }).blocks;

@@ -2,12 +2,25 @@
  * - ENOPOOL: there is no pool, or none of the name asked for
  * - EEXHAUSTED: no pool has an address for this host; `passedOver` says why, pool by pool
  * - EOUTSIDE, ETAKEN, EREFUSED: an address that was asked for is in no pool, is another's, or may not be given to this request
+ * - ENOCLAIM: there is no claim of the name that was asked for
+ * - ESTALE: the address is no longer held as it was when its release was decided
  * - EOVERLAP: the pool's CIDR overlaps another pool's
  * - EINUSE: the change would orphan blocks or addresses in use
  * - ECONFLICT: others kept changing the same keys, or the object was changed since it was read
- * - EINVAL: a stored pool cannot be read
+ * - EINVAL: a stored pool or reservation cannot be read
  */
-export type IpamErrorCode = 'ENOPOOL' | 'EEXHAUSTED' | 'EOUTSIDE' | 'ETAKEN' | 'EREFUSED' | 'EOVERLAP' | 'EINUSE' | 'ECONFLICT' | 'EINVAL';
+export type IpamErrorCode =
+  | 'ENOPOOL'
+  | 'EEXHAUSTED'
+  | 'EOUTSIDE'
+  | 'ETAKEN'
+  | 'EREFUSED'
+  | 'ENOCLAIM'
+  | 'ESTALE'
+  | 'EOVERLAP'
+  | 'EINUSE'
+  | 'ECONFLICT'
+  | 'EINVAL';
 
 /** A pool that could not serve a request, and why. */
 export interface PassedOver {

@@ -1,8 +1,12 @@
-import { cidrContains, cidrsOverlap, type Pool } from '@weir/resources';
+import { cidrContains, cidrsOverlap, type Pool, parseAddressRange } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { IpamError } from './ipam-error.ts';
-import { lowestFreeBlock, poolSize, refuseOverlap } from './pool.ts';
+import * as pools from './pool.ts';
+import { poolSize, refuseOverlap } from './pool.ts';
+
+const lowestFreeBlock = (pool: Pool, taken: string[], reserved: string[] = []) =>
+  pools.lowestFreeBlock(pool, taken.map(parseAddressRange), reserved.map(parseAddressRange));
 
 const pool = (cidr: string, blockSize: number, name = 'p'): Pool => ({
   apiVersion: 'weir/v1',
@@ -24,6 +28,14 @@ test('a block of another size is not cut through', (t) => {
   t.is(lowestFreeBlock(pool('10.0.0.0/24', 28), ['10.0.0.0/25']), '10.0.0.128/28');
   t.is(lowestFreeBlock(pool('10.0.1.0/24', 26), ['10.0.0.0/16']), undefined);
   t.is(lowestFreeBlock(pool('10.0.1.0/24', 26), ['10.0.0.0/24', '10.0.2.0/24', 'fd00::/122']), '10.0.1.0/26');
+});
+
+test('a block is not claimed when all of it is reserved, but when a part is', (t) => {
+  const p = pool('10.0.0.0/24', 26);
+  t.is(lowestFreeBlock(p, [], ['10.0.0.0/26']), '10.0.0.64/26');
+  t.is(lowestFreeBlock(p, [], ['10.0.0.0-10.0.0.62', '10.0.0.100']), '10.0.0.0/26');
+  t.is(lowestFreeBlock(p, [], ['10.0.0.1-10.0.0.127']), '10.0.0.0/26');
+  t.is(lowestFreeBlock(p, ['10.0.0.0/26'], ['10.0.0.1-10.0.0.127']), '10.0.0.128/26');
 });
 
 test('a huge IPv6 pool is no list of blocks', (t) => {

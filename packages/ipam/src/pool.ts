@@ -1,5 +1,14 @@
 /** A pool: a CIDR that is cut into blocks of equal size. Pure. */
-import { ADDRESS_BITS, addressFromNumber, cidrRange, cidrsOverlap, familyOf, keyPrefix, type Pool, parseObject } from '@weir/resources';
+import {
+  ADDRESS_BITS,
+  type AddressRange,
+  addressFromNumber,
+  cidrRange,
+  cidrsOverlap,
+  keyPrefix,
+  type Pool,
+  parseObject,
+} from '@weir/resources';
 import { IpamError } from './ipam-error.ts';
 
 /** All keys of pools begin with it. */
@@ -20,12 +29,11 @@ export function poolSize({ spec }: Pool): number {
  * The lowest block of the pool that overlaps none of `taken`; undefined when there is none.
  * Taken is judged by range, not by name: a block of another size, left from whatever past, must not be cut through.
  */
-export function lowestFreeBlock({ spec }: Pool, taken: Iterable<string>): string | undefined {
+export function lowestFreeBlock({ spec }: Pool, taken: Iterable<AddressRange>, reserved: readonly AddressRange[] = []): string | undefined {
   const pool = cidrRange(spec.cidr);
   const size = 1n << BigInt(ADDRESS_BITS[pool.family] - spec.blockSize);
-  const ranges = [...taken]
-    .filter((cidr) => familyOf(cidr) === pool.family)
-    .map(cidrRange)
+  const ranges = [...taken, ...reserved.flatMap((range) => wholeBlocks(range, size))]
+    .filter(({ family }) => family === pool.family)
     .sort((a, b) => (a.first < b.first ? -1 : 1));
   let first = pool.first;
   for (const range of ranges) {
@@ -34,6 +42,12 @@ export function lowestFreeBlock({ spec }: Pool, taken: Iterable<string>): string
     if (range.last >= first) first = ((range.last + size) / size) * size;
   }
   return first + size - 1n <= pool.last ? `${addressFromNumber(first, pool.family)}/${spec.blockSize}` : undefined;
+}
+
+/** The part of the range that fills whole blocks; a block of which a part is reserved is good for the rest. */
+function wholeBlocks({ family, first, last }: AddressRange, size: bigint): AddressRange[] {
+  const whole = { family, first: ((first + size - 1n) / size) * size, last: ((last + 1n) / size) * size - 1n };
+  return whole.first <= whole.last ? [whole] : [];
 }
 
 /** Throws EOVERLAP when the pool shares an address with one of the others. */

@@ -1,23 +1,64 @@
-/** An address that was asked for by itself: whether it may be given, and where it is. Pure. */
-import { ADDRESS_BITS, addressFromNumber, addressToNumber, type BlockSpec, cidrContains, familyOf, type Pool } from '@weir/resources';
-import { isOwner } from './block.ts';
-import type { AllocationRequest } from './draft.ts';
+/** An address that was asked for by itself: whether it may be given, and where it is. */
+import {
+  ADDRESS_BITS,
+  addressFromNumber,
+  addressToNumber,
+  type BlockSpec,
+  blockName,
+  cidrContains,
+  familyOf,
+  type Pool,
+} from '@weir/resources';
+import { type AllocationRequest, Missing, type Place } from './allocation.ts';
+import { emptyBlock, isOwner } from './block.ts';
+import type { Draft } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
-import type { ClusterBlock } from './view.ts';
+import { type KnownPool, whyNotFor } from './pool-choice.ts';
+import { reservationOf } from './reservation.ts';
 
 /**
- * The pool that the address is of. Every address of a pool can be asked for, also the first and the last of a block: each is routed by itself,
- * so none is the address of a network or a broadcast.
+ * In whatever block the address is, its own host's or another's, which is borrowed from; else in one that is claimed around it.
  *
- * Throws IpamError EOUTSIDE when no pool has it, and EREFUSED when the request may not have it.
+ * Every address of a pool can be asked for, also the first and the last of a block: each is routed by itself, so none is the address of a
+ * network or a broadcast.
+ *
+ * Throws Missing, and IpamError EOUTSIDE when no pool has it, ETAKEN when it is another's, EREFUSED when the request may not have it.
  */
-export function poolOf(address: string, request: AllocationRequest, pools: readonly Pool[]): Pool {
-  const pool = pools.find(({ spec }) => cidrContains(spec.cidr, address));
-  if (pool === undefined) {
-    const known = pools.map(({ metadata, spec }) => `"${metadata.name}" (${spec.cidr})`).join(', ');
-    throw new IpamError('EOUTSIDE', `${wanted(address, request)}, which is in no pool; the pools are: ${known}`);
+export function findRequested(draft: Draft, address: string, request: AllocationRequest): Place {
+  const { host, cluster, pools, holdings, config } = draft.view;
+  const pool = poolOf(address, request, [...pools.values()], host);
+  const around = blockAround(address, pool);
+  const own = draft.block(blockName(around));
+  if (own === undefined && cluster === undefined) throw new Missing('cluster');
+  const place = own ? { address, block: own } : placeInCluster(draft, address, around, request);
+  const block = place?.block ?? emptyBlock({ cidr: around, pool: pool.metadata.name, host }, draft.now);
+  refuseTaken(address, request, host, block);
+  refuseReserved(draft, address, request, block);
+  const isBorrowed = block.host !== host;
+  if (isBorrowed && config.strictAffinity && !isKept(address, request, block)) {
+    throw refused(address, request, `of a block of host ${block.host}, which strictAffinity forbids to borrow from`);
   }
-  const { name } = pool.metadata;
+  return { address, block, revision: place && !holdings.blocks.has(blockName(block.cidr)) ? place.revision : undefined };
+}
+
+/** Undefined when no block is there. Throws EREFUSED when the one that is does not hold the address, or cannot be read. */
+function placeInCluster(draft: Draft, address: string, around: string, request: AllocationRequest): Place | undefined {
+  for (const { cidr, spec, revision } of draft.cluster()) {
+    if (!cidrContains(around, cidr) && !cidrContains(cidr, around)) continue;
+    if (spec === undefined) throw refused(address, request, `of the block ${cidr}, which cannot be read`);
+    if (!cidrContains(cidr, address)) throw refused(address, request, `whose block would overlap ${cidr}`);
+    return { address, block: spec, revision };
+  }
+  return undefined;
+}
+
+function poolOf(address: string, request: AllocationRequest, pools: readonly KnownPool[], host: string): Pool {
+  const known = pools.find(({ pool }) => cidrContains(pool.spec.cidr, address));
+  if (known === undefined) {
+    const all = pools.map(({ pool }) => `"${pool.metadata.name}" (${pool.spec.cidr})`).join(', ');
+    throw new IpamError('EOUTSIDE', `${wanted(address, request)}, which is in no pool; the pools are: ${all}`);
+  }
+  const { name } = known.pool.metadata;
   const family = familyOf(address);
   if (request.families !== undefined && !request.families.includes(family)) {
     throw refused(address, request, `an ${family} address: the network gives ${request.families.join(' and ')} alone`);
@@ -25,28 +66,34 @@ export function poolOf(address: string, request: AllocationRequest, pools: reado
   if (request.pools !== undefined && !request.pools.includes(name)) {
     throw refused(address, request, `of pool "${name}": the network takes addresses of ${request.pools.join(', ')} alone`);
   }
-  if (pool.spec.disabled) throw refused(address, request, `of pool "${name}", which is disabled`);
-  return pool;
+  const unfit = whyNotFor(known, request, host);
+  if (unfit !== undefined) throw refused(address, request, `of pool "${name}", which is ${unfit}`);
+  return known.pool;
 }
 
-/** Throws IpamError ETAKEN, saying by whom, when the address is another's. */
-export function refuseTaken(address: string, request: AllocationRequest, host: string, { allocations }: BlockSpec): void {
-  const holder = allocations[address];
-  if (holder === undefined || isOwner(holder, request, host)) return;
-  throw new IpamError(
-    'ETAKEN',
-    `${wanted(address, request)}, which ${holder.interfaceName} of container ${holder.containerId} on host ${holder.host} has`,
-  );
+/** Whether the request's claim keeps the address, and no container has it. */
+const isKept = (address: string, { claim }: AllocationRequest, { allocations }: BlockSpec): boolean =>
+  claim !== undefined && allocations[address]?.claim === claim && allocations[address].containerId === undefined;
+
+/** Throws ETAKEN, saying by whom. */
+function refuseTaken(address: string, request: AllocationRequest, host: string, block: BlockSpec): void {
+  const holder = block.allocations[address];
+  if (holder === undefined || isOwner(holder, request, host) || isKept(address, request, block)) return;
+  const who = [
+    ...(holder.claim === undefined ? [] : [`the claim ${holder.claim}`]),
+    ...(holder.containerId === undefined ? [] : [`${holder.interfaceName} of container ${holder.containerId} on host ${holder.host}`]),
+  ];
+  throw new IpamError('ETAKEN', `${wanted(address, request)}, which ${who.join(' with ')} has`);
 }
 
-/** Throws IpamError EREFUSED when the block that is there does not hold the address, or cannot be read. */
-export function refuseCut(address: string, request: AllocationRequest, { cidr, spec }: ClusterBlock): void {
-  if (spec === undefined) throw refused(address, request, `of the block ${cidr}, which cannot be read`);
-  if (!cidrContains(cidr, address)) throw refused(address, request, `whose block would overlap ${cidr}`);
+function refuseReserved({ view }: Draft, address: string, request: AllocationRequest, block: BlockSpec): void {
+  const reservation = reservationOf(address, view.reservations);
+  if (reservation === undefined || reservation.requests === 'Allow' || isKept(address, request, block)) return;
+  throw refused(address, request, `which reservation "${reservation.name}" keeps from containers`);
 }
 
 /** The block of the pool's cutting that the address is in, as a CIDR. */
-export function blockAround(address: string, { spec }: Pool): string {
+function blockAround(address: string, { spec }: Pool): string {
   const family = familyOf(address);
   const hostBits = BigInt(ADDRESS_BITS[family] - spec.blockSize);
   return `${addressFromNumber((addressToNumber(address) >> hostBits) << hostBits, family)}/${spec.blockSize}`;

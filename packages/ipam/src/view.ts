@@ -1,43 +1,76 @@
-/** What an allocator knows of the store: a value, good for one transaction, whose conditions say whether it still held. */
+/** What an allocator knows of the store, good for one transaction, whose conditions say whether it still held. */
 import type { Entry, Store } from '@weir/datastore';
-import type { BlockSpec, Pool } from '@weir/resources';
-import { BLOCK_PREFIX, blockCidr, concerns, decodeBlock } from './block.ts';
-import { affinityKey, decodeAffinity, POOLS_GUARD } from './guard.ts';
+import {
+  type BlockSpec,
+  type Claim,
+  DEFAULT_IPAM_CONFIG,
+  type Host,
+  IPAM_CONFIG_NAME,
+  type IpamConfig,
+  type IpamConfigSpec,
+  keyOf,
+  parseObject,
+} from '@weir/resources';
+import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
+import { ClusterBlock } from './cluster-blocks.ts';
+import { affinityBlocksKey, affinityKey, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
+import { Holdings, type Versioned } from './holdings.ts';
 import { decodePool, POOL_PREFIX, poolKey } from './pool.ts';
-
-/** A value with the revision it was read at. */
-export interface Versioned<T> {
-  readonly value: T;
-  readonly revision: number;
-}
+import { type KnownPool, readPool } from './pool-choice.ts';
+import { type KnownReservation, readReservations } from './reservation.ts';
 
 export interface View {
   readonly host: string;
+  /** Of the pools, reservations and config. */
   readonly poolsRevision: number;
   /** By name, in the order of their names. */
-  readonly pools: ReadonlyMap<string, Versioned<Pool>>;
+  readonly pools: ReadonlyMap<string, KnownPool>;
+  readonly reservations: readonly KnownReservation[];
+  readonly config: IpamConfigSpec;
+  /** Of the Host object; 0: there is none. */
+  readonly hostRevision: number;
   readonly affinityRevision: number;
-  /** By name: the host's own, and those of other hosts in which it holds addresses. */
-  readonly blocks: ReadonlyMap<string, Versioned<BlockSpec>>;
-  /** Every block of the cluster. Read only for a claim, and not kept: others claim without telling. */
-  readonly cluster?: readonly ClusterBlock[];
+  /** Whether the store has the names of all blocks in `holdings`. */
+  readonly listed: boolean;
+  /** Kept up to date with what is committed. */
+  readonly holdings: Holdings;
+  /** By name. Read only when own blocks do not serve; others write blocks without telling. */
+  readonly cluster?: Map<string, ClusterBlock>;
+  /** Those that requests named, by `namespace/name`. */
+  readonly claims?: ReadonlyMap<string, Versioned<Claim | undefined>>;
 }
 
-/** `spec` is missing when the stored block cannot be read: its range is taken all the same. */
-export interface ClusterBlock {
-  readonly cidr: string;
-  readonly revision: number;
-  readonly spec?: BlockSpec;
+export const hostKey = (host: string): string => keyOf({ kind: 'Host', metadata: { name: host } });
+const CONFIG_KEY = keyOf({ kind: 'IpamConfig', metadata: { name: IPAM_CONFIG_NAME } });
+
+/** @param claim `namespace/name` */
+export function claimKey(claim: string): string {
+  const slash = claim.indexOf('/');
+  return keyOf({ kind: 'Claim', metadata: { namespace: claim.slice(0, slash), name: claim.slice(slash + 1) } });
 }
 
 /** Reads all that the host's allocator needs. Guards are read first: what changes after that, they betray. */
 export async function readView(store: Store, host: string): Promise<View> {
   const [guard, affinity] = await Promise.all([store.get(POOLS_GUARD), store.get(affinityKey(host))]);
-  const [pools, blocks] = await Promise.all([
-    readPools(store),
-    affinity ? readBlocks(store, host, decodeAffinity(affinity.value)) : findBlocks(store, host),
+  const [poolEntries, reservations, config, hostEntry, names] = await Promise.all([
+    store.list(POOL_PREFIX),
+    readReservations(store),
+    store.get(CONFIG_KEY),
+    store.get(hostKey(host)),
+    affinity && store.get(affinityBlocksKey(host)),
   ]);
-  return { host, poolsRevision: guard?.revision ?? 0, pools, affinityRevision: affinity?.revision ?? 0, blocks };
+  const hostObject = hostEntry && tryParse<Host>(hostEntry.value);
+  return {
+    host,
+    poolsRevision: guard?.revision ?? 0,
+    pools: readPools(poolEntries.entries, hostObject?.metadata.labels ?? {}),
+    reservations,
+    config: (config && tryParse<IpamConfig>(config.value)?.spec) ?? DEFAULT_IPAM_CONFIG,
+    hostRevision: hostEntry?.revision ?? 0,
+    affinityRevision: affinity?.revision ?? 0,
+    listed: names !== undefined,
+    holdings: new Holdings(host, names ? await readBlocks(store, host, decodeAffinityBlocks(names.value)) : await findBlocks(store, host)),
+  };
 }
 
 /**
@@ -45,69 +78,76 @@ export async function readView(store: Store, host: string): Promise<View> {
  * only what they do not tell is read again.
  */
 export async function refreshView(store: Store, view: View, current: ReadonlyMap<string, Entry | undefined>): Promise<View> {
-  const { cluster: _, ...known } = view;
+  const { cluster: _, claims: __, ...known } = view;
   const poolsChanged =
     revisionOf(current, POOLS_GUARD, view.poolsRevision) !== view.poolsRevision ||
+    revisionOf(current, hostKey(view.host), view.hostRevision) !== view.hostRevision ||
     [...view.pools].some(([name, { revision }]) => revisionOf(current, poolKey(name), revision) !== revision);
   if (poolsChanged) return readView(store, view.host);
 
   const affinity = current.get(affinityKey(view.host));
-  if (affinity === undefined) return readView(store, view.host);
-  const blocks = await readBlocks(store, view.host, decodeAffinity(affinity.value), (name) => {
+  const names = affinity && (await store.get(affinityBlocksKey(view.host)));
+  if (names === undefined) return readView(store, view.host);
+  const blocks = await readBlocks(store, view.host, decodeAffinityBlocks(names.value), (name) => {
     const key = BLOCK_PREFIX + name;
     if (current.has(key)) return { entry: current.get(key) };
-    // Unchanged guard, unchanged block.
-    return affinity.revision === view.affinityRevision ? view.blocks.get(name) : undefined;
+    // With an unchanged guard nothing else changed of what the host holds.
+    return affinity!.revision === view.affinityRevision ? view.holdings.blocks.get(name) : undefined;
   });
-  return { ...known, affinityRevision: affinity.revision, blocks };
+  return { ...known, affinityRevision: affinity!.revision, holdings: new Holdings(view.host, blocks) };
 }
 
 /** The view with every block of the cluster, and with own ones that the affinity did not name (a store restored by hand, for instance). */
 export async function withCluster(store: Store, view: View): Promise<View> {
   const { entries } = await store.list(BLOCK_PREFIX);
-  const cluster = entries.map(({ key, value, revision }): ClusterBlock => {
-    const spec = tryDecode(decodeBlock, value);
-    return { cidr: blockCidr(key.slice(BLOCK_PREFIX.length)), revision, ...(spec && { spec }) };
-  });
-  return { ...view, cluster, blocks: new Map([...hostBlocks(entries, view.host), ...view.blocks]) };
+  const cluster = new Map(entries.map((entry) => [entry.key.slice(BLOCK_PREFIX.length), new ClusterBlock(entry)]));
+  for (const { name, spec, revision } of cluster.values()) {
+    if (spec && concerns(spec, view.host) && !view.holdings.blocks.has(name)) view.holdings.set(name, { value: spec, revision });
+  }
+  return { ...view, cluster };
 }
 
-async function readPools(store: Store): Promise<Map<string, Versioned<Pool>>> {
-  const { entries } = await store.list(POOL_PREFIX);
-  const pools = new Map<string, Versioned<Pool>>();
+/** The view with the claim, which need not exist. */
+export async function withClaim(store: Store, view: View, claim: string): Promise<View> {
+  const entry = await store.get(claimKey(claim));
+  const value = entry && tryParse<Claim>(entry.value);
+  return { ...view, claims: new Map([...(view.claims ?? []), [claim, { value, revision: entry?.revision ?? 0 }]]) };
+}
+
+function readPools(entries: Entry[], hostLabels: Record<string, string>): Map<string, KnownPool> {
+  const pools = new Map<string, KnownPool>();
   for (const { key, value, revision } of entries) {
     // A pool that cannot be read gives no addresses; the admission of other pools complains about it.
     const pool = tryDecode(decodePool, value);
-    if (pool) pools.set(key.slice(POOL_PREFIX.length), { value: pool, revision });
+    if (pool) pools.set(key.slice(POOL_PREFIX.length), readPool(pool, revision, hostLabels));
   }
   return pools;
 }
 
 type KnownBlock = Versioned<BlockSpec> | { entry: Entry | undefined } | undefined;
+type NamedBlock = [name: string, block: Versioned<BlockSpec>];
 
-async function readBlocks(store: Store, host: string, names: string[], known: (name: string) => KnownBlock = () => undefined) {
-  const blocks = new Map<string, Versioned<BlockSpec>>();
+async function readBlocks(
+  store: Store,
+  host: string,
+  names: string[],
+  known: (name: string) => KnownBlock = () => undefined,
+): Promise<NamedBlock[]> {
   const read = await Promise.all(names.map(async (name) => known(name) ?? { entry: await store.get(BLOCK_PREFIX + name) }));
-  for (const [index, name] of names.entries()) {
+  return names.flatMap((name, index): NamedBlock[] => {
     const found = read[index]!;
     const block = 'entry' in found ? hostBlock(found.entry, host) : found;
-    if (block) blocks.set(name, block);
-  }
-  return blocks;
+    return block ? [[name, block]] : [];
+  });
 }
 
 /** Without an affinity the host's blocks are found by reading all: the first time, or when the key got lost. */
-async function findBlocks(store: Store, host: string) {
-  return hostBlocks((await store.list(BLOCK_PREFIX)).entries, host);
-}
-
-function hostBlocks(entries: Entry[], host: string): Map<string, Versioned<BlockSpec>> {
-  const blocks = new Map<string, Versioned<BlockSpec>>();
-  for (const entry of entries) {
+async function findBlocks(store: Store, host: string): Promise<NamedBlock[]> {
+  const { entries } = await store.list(BLOCK_PREFIX);
+  return entries.flatMap((entry): NamedBlock[] => {
     const block = hostBlock(entry, host);
-    if (block) blocks.set(entry.key.slice(BLOCK_PREFIX.length), block);
-  }
-  return blocks;
+    return block ? [[entry.key.slice(BLOCK_PREFIX.length), block]] : [];
+  });
 }
 
 /** Undefined also for a block that cannot be read: nothing is given from it, and nothing in it is overwritten. */
@@ -119,6 +159,8 @@ function hostBlock(entry: Entry | undefined, host: string): Versioned<BlockSpec>
 function revisionOf(current: ReadonlyMap<string, Entry | undefined>, key: string, otherwise: number): number {
   return current.has(key) ? (current.get(key)?.revision ?? 0) : otherwise;
 }
+
+const tryParse = <T>(text: string): T | undefined => tryDecode((value) => parseObject(JSON.parse(value)) as T, text);
 
 function tryDecode<T>(decode: (text: string) => T, text: string): T | undefined {
   try {

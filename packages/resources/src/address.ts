@@ -99,6 +99,10 @@ export function addressToNumber(address: string): bigint {
 export function addressFromNumber(number: bigint, family: Family): Address {
   const bits = ADDRESS_BITS[family];
   if (number < 0n || number >> BigInt(bits) !== 0n) throw new RangeError(`${number} is outside of ${family}`);
+  if (family === 'IPv4') {
+    const plain = Number(number);
+    return `${plain >>> 24}.${(plain >>> 16) & 255}.${(plain >>> 8) & 255}.${plain & 255}` as Address;
+  }
   const bytes = Array.from({ length: bits / 8 }, (_, index) => Number((number >> BigInt(bits - 8 * (index + 1))) & 0xffn));
   const address = ipaddr.fromByteArray(bytes);
   return (address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()) as Address;

@@ -12,19 +12,23 @@ export {
   parseAddress,
   parseCidr,
 } from './address.ts';
+export { type AddressRange, parseAddressRange, rangeText } from './address-range.ts';
 export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
 export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
 export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
+export { type ClaimSpec, type ClaimStatus, claimedAddresses } from './kinds/claim.ts';
 export type { EndpointSpec, HostPort, NamedPort } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec } from './kinds/host.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
+export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';
 export { NAMESPACE_NAME_LABEL, type NamespaceDefault, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
 export type { NetworkSetSpec } from './kinds/network-set.ts';
 export { type Direction, type PolicySpec, tierOf } from './kinds/policy.ts';
 export type { PoolSpec } from './kinds/pool.ts';
+export { type ReservationSpec, reservedRanges } from './kinds/reservation.ts';
 export { BUILT_IN_TIERS, checkTier, type TierSpec } from './kinds/tier.ts';
 export { DEFAULT_TIER } from './kinds/tier-name.ts';
 export { fromKubernetes } from './kubernetes/from-network-policy.ts';
@@ -35,16 +39,19 @@ export {
   type AnyObject,
   API_VERSION,
   type Block,
+  type Claim,
   type Endpoint,
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
+  type IpamConfig,
   type Namespace,
   type NetworkSet,
   type ObjectOf,
   type Policy,
   type Pool,
   parseObject,
+  type Reservation,
   type Tier,
   type WeirObject,
 } from './object.ts';

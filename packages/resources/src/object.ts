@@ -29,6 +29,9 @@ export type NetworkSet = ObjectOf<'NetworkSet'>;
 export type GlobalNetworkSet = ObjectOf<'GlobalNetworkSet'>;
 export type Namespace = ObjectOf<'Namespace'>;
 export type Pool = ObjectOf<'Pool'>;
+export type Reservation = ObjectOf<'Reservation'>;
+export type Claim = ObjectOf<'Claim'>;
+export type IpamConfig = ObjectOf<'IpamConfig'>;
 export type Host = ObjectOf<'Host'>;
 export type Block = ObjectOf<'Block'>;
 

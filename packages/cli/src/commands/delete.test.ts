@@ -34,7 +34,10 @@ test('a pool with addresses in use stays', async (t) => {
     metadata: { name: '10.77.0.0-26' },
     spec: { cidr: '10.77.0.0/26', pool: 'main', host: 'h1', allocations },
   });
-  t.regex(await weir.fails(t, 1, ['delete', 'pool', 'main']), /pool "main" \(10\.77\.0\.0\/16\): 1 of its addresses is in use, on h1/);
+  t.regex(
+    await weir.fails(t, 1, ['delete', 'pool', 'main']),
+    /pool "main" \(10\.77\.0\.0\/16\): 1 of its addresses is in use, by 1 container on h1/,
+  );
   t.regex(await weir.fails(t, 1, ['delete', 'block', '10.77.0.0-26']), /addresses could be given out twice/);
 });
 

@@ -18,7 +18,10 @@ export function codedError(code: string, message: string, more: object = {}): Er
  */
 export class ServicesDouble implements Services {
   readonly host = 'host-1';
-  readonly held = new Map<string, { address: string; containerId: string; interfaceName: string; network: string; block: string }>();
+  readonly held = new Map<
+    string,
+    { address: string; containerId: string; interfaceName: string; network: string; block: string; sequence: number }
+  >();
   readonly links = new Map<string, Link>();
   readonly endpoints = new Map<string, Endpoint>();
   readonly events: string[] = [];
@@ -33,7 +36,7 @@ export class ServicesDouble implements Services {
         const number = [...this.held.keys()].indexOf(key) + 1 || this.held.size + 1;
         const next = family === 'IPv4' ? `10.0.0.${number}` : `fd00::${number.toString(16)}`;
         const address = wanted.find((one) => familyOf(one) === family) ?? next;
-        this.held.set(key, { address, containerId, interfaceName, network, block: '10.0.0.0/26' });
+        this.held.set(key, { address, containerId, interfaceName, network, block: '10.0.0.0/26', sequence: number });
         return { address, family, prefixLength: family === 'IPv4' ? 32 : 128, pool: 'pool', block: '10.0.0.0/26' } as const;
       });
     },

@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../network-config.ts';
+import { readNetworkInfo } from '../network-info.ts';
 import type { Call } from '../request.ts';
 import { requestedAddresses } from '../requested-addresses.ts';
 import { plainAddress, type Result } from '../result.ts';
 import type { Services } from '../services.ts';
+import { taskIdentity } from '../task-identity.ts';
 import type { Tool } from '../tool.ts';
+
+/** The network labels by which a task chooses pools, and the Claim whose addresses it is to have. */
+const POOL_LABEL = 'weir/pool';
+const CLAIM_LABEL = 'weir/claim';
 
 /** The `ipam` section of a network's configuration. */
 const configSchema = z.looseObject({
@@ -25,14 +31,18 @@ export const weirIpam: Tool = {
   async add(call, services) {
     const { pools, families } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');
     const { containerId, interfaceName, namespace, config } = call;
+    const task = taskIdentity(call, 'weir-ipam');
+    const { claim, chosenPools } = addressLabels(call);
     const assigned = await services.addresses.allocate({
       containerId,
       interfaceName,
       network: config.name,
       namespace,
-      pools,
+      pools: narrowed(pools, chosenPools),
       families,
       addresses: requestedAddresses(call),
+      claim: claim && `${task.namespace}/${claim}`,
+      task,
     });
     const ips = assigned.map(({ address, prefixLength }) => ({ address: `${address}/${prefixLength}` }));
     return { interfaces: [], ips, routes: [], dns: {} };
@@ -51,6 +61,27 @@ export const weirIpam: Tool = {
     throw new CniError(CNI_CODE.mismatch, message, { details: `held: ${held.join(', ') || 'nothing'}; stop the task and launch it again` });
   },
 };
+
+/** What a task says of its addresses by labels. Their text is taken as it is: names of objects need no cleaning. */
+function addressLabels({ config }: Call): { claim?: string; chosenPools?: string[] } {
+  const labels = new Map(readNetworkInfo(config)?.labels.map(({ key, value }) => [key, value.trim()]));
+  const names = (labels.get(POOL_LABEL) ?? '').split(',').map((name) => name.trim());
+  const chosenPools = names.filter((name) => name !== '');
+  return { claim: labels.get(CLAIM_LABEL) || undefined, ...(chosenPools.length > 0 && { chosenPools }) };
+}
+
+/** A task chooses among the pools that its network file names; any when that names none. */
+function narrowed(allowed: string[] | undefined, chosen: string[] | undefined): string[] | undefined {
+  const outside = chosen?.find((name) => allowed !== undefined && !allowed.includes(name));
+  if (outside === undefined) return chosen ?? allowed;
+  throw new CniError(
+    CNI_CODE.addressRefused,
+    `the task asks for pool "${outside}": its network takes addresses of ${allowed!.join(', ')} alone`,
+    {
+      details: `correct the network label ${POOL_LABEL}`,
+    },
+  );
+}
 
 async function heldBy({ containerId, interfaceName }: Call, services: Services): Promise<string[]> {
   const held = await services.addresses.held();

@@ -1,31 +1,14 @@
-import {
-  API_VERSION,
-  DEFAULT_NAMESPACE,
-  type Endpoint,
-  type EndpointSpec,
-  endpointName,
-  hostSockets,
-  parseObject,
-  socketText,
-} from '@weir/resources';
+import { API_VERSION, type Endpoint, type EndpointSpec, endpointName, hostSockets, parseObject, socketText } from '@weir/resources';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { cleanLabelText } from '../label-text.ts';
 import { parseConfig } from '../network-config.ts';
-import { readNetworkInfo } from '../network-info.ts';
 import { portMappingsSchema } from '../port-mappings.ts';
 import type { Call } from '../request.ts';
 import { type Interface, plainAddress, type Result } from '../result.ts';
+import { taskIdentity } from '../task-identity.ts';
 import type { Tool } from '../tool.ts';
 
-/** The network label that puts an endpoint in a namespace. */
-const NAMESPACE_LABEL = 'weir/namespace';
-
 const configSchema = z.looseObject({
-  /** Labels of every endpoint of this network; the task's own win. */
-  labels: z.record(z.string(), z.string()).default({}),
-  /** Of endpoints whose task names none. */
-  namespace: z.string().min(1).default(DEFAULT_NAMESPACE),
   /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
   runtimeConfig: z.looseObject({ portMappings: portMappingsSchema }).nullish(),
@@ -80,7 +63,7 @@ function requirePrevResult(call: Call): Result {
 
 function endpointOf(call: Call, made: Result, host: string): Endpoint {
   const config = parseConfig(configSchema, call.config, 'weir-policy');
-  const { labels, namespace } = identityOf(call, config);
+  const { labels, namespace } = taskIdentity(call, 'weir-policy');
   const { containerId, interfaceName } = call;
   const inContainer = made.interfaces.findIndex((link) => isInContainer(link) && link.name === interfaceName);
   const mac = made.interfaces[inContainer]?.mac;
@@ -106,18 +89,6 @@ function endpointOf(call: Call, made: Result, host: string): Endpoint {
 function hostPortsOf({ runtimeConfig }: z.infer<typeof configSchema>): Pick<EndpointSpec, 'hostPorts'> {
   const mappings = runtimeConfig?.portMappings ?? [];
   return mappings.length === 0 ? {} : { hostPorts: mappings };
-}
-
-/** The network's labels, then the task's, cleaned: Mesos lets any text through. */
-function identityOf(call: Call, config: z.infer<typeof configSchema>): { labels: Record<string, string>; namespace: string } {
-  const labels = { ...config.labels };
-  let { namespace } = config;
-  for (const { key, value } of readNetworkInfo(call.config)?.labels ?? []) {
-    const [name, text] = [cleanLabelText(key), cleanLabelText(value)];
-    if (key === NAMESPACE_LABEL) namespace = text === '' ? namespace : text;
-    else if (name !== '') labels[name] = text;
-  }
-  return { labels, namespace };
 }
 
 /** Rules hang on the one interface of the host that all of the container's packets cross; behind a bridge there is none. */

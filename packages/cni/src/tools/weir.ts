@@ -68,7 +68,7 @@ function mapsPorts({ capabilities }: StepConfig): boolean {
 function stepsOf(call: Call, services: Services): Step[] {
   const { chain } = parseConfig(configSchema, call.config, 'weir');
   return chain.map((step, index) => ({
-    config: withPortMappings(withFailClosed(step, chain.slice(index + 1)), chain),
+    config: withPortMappings(withGuard(step, chain.slice(index + 1)), chain),
     plugin: pluginFor(step.type, [weirIpam, weirRoute, weirPolicy], services),
   }));
 }
@@ -84,10 +84,12 @@ async function remembered(steps: readonly Step[], call: Call, services: Services
   }
 }
 
-/** An interface that policy will guard carries nothing until then. */
-function withFailClosed(step: StepConfig, later: readonly StepConfig[]): StepConfig {
-  if (step.type !== weirRoute.name || !later.some(({ type }) => type === weirPolicy.name)) return step;
-  return { ...step, failClosed: true };
+/** An interface that policy will guard carries nothing until then; and its address is given to what policy will take it for. */
+function withGuard(step: StepConfig, later: readonly StepConfig[]): StepConfig {
+  const guard = later.find(({ type }) => type === weirPolicy.name);
+  if (step.type !== weirRoute.name || guard === undefined) return step;
+  const { labels, namespace } = guard;
+  return { ...(labels !== undefined && { labels }), ...(namespace !== undefined && { namespace }), ...step, failClosed: true };
 }
 
 /** weir-policy maps host ports without being told to, unless another step is. */

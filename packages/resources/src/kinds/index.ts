@@ -2,14 +2,17 @@ import type { z } from 'zod';
 import { nearest } from '../suggestion.ts';
 import { ValidationError } from '../validation-error.ts';
 import { type BlockSpec, blockSpecSchema } from './block.ts';
+import { type ClaimSpec, claimSpecSchema } from './claim.ts';
 import { type EndpointSpec, endpointSpecSchema } from './endpoint.ts';
 import { type GlobalNetworkSetSpec, globalNetworkSetSpecSchema } from './global-network-set.ts';
 import { type GlobalPolicySpec, globalPolicySpecSchema } from './global-policy.ts';
 import { type HostSpec, hostSpecSchema } from './host.ts';
+import { type IpamConfigSpec, ipamConfigSpecSchema } from './ipam-config.ts';
 import { type NamespaceSpec, namespaceSpecSchema } from './namespace.ts';
 import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
 import { type PolicySpec, policySpecSchema } from './policy.ts';
 import { type PoolSpec, poolSpecSchema } from './pool.ts';
+import { type ReservationSpec, reservationSpecSchema } from './reservation.ts';
 import { type TierSpec, tierSpecSchema } from './tier.ts';
 
 /** The spec of each kind. */
@@ -22,6 +25,9 @@ export interface SpecByKind {
   GlobalNetworkSet: GlobalNetworkSetSpec;
   Namespace: NamespaceSpec;
   Pool: PoolSpec;
+  Reservation: ReservationSpec;
+  Claim: ClaimSpec;
+  IpamConfig: IpamConfigSpec;
   Host: HostSpec;
   Block: BlockSpec;
 }
@@ -69,6 +75,16 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
   },
   Namespace: { kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'], namespaced: false, names: 'chosen', spec: namespaceSpecSchema },
   Pool: { kind: 'Pool', plural: 'pools', shortNames: [], namespaced: false, names: 'chosen', spec: poolSpecSchema },
+  Reservation: {
+    kind: 'Reservation',
+    plural: 'reservations',
+    shortNames: ['res'],
+    namespaced: false,
+    names: 'chosen',
+    spec: reservationSpecSchema,
+  },
+  Claim: { kind: 'Claim', plural: 'claims', shortNames: [], namespaced: true, names: 'chosen', spec: claimSpecSchema },
+  IpamConfig: { kind: 'IpamConfig', plural: 'ipamconfigs', shortNames: [], namespaced: false, names: 'chosen', spec: ipamConfigSpecSchema },
   Host: { kind: 'Host', plural: 'hosts', shortNames: [], namespaced: false, names: 'chosen', spec: hostSpecSchema },
   Block: { kind: 'Block', plural: 'blocks', shortNames: [], namespaced: false, names: 'derived', spec: blockSpecSchema },
 };

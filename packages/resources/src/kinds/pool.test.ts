@@ -14,6 +14,12 @@ test('block size by family, 26 and 122', (t) => {
   t.is(parseWith(poolSpecSchema, { cidr: '10.0.0.0/26' }).blockSize, 26);
 });
 
+test('selectors are kept as written, and read', (t) => {
+  const spec = { cidr: '10.0.0.0/16', hostSelector: 'rack == "7"', namespaceSelector: 'team == "a"', selector: 'has(public)' };
+  t.like(parseWith(poolSpecSchema, spec), spec);
+  t.throws(() => parseWith(poolSpecSchema, { ...spec, hostSelector: 'rack = 7' }), { message: /^hostSelector: / });
+});
+
 test('block sizes out of range, or blocks larger than the pool', (t) => {
   const bad: [object, RegExp][] = [
     [{ cidr: '10.0.0.0/8', blockSize: 19 }, /^blockSize: 19 is no block size for IPv4: expected a prefix length from 20 to 32$/],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ADDRESS_BITS, familyOf, parseCidr } from '../address.ts';
 import { acrossFields, field, oneOf } from '../field.ts';
+import { selectorText } from '../selector/field.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** Addresses to hand out to containers. Hosts take them block by block. */
@@ -22,6 +23,12 @@ export interface PoolSpec {
    * `Exported` are also announced to the fabric. Default `Routed`.
    */
   visibility: Visibility;
+  /** Labels of the hosts whose containers may have addresses of this pool; all when absent. */
+  hostSelector?: string;
+  /** Labels of the endpoints that may have them; all when absent. */
+  selector?: string;
+  /** Labels of the namespaces whose endpoints may have them; all when absent. */
+  namespaceSelector?: string;
 }
 
 export type VxlanMode = 'Never' | 'Always' | 'CrossSubnet';
@@ -40,6 +47,9 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
     vxlan: oneOf('Never', 'Always', 'CrossSubnet').prefault('Never'),
     natOutgoing: z.boolean().prefault(false),
     visibility: oneOf('Private', 'Routed', 'Exported').prefault('Routed'),
+    hostSelector: selectorText({ empty: 'all()' }).optional(),
+    selector: selectorText({ empty: 'all()' }).optional(),
+    namespaceSelector: selectorText({ empty: 'all()' }).optional(),
   }),
   ({ cidr, blockSize }, report) => {
     if (typeof cidr !== 'string') return;

@@ -17,10 +17,12 @@ export const block = (cidr: string, owner: string, borrowed: Record<string, stri
     cidr,
     pool: 'p',
     host: owner,
+    sequence: 0,
+    released: {},
     allocations: Object.fromEntries(
       Object.entries(borrowed).map(([address, holder]) => [
         address,
-        { containerId: 'c', interfaceName: 'eth0', network: 'n', host: holder },
+        { containerId: 'c', interfaceName: 'eth0', network: 'n', host: holder, sequence: 0 },
       ]),
     ),
   },

@@ -1,0 +1,165 @@
+/** How an allocation is worked out: what the owner has already, what it asks for by itself, and the rest from wherever there is room. */
+import { ADDRESS_BITS, type BlockSpec, blockName, type Claim, claimedAddresses, type Family, familyOf } from '@weir/resources';
+import { heldIn, type Owner, withAllocation } from './block.ts';
+import type { Draft, Need, Outcome } from './draft.ts';
+import { exhausted } from './exhausted.ts';
+import { findFree } from './free-address.ts';
+import { IpamError } from './ipam-error.ts';
+import { type KnownPool, whyNotFor } from './pool-choice.ts';
+import { findRequested } from './requested-address.ts';
+
+export interface AllocationRequest extends Owner {
+  /** Name of the CNI network, kept with the address. */
+  network: string;
+  /** Path of the container's network namespace, kept with the address: the sign that its owner may live. */
+  namespace?: string;
+  /** One address of each; default: the families that enabled pools (of `pools`) have. */
+  families?: Family[];
+  /** Names of the pools to take from, first choice first; default: all, by name. */
+  pools?: string[];
+  /** Addresses that the owner must have, canonical text: each of them is given, or nothing is. What they leave open of `families` is added. */
+  addresses?: string[];
+  /** The Claim whose addresses these are to be, `namespace/name`. */
+  claim?: string;
+  /** What the selectors of pools look at. */
+  endpoint?: { namespace: string; namespaceLabels: Record<string, string>; labels: Record<string, string> };
+}
+
+export interface Assigned {
+  address: string;
+  family: Family;
+  prefixLength: 32 | 128;
+  pool: string;
+  /** CIDR of the block that the address was taken from. */
+  block: string;
+}
+
+/** An address with its block. */
+export interface Place {
+  address: string;
+  block: BlockSpec;
+  /** Of a block that is another host's. */
+  revision?: number;
+}
+
+/** What the view lacks; thrown from wherever that is found. */
+export class Missing extends Error {
+  readonly need: Need;
+
+  constructor(need: Need) {
+    super('the view lacks something');
+    this.need = need;
+  }
+}
+
+/** Addresses of all families or none. An owner that holds addresses gets those again. */
+export function allocate(draft: Draft, request: AllocationRequest): Outcome<Assigned[]> {
+  try {
+    return { done: work(draft, request) };
+  } catch (error) {
+    if (error instanceof Missing) return { needs: error.need };
+    if (error instanceof IpamError) return { refused: error };
+    throw error;
+  }
+}
+
+function work(draft: Draft, request: AllocationRequest): Assigned[] {
+  draft.restOnPools();
+  const held = heldBy(draft, request);
+  const claim = claimOf(draft, request);
+  const wanted = wantedAddresses(request, claim).filter((address) => !held.some((one) => one.address === address));
+  if (held.length > 0 && request.families === undefined && wanted.length === 0) return held;
+
+  const pools = poolsFor(draft, { ...request, pools: claim?.spec.pools ?? request.pools });
+  const usable = pools.filter((known) => whyNotFor(known, request, draft.view.host) === undefined);
+  const families = familiesFor(request, claim, usable, wanted);
+  if (families.length === 0) throw exhausted(draft, request, undefined, pools);
+
+  const places = wanted.map((address) => findRequested(draft, address, { ...request, families, pools: request.pools }));
+  const present = [...held.map(({ address }) => address), ...wanted].map(familyOf);
+  for (const family of families.filter((one) => !present.includes(one))) {
+    const place = findFree(draft, family, usable);
+    if (place === undefined) throw exhausted(draft, request, family, pools);
+    places.push(place);
+  }
+  give(draft, request, places);
+  const result = [
+    ...held.filter(({ family, address }) => families.includes(family) || request.addresses?.includes(address)),
+    ...places.map(({ address, block }) => assignedFrom(address, block)),
+  ].sort(byFamily);
+  if (claim !== undefined) bind(draft, request.claim!, claim, result);
+  return result;
+}
+
+/** Nothing was changed before this. */
+function give(draft: Draft, request: AllocationRequest, places: Place[]): void {
+  const { containerId, interfaceName, network, namespace, claim } = request;
+  const { host } = draft.view;
+  const allocation = {
+    ...{ containerId, interfaceName, network, host },
+    ...(namespace !== undefined && { namespace }),
+    ...(claim !== undefined && { claim }),
+  };
+  for (const { address, block, revision } of places) {
+    const name = blockName(block.cidr);
+    // Another address of the request may have changed the same block.
+    draft.change(withAllocation(draft.block(name) ?? block, address, allocation), revision);
+    draft.recent.set(name, address);
+    draft.usePool(block.pool);
+  }
+}
+
+/** Written only when the claim comes to hold other addresses than before: which container has them, the blocks say. */
+function bind(draft: Draft, name: string, claim: Claim, assigned: Assigned[]): void {
+  const addresses = assigned.map(({ address }) => address);
+  const known = claimedAddresses(claim);
+  draft.useClaim(name, addresses.every((address) => known.includes(address)) ? undefined : { ...claim, status: { addresses } });
+}
+
+/** Undefined when none is asked for. Throws Missing, and IpamError ENOCLAIM. */
+function claimOf(draft: Draft, { claim, containerId, interfaceName }: AllocationRequest): Claim | undefined {
+  if (claim === undefined) return undefined;
+  const known = draft.claim(claim);
+  if (known === undefined) throw new Missing({ claim });
+  if (known.claim !== undefined) return known.claim;
+  throw new IpamError('ENOCLAIM', `${interfaceName} of container ${containerId} asks for the claim ${claim}, which there is not`);
+}
+
+function wantedAddresses({ addresses = [] }: AllocationRequest, claim: Claim | undefined): string[] {
+  if (claim === undefined) return addresses;
+  const kept = claimedAddresses(claim);
+  return [...new Set([...(kept.length > 0 ? kept : (claim.spec.addresses ?? [])), ...addresses])];
+}
+
+/** A claim that holds addresses keeps to their families, whatever pools came since. */
+function familiesFor(request: AllocationRequest, claim: Claim | undefined, usable: KnownPool[], wanted: string[]): Family[] {
+  const kept = claim === undefined ? [] : claimedAddresses(claim).map(familyOf);
+  if (kept.length > 0) return [...new Set(kept)];
+  const asked = claim?.spec.families ?? request.families;
+  return [...new Set(asked ?? [...usable.map(({ pool }) => familyOf(pool.spec.cidr)), ...wanted.map(familyOf)])];
+}
+
+/** Throws IpamError ENOPOOL. */
+function poolsFor({ view }: Draft, { pools: names }: AllocationRequest): KnownPool[] {
+  const known = view.pools;
+  if (known.size === 0) throw new IpamError('ENOPOOL', 'there is no pool to take an address from: create one (kind Pool, spec.cidr)');
+  if (names === undefined) return [...known.values()];
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return names.map((name) => known.get(name)!);
+  throw new IpamError('ENOPOOL', `there is no pool "${unknown}"; the pools are: ${[...known.keys()].join(', ')}`);
+}
+
+function heldBy(draft: Draft, owner: Owner): Assigned[] {
+  const held: Assigned[] = [];
+  for (const block of draft.blocksOf(owner)) {
+    for (const address of heldIn(block, owner, draft.view.host)) held.push(assignedFrom(address, block));
+  }
+  return held.sort(byFamily);
+}
+
+const byFamily = (a: Assigned, b: Assigned): number => a.prefixLength - b.prefixLength;
+
+function assignedFrom(address: string, block: BlockSpec): Assigned {
+  const family = familyOf(address);
+  return { address, family, prefixLength: ADDRESS_BITS[family], pool: block.pool, block: block.cidr };
+}

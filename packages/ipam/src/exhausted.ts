@@ -1,0 +1,36 @@
+/** Why no pool has an address, pool by pool. */
+import { type Family, familyOf } from '@weir/resources';
+import type { AllocationRequest } from './allocation.ts';
+import { freeIn, rangesWithin, sizeOf, usedIn } from './block.ts';
+import type { Draft } from './draft.ts';
+import { IpamError, type PassedOver } from './ipam-error.ts';
+import { poolSize } from './pool.ts';
+import { type KnownPool, whyNotFor } from './pool-choice.ts';
+
+export function exhausted(draft: Draft, request: AllocationRequest, family: Family | undefined, pools: readonly KnownPool[]): IpamError {
+  const { containerId, interfaceName } = request;
+  const passedOver = pools.map((known): PassedOver => ({ pool: known.pool.metadata.name, reason: whyNot(draft, request, family, known) }));
+  const tried = passedOver.map(({ pool, reason }, index) => `pool "${pool}" (${pools[index]!.pool.spec.cidr}) is ${reason}`);
+  return new IpamError(
+    'EEXHAUSTED',
+    `no ${family ?? 'IP'} address for ${interfaceName} of container ${containerId}: ${tried.join('; ')}. Add a pool, or free addresses`,
+    { passedOver },
+  );
+}
+
+function whyNot(draft: Draft, request: AllocationRequest, family: Family | undefined, known: KnownPool): string {
+  const { host, reservations } = draft.view;
+  const { pool } = known;
+  const unfit = whyNotFor(known, request, host);
+  if (unfit !== undefined) return unfit;
+  if (family !== undefined && familyOf(pool.spec.cidr) !== family) return `of the other family, ${familyOf(pool.spec.cidr)}`;
+  const specs = [...draft.cluster()].flatMap(({ spec }) => (spec?.pool === pool.metadata.name ? [spec] : []));
+  const used = specs.reduce((sum, spec) => sum + usedIn(spec), 0);
+  const ranges = reservations.flatMap((reservation) => reservation.ranges);
+  const reserved = sizeOf(rangesWithin(ranges, pool.spec.cidr));
+  const counts = `${used} of ${poolSize(pool)} used${reserved > 0 ? `, ${reserved} reserved` : ''}`;
+  const others = specs.filter((spec) => spec.host !== host && freeIn(spec, ranges) > 0).map((spec) => spec.host);
+  if (others.length === 0) return `full: ${counts}`;
+  const lenders = [...new Set(others)].sort().join(', ');
+  return `full for this host: all its blocks are claimed, ${counts}, the free ones are in blocks of ${lenders}, and strictAffinity forbids to borrow them`;
+}

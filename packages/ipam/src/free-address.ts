@@ -1,0 +1,82 @@
+/** Where the next address comes from. */
+import { type AddressRange, type BlockSpec, blockName, type Family, familyOf } from '@weir/resources';
+import { Missing, type Place } from './allocation.ts';
+import { emptyBlock, longestRested, nextFree } from './block.ts';
+import type { Draft } from './draft.ts';
+import { lowestFreeBlock } from './pool.ts';
+import type { KnownPool } from './pool-choice.ts';
+
+/**
+ * An address of the family: from an own block, from a new one, from another host's; only when there is none elsewhere, one that was given
+ * back so lately that it still rests. Pools in their order. Throws Missing.
+ */
+export function findFree(draft: Draft, family: Family, usable: readonly KnownPool[]): Place | undefined {
+  const pools = usable.map(({ pool }) => pool).filter(({ spec }) => familyOf(spec.cidr) === family);
+  const reserved = reservedRanges(draft);
+  const rested = (block: BlockSpec) =>
+    nextFree(block, {
+      recent: draft.recent.get(blockName(block.cidr)),
+      reserved,
+      restingSince: draft.now - 1000 * draft.view.config.cooldownSeconds,
+    });
+  const resting = (block: BlockSpec) => longestRested(block, reserved);
+  for (const { metadata } of pools) {
+    for (const block of draft.roomy(metadata.name)) {
+      const address = rested(block);
+      if (address !== undefined) return { address, block };
+    }
+  }
+  if (pools.length > 0 && draft.view.cluster === undefined) throw new Missing('cluster');
+  for (const { metadata } of pools) {
+    const block = freeBlock(draft, metadata.name);
+    const address = block && rested(block);
+    if (address !== undefined) return { address, block: block! };
+  }
+  return borrow(draft, pools, rested) ?? rest(draft, pools, resting) ?? borrow(draft, pools, resting);
+}
+
+/** A block of the pool that nobody has, for this host; undefined when there is none. Rests on a view with `cluster`. */
+export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined {
+  const { pool } = draft.view.pools.get(poolName)!;
+  const taken = [...draft.cluster()].map(({ range }) => range);
+  const cidr = lowestFreeBlock(pool, taken, reservedRanges(draft));
+  return cidr === undefined ? undefined : emptyBlock({ cidr, pool: poolName, host: draft.view.host }, draft.now);
+}
+
+const reservedRanges = ({ view }: Draft): AddressRange[] => view.reservations.flatMap(({ ranges }) => ranges);
+
+type Pools = readonly KnownPool['pool'][];
+type Search = (block: BlockSpec) => string | undefined;
+
+function rest(draft: Draft, pools: Pools, search: Search): Place | undefined {
+  for (const { metadata } of pools) {
+    for (const block of draft.roomy(metadata.name)) {
+      const address = search(block);
+      if (address !== undefined) return { address, block };
+    }
+  }
+  return undefined;
+}
+
+/** Each host begins at another place, so that those that borrow at one time do not meet in one block. */
+function borrow(draft: Draft, pools: Pools, search: Search): Place | undefined {
+  const { host, config } = draft.view;
+  if (config.strictAffinity) return undefined;
+  for (const { metadata } of pools) {
+    const lenders = [...draft.cluster()].filter(({ spec }) => spec?.pool === metadata.name && spec.host !== host);
+    const start = lenders.length === 0 ? 0 : spread(host) % lenders.length;
+    for (const { name, spec, revision } of [...lenders.slice(start), ...lenders.slice(0, start)]) {
+      const block = draft.block(name) ?? spec!;
+      const address = search(block);
+      if (address !== undefined) return { address, block, revision };
+    }
+  }
+  return undefined;
+}
+
+/** FNV-1a. */
+function spread(text: string): number {
+  let hash = 2166136261;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
+  return hash;
+}

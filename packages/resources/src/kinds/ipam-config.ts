@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { integer } from '../field.ts';
+
+/** How addresses are handed out in the whole cluster. There is one, named `default`; without it all has its defaults. */
+export interface IpamConfigSpec {
+  /** A host gives addresses of its own blocks alone, and never borrows. Default false. */
+  strictAffinity: boolean;
+  /** An address that was given back is not given again for so long, seconds, unless its pools have no other. Default 30. */
+  cooldownSeconds: number;
+  /** A host gives a block back when it has been empty for so long, seconds, and is not its last with room. Default 60. */
+  emptyBlockSeconds: number;
+  /** A host without a sign of life for so long, seconds, loses blocks of which nothing is used. Default 600. */
+  deadHostSeconds: number;
+}
+
+const seconds = (what: string, minimum: number) => integer({ what, minimum, maximum: 604_800 });
+
+export const ipamConfigSpecSchema: z.ZodType<IpamConfigSpec> = z
+  .strictObject({
+    strictAffinity: z.boolean().prefault(false),
+    cooldownSeconds: seconds('cool-down', 0).prefault(30),
+    emptyBlockSeconds: seconds('time', 0).prefault(60),
+    deadHostSeconds: seconds('time', 1).prefault(600),
+  })
+  .prefault({});
+
+/** The name of the only one. */
+export const IPAM_CONFIG_NAME = 'default';
+
+/** What holds without an object. */
+export const DEFAULT_IPAM_CONFIG: Readonly<IpamConfigSpec> = ipamConfigSpecSchema.parse({});
