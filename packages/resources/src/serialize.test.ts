@@ -10,7 +10,14 @@ test('equal objects have equal text, whatever the order and what is undefined', 
     spec: { cidr: '10.0.0.0/8', blockSize: 26 },
   });
   const right = {
-    spec: { disabled: false, blockSize: 26, cidr: '10.0.0.0/8' },
+    spec: {
+      disabled: false,
+      visibility: 'Routed' as const,
+      natOutgoing: false,
+      vxlan: 'Never' as const,
+      blockSize: 26,
+      cidr: '10.0.0.0/8',
+    },
     status: undefined,
     metadata: { annotations: {}, labels: { b: '2', x: '1' }, name: 'a', namespace: undefined },
     kind: 'Pool' as const,
