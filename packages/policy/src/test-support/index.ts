@@ -1,3 +1,5 @@
-export { anyObject, anyVariation, variation } from './arbitraries.ts';
+export { anyHeader, anyObject, anyVariation, variation } from './arbitraries.ts';
 export { NftNamespace } from './nft.ts';
+export type { Packet } from './packet.ts';
+export { reference } from './reference.ts';
 export { structureScript } from './structure-script.ts';

@@ -1,0 +1,2 @@
+export { PacketSocket } from './packet-socket.ts';
+export { temporaryNamespace } from './temporary-namespace.ts';

@@ -1,0 +1,91 @@
+/** Packets as bytes on a wire, each with a number that tells it from others where it arrives. */
+import { addressToNumber, familyOf } from '@weir/resources';
+
+/** The fields that policy looks at. */
+export interface PacketFields {
+  source: string;
+  destination: string;
+  protocol: number;
+  sourcePort?: number;
+  destinationPort?: number;
+  icmpType?: number;
+  icmpCode?: number;
+}
+
+const MAGIC = Buffer.from([0x77, 0x65, 0x69, 0x72]);
+const [TCP, SCTP, UDPLITE] = [6, 132, 136];
+const PORT_PROTOCOLS = [6, 17, 132, 136];
+const ICMP_PROTOCOLS = [1, 58];
+
+/** An Ethernet frame. Sums over payloads are left 0: who checks them has to be told not to. */
+export function frameOf(packet: PacketFields, number: number, macs: { from: string; to: string }): Buffer {
+  const isFour = familyOf(packet.source) === 'IPv4';
+  const ethernet = Buffer.concat([mac(macs.to), mac(macs.from), Buffer.from(isFour ? [0x08, 0x00] : [0x86, 0xdd])]);
+  const payload = payloadOf(packet, number);
+  return Buffer.concat([ethernet, isFour ? ipv4Header(packet, payload.length) : ipv6Header(packet, payload.length), payload]);
+}
+
+/** The number that a frame was made with; undefined for other people's. */
+export function numberOf(frame: Buffer): number | undefined {
+  const at = frame.indexOf(MAGIC);
+  return at === -1 ? undefined : frame.readUInt32BE(at + MAGIC.length);
+}
+
+function payloadOf({ protocol, sourcePort = 0, destinationPort = 0, icmpType = 0, icmpCode = 0 }: PacketFields, number: number): Buffer {
+  const mark = Buffer.alloc(8);
+  MAGIC.copy(mark);
+  mark.writeUInt32BE(number, MAGIC.length);
+  if (ICMP_PROTOCOLS.includes(protocol)) return Buffer.concat([Buffer.from([icmpType, icmpCode, 0, 0, 0, 0, 0, 0]), mark]);
+  if (!PORT_PROTOCOLS.includes(protocol)) return Buffer.concat([Buffer.alloc(4), mark]);
+  const ports = Buffer.alloc(4);
+  ports.writeUInt16BE(sourcePort, 0);
+  ports.writeUInt16BE(destinationPort, 2);
+  if (protocol === TCP) {
+    // Sequence numbers, a header of five words, SYN, a window (RFC 9293 §3.1).
+    const rest = Buffer.alloc(16);
+    rest[8] = 5 << 4;
+    rest[9] = 0x02;
+    rest.writeUInt16BE(65535, 10);
+    return Buffer.concat([ports, rest, mark]);
+  }
+  // Verification tag 0 and checksum, then a chunk INIT of 20 bytes: the mark as tag and window, one stream each way (RFC 9260 §3.3.2).
+  if (protocol === SCTP)
+    return Buffer.concat([ports, Buffer.alloc(8), Buffer.from([1, 0, 0, 20]), mark, Buffer.from([0, 1, 0, 1, 0, 0, 0, 1])]);
+  // Length, or how much the checksum covers; UDPLite has no packet without a checksum (RFC 3828 §3.1).
+  const rest = Buffer.alloc(4);
+  rest.writeUInt16BE(16);
+  if (protocol === UDPLITE) rest.writeUInt16BE(0xffff, 2);
+  return Buffer.concat([ports, rest, mark]);
+}
+
+function ipv4Header({ source, destination, protocol }: PacketFields, payloadLength: number): Buffer {
+  const header = Buffer.alloc(20);
+  header[0] = 0x45;
+  header.writeUInt16BE(20 + payloadLength, 2);
+  header[8] = 64;
+  header[9] = protocol;
+  header.writeUInt32BE(Number(addressToNumber(source)), 12);
+  header.writeUInt32BE(Number(addressToNumber(destination)), 16);
+  let sum = 0;
+  for (let at = 0; at < header.length; at += 2) sum += header.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  header.writeUInt16BE(0xffff - sum, 10);
+  return header;
+}
+
+function ipv6Header({ source, destination, protocol }: PacketFields, payloadLength: number): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = 0x60;
+  header.writeUInt16BE(payloadLength, 4);
+  header[6] = protocol;
+  header[7] = 64;
+  return Buffer.concat([header, bytesOf(source), bytesOf(destination)]);
+}
+
+function bytesOf(address: string): Buffer {
+  return Buffer.from(addressToNumber(address).toString(16).padStart(32, '0'), 'hex');
+}
+
+function mac(text: string): Buffer {
+  return Buffer.from(text.replaceAll(':', ''), 'hex');
+}
