@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STORE ?= embedded
 export STORE KEEP
 
-.PHONY: demo test lint bench clean-lab packages help
+.PHONY: demo test lint bench clean-lab packages install help
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ clean-lab: node_modules/.package-lock.json ## remove what `make demo KEEP=1` lef
 	@node packages/lab/src/clean.ts
 
 packages: node_modules/.package-lock.json ## the npm packages, Node among them (NPM_FLAGS=--omit=dev on a host)
+
+install: ## on a Mesos agent: the packages, then `weir cni install` (INSTALL_FLAGS="--etcd-endpoints http://10.0.0.1:2379")
+	@$(MAKE) --no-print-directory packages NPM_FLAGS=--omit=dev
+	@node packages/cli/bin/weir.ts cni install $(INSTALL_FLAGS)
 
 # npm 9, Debian's, leaves out the link to Node: the package for the other architecture, which it skips, has one of the same name.
 node_modules/.package-lock.json: package-lock.json

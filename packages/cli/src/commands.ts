@@ -2,6 +2,8 @@
 import type { Command } from '@oclif/core';
 import Agent from './commands/agent.ts';
 import Apply from './commands/apply.ts';
+import CniInstall from './commands/cni/install.ts';
+import CniUninstall from './commands/cni/uninstall.ts';
 import Create from './commands/create.ts';
 import Delete from './commands/delete.ts';
 import Describe from './commands/describe.ts';
@@ -16,6 +18,8 @@ import Version from './commands/version.ts';
 export const COMMANDS: Record<string, Command.Class> = {
   agent: Agent,
   apply: Apply,
+  'cni:install': CniInstall,
+  'cni:uninstall': CniUninstall,
   create: Create,
   delete: Delete,
   describe: Describe,

@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { buildLauncher, installLauncher } from '../launcher/build.ts';
+import { buildLauncher, installLauncher } from '../launcher/index.ts';
 import { decodeRequest, encodeResponse, type LauncherRequest } from './wire-format.ts';
 
 const test = anyTest as TestFn<{ folder: string; launcher: string }>;
@@ -212,8 +212,11 @@ test('started by hand it waits for no input', async (t) => {
 test('one binary under four names; a new installation replaces an old one', async (t) => {
   const place = await install(t);
   t.deepEqual((await readdir(place.plugins)).sort(), ['weir', 'weir-ipam', 'weir-launcher.conf', 'weir-policy', 'weir-route']);
-  const inode = statSync(join(place.plugins, 'weir')).ino;
-  for (const name of ['weir-ipam', 'weir-route', 'weir-policy']) t.is(statSync(join(place.plugins, name)).ino, inode);
+  const binary = await readFile(t.context.launcher);
+  for (const name of ['weir', 'weir-ipam', 'weir-route', 'weir-policy']) {
+    t.true(binary.equals(await readFile(join(place.plugins, name))), name);
+    t.is(statSync(join(place.plugins, name)).mode & 0o777, 0o755);
+  }
   const other = join(t.context.folder, 'other');
   await writeFile(other, 'other');
   chmodSync(other, 0o755);

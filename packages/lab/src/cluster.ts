@@ -58,7 +58,7 @@ export class Cluster {
     const folder = LabFolder.create(name);
     if (onInterrupt) removeWhenInterrupted(folder, onInterrupt);
     try {
-      const launcher = await buildLauncher(join(REPOSITORY, 'packages/cni/build'));
+      const launcher = await buildLauncher();
       const switchNamespace = folder.namespacePath('switch');
       makeSwitch(switchNamespace);
       const hosts = Array.from({ length: count }, (_, position) => new LabHost(folder, position + 1));
