@@ -1,154 +1,242 @@
-/** Several hosts, several processes on each, crashes and lost messages at random: no address twice, nothing lost for good. */
-
-import type { Block, Pool } from '@weir/resources';
+/**
+ * Several hosts on one store, several processes on each, which die or lose messages at any transaction; they allocate, ask for addresses and
+ * claims, borrow, give back, and hosts end. No address twice, nobody's address, nothing lost for good.
+ */
+import { type Block, cidrsOverlap, presenceKey } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { admitPool, removePool } from './admission.ts';
 import { Allocator } from './allocator.ts';
+import { removeClaim } from './claim.ts';
 import { IpamError } from './ipam-error.ts';
 import { FakeStore, type Fault } from './testing/fake-store.ts';
+import { claim, configure, pool, reserve } from './testing/objects.ts';
+import { usage } from './usage.ts';
 
-const HOSTS = ['a', 'b'];
+const HOSTS = ['a', 'b', 'c'];
 const CONTAINERS = ['c1', 'c2', 'c3', 'c4', 'c5'];
+const CLAIMS = ['one', 'two'];
+/** Of a reservation that may be asked for, of one that may not, of any block, and of no pool. */
+const ASKED = ['10.0.0.1', '10.0.0.3', '10.0.0.6', '10.0.1.2', 'fd00::5', '10.9.9.9'];
+const POOLS = {
+  four: pool('four', '10.0.0.0/29', { blockSize: 31 }),
+  spare: pool('spare', '10.0.1.0/30', { blockSize: 32 }),
+  six: pool('six', 'fd00::/124', { blockSize: 126 }),
+};
+const REFUSALS = ['EEXHAUSTED', 'ENOPOOL', 'EOUTSIDE', 'ETAKEN', 'EREFUSED', 'ENOCLAIM'];
 
+interface Who {
+  host: string;
+  process: number;
+  container: string;
+}
+type Call = Who & { allocate: boolean; fault: Fault; address?: string; claim?: string };
 type Step =
-  | { do: 'allocate' | 'release'; host: string; process: number; container: string; fault: Fault }
-  | { do: 'crash'; host: string; process: number }
-  | { do: 'together'; steps: { host: string; process: number; container: string; allocate: boolean }[] }
-  | { do: 'disable' | 'enable' | 'remove'; pool: string };
+  | { do: 'calls'; calls: Call[] }
+  | { do: 'crash' | 'empty blocks'; host: string; process: number }
+  | { do: 'host death'; host: string; all: boolean }
+  | { do: 'disable' | 'enable' | 'remove'; pool: keyof typeof POOLS }
+  | { do: 'delete claim' | 'make claim'; claim: string }
+  | { do: 'time passes'; seconds: number }
+  | { do: 'strict'; strict: boolean };
 
-const who = { host: fc.constantFrom(...HOSTS), process: fc.integer({ min: 0, max: 1 }) };
-const container = fc.constantFrom(...CONTAINERS);
-const fault = fc.constantFrom<Fault>('none', 'none', 'lost request', 'lost answer');
-const poolName = fc.constantFrom('four', 'spare', 'six');
-
+const host = fc.constantFrom(...HOSTS);
+const process = fc.integer({ min: 0, max: 1 });
+const call: fc.Arbitrary<Call> = fc.record(
+  {
+    host,
+    process,
+    container: fc.constantFrom(...CONTAINERS),
+    allocate: fc.boolean(),
+    fault: fc.constantFrom<Fault>('none', 'none', 'none', 'lost request', 'lost answer'),
+    address: fc.option(fc.constantFrom(...ASKED), { nil: undefined, freq: 3 }),
+    claim: fc.option(fc.constantFrom(...CLAIMS), { nil: undefined, freq: 4 }),
+  },
+  { requiredKeys: ['host', 'process', 'container', 'allocate', 'fault'] },
+);
+const named = <T extends string>(...what: T[]) => fc.constantFrom(...what);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom<'allocate' | 'release'>('allocate', 'release'), ...who, container, fault }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), ...who }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('together' as const),
-      steps: fc.array(fc.record({ ...who, container, allocate: fc.boolean() }), { minLength: 2, maxLength: 6 }),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom<'disable' | 'enable' | 'remove'>('disable', 'enable', 'remove'), pool: poolName }),
-  },
+  { weight: 9, arbitrary: fc.record({ do: named('calls'), calls: fc.array(call, { minLength: 1, maxLength: 5 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: named('crash', 'empty blocks'), host, process }) },
+  { weight: 1, arbitrary: fc.record({ do: named('host death'), host, all: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: named('disable', 'enable', 'remove'), pool: named('four', 'spare', 'six') }) },
+  { weight: 1, arbitrary: fc.record({ do: named('delete claim', 'make claim'), claim: named(...CLAIMS) }) },
+  { weight: 1, arbitrary: fc.record({ do: named('time passes'), seconds: fc.constantFrom(1, 31, 61) }) },
+  { weight: 1, arbitrary: fc.record({ do: named('strict'), strict: fc.boolean() }) },
 );
 
-const POOLS: Record<string, { cidr: string; blockSize: number }> = {
-  four: { cidr: '10.0.0.0/29', blockSize: 31 },
-  spare: { cidr: '10.0.1.0/30', blockSize: 32 },
-  six: { cidr: 'fd00::/124', blockSize: 126 },
-};
+const codeOf = (error: unknown): string | undefined => (error as { code?: string }).code;
+const keyOf = ({ host: of, container }: Pick<Who, 'host' | 'container'>): string => `${of}/${container}`;
 
-const pool = (name: string, disabled: boolean): Pool => ({
-  apiVersion: 'weir/v1',
-  kind: 'Pool',
-  metadata: { name, labels: {}, annotations: {} },
-  spec: { ...POOLS[name]!, disabled, vxlan: 'Never', natOutgoing: false, visibility: 'Routed' },
-});
+/** One history of the cluster. `told` holds what callers may rely on, by owner: absent when either outcome may be true. */
+class Run {
+  readonly #store = new FakeStore();
+  readonly #processes = new Map<string, Allocator>();
+  readonly #told = new Map<string, string[]>();
+  #now = 1_000_000;
 
-/** Who holds what, straight from the store, by `host/container`; fails on any address that stands twice. */
-async function holders(store: FakeStore): Promise<Map<string, string[]>> {
-  const { entries } = await store.list('/weir/v1/Block/');
-  const seen = new Set<string>();
-  const held = new Map<string, string[]>();
-  for (const { spec } of entries.map(({ value }) => JSON.parse(value) as Block)) {
-    for (const [address, allocation] of Object.entries(spec.allocations)) {
-      if (seen.has(address)) throw new Error(`${address} stands twice`);
-      seen.add(address);
-      const key = `${allocation.host}/${allocation.containerId}`;
-      held.set(key, [...(held.get(key) ?? []), address].sort());
+  async begin(): Promise<void> {
+    for (const one of Object.values(POOLS)) await admitPool(this.#store, one);
+    await reserve(this.#store, 'machines', ['10.0.0.0', '10.0.0.3']);
+    await reserve(this.#store, 'chosen', ['10.0.0.1'], 'Allow');
+    for (const name of CLAIMS) await claim(this.#store, name);
+  }
+
+  async take(one: Step): Promise<void> {
+    switch (one.do) {
+      case 'calls':
+        return this.#together(one.calls);
+      case 'crash':
+        this.#processes.delete(`${one.host}${one.process}`);
+        return;
+      case 'empty blocks':
+        await this.#allocator(one.host, one.process).releaseEmptyBlocks();
+        return;
+      case 'host death':
+        await new Allocator({ store: this.#store, host: one.host, now: () => this.#now }).surrender({ all: one.all });
+        if (one.all) for (const container of CONTAINERS) this.#told.set(keyOf({ host: one.host, container }), []);
+        return;
+      case 'remove':
+        await removePool(this.#store, one.pool).catch((error: unknown) => {
+          if (!['EINUSE', 'ENOPOOL'].includes(codeOf(error) ?? '')) throw error;
+        });
+        return;
+      case 'disable':
+      case 'enable':
+        await admitPool(this.#store, { ...POOLS[one.pool], spec: { ...POOLS[one.pool].spec, disabled: one.do === 'disable' } });
+        return;
+      case 'delete claim':
+        await removeClaim(this.#store, `shop/${one.claim}`, this.#now);
+        return;
+      case 'make claim':
+        await claim(this.#store, one.claim).catch((error: unknown) => {
+          if (codeOf(error) !== 'ECONFLICT' && codeOf(error) !== 'EINUSE') throw error;
+        });
+        return;
+      case 'time passes':
+        this.#now += one.seconds * 1000;
+        return;
+      case 'strict':
+        await configure(this.#store, { strictAffinity: one.strict });
     }
   }
-  return held;
-}
 
-/** `told` holds what the callers may rely on: absent after a failure, when either may be true. */
-async function run(steps: Step[]): Promise<void> {
-  const store = new FakeStore();
-  for (const name of Object.keys(POOLS)) await admitPool(store, pool(name, false));
-  const processes = new Map<string, Allocator>();
-  const allocatorOf = (host: string, process: number) => {
-    const key = `${host}${process}`;
-    const found = processes.get(key) ?? new Allocator({ store, host });
-    processes.set(key, found);
-    return found;
-  };
-  const told = new Map<string, string[]>();
+  #allocator(of: string, number: number): Allocator {
+    const key = `${of}${number}`;
+    const known = this.#processes.get(key) ?? new Allocator({ store: this.#store, host: of, ahead: number === 0, now: () => this.#now });
+    this.#processes.set(key, known);
+    return known;
+  }
 
-  const change = async (
-    { host, process, container: containerId }: { host: string; process: number; container: string },
-    allocate: boolean,
-  ) => {
-    const key = `${host}/${containerId}`;
-    const owner = { containerId, interfaceName: 'eth0' };
-    const before = told.get(key);
+  /** Calls at one time. Where one owner is allocated for and released, or asks for different things, either outcome may be true. */
+  async #together(calls: Call[]): Promise<void> {
+    const faults = calls.map(({ fault }) => fault);
+    this.#store.fault = () => faults.shift() ?? 'none';
+    const wishes = Map.groupBy(calls, keyOf);
+    const unsure = new Set([...wishes].filter(([, mine]) => mine.length > 1).map(([key]) => key));
+    for (const key of unsure) this.#told.delete(key);
+    await Promise.all(calls.map((one) => this.#call(one)));
+    this.#store.fault = () => 'none';
+    for (const key of unsure) this.#told.delete(key);
+  }
+
+  async #call({ host: of, process: number, container, allocate, address, claim: name }: Call): Promise<void> {
+    const key = keyOf({ host: of, container });
+    const owner = { containerId: `${of}-${container}`, interfaceName: 'eth0' };
+    const before = this.#told.get(key);
     try {
-      if (allocate) {
-        const assigned = await allocatorOf(host, process).allocate({ ...owner, network: 'weir' });
-        const addresses = assigned.map(({ address }) => address).sort();
-        if (before && before.length > 0 && before.join() !== addresses.join()) throw new Error(`${key} had ${before}, now ${addresses}`);
-        told.set(key, addresses);
-      } else {
-        await allocatorOf(host, process).release(owner);
-        told.set(key, []);
+      if (!allocate) {
+        await this.#allocator(of, number).release(owner);
+        this.#told.set(key, []);
+        return;
       }
+      const wish = { ...(address !== undefined && { addresses: [address] }), ...(name !== undefined && { claim: `shop/${name}` }) };
+      const assigned = await this.#allocator(of, number).allocate({ ...owner, network: 'weir', ...wish });
+      const addresses = assigned.map((one) => one.address);
+      if (address !== undefined && !addresses.includes(address)) throw new Error(`${key} asked for ${address}, was given ${addresses}`);
+      const lost = before?.filter((one) => !addresses.includes(one)) ?? [];
+      if (lost.length > 0) throw new Error(`${key} had ${before}, now ${addresses}`);
+      this.#told.set(key, addresses);
     } catch (error) {
-      const code = (error as { code?: string }).code;
-      if (code === 'EUNAVAILABLE') told.delete(key);
-      else if (!(error instanceof IpamError && (code === 'EEXHAUSTED' || code === 'ENOPOOL'))) throw error;
+      if (codeOf(error) === 'EUNAVAILABLE') this.#told.delete(key);
+      else if (!(error instanceof IpamError && REFUSALS.includes(error.code))) throw error;
     }
-  };
+  }
 
-  for (const one of steps) {
-    if ('fault' in one) {
-      let pending: Fault = one.fault;
-      store.fault = () => {
-        const now = pending;
-        pending = 'none';
-        return now;
-      };
-      await change(one, one.do === 'allocate');
-      store.fault = () => 'none';
-    } else if (one.do === 'crash') {
-      processes.delete(`${one.host}${one.process}`);
-    } else if ('steps' in one) {
-      // Both an allocation and a release of one container at once leave either outcome.
-      for (const { host, container: containerId } of one.steps) {
-        const mine = one.steps.filter((other) => other.host === host && other.container === containerId);
-        if (new Set(mine.map(({ allocate }) => allocate)).size > 1) told.delete(`${host}/${containerId}`);
+  async #blocks(): Promise<Block[]> {
+    const { entries } = await this.#store.list('/weir/v1/Block/');
+    return entries.map(({ value }) => JSON.parse(value) as Block);
+  }
+
+  /** What must hold after each step. */
+  async check(): Promise<void> {
+    const blocks = await this.#blocks();
+    for (const [index, { spec }] of blocks.entries()) {
+      const other = blocks.slice(index + 1).find((one) => cidrsOverlap(one.spec.cidr, spec.cidr));
+      if (other !== undefined) throw new Error(`blocks ${spec.cidr} and ${other.spec.cidr} overlap`);
+    }
+    const held = new Map<string, string[]>();
+    const claimed = new Map<string, Set<string>>();
+    for (const { spec } of blocks) {
+      for (const [address, allocation] of Object.entries(spec.allocations)) {
+        const { containerId, claim: name } = allocation;
+        if (containerId === undefined && name === undefined) throw new Error(`${address} is nobody's`);
+        if (address === '10.0.0.0' || address === '10.0.0.3') throw new Error(`${address} is reserved, and was given`);
+        if (address in spec.released) throw new Error(`${address} is given, and rests`);
+        if (name !== undefined) claimed.set(name, (claimed.get(name) ?? new Set()).add(`${containerId}`));
+        if (containerId === undefined) continue;
+        const key = containerId.replace('-', '/');
+        if (!key.startsWith(`${allocation.host}/`)) throw new Error(`${address} of ${key} stands for host ${allocation.host}`);
+        held.set(key, [...(held.get(key) ?? []), address]);
       }
-      const contested = new Set(
-        one.steps.map(({ host, container: containerId }) => `${host}/${containerId}`).filter((key) => !told.has(key)),
-      );
-      await Promise.all(one.steps.map((inner) => change(inner, inner.allocate)));
-      for (const key of contested) told.delete(key);
-    } else if (one.do === 'remove') {
-      await removePool(store, one.pool).catch((error: unknown) => {
-        if (!(error instanceof IpamError && ['EINUSE', 'ENOPOOL'].includes(error.code))) throw error;
-      });
-    } else await admitPool(store, pool(one.pool, one.do === 'disable'));
-
-    const held = await holders(store);
-    for (const [key, addresses] of told) {
+    }
+    for (const [name, containers] of claimed) if (containers.size > 1) throw new Error(`claim ${name} is bound to ${[...containers]}`);
+    for (const name of claimed.keys()) {
+      if ((await this.#store.get(`/weir/v1/Claim/${name}`)) === undefined) throw new Error(`claim ${name} is gone and keeps addresses`);
+    }
+    for (const [key, addresses] of this.#told) {
       const really = held.get(key) ?? [];
-      if (really.join() !== addresses.join()) throw new Error(`${key} was told ${addresses}, holds ${really}`);
+      const missing = addresses.filter((address) => !really.includes(address));
+      if (missing.length > 0 || (addresses.length === 0 && really.length > 0))
+        throw new Error(`${key} was told ${addresses}, holds ${really}`);
+    }
+    for (const { pool: name, used, free, reserved, size, blocks: parts } of await usage(this.#store)) {
+      if (used + free + reserved !== size) throw new Error(`pool ${name}: ${used} + ${free} + ${reserved} is not ${size}`);
+      for (const one of parts) if (one.used + one.free + one.reserved !== one.size) throw new Error(`block ${one.block} does not add up`);
     }
   }
 
-  // Nothing is lost for good: after everyone released, every address is free again.
-  for (const host of HOSTS) {
-    for (const containerId of CONTAINERS) await new Allocator({ store, host }).release({ containerId, interfaceName: 'eth0' });
+  /** Nothing is lost for good: when everyone has gone, every address is free, and so is every block. */
+  async end(): Promise<void> {
+    for (const name of CLAIMS) await removeClaim(this.#store, `shop/${name}`, this.#now);
+    for (const of of HOSTS) {
+      for (const container of CONTAINERS)
+        await this.#allocator(of, 1).release({ containerId: `${of}-${container}`, interfaceName: 'eth0' });
+    }
+    const left = (await this.#blocks()).flatMap(({ spec }) => Object.keys(spec.allocations));
+    if (left.length > 0) throw new Error(`left over: ${left}`);
+    for (const of of HOSTS) {
+      await this.#store.transact({ when: [], then: [{ delete: presenceKey(of) }] });
+      await new Allocator({ store: this.#store, host: of, now: () => this.#now }).surrender({ all: true });
+    }
+    const blocks = await this.#blocks();
+    if (blocks.length > 0) throw new Error(`blocks left over: ${blocks.map(({ spec }) => spec.cidr)}`);
   }
-  const left = await holders(store);
-  if (left.size > 0) throw new Error(`left over: ${[...left.keys()]}`);
 }
 
 test('model: no address twice, the same answer to the same owner, nothing lost', async (t) => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), run), { numRuns: 300 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const run = new Run();
+      await run.begin();
+      await run.check();
+      for (const one of steps) {
+        await run.take(one);
+        await run.check();
+      }
+      await run.end();
+    }),
+    { numRuns: 300 },
+  );
   t.pass();
 });
