@@ -1,4 +1,4 @@
-import { type Endpoint, keyOf, type Namespace } from '@weir/resources';
+import { type Endpoint, type Host, keyOf, type Namespace } from '@weir/resources';
 import test from 'ava';
 import { ClusterState } from './cluster-state.ts';
 
@@ -63,4 +63,26 @@ test('this host’s endpoints are found by their owner', (t) => {
   t.is(state.localEndpoint({ containerId: 'b', interfaceName: 'eth0' }), undefined);
   state.remove(keyOf(endpoint('h1', 'a')), 3);
   t.deepEqual(state.localEndpoints(), []);
+});
+
+test('objects are listed by kind, and the host’s own is found by name', (t) => {
+  const { state } = watched();
+  const host = (name: string): Host => ({
+    apiVersion: 'weir/v1',
+    kind: 'Host',
+    metadata: { name, labels: {}, annotations: {} },
+    spec: { addresses: [], mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
+  });
+  t.is(state.host, undefined);
+  state.put(namespace('Deny'), 1);
+  for (const [index, name] of ['h0', 'h1', 'h2'].entries()) state.put(host(name), 2 + index);
+  t.deepEqual(
+    [...state.list('Host')].map(({ metadata }) => metadata.name),
+    ['h0', 'h1', 'h2'],
+  );
+  t.is(state.host?.metadata.name, 'h1');
+  state.remove(keyOf(host('h1')), 9);
+  t.is(state.host, undefined);
+  t.is([...state.list('Host')].length, 2);
+  t.is([...state.list('Namespace')].length, 1);
 });

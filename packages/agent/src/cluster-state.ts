@@ -2,7 +2,7 @@
  * The latest known objects, whoever told of them: the watch of the store, or this agent's own write, which must be in force before the
  * watch brings it back. The revision decides which news is newer, so the two ways never undo each other.
  */
-import { type AnyObject, type Endpoint, type Kind, keyOf, type Labels, namespaceLabels, type ObjectOf } from '@weir/resources';
+import { type AnyObject, type Endpoint, type Host, type Kind, keyOf, type Labels, namespaceLabels, type ObjectOf } from '@weir/resources';
 import { type Owner, ownerKey } from './attachments.ts';
 
 export type Listener = (change: { key: string; before?: AnyObject; after?: AnyObject }) => void;
@@ -15,6 +15,8 @@ interface Known {
 
 export class ClusterState {
   readonly #known = new Map<string, Known>();
+  /** What is there, by kind and key: a change of a policy must not go through all endpoints to find a host. */
+  readonly #objects = new Map<Kind, Map<string, AnyObject>>();
   /** This host's endpoints by owner: every CNI call looks for one, however many the cluster has. */
   readonly #local = new Map<string, Endpoint>();
   readonly #host: string;
@@ -42,7 +44,13 @@ export class ClusterState {
   }
 
   *list<K extends Kind>(kind: K): Generator<ObjectOf<K>> {
-    for (const { object } of this.#known.values()) if (object?.kind === kind) yield object as ObjectOf<K>;
+    for (const object of this.#objects.get(kind)?.values() ?? []) yield object as ObjectOf<K>;
+  }
+
+  /** This host's own object, if there is one. */
+  get host(): Host | undefined {
+    const object = this.#known.get(keyOf({ kind: 'Host', metadata: { name: this.#host } }))?.object;
+    return object?.kind === 'Host' ? object : undefined;
   }
 
   localEndpoints(): Endpoint[] {
@@ -72,6 +80,11 @@ export class ClusterState {
     const before = this.#known.get(key)?.object;
     // A deletion is remembered: an older put may still be on its way.
     this.#known.set(key, news);
+    if (before !== undefined) this.#objects.get(before.kind)!.delete(key);
+    if (news.object !== undefined) {
+      const ofKind = this.#objects.get(news.object.kind) ?? new Map<string, AnyObject>();
+      this.#objects.set(news.object.kind, ofKind.set(key, news.object));
+    }
     if (this.#isLocal(before)) this.#local.delete(ownerKey(before.spec));
     if (this.#isLocal(news.object)) this.#local.set(ownerKey(news.object.spec), news.object);
     if (before !== undefined || news.object !== undefined) this.#listener({ key, before, after: news.object });

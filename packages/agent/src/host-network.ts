@@ -6,7 +6,7 @@ import type { Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
 import { Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
-import { type Host, keyOf, keyPrefix } from '@weir/resources';
+import { keyOf, keyPrefix } from '@weir/resources';
 import { attach, changesRoutes, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
@@ -201,7 +201,7 @@ export class HostNetwork {
   /** Brings the kernel in step with what is known. Returns when it is; throws what the kernel refused. */
   apply(): void {
     try {
-      this.#dataplane.apply(this.#self()?.spec.mesosTraffic);
+      this.#dataplane.apply(this.#state.host?.spec.mesosTraffic);
       if (this.#routesChanged) this.#applyRoutes();
       this.#failure = undefined;
     } catch (error) {
@@ -248,11 +248,6 @@ export class HostNetwork {
       known: new Set([...this.#state.list('Host')].map(({ metadata }) => metadata.name)),
       withEndpoints: new Set([...this.#state.list('Endpoint')].map(({ spec }) => spec.host)),
     };
-  }
-
-  #self(): Host | undefined {
-    for (const host of this.#state.list('Host')) if (host.metadata.name === this.#config.host) return host;
-    return undefined;
   }
 
   /** What the CNI tools work with. `later` takes work that may go on after the answer. */
