@@ -6,14 +6,19 @@ import { LabFolder } from './lab-folder.ts';
 import { LabHost, type NetworkFile } from './lab-host.ts';
 import { REPOSITORY } from './repository.ts';
 import { makeSwitch } from './switch-network.ts';
+import { flat, type Topology } from './topology.ts';
 
 export type StoreBackend = 'embedded' | 'etcd';
 
 export interface ClusterOptions {
   /** Several labs can be up, under different names. */
   name: string;
-  /** 3 by default */
+  /** 3 by default, or as the topology has. */
   hosts?: number;
+  /** The network between them; one switch by default. */
+  topology?: Topology;
+  /** Further keys of the agents' configuration. */
+  agent?: Record<string, unknown>;
   /** embedded by default */
   store?: StoreBackend;
   /** Put in every host's config folder; by default the one in cni-configs/weir.json. */
@@ -50,6 +55,8 @@ export class Cluster {
   static async boot({
     name,
     hosts: count = 3,
+    topology = flat(count),
+    agent = {},
     store = 'embedded',
     networks = [readWeirNetwork()],
     progress = () => {},
@@ -60,13 +67,13 @@ export class Cluster {
     try {
       const launcher = await buildLauncher();
       const switchNamespace = folder.namespacePath('switch');
-      makeSwitch(switchNamespace);
-      const hosts = Array.from({ length: count }, (_, position) => new LabHost(folder, position + 1));
+      makeSwitch(switchNamespace, topology);
+      const hosts = topology.hosts.map((_, position) => new LabHost(folder, position + 1, topology));
       const database = join(folder.path, 'weir.db');
       const section =
         store === 'etcd' ? { backend: 'etcd', etcd: { endpoints: [ETCD_ENDPOINT] } } : { backend: 'embedded', path: database };
-      for (const host of hosts) await host.make({ switchNamespace, launcher, networks, store: section });
-      progress(`${count} hosts, joined by a switch`);
+      for (const host of hosts) await host.make({ switchNamespace, launcher, networks, store: section, agent });
+      progress(`${hosts.length} hosts, joined by ${topology.subnets.length === 1 ? 'a switch' : `${topology.subnets.length} switches`}`);
       if (store === 'etcd') {
         await startEtcdFor(folder, switchNamespace, hosts[0]!);
         progress(`etcd at ${ETCD_ENDPOINT}`);

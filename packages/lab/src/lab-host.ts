@@ -11,7 +11,8 @@ import { endProcesses, isRunning, type LabProcess } from './lab-process.ts';
 import { LineProcess } from './line-process.ts';
 import { PROBE_PROGRAM, Probe } from './probe/probe.ts';
 import { REPOSITORY, WEIR } from './repository.ts';
-import { hostAddresses, makeHostNetwork } from './switch-network.ts';
+import { makeHostNetwork } from './switch-network.ts';
+import { flat, hostLink, type Topology } from './topology.ts';
 
 /** Where the agent answers /healthz, /readyz and /metrics, within its host. */
 export const AGENT_HTTP = '127.0.0.1:9480';
@@ -26,7 +27,9 @@ export class LabHost {
   readonly name: string;
   readonly index: number;
   readonly namespace: string;
+  /** Empty for a family that its subnet has not. */
   readonly addresses: { ipv4: string; ipv6: string };
+  readonly topology: Topology;
   /** `--network_cni_plugins_dir`, with Weir's tools */
   readonly pluginsDir: string;
   /** `--network_cni_config_dir`, with the network files */
@@ -37,12 +40,14 @@ export class LabHost {
   #agent: LabProcess | undefined;
 
   /** @param index from 1 */
-  constructor(folder: LabFolder, index: number) {
+  constructor(folder: LabFolder, index: number, topology: Topology = flat(index)) {
+    this.topology = topology;
     this.#folder = folder;
     this.index = index;
     this.name = `host-${index}`;
     this.namespace = folder.namespacePath(this.name);
-    this.addresses = hostAddresses(index);
+    const { ipv4 = '', ipv6 = '' } = hostLink(topology, index).addresses;
+    this.addresses = { ipv4: ipv4.split('/')[0]!, ipv6: ipv6.split('/')[0]! };
     this.#path = join(folder.path, this.name);
     this.pluginsDir = join(this.#path, 'plugins');
     this.configDir = join(this.#path, 'config');
@@ -55,13 +60,15 @@ export class LabHost {
     launcher: string;
     store: Record<string, unknown>;
     networks: NetworkFile[];
+    /** Further keys of the agent's configuration. */
+    agent?: Record<string, unknown>;
   }): Promise<void> {
-    makeHostNetwork({ ...options, namespace: this.namespace, name: this.name, index: this.index });
+    makeHostNetwork({ ...options, namespace: this.namespace, name: this.name, index: this.index, topology: this.topology });
     const runDir = join(this.#path, 'run');
     for (const path of [runDir, this.configDir]) mkdirSync(path, { recursive: true });
     for (const network of options.networks) writeFileSync(join(this.configDir, `${network.name}.json`), JSON.stringify(network, null, 2));
-    const { ipv4, ipv6 } = this.addresses;
-    const config = { host: this.name, addresses: [ipv4, ipv6], store: options.store, runDir, http: AGENT_HTTP };
+    const addresses = [this.addresses.ipv4, this.addresses.ipv6].filter((address) => address !== '');
+    const config = { ...options.agent, host: this.name, addresses, store: options.store, runDir, http: AGENT_HTTP };
     writeFileSync(this.agentConfig, JSON.stringify(config, null, 2)); // JSON is YAML
     await installLauncher(options.launcher, this.pluginsDir, {
       socket: join(runDir, 'agent.sock'),
