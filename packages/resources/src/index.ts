@@ -11,6 +11,7 @@ export {
   familyOf,
   parseAddress,
   parseCidr,
+  parseCidrClearingHostBits,
 } from './address.ts';
 export { type AddressRange, parseAddressRange, rangeText } from './address-range.ts';
 export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
@@ -21,13 +22,13 @@ export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses } from './kinds/claim.ts';
 export type { EndpointSpec, HostPort, NamedPort } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
-export type { HostSpec } from './kinds/host.ts';
+export type { HostSpec, VxlanEnd } from './kinds/host.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
 export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';
 export { NAMESPACE_NAME_LABEL, type NamespaceDefault, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
 export type { NetworkSetSpec } from './kinds/network-set.ts';
 export { type Direction, type PolicySpec, tierOf } from './kinds/policy.ts';
-export type { PoolSpec } from './kinds/pool.ts';
+export type { PoolSpec, Visibility, VxlanMode } from './kinds/pool.ts';
 export { type ReservationSpec, reservedRanges } from './kinds/reservation.ts';
 export { BUILT_IN_TIERS, checkTier, type TierSpec } from './kinds/tier.ts';
 export { DEFAULT_TIER } from './kinds/tier-name.ts';

@@ -13,14 +13,14 @@ export const GATEWAY6 = 'fe80::1';
 /** Hardware address of every host interface. They are links of two ends, so that no two of them ever meet; and a container restored elsewhere still knows its gateway. */
 export const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
 
-/**
- * A container's hardware address, made from the host interface's name, so that it is known without being stored.
- * Locally administered and unicast (IEEE 802, second and lowest bit of the first byte).
- */
-export function containerMac(hostInterface: string): string {
-  const bytes = createHash('sha256').update(hostInterface).digest().subarray(0, 6);
+/** A container's hardware address, made from the host interface's name, so that it is known without being stored. */
+export const containerMac = (hostInterface: string): string => macFrom(createHash('sha256').update(hostInterface).digest());
+
+/** A hardware address out of a hash: locally administered and unicast (IEEE 802, second and lowest bit of the first byte). */
+export function macFrom(hash: Buffer): string {
+  const bytes = Buffer.from(hash.subarray(0, 6));
   bytes[0] = (bytes[0]! & 0b1111_1100) | 0b10;
-  return bytes.toString('hex', 0, 6).match(/../g)!.join(':');
+  return bytes.toString('hex').match(/../g)!.join(':');
 }
 
 /** The link-local address that a hardware address gives: modified EUI-64, RFC 4291 appendix A. */

@@ -3,13 +3,19 @@ import { existsSync, readdirSync } from 'node:fs';
 import { sysctl } from '@weir/kernel';
 
 /**
- * Switches forwarding on, for both families as far as the kernel has them, in the namespace that the process is in. Safe to call again.
+ * Switches forwarding on, for both families as far as the kernel has them, in the namespace that the process is in. Cheap to call again.
  * Throws KernelError.
+ *
+ * @returns the parameters that were set
  */
-export function hostSetup(): void {
-  sysctl('net/ipv4/ip_forward', 1);
-  if (!existsSync('/proc/sys/net/ipv6/conf/all/forwarding')) return;
-  if (sysctl('net/ipv6/conf/all/forwarding') === '1') return;
+export function hostSetup(): string[] {
+  const done: string[] = [];
+  if (sysctl('net/ipv4/ip_forward') !== '1') {
+    sysctl('net/ipv4/ip_forward', 1);
+    done.push('net.ipv4.ip_forward');
+  }
+  if (!existsSync('/proc/sys/net/ipv6/conf/all/forwarding')) return done;
+  if (sysctl('net/ipv6/conf/all/forwarding') === '1') return done;
   // A kernel that forwards no longer hears router advertisements, and a host that has its address and default route from them
   // would lose both: 2 says to go on listening. Links made later keep the default, so that no container can advertise itself as a router.
   for (const link of readdirSync('/proc/sys/net/ipv6/conf')) {
@@ -17,4 +23,5 @@ export function hostSetup(): void {
     if (link !== 'all' && link !== 'default' && sysctl(name) === '1') sysctl(name, 2);
   }
   sysctl('net/ipv6/conf/all/forwarding', 1);
+  return [...done, 'net.ipv6.conf.all.forwarding'];
 }

@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { attach } from './attach.ts';
 import { RouteTable } from './route-table.ts';
-import { type BlockRoute, desiredRoutes } from './routes.ts';
+import type { BlockRoute } from './routes.ts';
 import { makeHosts, makeNamespace, type TestNamespace } from './testing/namespaces.ts';
-import { block, host as hostObject } from './testing/objects.ts';
+import { block, host as hostObject, routesOf } from './testing/objects.ts';
 
 const a = hostObject('a', '192.0.2.1', '2001:db8::1');
 const b = hostObject('b', '192.0.2.2', '2001:db8::2');
@@ -24,7 +24,7 @@ test('from nothing to the desired routes, and on to the next ones', (t) => {
   const host = makeHost(t);
   const table = new RouteTable(host.netlink);
   const blocks = [block('10.0.0.0/26', 'a'), block('10.0.0.64/26', 'b'), block('fd00::/122', 'a'), block('fd00::40/122', 'b')];
-  t.deepEqual(table.apply(desiredRoutes({ self: 'a', hosts: [a, b], blocks })), []);
+  t.deepEqual(table.apply(routesOf({ self: 'a', hosts: [a, b], blocks })).failed, []);
   t.deepEqual(ours(host), [
     '10.0.0.64/26 via 192.0.2.2 dev uplink',
     'blackhole 10.0.0.0/26 metric 65535',
@@ -35,7 +35,7 @@ test('from nothing to the desired routes, and on to the next ones', (t) => {
   // One block gone, one new, one that changed hands both ways, and a host that moved.
   const moved = hostObject('b', '192.0.2.22', '2001:db8::22');
   const next = [block('10.0.0.0/26', 'b'), block('10.0.0.128/26', 'a'), block('10.0.0.64/26', 'b'), block('fd00::40/122', 'b')];
-  t.deepEqual(table.apply(desiredRoutes({ self: 'a', hosts: [a, moved], blocks: next })), []);
+  t.deepEqual(table.apply(routesOf({ self: 'a', hosts: [a, moved], blocks: next })).failed, []);
   const expected = [
     '10.0.0.0/26 via 192.0.2.22 dev uplink',
     '10.0.0.64/26 via 192.0.2.22 dev uplink',
@@ -46,9 +46,9 @@ test('from nothing to the desired routes, and on to the next ones', (t) => {
 
   // A process that starts anew finds nothing to do.
   const again = new RouteTable(host.netlink);
-  t.deepEqual(again.apply(desiredRoutes({ self: 'a', hosts: [a, moved], blocks: next })), []);
+  t.deepEqual(again.apply(routesOf({ self: 'a', hosts: [a, moved], blocks: next })).failed, []);
   t.deepEqual(ours(host), expected);
-  t.deepEqual(again.apply(new Map()), []);
+  t.deepEqual(again.apply(new Map()).failed, []);
   t.deepEqual(ours(host), []);
 });
 
@@ -63,7 +63,7 @@ test("foreign routes and containers' own routes are untouched, also where a bloc
   const everything = () => host.ip('route show table all') + host.ip('-6 route show table all');
   const before = everything();
   const table = new RouteTable(host.netlink);
-  table.apply(desiredRoutes({ self: 'a', hosts: [a], blocks: [block('10.0.0.1/32', 'a'), block('fd00::1/128', 'a')] }));
+  table.apply(routesOf({ self: 'a', hosts: [a], blocks: [block('10.0.0.1/32', 'a'), block('fd00::1/128', 'a')] }));
   t.true(ours(host).includes('blackhole 10.0.0.1 metric 65535'));
   host.execute('ping', '-n', '-c', '1', '-W', '1', '10.0.0.1');
   host.execute('ping', '-n', '-c', '1', '-W', '1', 'fd00::1');
@@ -76,13 +76,13 @@ test("a destination that someone else's route has is left to it, and reported", 
   host.ip('route add 10.0.0.64/26 via 192.0.2.9');
   host.ip('-6 route add fd00::40/122 via 2001:db8::9');
   const table = new RouteTable(host.netlink);
-  const desired = desiredRoutes({
+  const desired = routesOf({
     self: 'a',
     hosts: [b],
     blocks: [block('10.0.0.64/26', 'b'), block('fd00::40/122', 'b'), block('10.0.0.128/26', 'b')],
   });
   t.deepEqual(
-    table.apply(desired).map(({ destination }) => destination),
+    table.apply(desired).failed.map(({ destination }) => destination),
     ['10.0.0.64/26', 'fd00::40/122'],
   );
   for (const { reason } of table.failed) t.regex(reason, /a route that is not Weir's has this destination/);
@@ -90,7 +90,7 @@ test("a destination that someone else's route has is left to it, and reported", 
   t.regex(host.ip('route show 10.0.0.64/26'), /via 192\.0\.2\.9/);
   host.ip('route del 10.0.0.64/26');
   host.ip('-6 route del fd00::40/122');
-  t.deepEqual(table.apply(desired), []);
+  t.deepEqual(table.apply(desired).failed, []);
   t.is(ours(host).length, 3);
 });
 
@@ -99,8 +99,8 @@ test('a next hop that is on no link, and a host without an address of the family
   const table = new RouteTable(host.netlink);
   const far = hostObject('far', '203.0.113.1');
   const blocks = [block('10.0.0.64/26', 'far'), block('10.0.0.128/26', 'b'), block('fd00::80/122', 'c'), block('10.0.0.192/26', 'c')];
-  const desired = desiredRoutes({ self: 'a', hosts: [b, c, far], blocks });
-  const failures = table.apply(desired);
+  const desired = routesOf({ self: 'a', hosts: [b, c, far], blocks });
+  const failures = table.apply(desired).failed;
   t.deepEqual(
     failures.map(({ destination }) => destination),
     ['10.0.0.64/26', 'fd00::80/122'],
@@ -111,11 +111,11 @@ test('a next hop that is on no link, and a host without an address of the family
 
   host.ip('address add 203.0.113.9/24 dev uplink');
   t.deepEqual(
-    table.apply(desired).map(({ destination }) => destination),
+    table.apply(desired).failed.map(({ destination }) => destination),
     ['fd00::80/122'],
   );
   t.true(ours(host).includes('10.0.0.64/26 via 203.0.113.1 dev uplink'));
-  t.deepEqual(table.apply(desiredRoutes({ self: 'a', hosts: [b, hostObject('c', '192.0.2.3', '2001:db8::3'), far], blocks })), []);
+  t.deepEqual(table.apply(routesOf({ self: 'a', hosts: [b, hostObject('c', '192.0.2.3', '2001:db8::3'), far], blocks })).failed, []);
   t.true(ours(host).includes('fd00::80/122 via 2001:db8::3 dev uplink'));
   t.false(ours(host).some((route) => route.startsWith('unreachable')));
 });
@@ -123,7 +123,7 @@ test('a next hop that is on no link, and a host without an address of the family
 test('what others took away or added under our number is mended after a sync', (t) => {
   const host = makeHost(t);
   const table = new RouteTable(host.netlink);
-  const desired: Map<string, BlockRoute> = desiredRoutes({
+  const desired: Map<string, BlockRoute> = routesOf({
     self: 'a',
     hosts: [b],
     blocks: [block('10.0.0.64/26', 'b'), block('10.0.0.0/26', 'a')],
@@ -135,11 +135,11 @@ test('what others took away or added under our number is mended after a sync', (
   host.ip('route add prohibit 10.0.0.0/26 metric 65535 proto 121');
   host.ip('route add 10.5.0.0/26 via 192.0.2.5 proto 121');
   table.forgetActual();
-  t.deepEqual(table.apply(desired), []);
+  t.deepEqual(table.apply(desired).failed, []);
   t.deepEqual(ours(host), right);
-  t.deepEqual(table.apply(desired), [], 'a removal of what is gone already is no failure');
+  t.deepEqual(table.apply(desired).failed, [], 'a removal of what is gone already is no failure');
   host.ip('route del 10.0.0.64/26');
-  t.deepEqual(table.apply(new Map()), []);
+  t.deepEqual(table.apply(new Map()).failed, []);
   t.deepEqual(ours(host), []);
 });
 
@@ -147,7 +147,42 @@ test('a route that another process of ours made is taken over', (t) => {
   const host = makeHost(t);
   const [first, second] = [new RouteTable(host.netlink), new RouteTable(host.netlink)];
   for (const table of [first, second]) table.apply(new Map());
-  first.apply(desiredRoutes({ self: 'a', hosts: [b], blocks: [block('10.0.0.64/26', 'b')] }));
-  t.deepEqual(second.apply(desiredRoutes({ self: 'a', hosts: [hostObject('b', '192.0.2.22')], blocks: [block('10.0.0.64/26', 'b')] })), []);
+  first.apply(routesOf({ self: 'a', hosts: [b], blocks: [block('10.0.0.64/26', 'b')] }));
+  t.deepEqual(
+    second.apply(routesOf({ self: 'a', hosts: [hostObject('b', '192.0.2.22')], blocks: [block('10.0.0.64/26', 'b')] })).failed,
+    [],
+  );
   t.deepEqual(ours(host), ['10.0.0.64/26 via 192.0.2.22 dev uplink']);
+});
+
+test('a route that cannot be changed as it should goes, rather than lead where it did', (t) => {
+  const host = makeHost(t);
+  const table = new RouteTable(host.netlink);
+  const far = hostObject('b', '203.0.113.1', '2001:db8:9::1');
+  const blocks = [block('10.0.0.64/26', 'b'), block('fd00::40/122', 'b')];
+  t.deepEqual(table.apply(routesOf({ self: 'a', hosts: [b], blocks })).failed, []);
+  t.is(ours(host).length, 2);
+  t.is(table.apply(routesOf({ self: 'a', hosts: [far], blocks })).failed.length, 2);
+  t.deepEqual(ours(host), []);
+});
+
+test('a thousand hosts are as many messages, a change of one is one, and nothing is none', async (t) => {
+  const host = makeHost(t);
+  const table = new RouteTable(host.netlink);
+  const address = (index: number) => `192.0.2.${2 + (index % 250)}`;
+  const hosts = Array.from({ length: 1000 }, (_, index) => hostObject(`h${index}`, address(index)));
+  const blocks = hosts.map(({ metadata }, index) => block(`10.${index >> 8}.${index & 255}.0/26`, metadata.name));
+  const changes = host.netlink.monitor(['route']);
+  t.is(table.apply(routesOf({ self: 'a', hosts, blocks })).done.length, 1000);
+  for (let told = 0; told < 1000; told++) await changes.next();
+  hosts[7] = hostObject('h7', '192.0.2.254');
+  t.is(table.apply(routesOf({ self: 'a', hosts, blocks })).done.length, 1);
+  t.deepEqual(table.apply(routesOf({ self: 'a', hosts, blocks })).done, []);
+  host.ip('route add 10.99.0.0/16 via 192.0.2.9');
+  const told = [(await changes.next()).value, (await changes.next()).value];
+  t.deepEqual(
+    told.map((change) => change?.type === 'route' && change.route.destination),
+    ['10.0.7.0/26', '10.99.0.0/16'],
+  );
+  changes.close();
 });

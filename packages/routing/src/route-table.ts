@@ -1,5 +1,5 @@
 /** The kernel's routes to blocks, kept equal to the desired ones. What is desired is decided in routes.ts; here is the difference, applied. */
-import { DeltaTracker, KernelError, type Netlink, type Route } from '@weir/kernel';
+import { DeltaTracker, describeRoute, KernelError, type Netlink, type Route } from '@weir/kernel';
 import { ROUTE_PROTOCOL } from './addresses.ts';
 import type { BlockRoute } from './routes.ts';
 
@@ -11,16 +11,24 @@ export interface RouteFailure {
   reason: string;
 }
 
-type KernelRoute = Pick<Route, 'destination' | 'type' | 'via' | 'metric'>;
+export interface Applied {
+  /** As `failed`. */
+  failed: readonly RouteFailure[];
+  /** Routes that were set or removed, in the words of ip. */
+  done: string[];
+}
+
+type KernelRoute = Pick<Route, 'destination' | 'type' | 'via' | 'link' | 'onLink' | 'source' | 'metric'>;
 
 /** As in the kernel, routes of one destination differ by metric: an own block's blackhole and a container's route may have the same one. */
 const keyOf = ({ destination, metric }: Route): string => `${destination} ${metric ?? 'default'}`;
 
 const ADDITION = 'addition';
+const REPLACEMENT = 'replacement';
 const REMOVAL = 'removal';
 
 /** `key` of the tracker with what is to be done for it. */
-type Step = { key: string; route: KernelRoute; kind: typeof ADDITION | 'replacement' | typeof REMOVAL };
+type Step = { key: string; route: KernelRoute; kind: typeof ADDITION | typeof REPLACEMENT | typeof REMOVAL };
 
 /**
  * Changes only routes of our own protocol number, and of these only the ones that lead to blocks: a container's own route, which
@@ -52,22 +60,36 @@ export class RouteTable {
    * on no link, say, does not hold up the others; it stands in what is returned, and in `failed`. Throws KernelError only when the
    * kernel's routes cannot be read.
    */
-  apply(desired: ReadonlyMap<string, BlockRoute>): readonly RouteFailure[] {
+  apply(desired: ReadonlyMap<string, BlockRoute>): Applied {
     if (!this.#actualKnown) this.#readActual();
     this.#tracker.setDesired([...desired.values()].map((route) => [keyOf(route), essence(route)]));
-    let refused = this.#carryOut(this.#steps());
+    const done: string[] = [];
+    let refused = this.#carryOut(this.#steps(), done);
     if ([...refused.values()].some(({ code }) => code === 'EEXIST')) {
       // It may be a route of ours that another process made; if it is not, it stays and is refused again.
       this.#readActual();
-      refused = this.#carryOut(this.#steps());
+      refused = this.#carryOut(this.#steps(), done);
     }
+    // A route that cannot be changed leads where it should no longer.
+    const outdated = [...refused].filter(([{ kind }, { code }]) => kind === REPLACEMENT && code !== 'EEXIST');
+    this.#carryOut(
+      outdated.map(([{ key }]) => ({ key, route: this.#tracker.actual.get(key)!, kind: REMOVAL })),
+      done,
+    );
     const removals = [...refused.keys()].filter(({ kind }) => kind === REMOVAL);
     const reasons = new Map([...refused].map(([{ key }, error]) => [key, reasonOf(error)]));
     this.#failed = [
       ...[...desired.values()].flatMap((route) => failureOf(route, route.problem ?? reasons.get(keyOf(route)))),
       ...removals.flatMap(({ key, route }) => failureOf(route, reasons.get(key))),
     ];
-    return this.#failed;
+    return { failed: this.#failed, done };
+  }
+
+  /** Whether a route that was just set or removed, by whomever, is as it is desired, or none of ours. */
+  isRight(action: 'set' | 'delete', route: Route): boolean {
+    if (route.protocol !== ROUTE_PROTOCOL || route.table !== undefined || leadsToContainer(route)) return true;
+    const desired = this.#tracker.desired.get(keyOf(route));
+    return action === 'delete' ? desired === undefined : desired !== undefined && sameRoute(desired, essence(route));
   }
 
   #readActual(): void {
@@ -83,13 +105,13 @@ export class RouteTable {
     const pending = this.#tracker.pending();
     return [
       // An addition never takes the place of someone else's route; a replacement is of our own.
-      ...[...pending.set].map(([key, route]): Step => ({ key, route, kind: actual.has(key) ? 'replacement' : ADDITION })),
+      ...[...pending.set].map(([key, route]): Step => ({ key, route, kind: actual.has(key) ? REPLACEMENT : ADDITION })),
       ...[...pending.delete].map((key): Step => ({ key, route: actual.get(key)!, kind: REMOVAL })),
     ];
   }
 
   /** In one batch, which the kernel works off to its end whatever it refuses. */
-  #carryOut(steps: Step[]): Map<Step, KernelError> {
+  #carryOut(steps: Step[], log: string[]): Map<Step, KernelError> {
     const refused = new Map<Step, KernelError>();
     try {
       this.#netlink.batch((batch) => {
@@ -106,6 +128,7 @@ export class RouteTable {
     }
     for (const [step, { code }] of refused) if (step.kind === REMOVAL && code === 'ESRCH') refused.delete(step);
     const done = steps.filter((step) => !refused.has(step));
+    log.push(...done.map(({ route, kind }) => `${kind === REMOVAL ? 'no ' : ''}${describeRoute(route)}`));
     this.#tracker.applied({
       set: done.filter(({ kind }) => kind !== REMOVAL).map(({ key, route }) => [key, route] as const),
       delete: done.filter(({ kind }) => kind === REMOVAL).map(({ key }) => key),
@@ -116,11 +139,20 @@ export class RouteTable {
 
 const leadsToContainer = ({ type = 'unicast', via }: Route): boolean => type === 'unicast' && via === undefined;
 
-function essence({ destination, type = 'unicast', via, metric }: Route): KernelRoute {
-  return { destination, type, ...(via !== undefined && { via }), ...(metric !== undefined && { metric }) };
+/** The kernel itself finds the link of a next hop, unless the route says that it is on one. */
+function essence({ destination, type = 'unicast', via, link, onLink, source, metric }: Route): KernelRoute {
+  return {
+    destination,
+    type,
+    ...(via !== undefined && { via }),
+    ...(onLink && link !== undefined && { link, onLink }),
+    ...(source !== undefined && { source }),
+    ...(metric !== undefined && { metric }),
+  };
 }
 
-const sameRoute = (a: KernelRoute, b: KernelRoute): boolean => a.type === b.type && a.via === b.via;
+const sameRoute = (a: KernelRoute, b: KernelRoute): boolean =>
+  a.type === b.type && a.via === b.via && a.onLink === b.onLink && a.link === b.link && a.source === b.source;
 
 const failureOf = ({ destination }: Route, reason: string | undefined): RouteFailure[] =>
   reason === undefined ? [] : [{ destination, reason }];

@@ -1,20 +1,47 @@
 /** Which routes a host needs, to reach the containers of all the others. Pure. */
 import type { Route } from '@weir/kernel';
-import { ADDRESS_BITS, type AnyObject, type Block, type BlockSpec, familyOf, type Host } from '@weir/resources';
+import {
+  ADDRESS_BITS,
+  type AnyObject,
+  type Block,
+  type BlockSpec,
+  cidrContains,
+  type Family,
+  familyOf,
+  type Host,
+  type Pool,
+  type VxlanEnd,
+  type VxlanMode,
+} from '@weir/resources';
 import { ROUTE_PROTOCOL } from './addresses.ts';
+import { type TunnelPeer, tunnelGateway, tunnelProblem } from './tunnel.ts';
 
 export interface RoutingState {
   /** Name of this host. */
   self: string;
   hosts: Iterable<Host>;
   blocks: Iterable<Block>;
+  pools: Iterable<Pool>;
+  /** This host's end of the tunnels with the index of its link; or why there is none. Needed only where a pool wants tunnels. */
+  tunnel?: (VxlanEnd & { link: number }) | { problem: string };
+  /** Names of hosts that are taken for dead. */
+  dead?: ReadonlySet<string>;
 }
 
-/** A route to a block, or to an address that another host has of it. `problem` says why it cannot lead to that host, and is reported. */
+/** A route to a block, or to an address that another host has of it. `problem` says why it does not lead there as it should, and is reported. */
 export interface BlockRoute extends Route {
   type: 'unicast' | 'blackhole' | 'unreachable';
   problem?: string;
 }
+
+export interface Routing {
+  /** By destination. */
+  routes: Map<string, BlockRoute>;
+  /** Ends of the tunnels that some of the routes take, by host. */
+  peers: Map<string, TunnelPeer>;
+}
+
+type Way = Pick<BlockRoute, 'type' | 'via' | 'link' | 'onLink' | 'source' | 'metric' | 'problem'>;
 
 /** Above the default of either family, so that a container's own route wins also where a block is a single address (/32, /128). */
 const LAST_RESORT = 65535;
@@ -23,44 +50,95 @@ const LAST_RESORT = 65535;
 const BORROWED = LAST_RESORT - 1;
 
 /**
- * The routes, by destination:
- * - to another host's block: by that host's first address of the block's family, which must be on a link of ours;
+ * The routes:
+ * - to another host's block: by that host's first address of the block's family, which must be on a link of ours; or through the tunnel to
+ *   that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
  * - to an address that another host than the block's holds (borrowed, or asked for): by that host, all else as for a block;
  * - own block: a blackhole. Containers have longer prefixes; what remains is addressed to nobody, and would otherwise leave by the default
  *   route, to be sent back here, round and round;
- * - a block whose host cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
+ * - a block whose host is dead or cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
  */
-export function desiredRoutes({ self, hosts, blocks }: RoutingState): Map<string, BlockRoute> {
+export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead }: RoutingState): Routing {
   const byName = new Map([...hosts].map((host) => [host.metadata.name, host]));
+  const modes = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec.vxlan]));
+  const subnets = byName.get(self)?.spec.subnets ?? [];
+  const owners = ownersOfAddresses(byName.values());
   const routes = new Map<string, BlockRoute>();
+  const peers = new Map<string, { mac: string; address: string; gateways: Set<string> }>();
   for (const { spec } of blocks) {
-    routes.set(spec.cidr, { destination: spec.cidr, protocol: ROUTE_PROTOCOL, ...towards(spec.cidr, spec.host) });
+    const mode = modes.get(spec.pool) ?? 'Never';
+    routes.set(spec.cidr, { destination: spec.cidr, protocol: ROUTE_PROTOCOL, ...towards(spec.cidr, spec.host, mode) });
     for (const { address, host } of borrowedIn(spec)) {
       const destination = `${address}/${ADDRESS_BITS[familyOf(address)]}`;
       // To one that this host itself holds, the route of its container leads.
       if (host === self) routes.delete(destination);
-      else routes.set(destination, { destination, protocol: ROUTE_PROTOCOL, metric: BORROWED, ...towards(destination, host) });
+      else routes.set(destination, { destination, protocol: ROUTE_PROTOCOL, metric: BORROWED, ...towards(destination, host, mode) });
     }
   }
-  return routes;
+  return { routes, peers };
 
-  function towards(cidr: string, owner: string): Pick<BlockRoute, 'type' | 'via' | 'metric' | 'problem'> {
+  function towards(cidr: string, owner: string, mode: VxlanMode): Way {
     if (owner === self) return { type: 'blackhole', metric: LAST_RESORT };
-    const family = familyOf(cidr);
     const host = byName.get(owner);
-    const via = host?.spec.addresses.find((address) => familyOf(address) === family);
-    if (via !== undefined) return { type: 'unicast', via };
-    return { type: 'unreachable', problem: host ? `host "${owner}" has no ${family} address` : `host "${owner}" is not known` };
+    if (host === undefined) return { type: 'unreachable', problem: `host "${owner}" is not known` };
+    if (dead?.has(owner)) return { type: 'unreachable', problem: `host "${owner}" gives no sign of life` };
+    const family = familyOf(cidr);
+    const address = host.spec.addresses.find((candidate) => familyOf(candidate) === family);
+    const isNear = address !== undefined && subnets.some((subnet) => cidrContains(subnet, address));
+    if (mode === 'Never' || (mode === 'CrossSubnet' && isNear)) return directly(host, family, address);
+    const problem = tunnel === undefined || 'problem' in tunnel ? tunnel?.problem : tunnelProblem(tunnel, host);
+    if (tunnel === undefined || 'problem' in tunnel || problem !== undefined) {
+      // Both ends take packets in either form, so this is how a flow goes on while the ends of tunnels come up one by one.
+      const way = directly(host, family, address);
+      return { ...way, problem: problem ?? 'this host has no end of a tunnel yet' };
+    }
+    return through(tunnel, host, family);
+  }
+
+  function directly({ metadata: { name } }: Host, family: Family, via: string | undefined): Way {
+    if (via === undefined) return { type: 'unreachable', problem: `host "${name}" has no ${family} address` };
+    const claimants = owners.get(via)!;
+    const problem = claimants.length > 1 && `hosts ${claimants.map((claimant) => `"${claimant}"`).join(' and ')} have one address, ${via}`;
+    return { type: 'unicast', via, ...(problem && { problem }) };
+  }
+
+  function through(own: VxlanEnd & { link: number }, { metadata: { name }, spec }: Host, family: Family): Way {
+    const end = spec.vxlan!;
+    const via = tunnelGateway(end, family);
+    const peer = peers.get(name) ?? { mac: end.mac, address: end.address, gateways: new Set() };
+    peer.gateways.add(via);
+    peers.set(name, peer);
+    // What this host sends itself has to be answered through the tunnel too: the network between need not know the way to a container.
+    const source = own.tunnelAddresses.find((address) => familyOf(address) === family);
+    return { type: 'unicast', via, link: own.link, onLink: true, ...(source !== undefined && { source }) };
   }
 }
 
-/** Whether the change of one object calls for other routes to blocks. Most do not: an address of a block went to its own host. */
+function ownersOfAddresses(hosts: Iterable<Host>): Map<string, string[]> {
+  const owners = new Map<string, string[]>();
+  for (const { metadata, spec } of hosts) {
+    for (const address of spec.addresses) owners.set(address, [...(owners.get(address) ?? []), metadata.name]);
+  }
+  return owners;
+}
+
+/** Whether the change of one object calls for other routes or tunnels. Most do not: an address of a block went to its own host. */
 export function changesRoutes(before: AnyObject | undefined, after: AnyObject | undefined): boolean {
   return routedBy(before) !== routedBy(after);
 }
 
-const routedBy = (object: AnyObject | undefined): string =>
-  object?.kind === 'Block' ? JSON.stringify([object.spec.cidr, object.spec.host, borrowedIn(object.spec)]) : '';
+function routedBy(object: AnyObject | undefined): string {
+  switch (object?.kind) {
+    case 'Block':
+      return JSON.stringify([object.spec.cidr, object.spec.host, object.spec.pool, borrowedIn(object.spec)]);
+    case 'Host':
+      return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan]);
+    case 'Pool':
+      return JSON.stringify([object.metadata.name, object.spec.cidr, object.spec.vxlan, object.spec.disabled]);
+    default:
+      return '';
+  }
+}
 
 function borrowedIn({ host: owner, allocations }: BlockSpec): { address: string; host: string }[] {
   const borrowed = [];

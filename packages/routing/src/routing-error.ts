@@ -4,10 +4,11 @@
  * - EDEFAULTROUTE: the container has a default route of another network already
  * - ENOIPV6: an IPv6 address is asked for where IPv6 is switched off
  * - ENOADDRESS: attach was given no address
+ * - ETUNNEL: there can be no VXLAN link as it is wanted
  *
  * Other failures pass through as the KernelError that they were.
  */
-export type RoutingErrorCode = 'EEXIST' | 'EADDRINUSE' | 'EDEFAULTROUTE' | 'ENOIPV6' | 'ENOADDRESS';
+export type RoutingErrorCode = 'EEXIST' | 'EADDRINUSE' | 'EDEFAULTROUTE' | 'ENOIPV6' | 'ENOADDRESS' | 'ETUNNEL';
 
 export class RoutingError extends Error {
   override readonly name = 'RoutingError';

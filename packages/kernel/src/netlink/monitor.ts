@@ -5,12 +5,12 @@ import type { Namespace } from '../namespace.ts';
 import { type Address, decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './address.ts';
 import { decodeLink, type Link, RTM_DELLINK, RTM_NEWLINK } from './link.ts';
 import type { Message } from './message.ts';
-import { decodeNeighbour, type Neighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbour.ts';
+import { decodeForwarding, decodeNeighbour, type ForwardingEntry, type Neighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbour.ts';
 import { decodeRoute, type Route, RTM_DELROUTE, RTM_NEWROUTE } from './route.ts';
 import { decodeRule, RTM_DELRULE, RTM_NEWRULE, type Rule } from './rule.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
 
-/** Bits of RTNLGRP_* (linux/rtnetlink.h), IPv4 and IPv6 together. */
+/** Bits of RTNLGRP_* (linux/rtnetlink.h), IPv4 and IPv6 together; those of neighbours also tell of forwarding entries. */
 const GROUPS = {
   link: 1 << 0,
   neighbour: 1 << 2,
@@ -27,6 +27,7 @@ export type Change =
   | { type: 'address'; action: 'set' | 'delete'; address: Address }
   | { type: 'route'; action: 'set' | 'delete'; route: Route }
   | { type: 'neighbour'; action: 'set' | 'delete'; neighbour: Neighbour }
+  | { type: 'forwarding'; action: 'set' | 'delete'; entry: ForwardingEntry }
   | { type: 'rule'; action: 'set' | 'delete'; rule: Rule }
   | { type: 'lost' };
 
@@ -52,8 +53,11 @@ export function decodeChange(message: Message): Change | undefined {
     }
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH: {
+      const action = message.type === RTM_NEWNEIGH ? 'set' : 'delete';
       const neighbour = decodeNeighbour(message);
-      return neighbour && { type: 'neighbour', action: message.type === RTM_NEWNEIGH ? 'set' : 'delete', neighbour };
+      if (neighbour) return { type: 'neighbour', action, neighbour };
+      const entry = decodeForwarding(message);
+      return entry && { type: 'forwarding', action, entry };
     }
     case RTM_NEWRULE:
     case RTM_DELRULE: {

@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import { parseAddress } from '../address.ts';
-import { field, oneOf } from '../field.ts';
+import { parseAddress, parseCidr } from '../address.ts';
+import { field, integer, oneOf, text } from '../field.ts';
 import { parsePortNumber } from '../rule/port.ts';
 
 /** A Mesos agent's machine that runs `weir agent`. */
 export interface HostSpec {
   /** Its addresses on the network between the hosts: next hops of the routes to its containers. */
   addresses: string[];
+  /** The subnets that these are in: hosts of one subnet need no router between them. Default none. */
+  subnets: string[];
+  /** Where tunnels to it end. Its agent writes it while a pool wants tunnels; absent where it takes none. */
+  vxlan?: VxlanEnd;
   /** Traffic between Mesos and the containers of this host that is allowed beside all policy. */
   mesosTraffic: {
     /** Ports of the Mesos agent that executors in containers always reach. Default [5051]. */
@@ -16,8 +20,31 @@ export interface HostSpec {
   };
 }
 
+/** A host's end of VXLAN tunnels (RFC 7348). */
+export interface VxlanEnd {
+  /** Address of the host that the outer packets go to. */
+  address: string;
+  /** Hardware address that the inner frames go to. */
+  mac: string;
+  /** UDP port. */
+  port: number;
+  vni: number;
+  /** Addresses out of pools with tunnels, one per family, from which the host itself speaks through them. */
+  tunnelAddresses: string[];
+}
+
+const vxlanEndSchema: z.ZodType<VxlanEnd> = z.strictObject({
+  address: field(parseAddress),
+  mac: text({ what: 'hardware address', pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, allowed: 'one such as "02:00:5e:10:00:01"' }),
+  port: field(parsePortNumber),
+  vni: integer({ what: 'VXLAN network number', minimum: 1, maximum: 0xffffff }),
+  tunnelAddresses: z.array(field(parseAddress)).prefault([]),
+});
+
 export const hostSpecSchema: z.ZodType<HostSpec> = z.strictObject({
   addresses: z.array(field(parseAddress)),
+  subnets: z.array(field(parseCidr)).prefault([]),
+  vxlan: vxlanEndSchema.optional(),
   mesosTraffic: z
     .strictObject({
       agentPorts: z.array(field(parsePortNumber)).prefault([5051]),

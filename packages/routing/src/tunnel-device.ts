@@ -1,0 +1,90 @@
+/** This host's VXLAN link: made, kept as it is wanted, removed. One link serves all peers and both families of inner packets. */
+import { existsSync } from 'node:fs';
+import { KernelError, type Link, type Netlink } from '@weir/kernel';
+import type { VxlanEnd } from '@weir/resources';
+import { hostPrefix } from './addresses.ts';
+import { RoutingError } from './routing-error.ts';
+import { TUNNEL_LINK } from './tunnel.ts';
+
+/** What the link is to be, and its MTU in bytes. */
+export interface TunnelDevice extends VxlanEnd {
+  mtu: number;
+}
+
+/**
+ * Makes the link what is wanted; nothing happens to one that is so already. What of it cannot be changed has the link made anew.
+ *
+ * @returns its index, and what had to be done
+ * @throws RoutingError ETUNNEL that says why there can be no such link
+ */
+export function ensureTunnelDevice(netlink: Netlink, wanted: TunnelDevice): { link: number; done: string[] } {
+  const done: string[] = [];
+  let present = netlink.link(TUNNEL_LINK);
+  if (present !== undefined && present.kind !== 'vxlan')
+    throw new RoutingError('ETUNNEL', `an interface ${TUNNEL_LINK} is there that is no VXLAN link: rename or remove it`);
+  if (present !== undefined && !isEnd(present, wanted)) {
+    netlink.deleteLink(present.index);
+    done.push('made anew');
+    present = undefined;
+  } else if (present === undefined) done.push('made');
+  try {
+    present ??= makeLink(netlink, wanted);
+    const change = { ...(present.mtu !== wanted.mtu && { mtu: wanted.mtu }), ...(!present.up && { up: true }) };
+    if (Object.keys(change).length > 0) {
+      netlink.setLink(present.index, change);
+      if (done.length === 0) done.push(...Object.entries(change).map(([name, value]) => `${name} set to ${value}`));
+    }
+  } catch (error) {
+    throw explained(netlink, wanted, error);
+  }
+  return { link: present.index, done: [...done, ...ensureAddresses(netlink, present.index, wanted.tunnelAddresses)] };
+}
+
+/** Removes the link, and with it the addresses, routes and peers on it. @returns whether there was one */
+export function removeTunnelDevice(netlink: Netlink): boolean {
+  if (netlink.link(TUNNEL_LINK)?.kind !== 'vxlan') return false;
+  netlink.deleteLink(TUNNEL_LINK);
+  return true;
+}
+
+function isEnd({ vxlan, mac }: Link, wanted: VxlanEnd): boolean {
+  return vxlan?.id === wanted.vni && vxlan.port === wanted.port && vxlan.local === wanted.address && !vxlan.learning && mac === wanted.mac;
+}
+
+function makeLink(netlink: Netlink, { vni, port, address, mac, mtu }: TunnelDevice): Link {
+  netlink.addVxlan({ name: TUNNEL_LINK, id: vni, port, local: address, mac, mtu });
+  // Loose: while hosts change one after the other from one form to the other, answers may come in another form than questions went.
+  netlink.setLink(TUNNEL_LINK, { ipv4Conf: { rpFilter: 2 } });
+  if (existsSync('/proc/net/if_inet6')) netlink.setLink(TUNNEL_LINK, { ipv6AddressGeneration: 'none' });
+  return netlink.link(TUNNEL_LINK)!;
+}
+
+function ensureAddresses(netlink: Netlink, link: number, addresses: readonly string[]): string[] {
+  const wanted = new Set(addresses.map(hostPrefix));
+  const present = new Set(
+    netlink
+      .addresses({ link })
+      .filter(({ scope }) => scope === 'global')
+      .map(({ cidr }) => cidr),
+  );
+  const missing = [...wanted.difference(present)];
+  const surplus = [...present.difference(wanted)];
+  for (const cidr of missing) netlink.replaceAddress(link, cidr, { noDad: cidr.includes(':') });
+  for (const cidr of surplus) netlink.deleteAddress(link, cidr);
+  return [...missing.map((cidr) => `address ${cidr} set`), ...surplus.map((cidr) => `address ${cidr} removed`)];
+}
+
+function explained(netlink: Netlink, { vni, port, address }: TunnelDevice, error: unknown): unknown {
+  if (!(error instanceof KernelError)) return error;
+  const refuse = (message: string) => new RoutingError('ETUNNEL', message, { cause: error });
+  if (error.code === 'EOPNOTSUPP') return refuse('the kernel has no VXLAN: load or build its module vxlan');
+  if (error.code === 'EEXIST') {
+    const other = netlink.links().find((link) => link.vxlan?.id === vni && link.vxlan.port === port);
+    return refuse(
+      `VNI ${vni} on port ${port} is taken by interface ${other?.name ?? 'of another namespace'}: set "vxlan" of agent.yaml, on all hosts`,
+    );
+  }
+  if (error.code === 'EADDRINUSE')
+    return refuse(`UDP port ${port} is in use on this host: free it, or set "vxlan.port" of agent.yaml, on all hosts`);
+  return refuse(`no VXLAN link at ${address}: ${error.message}`);
+}
