@@ -54,6 +54,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   try {
     await Promise.all([
       network.follow(stop.signal),
+      keepRouting(network, stop.signal),
       present(network, { config, addresses }, stop.signal, log),
       reconcileNowAndThen(network, attachments, stop.signal, log),
       watchTable(network, stop.signal),
@@ -138,12 +139,18 @@ async function present(
   await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, signal, log });
 }
 
+async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await syncedOrStopped(network, signal);
+  if (!signal.aborted) await network.upkeep.run(signal);
+}
+
 /** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */
 async function watchTable(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   while (!signal.aborted) {
     try {
       network.repairTable();
+      network.upkeep.repairForwarding();
     } catch {
       // Logged, shown by readiness, and tried again.
     }

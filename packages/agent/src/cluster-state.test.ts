@@ -71,7 +71,7 @@ test('objects are listed by kind, and the host’s own is found by name', (t) =>
     apiVersion: 'weir/v1',
     kind: 'Host',
     metadata: { name, labels: {}, annotations: {} },
-    spec: { addresses: [], mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
+    spec: { addresses: [], subnets: [], mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } },
   });
   t.is(state.host, undefined);
   state.put(namespace('Deny'), 1);

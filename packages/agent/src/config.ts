@@ -25,9 +25,18 @@ const schema = z.strictObject({
     .default('127.0.0.1:9480'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** How the hosts' tunnels look on the wire; the same on all hosts. */
-  vxlan: z.strictObject({ port: z.int().min(1).max(65535).default(4789), vni: z.int().min(1).max(0xffffff).default(4096) }).prefault({}),
+  vxlan: z
+    .strictObject({
+      port: z.int().min(1).max(65535).default(4789),
+      vni: z.int().min(1).max(0xffffff).default(4096),
+      /** Family of the outer packets. IPv4, where the host has an IPv4 address, when absent. */
+      underlay: z.enum(['IPv4', 'IPv6']).optional(),
+    })
+    .prefault({}),
   /** Seconds without a sign of life after which other hosts take this one for gone. */
   presenceTtl: z.number().int().min(2).max(3600).default(15),
+  /** Seconds after the end of another host's last sign of life until its containers are unreachable. */
+  hostDeadAfter: z.number().int().min(1).max(86_400).default(300),
 });
 
 export interface AgentConfig extends Omit<z.infer<typeof schema>, 'store'> {

@@ -7,7 +7,7 @@ import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/data
 import { Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { keyOf, keyPrefix } from '@weir/resources';
-import { attach, changesRoutes, desiredRoutes, hostSetup, inspect, LinkReaper, RouteTable } from '@weir/routing';
+import { attach, changesRoutes, hostSetup, inspect, LinkReaper } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
@@ -17,8 +17,10 @@ import { Dataplane } from './dataplane.ts';
 import { DeadHosts, type Seen } from './dead-hosts.ts';
 import { Enforcement } from './enforcement.ts';
 import { openLoopback } from './host-port-loopback.ts';
+import { HostRouting } from './host-routing.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { RoutingUpkeep } from './routing-upkeep.ts';
 
 /** All that policy and routes of a host depend on. */
 const KINDS = [
@@ -47,6 +49,7 @@ export interface HostNetworkOptions {
 
 export class HostNetwork {
   readonly store: Store;
+  readonly upkeep: RoutingUpkeep;
   readonly #objects: ObjectStore;
   readonly #config: AgentConfig;
   readonly #log: Logger;
@@ -54,8 +57,8 @@ export class HostNetwork {
   readonly #allocator: Allocator;
   readonly #netlink = Netlink.open();
   readonly #reaper = new LinkReaper(this.#netlink);
-  readonly #routes = new RouteTable(this.#netlink);
   readonly #dataplane: Dataplane;
+  readonly #routing: HostRouting;
   readonly #state: ClusterState;
   readonly #enforcement: Enforcement;
   readonly #deadHosts: DeadHosts;
@@ -86,6 +89,21 @@ export class HostNetwork {
     this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
     this.#deadHosts = new DeadHosts({ store, objects: this.#objects, log, see: () => this.#whatHostsHave() });
+    this.#routing = new HostRouting({ config, state: this.#state, netlink: this.#netlink, log, metrics });
+    this.upkeep = new RoutingUpkeep({
+      config,
+      store,
+      objects: this.#objects,
+      allocator: this.#allocator,
+      state: this.#state,
+      routing: this.#routing,
+      netlink: this.#netlink,
+      log,
+      applySoon: () => {
+        this.#routesChanged = true;
+        this.#applySoon();
+      },
+    });
     this.#enforcement = new Enforcement({
       objects: this.#objects,
       state: this.#state,
@@ -117,7 +135,7 @@ export class HostNetwork {
     const problems = this.#isInForce ? [] : ['the store has not been read yet'];
     if (!this.#isConnected) problems.push('the store cannot be reached; what was known last is in force');
     if (this.#failure !== undefined) problems.push(this.#failure);
-    for (const { destination, reason } of this.#routes.failed) problems.push(`route to ${destination}: ${reason}`);
+    problems.push(...this.#routing.problems);
     return problems;
   }
 
@@ -167,11 +185,13 @@ export class HostNetwork {
   }
 
   readonly #learn: Listener = ({ before, after }) => {
-    const kind = (after ?? before)!.kind;
-    if (kind === 'Host' || changesRoutes(before, after)) this.#routesChanged = true;
+    if (changesRoutes(before, after)) this.#routesChanged = true;
     this.#dataplane.learn(before, after);
-    if (!this.#isSynced) return;
-    // Changes that come together are applied together.
+    if (this.#isSynced) this.#applySoon();
+  };
+
+  /** Changes that come together are applied together. */
+  #applySoon(): void {
     this.#scheduled ??= setImmediate(() => {
       this.#scheduled = undefined;
       try {
@@ -180,7 +200,7 @@ export class HostNetwork {
         // Logged, shown by readiness, and tried again by reconciliation or the next change.
       }
     });
-  };
+  }
 
   /** All that there was is known: only now is it known too what must not be there. */
   #sync(): void {
@@ -202,7 +222,11 @@ export class HostNetwork {
   apply(): void {
     try {
       this.#dataplane.apply(this.#state.host?.spec.mesosTraffic);
-      if (this.#routesChanged) this.#applyRoutes();
+      if (this.#routesChanged) {
+        this.#routing.apply();
+        this.#routesChanged = false;
+        this.upkeep.applied();
+      }
       this.#failure = undefined;
     } catch (error) {
       this.#failure = `policy could not be brought in force: ${(error as Error).message}`;
@@ -212,17 +236,6 @@ export class HostNetwork {
       throw error;
     } finally {
       this.#metrics.endpoints.set(this.#state.localEndpoints().length);
-    }
-  }
-
-  #applyRoutes(): void {
-    const desired = desiredRoutes({ self: this.#config.host, hosts: this.#state.list('Host'), blocks: this.#state.list('Block') });
-    const known = new Set(this.#routes.failed.map(({ destination }) => destination));
-    const failed = this.#routes.apply(desired);
-    this.#routesChanged = false;
-    this.#metrics.routesFailed.set(failed.length);
-    for (const { destination, reason } of failed) {
-      if (!known.has(destination)) this.#log.warn({ destination, reason }, 'a route leads nowhere; it is tried again');
     }
   }
 
@@ -236,9 +249,9 @@ export class HostNetwork {
   /** Looks at the kernel again, in case somebody else changed it, and tries again what failed. */
   refresh(): void {
     this.#dataplane.forgetActual();
-    this.#routes.forgetActual();
-    this.#routesChanged = true;
     this.apply();
+    if (this.#routing.dropUnwantedTunnel()) this.#log.info('no pool wants tunnels any more: their interface is removed');
+    this.upkeep.repair();
   }
 
   #whatHostsHave(): Omit<Seen, 'present'> {
@@ -260,7 +273,7 @@ export class HostNetwork {
         held: () => this.#allocator.held(),
       },
       wiring: {
-        attach,
+        attach: (request) => attach({ ...request, mtu: request.mtu ?? this.#routing.mtuFor(request.addresses) }),
         detach: async (hostInterface) => {
           await this.#reaper.remove(hostInterface);
           // The next one to have the address must not inherit flows.

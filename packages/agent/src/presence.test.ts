@@ -23,7 +23,7 @@ test('a host is registered with the defaults; what an operator wrote stays when 
   t.deepEqual(object.spec.mesosTraffic, { agentPorts: [5051], healthChecks: 'Always' });
   await objects.put({ ...object, spec: { ...object.spec, mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } } });
   const again = await registerHost(objects, 'h1', ['192.0.2.7']);
-  t.deepEqual(again.object.spec, { addresses: ['192.0.2.7'], mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } });
+  t.deepEqual(again.object.spec, { addresses: ['192.0.2.7'], subnets: [], mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } });
   t.is((await registerHost(objects, 'h1', ['192.0.2.7'])).revision, again.revision, 'nothing to write, nothing written');
 });
 

@@ -1,23 +1,33 @@
 /** This host in the store: its Host object, which stays, and a sign of life on a lease, which does not outlive the agent for long. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ObjectStore, type Store, StoreError } from '@weir/datastore';
-import { type Host, parseObject, presenceKey } from '@weir/resources';
+import { type Host, type HostSpec, parseObject, presenceKey, serialize } from '@weir/resources';
+import { hostSubnets } from './host-subnets.ts';
 import type { Logger } from './log.ts';
 
 /**
  * Makes the Host object, or brings its addresses up to date. What an operator wrote in it (mesosTraffic, labels) stays.
  * @returns the object and its revision
  */
-export async function registerHost(objects: ObjectStore, name: string, addresses: string[]): Promise<{ object: Host; revision: number }> {
+export function registerHost(objects: ObjectStore, name: string, addresses: string[]): Promise<{ object: Host; revision: number }> {
+  return updateHost(objects, name, { addresses, subnets: hostSubnets(addresses) });
+}
+
+/** Writes what this host knows of itself into its Host object, and makes one where there is none. */
+export async function updateHost(
+  objects: ObjectStore,
+  name: string,
+  facts: { [F in 'addresses' | 'subnets' | 'vxlan']?: HostSpec[F] | undefined },
+): Promise<{ object: Host; revision: number }> {
   for (;;) {
     const known = await objects.get('Host', name);
-    if (known !== undefined && String(known.object.spec.addresses) === String(addresses)) return known;
     const object = parseObject({
       apiVersion: 'weir/v1',
       kind: 'Host',
       metadata: known?.object.metadata ?? { name },
-      spec: { ...known?.object.spec, addresses },
+      spec: { addresses: [], ...known?.object.spec, ...facts },
     }) as Host;
+    if (known !== undefined && serialize(known.object) === serialize(object)) return known;
     try {
       return { object, revision: await objects.put(object, { revision: known?.revision ?? 0 }) };
     } catch (error) {

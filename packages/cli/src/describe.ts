@@ -188,7 +188,7 @@ function hostPortText({ protocol, hostIP, hostPort, containerPort }: HostPort): 
 const VISIBILITY: Readonly<Record<Pool['spec']['visibility'], string>> = {
   Private: 'hosts and containers of this cluster alone begin flows to them',
   Routed: 'whoever has a route reaches them',
-  Exported: 'announced to the fabric, whoever hears it reaches them',
+  Exported: 'whoever has a route reaches them; for the fabric to be told of',
 };
 
 function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Field[] {

@@ -299,7 +299,7 @@ test("decide lets Mesos' own traffic with this host pass", (t) => {
     apiVersion: 'weir/v1' as const,
     kind: 'Host' as const,
     metadata: { name: 'here', labels: {}, annotations: {} },
-    spec: { addresses: ['172.16.0.1'], mesosTraffic: { agentPorts: [5051], healthChecks } },
+    spec: { addresses: ['172.16.0.1'], subnets: [], mesosTraffic: { agentPorts: [5051], healthChecks } },
   });
   const calculator = calculatorOf(NGINX, policy('closed', closed), host('Always'));
   const toAgent = (destinationPort: number) =>

@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Lease, openStore } from '@weir/datastore';
+import { presenceKey } from '@weir/resources';
+import test from 'ava';
+import { SilentHosts } from './silent-hosts.ts';
+
+const PATIENCE = 200;
+
+test('a host is dead when its sign of life was gone for long enough, not sooner, and lives again with the next', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-silent-hosts-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
+  const signs = new Map<string, Lease>();
+  const live = async (host: string) => {
+    const lease = await store.lease(60);
+    await store.transact({ when: [], then: [{ put: presenceKey(host), value: '{}', lease: lease.id }] });
+    signs.set(host, lease);
+  };
+  const told: string[][] = [];
+  const hosts = new SilentHosts({ store, hosts: () => ['a', 'b'], patience: PATIENCE, onChange: (dead) => told.push([...dead]) });
+  const stop = new AbortController();
+  await live('a');
+  await live('b');
+  const following = hosts.follow(stop.signal);
+
+  // An agent that is started anew within the time changes nothing.
+  await delay(50);
+  await signs.get('a')!.revoke();
+  await delay(PATIENCE / 2);
+  await live('a');
+  await delay(PATIENCE * 2);
+  t.deepEqual(told, []);
+
+  const before = performance.now();
+  await signs.get('b')!.revoke();
+  while (told.length === 0) await delay(5);
+  t.deepEqual(told, [['b']]);
+  t.true(performance.now() - before >= PATIENCE);
+  await live('b');
+  while (told.length === 1) await delay(5);
+  t.deepEqual(told, [['b'], []]);
+  stop.abort();
+  await following;
+  await store.close();
+});
