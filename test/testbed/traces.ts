@@ -5,7 +5,7 @@ import { readTable } from '@weir/policy';
 
 /**
  * Everything that attachments leave on hosts and in the store, one line each. Two calls give the same when nothing was left behind
- * between them. Hosts keep their blocks, and the blocks' routes, so these do not count.
+ * between them. Hosts keep their blocks, and the blocks' routes, and know all pools and hosts, so these do not count.
  */
 export async function findTraces(hosts: LabHost[], objects: ObjectStore): Promise<string[]> {
   return [...hosts.flatMap(tracesOnHost), ...(await tracesInStore(objects))].sort();
@@ -23,7 +23,9 @@ export function tracesOnHost({ name, namespace }: LabHost): string[] {
       .routes()
       .filter(({ link, destination }) => own.has(link!) && !/^(fe80|ff00)::/.test(destination ?? '')) // the kernel's own
       .map(({ destination, link }) => `${name}: route ${destination} dev ${own.get(link!)}`),
-    ...[...readTable({ nftables: nftables.list('inet weir') ?? [] }).statements.keys()].map((key) => `${name}: nftables ${key}`),
+    ...[...readTable({ nftables: nftables.list('inet weir') ?? [] }).statements.keys()]
+      .filter((key) => !/^element\/(pools|hosts)[46]\//.test(key))
+      .map((key) => `${name}: nftables ${key}`),
   ];
 }
 

@@ -145,6 +145,7 @@ test('hosts own different blocks, however they race', async (t) => {
   const allocators = Array.from({ length: 16 }, (_, index) => new Allocator({ store, host: `h${index}` }));
   const assigned = await Promise.all(allocators.map((allocator) => allocator.allocate(request('c'))));
   t.is(new Set(assigned.map(([first]) => first!.block)).size, 16);
+  t.true(store.refused < 32, `${store.refused} refused: who was refused looks elsewhere, or each try would let one host through`);
 });
 
 test('exhausted says which pools were tried and why each was passed over', async (t) => {

@@ -162,7 +162,7 @@ export class Allocator {
     let upToDate = this.#view === undefined;
     let view = this.#view ?? (await readView(this.#store, this.#host));
     for (let refusals = 0; refusals < MAX_TRIES; ) {
-      const draft = new Draft(view, this.#recent, this.#now());
+      const draft = new Draft(view, this.#recent, { now: this.#now(), refusals });
       const outcomes = planInOrder(group, draft);
       const need = outcomes.find((outcome) => 'needs' in outcome)?.needs;
       if (need !== undefined) {

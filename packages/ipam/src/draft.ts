@@ -22,6 +22,8 @@ export class Draft {
   /** The address given last from each block, by block name. */
   readonly recent: Map<string, string>;
   readonly now: number;
+  /** How often the work was refused before, because others were faster. */
+  readonly refusals: number;
   /** Undefined: deleted. */
   readonly #changed = new Map<string, BlockSpec | undefined>();
   /** Of changed blocks that are not among the holdings. */
@@ -32,10 +34,11 @@ export class Draft {
   #poolsMatter = false;
 
   /** @param now ms since the epoch */
-  constructor(view: View, recent: Map<string, string>, now: number) {
+  constructor(view: View, recent: Map<string, string>, { now, refusals = 0 }: { now: number; refusals?: number }) {
     this.view = view;
     this.recent = recent;
     this.now = now;
+    this.refusals = refusals;
   }
 
   /** No more work fits in the transaction. */

@@ -3,7 +3,7 @@ import { type AddressRange, type BlockSpec, blockName, type Family, familyOf } f
 import { Missing, type Place } from './allocation.ts';
 import { emptyBlock, longestRested, nextFree } from './block.ts';
 import type { Draft } from './draft.ts';
-import { lowestFreeBlock } from './pool.ts';
+import { freeBlockFrom, lowestFreeBlock } from './pool.ts';
 import type { KnownPool } from './pool-choice.ts';
 
 /**
@@ -35,11 +35,16 @@ export function findFree(draft: Draft, family: Family, usable: readonly KnownPoo
   return borrow(draft, pools, rested) ?? rest(draft, pools, resting) ?? borrow(draft, pools, resting);
 }
 
-/** A block of the pool that nobody has, for this host; undefined when there is none. Rests on a view with `cluster`. */
+/**
+ * A block of the pool that nobody has, for this host; undefined when there is none. Rests on a view with `cluster`.
+ * The lowest, so that a pool fills in order; who was refused looks elsewhere, since all hosts that want a block at one time want that one.
+ */
 export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined {
   const { pool } = draft.view.pools.get(poolName)!;
   const taken = [...draft.cluster()].map(({ range }) => range);
-  const cidr = lowestFreeBlock(pool, taken, reservedRanges(draft));
+  const reserved = reservedRanges(draft);
+  const start = draft.refusals === 0 ? 0 : spread(`${draft.view.host} ${draft.refusals}`);
+  const cidr = freeBlockFrom(pool, start, taken, reserved) ?? lowestFreeBlock(pool, taken, reserved);
   return cidr === undefined ? undefined : emptyBlock({ cidr, pool: poolName, host: draft.view.host }, draft.now);
 }
 

@@ -29,7 +29,11 @@ export function poolSize({ spec }: Pool): number {
  * The lowest block of the pool that overlaps none of `taken`; undefined when there is none.
  * Taken is judged by range, not by name: a block of another size, left from whatever past, must not be cut through.
  */
-export function lowestFreeBlock({ spec }: Pool, taken: Iterable<AddressRange>, reserved: readonly AddressRange[] = []): string | undefined {
+export function lowestFreeBlock(
+  { spec }: Pick<Pool, 'spec'>,
+  taken: Iterable<AddressRange>,
+  reserved: readonly AddressRange[] = [],
+): string | undefined {
   const pool = cidrRange(spec.cidr);
   const size = 1n << BigInt(ADDRESS_BITS[pool.family] - spec.blockSize);
   const ranges = [...taken, ...reserved.flatMap((range) => wholeBlocks(range, size))]
@@ -42,6 +46,24 @@ export function lowestFreeBlock({ spec }: Pool, taken: Iterable<AddressRange>, r
     if (range.last >= first) first = ((range.last + size) / size) * size;
   }
   return first + size - 1n <= pool.last ? `${addressFromNumber(first, pool.family)}/${spec.blockSize}` : undefined;
+}
+
+/** Blocks of a pool among which those that look elsewhere spread out: enough for many hosts, few enough to keep a huge pool together. */
+const SPREAD = 1024n;
+
+/** As {@link lowestFreeBlock}, from some block on that `start` decides. */
+export function freeBlockFrom(
+  { spec }: Pick<Pool, 'spec'>,
+  start: number,
+  taken: AddressRange[],
+  reserved: readonly AddressRange[],
+): string | undefined {
+  const { family, first, last } = cidrRange(spec.cidr);
+  const size = 1n << BigInt(ADDRESS_BITS[family] - spec.blockSize);
+  const count = (last - first + 1n) / size;
+  const skipped = (BigInt(start) % (count < SPREAD ? count : SPREAD)) * size;
+  const below = skipped === 0n ? [] : [{ family, first, last: first + skipped - 1n }];
+  return lowestFreeBlock({ spec }, [...taken, ...below], reserved);
 }
 
 /** The part of the range that fills whole blocks; a block of which a part is reserved is good for the rest. */
