@@ -4,6 +4,7 @@ import Agent from './commands/agent.ts';
 import Apply from './commands/apply.ts';
 import CniInstall from './commands/cni/install.ts';
 import CniUninstall from './commands/cni/uninstall.ts';
+import CniVerify from './commands/cni/verify.ts';
 import Create from './commands/create.ts';
 import Delete from './commands/delete.ts';
 import Describe from './commands/describe.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: Record<string, Command.Class> = {
   apply: Apply,
   'cni:install': CniInstall,
   'cni:uninstall': CniUninstall,
+  'cni:verify': CniVerify,
   create: Create,
   delete: Delete,
   describe: Describe,

@@ -1,3 +1,4 @@
+export { checkNetwork, type NetworkProblem } from './check-network.ts';
 export { CNI_CODE, CniError, type CniErrorOptions } from './cni-error.ts';
 export { type DispatchInput, dispatch } from './dispatch.ts';
 export { explainError } from './explain-error.ts';

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Call } from './request.ts';
 import type { Result } from './result.ts';
 import type { Services } from './services.ts';
@@ -5,6 +6,8 @@ import type { Services } from './services.ts';
 /** A CNI plugin of Weir's own. VERSION is the dispatcher's. */
 export interface Tool {
   name: string;
+  /** What the tool takes of a network's configuration; of its section `ipam` when it hands out addresses. */
+  config: z.ZodObject;
   add(call: Call, services: Services): Promise<Result>;
   /**
    * Removes what is there, whatever is missing. Rejects when something could not be removed, after it has tried everything: the

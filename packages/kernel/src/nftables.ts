@@ -113,6 +113,12 @@ export class Nftables {
     return this.#list(`list table ${table}`);
   }
 
+  /** Of the library, as it says itself: `1.0.6`. */
+  version(): string {
+    const listing = JSON.parse(this.#run('list tables', OUTPUT_JSON, 'nft -j list tables')) as { nftables: NftObject[] };
+    return String(listing.nftables.find((object) => 'metainfo' in object)?.metainfo?.version);
+  }
+
   /** All tables of the namespace. */
   listRuleset(): NftObject[] {
     return this.#list('list ruleset') ?? [];

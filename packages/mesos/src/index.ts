@@ -1,3 +1,4 @@
+export { mesosAgentFlags } from './agent-process.ts';
 export {
   appSchema,
   appStatusSchema,
@@ -11,3 +12,5 @@ export {
 } from './marathon-app.ts';
 export { MarathonClient, type MarathonClientOptions } from './marathon-client.ts';
 export { MarathonError } from './marathon-error.ts';
+export { loadNetworkFiles, type NetworkFolders, type SkippedFile } from './network-files.ts';
+export { findPlugin } from './plugin-path.ts';

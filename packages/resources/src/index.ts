@@ -67,5 +67,5 @@ export { type LabelRestriction, type LabelRestrictions, labelRestrictions } from
 export type { Comparison, Selector } from './selector/selector.ts';
 export { SelectorError } from './selector/selector-error.ts';
 export { serialize } from './serialize.ts';
-export { nearest } from './suggestion.ts';
+export { didYouMean, nearest } from './suggestion.ts';
 export { type Issue, type Origin, ValidationError } from './validation-error.ts';

@@ -27,6 +27,7 @@ const configSchema = z.looseObject({
 /** Hands out addresses of Weir's pools. Works under any interface plugin: its result holds addresses and nothing else. */
 export const weirIpam: Tool = {
   name: 'weir-ipam',
+  config: configSchema,
 
   async add(call, services) {
     const { pools, families } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');

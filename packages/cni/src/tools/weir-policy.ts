@@ -17,6 +17,7 @@ const configSchema = z.looseObject({
 /** Guards an interface that an earlier plugin of the chain made: its policy is in force before ADD returns. */
 export const weirPolicy: Tool = {
   name: 'weir-policy',
+  config: configSchema,
 
   async add(call, services) {
     const made = requirePrevResult(call);

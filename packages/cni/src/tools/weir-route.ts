@@ -24,6 +24,7 @@ const configSchema = z.looseObject({
 /** Wires a container: a veth, its addresses as /32 and /128, a default route by the host, a route on the host to each address. */
 export const weirRoute: Tool = {
   name: 'weir-route',
+  config: configSchema,
 
   async add(call, services) {
     const config = parseConfig(configSchema, call.config, 'weir-route');

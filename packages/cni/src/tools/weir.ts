@@ -23,6 +23,7 @@ const configSchema = z.looseObject({
 /** A whole network in one plugin: Mesos takes one plugin a network, so the chain is run here. */
 export const weir: Tool = {
   name: 'weir',
+  config: configSchema,
 
   async add(given, services) {
     const call = withRuntimeConfig(given);

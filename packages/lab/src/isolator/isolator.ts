@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findPlugin } from '@weir/mesos';
 import { LabError, type LabErrorCode } from '../lab-error.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { isConfigObject, parseConfig, printConfig } from './config-json.ts';
 import { NetworkConfigs } from './network-configs.ts';
 import { formatHosts, formatResolvConf } from './network-files.ts';
 import { encodeNetworkInfo, type NetworkInfo } from './network-info.ts';
-import { findPlugin } from './plugin-path.ts';
 import { type PluginAnswer, pluginRunner, type RunPlugin } from './plugin-process.ts';
 import { addressOf, type PluginResult, parseResult } from './result.ts';
 

@@ -1,26 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { z } from 'zod';
+import { readFileSync } from 'node:fs';
+import { loadNetworkFiles, type NetworkFolders } from '@weir/mesos';
 import { LabError } from '../lab-error.ts';
 import { type ConfigObject, parseConfig } from './config-json.ts';
-import { findPlugin } from './plugin-path.ts';
 
-const route = z.object({ dst: z.string(), gw: z.string().nullish() });
-const strings = z.array(z.string()).nullish();
-
-/** What Mesos parses of a network file (network/cni's spec.proto, NetworkConfig); the rest is carried along unread. */
-const networkConfigSchema = z.object({
-  name: z.string(),
-  type: z.string(),
-  ipam: z.object({ type: z.string(), routes: z.array(route).nullish() }).nullish(),
-  dns: z.object({ nameservers: strings, domain: z.string().nullish(), search: strings, options: strings }).nullish(),
-});
-
-export interface NetworkConfigsOptions {
-  /** `--network_cni_config_dir` */
-  configDir: string;
-  /** `--network_cni_plugins_dir`: one folder, or several as `a:b` */
-  pluginsDir: string;
+export interface NetworkConfigsOptions extends NetworkFolders {
   logError: (message: string) => void;
 }
 
@@ -31,7 +14,7 @@ export class NetworkConfigs {
 
   constructor(options: NetworkConfigsOptions) {
     this.#options = options;
-    this.#files = loadNetworkFiles(options);
+    this.#files = load(options);
   }
 
   /**
@@ -47,7 +30,7 @@ export class NetworkConfigs {
         this.#options.logError(`Removing the network '${network}' from cache: ${(error as Error).message}`);
       }
     }
-    this.#files = loadNetworkFiles(this.#options);
+    this.#files = load(this.#options);
     const found = this.#files.get(network);
     if (found === undefined) throw new LabError('ENETWORK', `Unknown CNI network '${network}'`);
     return readNetworkFile(network, found);
@@ -58,46 +41,11 @@ export class NetworkConfigs {
   }
 }
 
-/** @returns network name → file, of every regular file whatever its extension; a file that cannot be used is logged and skipped. */
-function loadNetworkFiles({ configDir, pluginsDir, logError }: NetworkConfigsOptions): Map<string, string> {
-  const files = new Map<string, string>();
-  for (const entry of readdirSync(configDir)) {
-    const path = join(configDir, entry);
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) continue;
-    const reason = reject(path);
-    if (reason !== undefined) logError(reason);
-  }
+/** A file that cannot be used is logged and skipped. */
+function load(options: NetworkConfigsOptions): Map<string, string> {
+  const { files, skipped } = loadNetworkFiles(options);
+  for (const { reason } of skipped) options.logError(reason);
   return files;
-
-  function reject(path: string): string | undefined {
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      return `Failed to read CNI network configuration file '${path}': ${(error as Error).message}`;
-    }
-    const parsed = parseNetworkConfig(text);
-    if ('problem' in parsed) return `Failed to parse CNI network configuration file '${path}': ${parsed.problem}`;
-    const { name, type, ipam } = parsed.config;
-    if (files.has(name)) return `Skipping configuration file '${path}' since network '${name}' already exists`;
-    const skipped = `Skipping network '${name}', from configuration file '${path}', since we failed to find`;
-    if (findPlugin(type, pluginsDir) === undefined) return `${skipped} CNI plugin '${type}' used by this network`;
-    if (ipam && findPlugin(ipam.type, pluginsDir) === undefined) return `${skipped} IPAM plugin '${ipam.type}' used by this network`;
-    files.set(name, path);
-    return undefined;
-  }
-}
-
-function parseNetworkConfig(text: string): { config: z.infer<typeof networkConfigSchema> } | { problem: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { problem: `JSON parse failed: ${(error as Error).message}` };
-  }
-  const result = networkConfigSchema.safeParse(json);
-  if (result.success) return { config: result.data };
-  return { problem: `Protobuf parse failed: ${z.prettifyError(result.error)}` };
 }
 
 function readNetworkFile(network: string, path: string): ConfigObject {

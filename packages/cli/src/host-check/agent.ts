@@ -1,0 +1,97 @@
+/** Weir's agent and its store. */
+
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { type AgentConfig, readConfig } from '@weir/agent';
+import { CNI_CODE, decodeResponse, encodeRequest, type LauncherRequest, type LauncherResponse } from '@weir/cni';
+import { openStore } from '@weir/datastore';
+import type { HostFolders } from '../host-install/host-folders.ts';
+import { type Check, failed, ok, skipped, warning } from './check.ts';
+import type { Networks } from './networks.ts';
+
+const PATIENCE_MS = 5000;
+
+export async function checkAgent({ agentConfig, pluginsDir }: HostFolders, networks: Networks): Promise<Check[]> {
+  let config: AgentConfig;
+  try {
+    config = readConfig(agentConfig);
+  } catch (error) {
+    return [failed('agent.yaml', (error as Error).message, `correct ${agentConfig}; docs/configuration.md#the-agent has all keys`)];
+  }
+  const [store, socket, readiness] = await Promise.all([checkStore(config), checkSocket(config), checkReadiness(config)]);
+  const status =
+    socket.status === 'ok'
+      ? await Promise.all([...networks].map(([name, network]) => checkStatus(config, name, network.config, pluginsDir)))
+      : [];
+  return [ok('agent.yaml', agentConfig), store, socket, readiness, ...status];
+}
+
+async function checkStore({ store: options }: AgentConfig): Promise<Check> {
+  const name = 'store';
+  if (options.backend === 'embedded' && !existsSync(options.path))
+    return skipped(name, `there is none at ${options.path} yet: the agent makes it`);
+  try {
+    const store = await openStore(options);
+    try {
+      const { revision } = await store.list('/weir/v1/Pool/');
+      return ok(name, `${options.backend === 'etcd' ? `etcd at ${options.endpoints.join(', ')}` : options.path}, revision ${revision}`);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    return failed(name, (error as Error).message, 'correct the section "store" of agent.yaml, or see to the store');
+  }
+}
+
+async function checkSocket({ runDir }: AgentConfig): Promise<Check> {
+  const path = join(runDir, 'agent.sock');
+  try {
+    const { exitCode } = await ask(path, { tool: 'weir', env: { CNI_COMMAND: 'VERSION' }, stdin: Buffer.alloc(0) });
+    return exitCode === 0
+      ? ok('agent', `answers at ${path}`)
+      : failed('agent', `VERSION at ${path} ended with ${exitCode}`, 'see its log: journalctl -u weir-agent');
+  } catch (error) {
+    return failed('agent', `${path}: ${(error as Error).message}`, 'systemctl enable --now weir-agent; its log: journalctl -u weir-agent');
+  }
+}
+
+async function ask(path: string, request: LauncherRequest): Promise<LauncherResponse> {
+  const socket = connect(path);
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error(`no answer in ${PATIENCE_MS / 1000} s`)));
+  socket.end(encodeRequest(request));
+  return decodeResponse(await buffer(socket));
+}
+
+async function checkReadiness({ http }: AgentConfig): Promise<Check> {
+  const url = `http://${http}/readyz`;
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const { ready, reasons } = (await answer.json()) as { ready: boolean; reasons: string[] };
+    const remedy = 'docs/troubleshooting.md#readyz says what to do about each';
+    if (!ready) return failed('readiness', reasons.join('; '), remedy);
+    return reasons.length === 0 ? ok('readiness', 'policy and routes are in step') : warning('readiness', reasons.join('; '), remedy);
+  } catch (error) {
+    const { cause, message } = error as Error;
+    return failed(
+      'readiness',
+      `${url}: ${cause instanceof Error ? cause.message : message}`,
+      'start the agent; see its log: journalctl -u weir-agent',
+    );
+  }
+}
+
+/** What an ADD in this network would meet now (STATUS of the specification, 1.1.0). */
+async function checkStatus({ runDir }: AgentConfig, name: string, config: Record<string, unknown>, pluginsDir: string): Promise<Check> {
+  const title = `STATUS of ${name}`;
+  const { exitCode, stdout } = await ask(join(runDir, 'agent.sock'), {
+    tool: String(config.type),
+    env: { CNI_COMMAND: 'STATUS', CNI_PATH: pluginsDir },
+    stdin: Buffer.from(JSON.stringify({ ...config, cniVersion: '1.1.0' })),
+  });
+  if (exitCode === 0) return ok(title, 'ready for containers');
+  const { code, msg = stdout, details = '' } = JSON.parse(stdout) as { code?: number; msg?: string; details?: string };
+  if (code === CNI_CODE.invalidEnvironment) return skipped(title, 'the agent that runs knows no STATUS');
+  return failed(title, msg, details || "see the agent's log: journalctl -u weir-agent");
+}
