@@ -1,4 +1,4 @@
-import type { AnyObject, KindInfo, Policy } from '@weir/resources';
+import type { AnyObject, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { checkHasCounterpart, formatKubernetes } from './kubernetes-output.ts';
 import { listObjects } from './list-objects.ts';
@@ -68,7 +68,7 @@ async function format(
   asked: { form: GetForm; namespaces: boolean; single: boolean; width: number },
 ): Promise<{ text: string; refusals: CliError[] }> {
   const { form } = asked;
-  if (form === 'kubernetes') return formatKubernetes(objects as Policy[], asked.single);
+  if (form === 'kubernetes') return formatKubernetes(objects as (Policy | GlobalPolicy)[], asked.single);
   return { text: await formatObjects(objects, { ...asked, form }), refusals: [] };
 }
 

@@ -1,5 +1,6 @@
 import { type Document, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
 import { isKind, kindInfo } from './kinds/index.ts';
+import { fromClusterPolicy, isClusterPolicy } from './kubernetes/from-cluster-policy.ts';
 import { fromKubernetes, isNetworkPolicy } from './kubernetes/from-network-policy.ts';
 import { type AnyObject, parseObject, withOrigin } from './object.ts';
 import { lineOf } from './source-position.ts';
@@ -16,7 +17,7 @@ export interface ParseOptions {
 }
 
 /**
- * Reads all objects of a YAML or JSON text: several documents, `kind: List`, and Kubernetes' NetworkPolicy, which becomes a Policy.
+ * Reads all objects of a YAML or JSON text: several documents, `kind: List`, and Kubernetes' policies, which become Policies and GlobalPolicies.
  * Documents without content are skipped.
  *
  * All or nothing: where anything is wrong nothing is returned, so that nobody applies half a file.
@@ -102,6 +103,7 @@ function listItems({ items }: { items?: unknown }, origin: Origin): { value: unk
 
 function parseResource(value: unknown, origin: Origin, { namespace }: ParseOptions): AnyObject {
   const placed = namespace === undefined ? value : withOrigin(value, origin, () => inNamespace(value, namespace));
+  if (isClusterPolicy(placed)) return fromClusterPolicy(placed, origin);
   return isNetworkPolicy(placed) ? fromKubernetes(placed, origin) : parseObject(placed, origin);
 }
 

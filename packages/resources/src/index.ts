@@ -32,8 +32,11 @@ export type { PoolSpec, Visibility, VxlanMode } from './kinds/pool.ts';
 export { type ReservationSpec, reservedRanges } from './kinds/reservation.ts';
 export { BUILT_IN_TIERS, checkTier, type TierSpec } from './kinds/tier.ts';
 export { DEFAULT_TIER } from './kinds/tier-name.ts';
+export type { ClusterNetworkPolicy } from './kubernetes/cluster-policy.ts';
+export { fromClusterPolicy } from './kubernetes/from-cluster-policy.ts';
 export { fromKubernetes } from './kubernetes/from-network-policy.ts';
 export { type NetworkPolicy, SOURCE_ANNOTATION } from './kubernetes/network-policy.ts';
+export { type ToClusterPolicy, toClusterPolicy } from './kubernetes/to-cluster-policy.ts';
 export { type Inexpressible, type ToKubernetes, toKubernetes } from './kubernetes/to-network-policy.ts';
 export { DEFAULT_NAMESPACE, type Labels, type Metadata, parseLabelKey, parseLabelValue, parseNamespaceName } from './metadata.ts';
 export {

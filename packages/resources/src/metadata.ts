@@ -74,7 +74,7 @@ function parseAnnotationValue(value: unknown): string {
 }
 
 const labelsSchema = entries(parseLabelKey, parseLabelValue).prefault({});
-const annotationsSchema = entries(parseLabelKey, parseAnnotationValue).prefault({});
+export const annotationsSchema = entries(parseLabelKey, parseAnnotationValue).prefault({});
 
 /** Schema of `metadata` for a kind. */
 export function metadataSchema(kind: { namespaced: boolean; names: 'chosen' | 'derived' }): z.ZodType<Metadata> {

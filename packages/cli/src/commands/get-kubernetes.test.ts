@@ -86,6 +86,25 @@ test('other kinds, and watching, are wrong usage', async (t) => {
   const weir = await Weir.in(t);
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POOL });
   t.regex(await weir.fails(t, 2, ['get', 'policies,pools', '-o', 'kubernetes']), /nothing like pools/);
-  t.regex(await weir.fails(t, 2, ['get', 'gpol', '-o', 'kubernetes']), /nothing like globalpolicies/);
   t.regex(await weir.fails(t, 2, ['get', 'policies', '-w', '-o', 'kubernetes']), /not both/);
+});
+
+test('a cluster policy is applied, shown as Kubernetes has it, and deleted by its file', async (t) => {
+  const weir = await Weir.in(t);
+  const document = `apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: no-mail}
+spec:
+  priority: 10
+  subject: {namespaces: {}}
+  egress:
+    - {action: Deny, to: [{networks: [0.0.0.0/0]}], ports: [{portNumber: {protocol: TCP, port: 25}}]}
+`;
+  t.is(await weir.ok(t, ['apply', '-f', '-'], { stdin: document }), lines('globalpolicy/anp.no-mail created'));
+  const text = await weir.ok(t, ['get', 'gpol', 'anp.no-mail', '-o', 'kubernetes']);
+  t.regex(text, /^apiVersion: policy\.networking\.k8s\.io\/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata:\n {2}name: no-mail\n/);
+  t.regex(text, / {2}tier: Admin\n {2}priority: 10\n/);
+  t.is(await weir.ok(t, ['delete', '-f', '-'], { stdin: document }), lines('globalpolicy/anp.no-mail deleted'));
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: 'apiVersion: weir/v1\nkind: GlobalPolicy\nmetadata: {name: own}\nspec: {}\n' });
+  t.regex(await weir.fails(t, 1, ['get', 'gpol', 'own', '-o', 'kubernetes']), /cannot be said as a Kubernetes ClusterNetworkPolicy/);
 });

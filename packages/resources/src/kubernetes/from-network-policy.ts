@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cidrContains, parseCidrClearingHostBits } from '../address.ts';
 import { acrossFields, failed, field, oneOf } from '../field.ts';
-import { type Metadata, metadataSchema } from '../metadata.ts';
+import { metadataSchema } from '../metadata.ts';
 import { API_VERSION, type Policy, withOrigin } from '../object.ts';
 import { parseWith } from '../parse-with.ts';
 import type { Peer } from '../rule/peer.ts';
@@ -9,7 +9,8 @@ import { type Port, parsePort, parsePortNumber } from '../rule/port.ts';
 import type { Rule } from '../rule/rule.ts';
 import { type Origin, ValidationError } from '../validation-error.ts';
 import { labelSelectorSchema } from './label-selector.ts';
-import { NETWORK_POLICY_VERSIONS, SOURCE_ANNOTATION } from './network-policy.ts';
+import { NETWORK_POLICY_VERSIONS } from './network-policy.ts';
+import { withoutServerFields, withSource } from './server-metadata.ts';
 
 const portSchema = acrossFields(
   z.strictObject({
@@ -94,7 +95,7 @@ export function fromKubernetes(value: unknown, origin?: Origin): Policy {
     return {
       apiVersion: API_VERSION,
       kind: 'Policy',
-      metadata: withSource(metadata, apiVersion),
+      metadata: withSource(metadata, `${apiVersion} NetworkPolicy`),
       spec: {
         selector: spec.podSelector,
         types: (['Ingress', 'Egress'] as const).filter((type) => types.has(type)),
@@ -103,30 +104,6 @@ export function fromKubernetes(value: unknown, origin?: Origin): Policy {
       },
     };
   });
-}
-
-/** Fields of metadata that the API server sets, as `kubectl get -o yaml` prints them: they say nothing here. */
-const SERVER_FIELDS = new Set([
-  'creationTimestamp',
-  'deletionGracePeriodSeconds',
-  'deletionTimestamp',
-  'finalizers',
-  'generateName',
-  'generation',
-]);
-for (const name of ['managedFields', 'ownerReferences', 'resourceVersion', 'selfLink', 'uid']) SERVER_FIELDS.add(name);
-
-function withoutServerFields(value: unknown): unknown {
-  const { metadata } = value as { metadata?: unknown };
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return value;
-  return { ...(value as object), metadata: Object.fromEntries(Object.entries(metadata).filter(([name]) => !SERVER_FIELDS.has(name))) };
-}
-
-/** An annotation that is there already stays: the object came from Kubernetes before, and went back. */
-function withSource(metadata: Metadata, apiVersion: string): Metadata {
-  const annotations: Record<string, string> = { [SOURCE_ANNOTATION]: `${apiVersion} NetworkPolicy`, ...metadata.annotations };
-  delete annotations['kubectl.kubernetes.io/last-applied-configuration'];
-  return { ...metadata, annotations: Object.fromEntries(Object.entries(annotations).sort(([left], [right]) => (left < right ? -1 : 1))) };
 }
 
 function parsePortOrName(value: unknown): Port {

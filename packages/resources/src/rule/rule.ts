@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Family, familyOf } from '../address.ts';
 import { acrossFields, failed, field, integer, oneOf, type Report } from '../field.ts';
+import { annotationsSchema } from '../metadata.ts';
 import { ValidationError } from '../validation-error.ts';
 import { type Peer, peerSchema } from './peer.ts';
 import { hasPorts, isIcmp, type Protocol, parseProtocol } from './protocol.ts';
@@ -31,6 +32,7 @@ export const ruleSchema: z.ZodType<Rule> = acrossFields(
     notICMP: icmpSchema.optional(),
     source: peerSchema.optional(),
     destination: peerSchema.optional(),
+    metadata: z.strictObject({ annotations: annotationsSchema }).optional(),
   }),
   (rule, report) => {
     if (!failed(rule.protocol)) {
@@ -52,6 +54,8 @@ export interface Rule {
   notICMP?: Icmp;
   source?: Peer;
   destination?: Peer;
+  /** Free text for people and tools. */
+  metadata?: { annotations: Record<string, string> };
 }
 
 function parseIpVersion(value: unknown): 4 | 6 {
