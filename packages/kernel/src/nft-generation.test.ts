@@ -8,7 +8,7 @@ test('the generation moves with each transaction, of any tool, in its own namesp
   const [namespace, other] = [temporaryNamespace(t), temporaryNamespace(t)];
   using generation = NftGeneration.open({ namespace });
   using nftables = Nftables.open({ namespace });
-  using elements = NftSocket.open({ namespace });
+  using socket = NftSocket.open({ namespace });
   using elsewhere = Nftables.open({ namespace: other });
   const seen = [generation.read()];
   const moved = (): boolean => {
@@ -18,7 +18,7 @@ test('the generation moves with each transaction, of any tool, in its own namesp
   t.false(moved());
   nftables.run('add table inet weir\nadd set inet weir s { type ipv4_addr; }');
   t.true(moved());
-  elements.apply({ family: 'inet', table: 'weir' }, [
+  socket.apply({ family: 'inet', table: 'weir' }, [
     { kind: 'element', op: 'add', set: 's', key: [{ type: 'ipv4_addr', value: '10.0.0.1' }] },
   ]);
   t.true(moved());

@@ -1,10 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { KernelError } from './error.ts';
+import type { TableChange } from './nft-batch.ts';
 import { NftSocket } from './nft-socket.ts';
 import { Nftables } from './nftables.ts';
 import type { ElementChange, Verdict } from './nftables-element.ts';
 import type { KeyField } from './nftables-field.ts';
+import type { Rule } from './nftables-rule.ts';
 import { descriptorsLeaked, runWithin, temporaryNamespace } from './testing/temporary-namespace.ts';
 
 const WEIR = { family: 'inet', table: 'weir' } as const;
@@ -29,12 +31,12 @@ const remove = ({ verdict: _, ...change }: ElementChange): ElementChange => ({ .
 function open(
   t: Parameters<typeof temporaryNamespace>[0],
   ...sets: string[]
-): { elements: NftSocket; nft: (...args: string[]) => string; namespace: string; nftables: Nftables } {
+): { socket: NftSocket; nft: (...args: string[]) => string; namespace: string; nftables: Nftables } {
   const namespace = temporaryNamespace(t);
   const nftables = Nftables.open({ namespace });
-  const elements = NftSocket.open({ namespace });
+  const socket = NftSocket.open({ namespace });
   t.teardown(() => nftables.close());
-  t.teardown(() => elements.close());
+  t.teardown(() => socket.close());
   nftables.run(
     [
       'add table inet weir',
@@ -43,7 +45,7 @@ function open(
       ...sets.map((set) => `add ${set.replace(/^(map|set) /, '$1 inet weir ')}`),
     ].join('\n'),
   );
-  return { elements, namespace, nftables, nft: (...args) => runWithin(namespace, 'nft', ...args) };
+  return { socket, namespace, nftables, nft: (...args) => runWithin(namespace, 'nft', ...args) };
 }
 
 /** The elements of a set as nft prints them, one each. */
@@ -53,7 +55,7 @@ function listed(nft: (...args: string[]) => string, kind: 'map' | 'set', name: s
 }
 
 test('nft lists what was added: every type of key, every verdict', (t) => {
-  const { elements, nft } = open(
+  const { socket, nft } = open(
     t,
     'map links { type ifname : verdict; }',
     'map peers4 { type ipv4_addr : verdict; }',
@@ -62,7 +64,7 @@ test('nft lists what was added: every type of key, every verdict', (t) => {
     'map paths { type ifname . ipv6_addr . inet_proto . inet_service : verdict; }',
     'set plain { type ipv4_addr; }',
   );
-  elements.apply(WEIR, [
+  socket.apply(WEIR, [
     add('links', [link('weir0123456789a')], { kind: 'goto', chain: 'web' }),
     add('peers4', [ip4('10.0.0.1')], { kind: 'jump', chain: 'db' }),
     add('peers4', [ip4('10.0.0.2')], { kind: 'return' }),
@@ -81,7 +83,7 @@ test('nft lists what was added: every type of key, every verdict', (t) => {
 });
 
 test('nft lists what maps of data give', (t) => {
-  const { elements, nft } = open(
+  const { socket, nft } = open(
     t,
     'map ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
     'map ports6 { type ipv6_addr . inet_service : ipv6_addr . inet_service; }',
@@ -92,20 +94,20 @@ test('nft lists what maps of data give', (t) => {
     { kind: 'element', op: 'add', set: 'ports6', key: [ip6('fd00::1'), port(80)], data: [ip6('fd00::2'), port(443)] },
     { kind: 'element', op: 'add', set: 'plain', key: [ip4('10.0.0.1')], data: [port(53)] },
   ];
-  elements.apply(WEIR, changes);
+  socket.apply(WEIR, changes);
   t.deepEqual(listed(nft, 'map', 'ports4'), ['tcp . 80 : 10.0.0.1 . 8080']);
   t.deepEqual(listed(nft, 'map', 'ports6'), ['fd00::1 . 80 : fd00::2 . 443']);
   t.deepEqual(listed(nft, 'map', 'plain'), ['10.0.0.1 : 53']);
   const other = { ...changes[0]!, data: [ip4('10.0.0.2'), port(8080)] };
-  const error = t.throws(() => elements.apply(WEIR, [other]), { instanceOf: KernelError });
+  const error = t.throws(() => socket.apply(WEIR, [other]), { instanceOf: KernelError });
   t.is(error.errno, 17);
   t.regex(error.message, /6 \. 80 : 10\.0\.0\.2 \. 8080/);
-  elements.apply(WEIR, [{ ...changes[0]!, op: 'delete' }, other]);
+  socket.apply(WEIR, [{ ...changes[0]!, op: 'delete' }, other]);
   t.deepEqual(listed(nft, 'map', 'ports4'), ['tcp . 80 : 10.0.0.2 . 8080']);
 });
 
 test('nft lists intervals: adjacent ones, single values, those up to the last value, concatenated ones', (t) => {
-  const { elements, nft } = open(
+  const { socket, nft } = open(
     t,
     'map nets4 { type ipv4_addr : verdict; flags interval; }',
     'map nets6 { type ipv6_addr : verdict; flags interval; }',
@@ -126,7 +128,7 @@ test('nft lists intervals: adjacent ones, single values, those up to the last va
     add('services', [proto(6), port(1000)], ACCEPT, [proto(6), port(2000)]),
     add('services', [proto(17), port(53)], DROP, [proto(17), port(53)]),
   ];
-  elements.apply(WEIR, changes);
+  socket.apply(WEIR, changes);
   t.deepEqual(listed(nft, 'map', 'nets4'), [
     '0.0.0.0/8 : accept',
     '10.0.0.0/24 : goto web',
@@ -137,12 +139,12 @@ test('nft lists intervals: adjacent ones, single values, those up to the last va
   t.deepEqual(listed(nft, 'map', 'nets6'), ['::/127 : accept', 'fd00::/112 : drop', 'ff00::/8 : drop']);
   t.deepEqual(listed(nft, 'map', 'ports'), ['999 : drop', '1000-65535 : accept']);
   t.deepEqual(listed(nft, 'map', 'services').sort(), ['tcp . 1000-2000 : accept', 'udp . 53 : drop']);
-  elements.apply(WEIR, changes.map(remove));
+  socket.apply(WEIR, changes.map(remove));
   for (const name of ['nets4', 'nets6', 'ports', 'services']) t.deepEqual(listed(nft, 'map', name), [], name);
 });
 
 test('libnftables and raw nfnetlink undo what the other did', (t) => {
-  const { elements, nft, nftables } = open(
+  const { socket, nft, nftables } = open(
     t,
     'map nets { type ipv4_addr : verdict; flags interval; }',
     'map peers { type ipv6_addr : verdict; }',
@@ -150,7 +152,7 @@ test('libnftables and raw nfnetlink undo what the other did', (t) => {
   nftables.run(
     'add element inet weir nets { 20.0.0.0/24 : drop, 20.0.1.0/24 : accept, 240.0.0.0-255.255.255.255 : drop }\nadd element inet weir peers { fd00::1 : drop }',
   );
-  elements.apply(WEIR, [
+  socket.apply(WEIR, [
     remove(add('nets', [ip4('20.0.0.0')], DROP, [ip4('20.0.0.255')])),
     remove(add('nets', [ip4('240.0.0.0')], DROP, [ip4('255.255.255.255')])),
     remove(add('peers', [ip6('fd00::1')])),
@@ -164,7 +166,7 @@ test('libnftables and raw nfnetlink undo what the other did', (t) => {
 });
 
 test('any intervals that do not overlap come and go, in any order', (t) => {
-  const { elements, nft } = open(t, 'map nets { type ipv4_addr : verdict; flags interval; }');
+  const { socket, nft } = open(t, 'map nets { type ipv4_addr : verdict; flags interval; }');
   const address = (number: number): KeyField => ip4(`${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`);
   // Cut points make neighbours that touch likely; the extremes of the number line are always among them.
   const cuts = fc.uniqueArray(fc.oneof(fc.nat({ max: 40 }), fc.integer({ min: 0xffffffd8, max: 0xffffffff })), {
@@ -178,9 +180,9 @@ test('any intervals that do not overlap come and go, in any order', (t) => {
         .map((start, at) => add('nets', [address(start)], DROP, [address((starts[at + 1] ?? 0x100000000) - 1)]))
         .filter((_, at) => kept[at]);
       const shuffled = [...intervals].sort(() => ((random.next().value ?? 0) % 3) - 1);
-      elements.apply(WEIR, shuffled);
+      socket.apply(WEIR, shuffled);
       t.is(listed(nft, 'map', 'nets').length, intervals.length);
-      elements.apply(WEIR, shuffled.reverse().map(remove));
+      socket.apply(WEIR, shuffled.reverse().map(remove));
       t.deepEqual(listed(nft, 'map', 'nets'), []);
     }),
     { numRuns: 25 },
@@ -188,16 +190,16 @@ test('any intervals that do not overlap come and go, in any order', (t) => {
 });
 
 test('changes take effect in their order, all or none', (t) => {
-  const { elements, nft } = open(t, 'map peers { type ipv4_addr : verdict; }');
-  elements.apply(WEIR, [add('peers', [ip4('10.0.0.1')], DROP)]);
-  elements.apply(WEIR, [
+  const { socket, nft } = open(t, 'map peers { type ipv4_addr : verdict; }');
+  socket.apply(WEIR, [add('peers', [ip4('10.0.0.1')], DROP)]);
+  socket.apply(WEIR, [
     remove(add('peers', [ip4('10.0.0.1')])),
     add('peers', [ip4('10.0.0.1')], ACCEPT),
     add('peers', [ip4('10.0.0.2')], DROP),
   ]);
   t.deepEqual(listed(nft, 'map', 'peers').sort(), ['10.0.0.1 : accept', '10.0.0.2 : drop']);
   t.throws(() =>
-    elements.apply(WEIR, [
+    socket.apply(WEIR, [
       remove(add('peers', [ip4('10.0.0.1')])),
       add('peers', [ip4('10.0.0.3')], DROP),
       remove(add('peers', [ip4('10.0.0.9')])),
@@ -205,23 +207,23 @@ test('changes take effect in their order, all or none', (t) => {
   );
   t.deepEqual(listed(nft, 'map', 'peers').sort(), ['10.0.0.1 : accept', '10.0.0.2 : drop']);
   t.notThrows(
-    () => elements.apply(WEIR, [add('peers', [ip4('10.0.0.1')], ACCEPT)]),
+    () => socket.apply(WEIR, [add('peers', [ip4('10.0.0.1')], ACCEPT)]),
     'what is there already with the same verdict is no error',
   );
-  t.notThrows(() => elements.apply(WEIR, []));
+  t.notThrows(() => socket.apply(WEIR, []));
 });
 
 test('an error names the element', (t) => {
-  const { elements } = open(
+  const { socket } = open(
     t,
     'map peers { type ipv4_addr : verdict; }',
     'map nets { type ipv4_addr : verdict; flags interval; }',
     'set plain { type ipv4_addr; }',
   );
-  elements.apply(WEIR, [add('peers', [ip4('10.0.0.1')], DROP), add('nets', [ip4('10.0.0.0')], DROP, [ip4('10.0.0.255')])]);
+  socket.apply(WEIR, [add('peers', [ip4('10.0.0.1')], DROP), add('nets', [ip4('10.0.0.0')], DROP, [ip4('10.0.0.255')])]);
   const good = add('peers', [ip4('10.0.0.9')], DROP);
   const refused = (changes: ElementChange[], table = 'weir'): KernelError =>
-    t.throws(() => elements.apply({ family: 'inet', table }, changes), { instanceOf: KernelError });
+    t.throws(() => socket.apply({ family: 'inet', table }, changes), { instanceOf: KernelError });
   t.like(refused([good, add('peers', [ip4('10.0.0.10')], { kind: 'goto', chain: 'missing' })]), {
     code: 'ENOENT',
     operation: 'nft add element inet weir peers { 10.0.0.10 : goto missing }',
@@ -252,35 +254,110 @@ test('an error names the element', (t) => {
   t.like(refused([good], 'missing'), { code: 'ENOENT', operation: 'nft add element inet missing peers { 10.0.0.9 : drop }' });
 });
 
+const GOTO_DB: Rule = { expressions: [{ kind: 'verdict', verdict: { kind: 'goto', chain: 'db' } }] };
+const ports = (...ranges: [number, number][]): Rule => ({
+  expressions: [
+    { kind: 'match', fields: ['tcp dport'], members: ranges.map((range) => [range]) },
+    { kind: 'verdict', verdict: DROP },
+  ],
+});
+
+test('structure and what leads there come and go in one transaction', (t) => {
+  const { socket, nft } = open(t, 'map links { type ifname : verdict; }');
+  const before = nft('list', 'table', 'inet', 'weir');
+  const element = add('links', [link('weir0')], { kind: 'goto', chain: 'g_1' });
+  socket.apply(WEIR, [
+    { kind: 'chain', op: 'add', name: 'g_1' },
+    { kind: 'map', op: 'add', name: 'p_1', type: 'ipv4_addr : verdict', interval: true },
+    {
+      kind: 'rules',
+      op: 'add',
+      chain: 'g_1',
+      rules: [{ expressions: [{ kind: 'vmap', field: 'ip saddr', map: 'p_1' }], comment: 'peers' }],
+    },
+    { kind: 'rules', op: 'add', chain: 'g_1', rules: [ports([80, 80], [100, 200])] },
+    add('p_1', [ip4('10.0.0.0')], { kind: 'goto', chain: 'db' }, [ip4('10.0.0.255')]),
+    element,
+  ]);
+  const rules = nft('list', 'chain', 'inet', 'weir', 'g_1')
+    .split('\n')
+    .map((line) => line.trim());
+  t.deepEqual(rules.slice(2, 4), ['ip saddr vmap @p_1 comment "peers"', 'tcp dport { 80, 100-200 } drop']);
+  t.deepEqual(listed(nft, 'map', 'p_1'), ['10.0.0.0/24 : goto db']);
+  socket.apply(WEIR, [
+    remove(element),
+    { kind: 'rules', op: 'delete', chain: 'g_1' },
+    { kind: 'map', op: 'delete', name: 'p_1' },
+    { kind: 'chain', op: 'delete', name: 'g_1' },
+  ]);
+  t.is(nft('list', 'table', 'inet', 'weir'), before);
+});
+
+test('an error names the chain, rule or map, and nothing of the transaction stays', (t) => {
+  const { socket, nft } = open(t, 'map peers { type ipv4_addr : verdict; }');
+  socket.apply(WEIR, [
+    { kind: 'rules', op: 'add', chain: 'web', rules: [GOTO_DB, { expressions: [{ kind: 'vmap', field: 'ip saddr', map: 'peers' }] }] },
+  ]);
+  const before = nft('list', 'table', 'inet', 'weir');
+  const refused = (...changes: TableChange[]): KernelError => {
+    const error = t.throws(() => socket.apply(WEIR, [{ kind: 'chain', op: 'add', name: 'new' }, ...changes]), {
+      instanceOf: KernelError,
+    });
+    t.is(nft('list', 'table', 'inet', 'weir'), before);
+    return error;
+  };
+  t.like(refused({ kind: 'chain', op: 'add', name: 'web' }), { code: 'EEXIST', operation: 'nft add chain inet weir web', batchIndex: 1 });
+  t.like(refused({ kind: 'chain', op: 'delete', name: 'db' }), { code: 'EBUSY', operation: 'nft delete chain inet weir db' });
+  t.like(refused({ kind: 'map', op: 'add', name: 'peers', type: 'ipv4_addr : verdict', interval: false }), {
+    code: 'EEXIST',
+    operation: 'nft add map inet weir peers',
+  });
+  t.like(refused({ kind: 'map', op: 'delete', name: 'peers' }), { code: 'EBUSY', operation: 'nft delete map inet weir peers' });
+  t.like(refused({ kind: 'rules', op: 'add', chain: 'missing', rules: [GOTO_DB] }), {
+    code: 'ENOENT',
+    operation: 'nft add rule inet weir missing (its rule 1)',
+  });
+  const missing: Rule = { expressions: [{ kind: 'vmap', field: 'ip6 daddr', map: 'missing' }] };
+  t.like(refused({ kind: 'rules', op: 'add', chain: 'new', rules: [ports([1, 2], [4, 4]), missing] }), {
+    code: 'ENOENT',
+    operation: 'nft add rule inet weir new (its rule 2)',
+  });
+  t.throws(() => socket.apply(WEIR, [{ kind: 'rules', op: 'add', chain: 'web', rules: [ports([80, 65536])] }]), {
+    instanceOf: TypeError,
+    message: /^65536 is not of type inet_service/,
+  });
+  t.notThrows(() => socket.apply(WEIR, [{ kind: 'rules', op: 'add', chain: 'web', rules: [] }]));
+});
+
 test('a hundred thousand elements go in one transaction, and one bad one among them takes all back', (t) => {
-  const { elements, nft } = open(t, 'set plain { type ipv4_addr; }');
+  const { socket, nft } = open(t, 'set plain { type ipv4_addr; }');
   const changes = Array.from({ length: 100_000 }, (_, number) =>
     add('plain', [ip4(`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`)]),
   );
-  elements.apply(WEIR, changes);
+  socket.apply(WEIR, changes);
   t.is(listed(nft, 'set', 'plain').length, 100_000);
   const removals = changes.map(remove);
-  const error = t.throws(() => elements.apply(WEIR, removals.with(54_321, remove(add('plain', [ip4('99.0.0.1')])))), {
+  const error = t.throws(() => socket.apply(WEIR, removals.with(54_321, remove(add('plain', [ip4('99.0.0.1')])))), {
     instanceOf: KernelError,
   });
   t.like(error, { code: 'ENOENT', operation: 'nft delete element inet weir plain { 99.0.0.1 }', batchIndex: 54_321 });
-  elements.apply(WEIR, removals);
+  socket.apply(WEIR, removals);
   t.deepEqual(listed(nft, 'set', 'plain'), []);
 });
 
 test('a thousand transactions and sockets leave no file descriptor open, refused ones neither', (t) => {
-  const { elements, namespace } = open(t, 'set plain { type ipv4_addr; }');
+  const { socket, namespace } = open(t, 'set plain { type ipv4_addr; }');
   const change = add('plain', [ip4('10.0.0.1')]);
   t.is(
     descriptorsLeaked(1000, () => {
-      elements.apply(WEIR, [change]);
+      socket.apply(WEIR, [change]);
       NftSocket.open({ namespace }).close();
     }),
     0,
   );
   t.is(
     // The kernel waits for an RCU grace period when it takes a transaction back.
-    descriptorsLeaked(100, () => t.throws(() => elements.apply({ family: 'inet', table: 'missing' }, [change]))),
+    descriptorsLeaked(100, () => t.throws(() => socket.apply({ family: 'inet', table: 'missing' }, [change]))),
     0,
   );
 });
