@@ -1,11 +1,4 @@
-import { contentHash } from './content-hash.ts';
-
-export interface BaseTable {
-  /** Hash of the script: a table that has it needs no other. */
-  version: string;
-  /** nft text. Creates the table, or replaces its base chains in one transaction; what the sets and maps hold stays. */
-  script: string;
-}
+import { type BaseTable, type FixedChain, fixedTable } from './fixed-table.ts';
 
 export interface BaseOptions {
   agentPorts: number[];
@@ -46,15 +39,6 @@ const SETS = [
   ]),
 ];
 
-/** The name of the chain whose one rule holds, as its comment, the version. Nothing leads there. */
-export const VERSION_CHAIN = 'version';
-
-interface BaseChain {
-  /** Of base chains, type and hook, as nft writes them. */
-  hook?: string;
-  rules: string[];
-}
-
 /**
  * The part of the table that policy does not change: who may send at all, what is let through unasked, and the way from an interface
  * to its endpoint's entry. Whatever it does not know on an interface of ours, it drops.
@@ -64,28 +48,10 @@ interface BaseChain {
  * @param options.vxlan how the hosts' tunnels look on the wire: containers may make none
  */
 export function baseTable(options: BaseOptions): BaseTable {
-  const chains = baseChains(options);
-  const text = Object.entries(chains).map(([name, { hook, rules }]) => {
-    const type = hook === undefined ? [] : [`type ${hook}; policy accept;`];
-    return `  chain ${name} {\n${[...type, ...rules].map((line) => `    ${line}\n`).join('')}  }`;
-  });
-  const body = ['table inet weir {', ...SETS.map((line) => `  ${line}`), ...text].join('\n');
-  const version = contentHash(body);
-  const names = [...Object.keys(chains), VERSION_CHAIN];
-  const marker = `  chain ${VERSION_CHAIN} {\n    return comment "${version}"\n  }\n}`;
-  const script = [
-    'add table inet weir',
-    ...names.flatMap((name) => [
-      `add chain inet weir ${name}${chains[name]?.hook === undefined ? '' : ` { type ${chains[name].hook}; policy accept; }`}`,
-      `flush chain inet weir ${name}`,
-    ]),
-    body,
-    marker,
-  ];
-  return { version, script: `${script.join('\n')}\n` };
+  return fixedTable('inet weir', { sets: SETS, chains: baseChains(options) });
 }
 
-function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<string, BaseChain> {
+function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<string, FixedChain> {
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
   return {
     prerouting: { hook: 'filter hook prerouting priority raw', rules: OURS.map((name) => `iifname ${name} jump source`) },
@@ -163,7 +129,7 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
  * Ports of the host that lead to containers. The destination changes before the filter chains, so that policy sees where a packet ends;
  * the source stays, so that it sees where it begins. Only where no answer could find back does the source become the host's.
  */
-function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, BaseChain> {
+function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, FixedChain> {
   return {
     nat_prerouting: { hook: 'nat hook prerouting priority dstnat', rules: ['fib daddr type local goto host_ports'] },
     nat_output: {

@@ -1,6 +1,7 @@
-export { type BaseOptions, type BaseTable, baseTable } from './base-table.ts';
+export { type BaseOptions, baseTable } from './base-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
+export type { BaseTable } from './fixed-table.ts';
 export type { Flow } from './flow.ts';
 export { PolicyError } from './policy-error.ts';
 export type { PolicyName } from './policy-rule.ts';

@@ -1,5 +1,5 @@
 import { addressFromNumber, cidrRange, parseAddress } from '@weir/resources';
-import { VERSION_CHAIN } from './base-table.ts';
+import { VERSION_CHAIN } from './fixed-table.ts';
 import { PolicyError } from './policy-error.ts';
 import { type KeyField, type Statement, statementKey, type Verdict } from './statement.ts';
 

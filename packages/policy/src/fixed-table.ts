@@ -1,0 +1,40 @@
+import { contentHash } from './content-hash.ts';
+
+/** The part of a table that is loaded as one script. */
+export interface BaseTable {
+  /** Hash of the script: a table that has it needs no other. */
+  version: string;
+  /** nft text. Creates the table, or replaces its base chains in one transaction; what the sets and maps hold stays. */
+  script: string;
+}
+
+export interface FixedChain {
+  /** Of base chains, type and hook, as nft writes them. */
+  hook?: string;
+  rules: string[];
+}
+
+/** The name of the chain whose one rule holds, as its comment, the version. Nothing leads there. */
+export const VERSION_CHAIN = 'version';
+
+/** @param table family and name; @param parts.sets sets and maps, as nft writes them */
+export function fixedTable(table: string, { sets, chains }: { sets: string[]; chains: Record<string, FixedChain> }): BaseTable {
+  const text = Object.entries(chains).map(([name, { hook, rules }]) => {
+    const type = hook === undefined ? [] : [`type ${hook}; policy accept;`];
+    return `  chain ${name} {\n${[...type, ...rules].map((line) => `    ${line}\n`).join('')}  }`;
+  });
+  const body = [`table ${table} {`, ...sets.map((line) => `  ${line}`), ...text].join('\n');
+  const version = contentHash(body);
+  const names = [...Object.keys(chains), VERSION_CHAIN];
+  const marker = `  chain ${VERSION_CHAIN} {\n    return comment "${version}"\n  }\n}`;
+  const script = [
+    `add table ${table}`,
+    ...names.flatMap((name) => [
+      `add chain ${table} ${name}${chains[name]?.hook === undefined ? '' : ` { type ${chains[name].hook}; policy accept; }`}`,
+      `flush chain ${table} ${name}`,
+    ]),
+    body,
+    marker,
+  ];
+  return { version, script: `${script.join('\n')}\n` };
+}
