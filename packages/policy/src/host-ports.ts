@@ -1,49 +1,23 @@
 import { type Endpoint, type HostSocket, hostSockets, protocolNumber } from '@weir/resources';
+import { Claims } from './claims.ts';
 import { addressType } from './peer-table.ts';
-import { type KeyField, type Statement, statementKey } from './statement.ts';
+import type { KeyField, Statement } from './statement.ts';
 import type { Table } from './table.ts';
 
 /**
- * The ports of the host that lead to its endpoints, as elements of the maps that NAT looks in.
- *
- * The CNI tools let no two endpoints have one port. Should it be so in the store all the same (one of them an old one not yet gone, or
- * written by hand), the choice must not depend on who came first.
+ * The ports of the host that lead to its endpoints, as elements of the maps that NAT looks in. The CNI tools let no two endpoints have one
+ * port.
  */
 export class HostPorts {
-  readonly #table: Table;
-  /** By statement, who wants it, by the endpoints' keys. */
-  readonly #claims = new Map<string, Map<string, Statement>>();
-  readonly #byEndpoint = new Map<string, string[]>();
+  readonly #claims: Claims;
 
   constructor(table: Table) {
-    this.#table = table;
+    this.#claims = new Claims(table);
   }
 
   /** @param key of the endpoint, as of `keyOf`; @param endpoint undefined when it is no longer there */
   put(key: string, endpoint: Endpoint | undefined): void {
-    const before = this.#byEndpoint.get(key) ?? [];
-    const statements = endpoint === undefined ? [] : hostPortStatements(endpoint);
-    const after = statements.map(statementKey);
-    for (const claimed of before) this.#claims.get(claimed)!.delete(key);
-    for (const statement of statements) {
-      const claimed = statementKey(statement);
-      const claims = this.#claims.get(claimed) ?? new Map<string, Statement>();
-      this.#claims.set(claimed, claims.set(key, statement));
-    }
-    if (after.length > 0) this.#byEndpoint.set(key, after);
-    else this.#byEndpoint.delete(key);
-    for (const claimed of new Set([...before, ...after])) this.#settle(claimed);
-  }
-
-  #settle(claimed: string): void {
-    const claims = this.#claims.get(claimed)!;
-    const [first] = [...claims.keys()].sort();
-    if (first !== undefined) {
-      this.#table.set(claims.get(first)!);
-      return;
-    }
-    this.#claims.delete(claimed);
-    this.#table.delete(claimed);
+    this.#claims.put(key, endpoint === undefined ? [] : hostPortStatements(endpoint));
   }
 }
 
