@@ -13,6 +13,7 @@ export {
 } from './namespace.ts';
 export type { Address, AddressFilter, AddressOptions } from './netlink/address.ts';
 export type {
+  BridgeConfiguration,
   Ipv4Conf,
   Ipv6AddressGeneration,
   Link,

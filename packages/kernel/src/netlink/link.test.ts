@@ -26,6 +26,7 @@ test('requests are named as an operator would type them', (t) => {
     addBridge({ name: 'br0', up: true }),
     setLink('eth0', { up: false, mtu: 9000, mac: '02:00:00:00:00:02', ipv4Conf: { proxyArp: 1 }, ipv6AddressGeneration: 'none' }),
     setLink(4, { name: 'eth1', namespace, group: 5 }),
+    setLink('br0', { bridge: { callIpv4Hooks: true, callIpv6Hooks: false } }),
     deleteLink('weir0'),
     deleteLinkGroup(5),
   ].map(({ operation }) => operation);
@@ -35,6 +36,7 @@ test('requests are named as an operator would type them', (t) => {
     'ip link add br0 up type bridge',
     'ip link set eth0 down mtu 9000 address 02:00:00:00:00:02 ipv4.proxyArp 1 addrgenmode none',
     'ip link set 4 name eth1 netns fd 9 group 5',
+    'ip link set br0 type bridge callIpv4Hooks 1 callIpv6Hooks 0',
     'ip link delete weir0',
     'ip link delete group 5',
   ]);
@@ -174,4 +176,16 @@ test('names that no link has, or can have', (t) => {
     { code: 'ENODEV', operation: 'ip link delete missing' },
   );
   t.throws(() => netlink.addBridge({ name: 'a-name-of-16-byt' }), { code: 'ERANGE' });
+});
+
+test('a bridge tells whether the hooks of a family see its packets, and is told so', (t) => {
+  const { netlink, ip } = open(t);
+  netlink.addBridge({ name: 'br0' });
+  const seen = () => /nf_call_iptables (\d) nf_call_ip6tables (\d)/.exec(ip('-d', 'link', 'show', 'br0'))?.slice(1);
+  t.deepEqual(netlink.link('br0')?.bridge, { callIpv4Hooks: false, callIpv6Hooks: false });
+  netlink.setLink('br0', { bridge: { callIpv4Hooks: true } });
+  t.deepEqual(netlink.link('br0')?.bridge, { callIpv4Hooks: true, callIpv6Hooks: false });
+  t.deepEqual(seen(), ['1', '0']);
+  netlink.setLink('br0', { bridge: { callIpv4Hooks: false, callIpv6Hooks: true } });
+  t.deepEqual(seen(), ['0', '1']);
 });

@@ -42,6 +42,8 @@ const IFLA_INET6_ADDR_GEN_MODE = 8;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, TTL: 5, LEARNING: 7, PORT: 15, GROUP6: 16, LOCAL6: 17 } as const;
 
+const BRIDGE = { NF_CALL_IPTABLES: 36, NF_CALL_IP6TABLES: 37 } as const;
+
 /** Places in the kernel's per-link IPv4 configuration: enum of IPV4_DEVCONF_* in linux/ip.h. */
 const IPV4_CONF = {
   forwarding: 1,
@@ -86,6 +88,13 @@ export interface Link {
   ipv4Conf?: Ipv4Conf;
   ipv6AddressGeneration?: Ipv6AddressGeneration;
   vxlan?: VxlanConfiguration;
+  bridge?: BridgeConfiguration;
+}
+
+export interface BridgeConfiguration {
+  /** Whether the hooks of the family see packets that go from port to port (br_netfilter); its sysctl says so for all bridges. */
+  callIpv4Hooks?: boolean;
+  callIpv6Hooks?: boolean;
 }
 
 export interface VxlanConfiguration {
@@ -143,6 +152,7 @@ export interface LinkChange {
   namespace?: NamespaceHandle | number;
   ipv4Conf?: Ipv4Conf;
   ipv6AddressGeneration?: Ipv6AddressGeneration;
+  bridge?: BridgeConfiguration;
 }
 
 const namespaceFd = (namespace: NamespaceHandle | number): number => (typeof namespace === 'number' ? namespace : namespace.fd);
@@ -238,6 +248,7 @@ export function setLink(link: string | number, change: LinkChange): Request {
       writeLinkOptions(writer, typeof link === 'string' ? { ...change, name: link } : change);
       if (change.master !== undefined) writer.u32(IFLA.MASTER, change.master);
       if (change.namespace !== undefined) writer.u32(IFLA.NET_NS_FD, namespaceFd(change.namespace));
+      if (change.bridge !== undefined) writeBridge(writer, change.bridge);
       const { ipv4Conf, ipv6AddressGeneration } = change;
       if (!ipv4Conf && !ipv6AddressGeneration) return;
       writer.nest(IFLA.AF_SPEC, () => {
@@ -258,6 +269,16 @@ export function setLink(link: string | number, change: LinkChange): Request {
   };
 }
 
+function writeBridge(writer: MessageWriter, { callIpv4Hooks, callIpv6Hooks }: BridgeConfiguration): void {
+  writer.nest(IFLA.LINKINFO, () => {
+    writer.string(IFLA_INFO_KIND, 'bridge');
+    writer.nest(IFLA_INFO_DATA, () => {
+      if (callIpv4Hooks !== undefined) writer.u8(BRIDGE.NF_CALL_IPTABLES, callIpv4Hooks ? 1 : 0);
+      if (callIpv6Hooks !== undefined) writer.u8(BRIDGE.NF_CALL_IP6TABLES, callIpv6Hooks ? 1 : 0);
+    });
+  });
+}
+
 function describeChange(change: LinkChange): string {
   const words: string[] = [];
   for (const [key, value] of Object.entries(change)) {
@@ -265,6 +286,7 @@ function describeChange(change: LinkChange): string {
     if (key === 'up') words.push(value ? 'up' : 'down');
     else if (key === 'ipv4Conf') words.push(...Object.entries(value).map(([name, setting]) => `ipv4.${name} ${setting}`));
     else if (key === 'namespace') words.push(`netns fd ${namespaceFd(value as NamespaceHandle | number)}`);
+    else if (key === 'bridge') words.push('type bridge', ...Object.entries(value).map(([name, setting]) => `${name} ${setting ? 1 : 0}`));
     else if (key === 'ipv6AddressGeneration') words.push(`addrgenmode ${value}`);
     else words.push(`${key === 'mac' ? 'address' : key} ${value}`);
   }
@@ -353,6 +375,7 @@ function decodeLinkInfo(link: Link, value: Buffer | undefined): void {
   const kind = info.get(IFLA_INFO_KIND);
   if (kind) link.kind = decodeString(kind);
   const data = info.get(IFLA_INFO_DATA);
+  if (link.kind === 'bridge' && data) link.bridge = decodeBridge(decodeAttributes(data));
   if (link.kind !== 'vxlan' || !data) return;
   const vxlan = decodeAttributes(data);
   const local = vxlan.get(VXLAN.LOCAL) ?? vxlan.get(VXLAN.LOCAL6);
@@ -364,6 +387,12 @@ function decodeLinkInfo(link: Link, value: Buffer | undefined): void {
     ...(local && { local: formatAddress(local) }),
     ...(underlay && { underlay }),
   };
+}
+
+/** Both are absent from a kernel that cannot do it. */
+function decodeBridge(bridge: ReadonlyMap<number, Buffer>): BridgeConfiguration {
+  const [ipv4, ipv6] = [bridge.get(BRIDGE.NF_CALL_IPTABLES), bridge.get(BRIDGE.NF_CALL_IP6TABLES)];
+  return { ...(ipv4 && { callIpv4Hooks: ipv4[0] === 1 }), ...(ipv6 && { callIpv6Hooks: ipv6[0] === 1 }) };
 }
 
 function decodeFamilies(link: Link, value: Buffer | undefined): void {
