@@ -17,7 +17,7 @@ test('an interface of ours may send from its own addresses only, and what is not
     ].join('\n'),
   );
   for (const name of ['from', 'to'])
-    t.regex(chainOf(script, name)!, /vmap @(from|to)_endpoint\n {4}drop comment "no endpoint is known on this interface"$/);
+    t.regex(chainOf(script, name)!, /vmap @(from|to)_endpoint\n {4}drop comment "no endpoint is known here"$/);
 });
 
 test('the Mesos agent is reached whatever policy says, unless an operator narrows it', (t) => {

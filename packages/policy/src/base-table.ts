@@ -25,6 +25,11 @@ const SETS = [
   'set any_mac { type ifname; comment "whose hardware address is not known"; }',
   'map from_endpoint { type ifname : verdict; comment "egress policy by interface"; }',
   'map to_endpoint { type ifname : verdict; comment "ingress policy by interface"; }',
+  ...(['4', '6'] as const).flatMap((version) => [
+    `set bridged${version} { type ipv${version}_addr; comment "endpoints behind bridges, by address"; }`,
+    `map from_bridged${version} { type ipv${version}_addr : verdict; comment "their egress policy"; }`,
+    `map to_bridged${version} { type ipv${version}_addr : verdict; comment "their ingress policy"; }`,
+  ]),
   'map host_port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of one address of this host"; }',
   'map host_port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of one address of this host"; }',
   'map any_host_port4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of all addresses of this host"; }',
@@ -53,6 +58,16 @@ export function baseTable(options: BaseOptions): BaseTable {
 
 function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<string, FixedChain> {
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
+  const toHost = [
+    `${NEIGHBOUR_DISCOVERY} accept comment "a container looks for its gateway"`,
+    ...(ports.length === 0
+      ? []
+      : [`tcp dport { ${ports.join(', ')} } accept comment "an executor reaches its Mesos agent, whatever policy says"`]),
+    `udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
+  ];
+  const noTunnel = FAMILIES.map(
+    ({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
+  );
   return {
     prerouting: { hook: 'filter hook prerouting priority raw', rules: OURS.map((name) => `iifname ${name} jump source`) },
     forward: {
@@ -63,8 +78,11 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
           ({ ip, version }) =>
             `${ip} daddr @private${version} ${ip} saddr != @pools${version} ${ip} saddr != @hosts${version} ct status & dnat != dnat drop comment "private, but for ports that were published"`,
         ),
+        `${NEIGHBOUR_DISCOVERY} accept comment "only bridged packets come here with a whole hop limit"`,
         ...OURS.map((name) => `iifname ${name} jump from`),
+        ...bridged('saddr', 'from_bridged'),
         ...OURS.map((name) => `oifname ${name} jump to`),
+        ...bridged('daddr', 'to_bridged'),
       ],
     },
     input: {
@@ -77,6 +95,7 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
         ),
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
+        ...bridged('saddr', 'from_bridged_to_host'),
       ],
     },
     output: {
@@ -88,6 +107,7 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
               'ct state established,related accept comment "answers of this host"',
               `${NEIGHBOUR_DISCOVERY} accept comment "how the host finds its containers"`,
               ...OURS.map((name) => `oifname ${name} jump to`),
+              ...bridged('daddr', 'to_bridged'),
             ],
     },
     ...hostPortChains(healthChecks),
@@ -101,28 +121,22 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
         'drop comment "not an address of this interface, or an interface not yet known"',
       ],
     },
-    from_to_host: {
-      rules: [
-        `${NEIGHBOUR_DISCOVERY} accept comment "a container looks for its gateway"`,
-        ...(ports.length === 0
-          ? []
-          : [`tcp dport { ${ports.join(', ')} } accept comment "an executor reaches its Mesos agent, whatever policy says"`]),
-        `udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
-        'goto from',
-      ],
+    from_to_host: { rules: [...toHost, 'goto from'] },
+    from_bridged_to_host: { rules: [...toHost, 'goto from_bridged'] },
+    from: { rules: [...UNSOUND, ...noTunnel, 'iifname vmap @from_endpoint', NOBODY] },
+    to: { rules: [...UNSOUND, 'oifname vmap @to_endpoint', NOBODY] },
+    from_bridged: {
+      rules: [...UNSOUND, ...noTunnel, ...FAMILIES.map(({ ip, version }) => `${ip} saddr vmap @from_bridged${version}`), NOBODY],
     },
-    from: {
-      rules: [
-        ...UNSOUND,
-        ...FAMILIES.map(
-          ({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
-        ),
-        'iifname vmap @from_endpoint',
-        'drop comment "no endpoint is known on this interface"',
-      ],
-    },
-    to: { rules: [...UNSOUND, 'oifname vmap @to_endpoint', 'drop comment "no endpoint is known on this interface"'] },
+    to_bridged: { rules: [...UNSOUND, ...FAMILIES.map(({ ip, version }) => `${ip} daddr vmap @to_bridged${version}`), NOBODY] },
   };
+}
+
+const NOBODY = 'drop comment "no endpoint is known here"';
+
+/** Behind a bridge an interface is not seen; the table bridge sees to it that addresses can be trusted there. */
+function bridged(field: 'saddr' | 'daddr', chain: string): string[] {
+  return FAMILIES.map(({ ip, version }) => `${ip} ${field} @bridged${version} jump ${chain}`);
 }
 
 /**
@@ -165,6 +179,7 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
           : [
               'ct state established,related accept comment "answers of this host"',
               ...OURS.map((name) => `ct status dnat oifname ${name} fib saddr type local jump to`),
+              ...bridged('daddr', 'to_bridged').map((rule) => `ct status dnat fib saddr type local ${rule}`),
             ],
     },
   };

@@ -23,13 +23,12 @@ import { type Member, Membership, splitNets } from './membership.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { NetworkSets } from './network-sets.ts';
 import { PolicyIndex } from './policy-index.ts';
-import type { Statement } from './statement.ts';
-import { Table } from './table.ts';
+import { Table, type TableChange } from './table.ts';
 
-/** What turns the table of the previous flush into the one wanted now. */
-export interface DataplaneChange {
-  set: Map<string, Statement>;
-  delete: Set<string>;
+/** What turns the tables of the previous flush into those wanted now. */
+export interface DataplaneChange extends TableChange {
+  /** Of the table of the bridge family; the rest is of the table of the family inet. */
+  bridge: TableChange;
   /** Host interfaces whose endpoints may have lost a permission, or have gone: their established flows are to be judged again. */
   narrowed: Set<string>;
 }
@@ -53,6 +52,7 @@ export class PolicyCalculator {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #members = new Map<string, Member>();
   readonly #table = new Table();
+  readonly #bridgeTable = new Table();
   readonly #networks = new NetworkSets(this.#table);
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
@@ -80,6 +80,7 @@ export class PolicyCalculator {
       policies: this.#policies,
       defaults: this.#defaults,
       table: this.#table,
+      bridgeTable: this.#bridgeTable,
     });
   }
 
@@ -109,12 +110,12 @@ export class PolicyCalculator {
     this.#pending.set(keyOf({ kind, metadata }), pending);
   }
 
-  /** What has changed in the desired table since the last flush; at first, the whole table. */
+  /** What has changed in the desired tables since the last flush; at first, the whole of them. */
   flush(): DataplaneChange {
     this.#settle();
     const narrowed = this.#narrowed;
     this.#narrowed = new Set();
-    return { ...this.#table.takeChange(), narrowed };
+    return { ...this.#table.takeChange(), bridge: this.#bridgeTable.takeChange(), narrowed };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { type Direction, type Endpoint, type Family, familyOf } from '@weir/resources';
+import { BridgePorts } from './bridge-ports.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom } from './multimap.ts';
@@ -48,6 +49,7 @@ export class Enforcement {
   readonly #defaults: NamespaceDefaults;
   readonly #table: Table;
   readonly #structure: SharedStructure;
+  readonly #bridgePorts: BridgePorts;
   readonly #endpoints = new Map<Member, LocalEndpoint>();
   readonly #byInterface = new Map<string, Set<LocalEndpoint>>();
   readonly #states = new Map<string, InterfaceState>();
@@ -57,11 +59,19 @@ export class Enforcement {
   readonly #dirtyAddresses = new Map<SharedTable, Set<string>>();
   readonly #dirtyNets = new Set<SharedTable>();
 
-  constructor(of: { membership: Membership; policies: PolicyIndex; defaults: NamespaceDefaults; table: Table }) {
+  constructor(of: {
+    membership: Membership;
+    policies: PolicyIndex;
+    defaults: NamespaceDefaults;
+    table: Table;
+    /** Of the bridge family. */
+    bridgeTable: Table;
+  }) {
     this.#membership = of.membership;
     this.#policies = of.policies;
     this.#table = of.table;
     this.#structure = new SharedStructure(of.table);
+    this.#bridgePorts = new BridgePorts({ inet: of.table, bridge: of.bridgeTable });
     this.#defaults = of.defaults;
   }
 
@@ -167,6 +177,7 @@ export class Enforcement {
       else if (statement.kind === 'element' && statement.verdict !== undefined) this.#table.set(statement);
     }
     for (const key of before?.statements.keys() ?? []) if (!after?.statements.has(key)) this.#table.delete(key);
+    this.#bridgePorts.put(name, endpoint?.object.spec.bridge === undefined ? undefined : after);
     if (before !== undefined) this.#release(before);
     return before !== undefined && this.#mayHaveLost(before, after);
   }

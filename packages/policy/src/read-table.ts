@@ -94,6 +94,8 @@ function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
 }
 
 function fieldOf(value: unknown, type: string): KeyField {
+  // A field that was named by its place in the packet; all that Weir has of these are IPv6 addresses.
+  if (type === 'integer' && typeof value === 'string') return { type: 'ipv6_addr', value: addressFromNumber(BigInt(value), 'IPv6') };
   if ((type === 'ifname' || type === 'ether_addr') && typeof value === 'string') return { type, value };
   if ((type === 'ipv4_addr' || type === 'ipv6_addr') && typeof value === 'string') return { type, value: canonical(value) };
   if (type === 'inet_proto' && typeof value === 'string' && value in PROTOCOLS) return { type, value: PROTOCOLS[value]! };

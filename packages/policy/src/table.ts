@@ -8,6 +8,12 @@ import {
   verdictText,
 } from './statement.ts';
 
+/** What turns one state of a table into another. */
+export interface TableChange {
+  set: Map<string, Statement>;
+  delete: Set<string>;
+}
+
 /** The desired table, and what of it has changed since somebody last asked. */
 export class Table {
   readonly #statements = new Map<string, Statement>();
@@ -26,7 +32,7 @@ export class Table {
   }
 
   /** What turns the table of the previous call into the present one: changes that undid each other are not in it. */
-  takeChange(): { set: Map<string, Statement>; delete: Set<string> } {
+  takeChange(): TableChange {
     const set = new Map<string, Statement>();
     const gone = new Set<string>();
     for (const [key, before] of this.#before) {

@@ -17,6 +17,8 @@ export interface EndpointSpec {
   interfaceName: string;
   /** Its other end on the host. */
   hostInterface: string;
+  /** The bridge that the other end is a port of, when it is one. */
+  bridge?: string;
   /** Plain IP addresses, canonical text. */
   addresses: string[];
   /** The container's hardware address, lower case. */
@@ -58,6 +60,7 @@ const schema = z.strictObject({
   network: text({ what: 'network name', ...ANY }),
   interfaceName: text(INTERFACE_NAME),
   hostInterface: text(INTERFACE_NAME),
+  bridge: text(INTERFACE_NAME).optional(),
   addresses: z.array(field(parseAddress)),
   mac: field(parseMac).optional(),
   ports: z
