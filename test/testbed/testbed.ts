@@ -160,14 +160,18 @@ export class Testbed {
   async launch(
     host: LabHost,
     labels: Record<string, string>,
-    { name = Object.values(labels).join('/'), portMappings = [] }: { name?: string; portMappings?: NetworkInfo['port_mappings'] } = {},
+    {
+      name = Object.values(labels).join('/'),
+      network = 'weir',
+      portMappings = [],
+    }: { name?: string; network?: string; portMappings?: NetworkInfo['port_mappings'] } = {},
   ): Promise<Workload> {
     const containerId = `${process.pid}-${++this.#launched}`;
     const container = await this.containerizer(host).launch({
       containerId,
       networkInfos: [
         {
-          name: 'weir',
+          name: network,
           labels: { labels: Object.entries(labels).map(([key, value]) => ({ key, value })) },
           port_mappings: portMappings,
         },

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
 import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
 import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets } from '@weir/resources';
+import { BridgedPolicy } from './bridged-policy.ts';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -23,6 +24,7 @@ export class Dataplane {
   readonly #conntrack = Conntrack.open();
   readonly #generation = NftGeneration.open();
   readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, socket: this.#nftSocket });
+  readonly #bridged = new BridgedPolicy({ nftables: this.#nftables, socket: this.#nftSocket });
   /** Of this host's endpoints, by host interface. */
   readonly #addresses = new Map<string, string[]>();
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
@@ -59,6 +61,7 @@ export class Dataplane {
   learn(before: AnyObject | undefined, after: AnyObject | undefined): void {
     if (after !== undefined) this.#calculator.upsert(after);
     else if (before !== undefined) this.#calculator.remove(before.kind, before.metadata.name, before.metadata.namespace);
+    this.#bridged.learn(this.#isLocal(before) ? before : undefined, this.#isLocal(after) ? after : undefined);
     if (this.#isLocal(before)) {
       this.#addresses.delete(before.spec.hostInterface);
       for (const address of before.spec.addresses) this.#gone.add(address);
@@ -82,6 +85,7 @@ export class Dataplane {
   /** What the kernel has is read again before the next change: somebody else may have changed it. */
   forgetActual(): void {
     this.#table.forgetActual();
+    this.#bridged.forgetActual();
   }
 
   /**
@@ -93,7 +97,9 @@ export class Dataplane {
     try {
       const change = this.#calculator.flush();
       this.#table.desire(change);
+      this.#bridged.desire(change.bridge);
       for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
+      this.#bridged.bringInStep();
       const wasRead = this.#table.bringInStep(this.#baseFor(mesosTraffic));
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
@@ -128,6 +134,7 @@ export class Dataplane {
     this.#flows.close();
     this.#conntrack.close();
     this.#generation.close();
+    this.#bridged.close();
     this.#nftSocket.close();
     this.#nftables.close();
   }

@@ -7,7 +7,7 @@ import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/data
 import { Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { keyOf, keyPrefix } from '@weir/resources';
-import { attach, changesRoutes, hostSetup, inspect, LinkReaper } from '@weir/routing';
+import { attach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
@@ -280,6 +280,7 @@ export class HostNetwork {
           await this.#dataplane.settled();
         },
         inspect: async (where) => inspect(where),
+        findHostEnd,
       },
       enforcement: this.#enforcement,
       later: (work, what) => {

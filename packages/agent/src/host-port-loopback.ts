@@ -12,5 +12,6 @@ export function openLoopback({ spec }: Endpoint): void {
   const isWanted = hostSockets(spec).some(
     ({ family, address }) => family === 'IPv4' && (address === undefined || cidrContains(LOOPBACK, address)),
   );
-  if (isWanted) sysctl(`net/ipv4/conf/${spec.hostInterface}/route_localnet`, 1);
+  // On a bridge it would hold for whoever else is there.
+  if (isWanted && spec.bridge === undefined) sysctl(`net/ipv4/conf/${spec.hostInterface}/route_localnet`, 1);
 }

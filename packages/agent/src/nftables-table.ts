@@ -28,6 +28,11 @@ export class NftablesTable {
     for (const key of change.delete) this.#tracker.undesire(key);
   }
 
+  /** Whether anything is desired of the calculated part. */
+  get isWanted(): boolean {
+    return this.#tracker.desired.size > 0;
+  }
+
   /** What the kernel has is read again before the next change: somebody else may have changed it. */
   forgetActual(): void {
     this.#isActualKnown = false;
@@ -52,6 +57,16 @@ export class NftablesTable {
       this.#bringWhatIsThereInStep(base);
       return true;
     }
+  }
+
+  /** Takes the whole table away, if it is there. Throws KernelError when the kernel refused it. */
+  remove(): void {
+    if (!this.#isActualKnown) this.#readActual();
+    if (this.#baseVersion === undefined && this.#tracker.actual.size === 0) return;
+    // Taking away what is not there is refused.
+    this.#nftables.run(`add table ${this.#name}\ndelete table ${this.#name}\n`);
+    this.#baseVersion = undefined;
+    this.#tracker.setActual([]);
   }
 
   #bringWhatIsThereInStep(base: BaseTable): void {

@@ -208,12 +208,31 @@ test('an IPAM plugin that gives nothing is refused and asked to clean up', async
 });
 
 test('weir-policy says what it cannot guard', async (t) => {
+  const services = new ServicesDouble();
   const add = async (prevResult: object | undefined) =>
-    (await callTool('weir-policy', environment('ADD'), { ...NETWORK, type: 'weir-policy', prevResult }, new ServicesDouble())).answer.msg;
+    (await callTool('weir-policy', environment('ADD'), { ...NETWORK, type: 'weir-policy', prevResult }, services)).answer.msg;
   t.regex(await add(undefined), /no prevResult/);
-  t.regex(await add({ cniVersion: '0.2.0', ip4: { ip: '10.0.0.1/24' } }), /names no interface of the host/);
-  t.regex(await add({ interfaces: [{ name: 'br0' }, { name: 'veth1' }], ips: [] }), /several interfaces of the host \(br0, veth1\)/);
   t.regex(await add({ interfaces: [{ name: 'veth1' }], ips: [] }), /no address of the container/);
+  services.failing.set('findHostEnd', codedError('ENOTVETH', 'eth0 in /ns is of kind macvlan'));
+  t.regex(await add({ ips: [{ address: '10.0.0.1/24' }] }), /eth0 in \/ns is of kind macvlan/);
+});
+
+test('weir-policy over a bridge: the port is looked for, whatever the result says or does not say', async (t) => {
+  const services = new ServicesDouble();
+  services.hostEnd = { hostInterface: 'veth7', bridge: 'cni0' };
+  for (const prevResult of [
+    { cniVersion: '0.2.0', ip4: { ip: '10.0.0.1/24' } },
+    {
+      cniVersion: '1.0.0',
+      interfaces: [{ name: 'cni0' }, { name: 'veth7' }, { name: 'eth0', sandbox: '/ns', mac: '02:00:00:00:00:09' }],
+      ips: [{ address: '10.0.0.1/24', interface: 2 }],
+    },
+  ]) {
+    const { answer } = await callTool('weir-policy', environment('ADD'), { ...NETWORK, type: 'weir-policy', prevResult }, services);
+    t.is(answer.code, undefined, JSON.stringify(answer));
+    const [{ spec } = { spec: undefined }] = services.endpoints.values();
+    t.like(spec, { hostInterface: 'veth7', bridge: 'cni0', addresses: ['10.0.0.1'] });
+  }
 });
 
 test("the network's labels and namespace hold where the task says nothing", async (t) => {

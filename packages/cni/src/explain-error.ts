@@ -41,6 +41,15 @@ const EXPLANATIONS: Record<string, Explanation> = {
   EADDRINUSE: { code: CNI_CODE.kernel, details: 'launch the task again; if it stays so, see `ip route get` for that address on this host' },
   EDEFAULTROUTE: { code: CNI_CODE.kernel, details: 'join one network with weir-route in a task' },
   ENOIPV6: { code: CNI_CODE.kernel, details: "switch IPv6 on, or ask for IPv4 alone with ipam.families in the network's configuration" },
+  ENOTVETH: {
+    code: CNI_CODE.invalidConfig,
+    details: 'weir-policy guards interfaces of weir-route, ptp and bridge; it cannot guard macvlan, ipvlan, host-device or dhcp on them',
+  },
+  EMASTER: { code: CNI_CODE.invalidConfig, details: 'weir-policy guards interfaces that are routed, or ports of a Linux bridge' },
+  ENOBRNETFILTER: {
+    code: CNI_CODE.kernel,
+    details: 'load it with `modprobe br_netfilter`, and name it in /etc/modules-load.d/weir.conf; then launch the task again',
+  },
   ENOADDRESS: { code: CNI_CODE.invalidConfig, details: 'see `weir ipam show`' },
   EEXHAUSTED: { code: CNI_CODE.addressesExhausted, details: 'see `weir ipam show`; add a pool with `weir apply`, or stop tasks' },
   EOUTSIDE: { code: CNI_CODE.addressRefused, details: 'ask for an address of a pool (`weir get pools`), or for none' },

@@ -2,6 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { inNamespace } from '@weir/kernel';
+import { findHostEnd } from '@weir/routing';
 import test, { type ExecutionContext } from 'ava';
 import { callTool, environment, NETWORK } from './testing/cni-call.ts';
 import { PluginFolder } from './testing/plugin-folder.ts';
@@ -33,6 +35,7 @@ real('ptp and host-local under weir-policy: ADD, CHECK, DEL', async (t) => {
   const network = { ...NETWORK, chain: [{ type: 'ptp', ipam }, { type: 'weir-policy' }] };
   const env = (command: string) => environment(command, { CNI_NETNS: container, CNI_PATH: folder.path });
   const services = new ServicesDouble();
+  services.wiring.findHostEnd = (where) => inNamespace(host, () => findHostEnd(where));
 
   const added = await callTool('weir', env('ADD'), network, services);
   t.is(added.exitCode, 0, JSON.stringify(added));

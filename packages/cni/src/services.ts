@@ -1,6 +1,6 @@
 import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
-import type { Attachment, AttachRequest, Wiring } from '@weir/routing';
+import type { Attachment, AttachRequest, HostEnd, Wiring } from '@weir/routing';
 import type { TaskIdentity } from './task-identity.ts';
 
 /**
@@ -19,6 +19,8 @@ export interface Services {
     detach(hostInterface: string): Promise<void>;
     /** Undefined when either end is missing. */
     inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring | undefined>;
+    /** Of an interface that somebody else's plugin made. */
+    findHostEnd(where: { namespace: string; interfaceName: string }): HostEnd;
   };
   enforcement: {
     /** Writes it to the store and resolves when its policy is in force in the kernel. */

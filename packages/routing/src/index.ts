@@ -1,5 +1,6 @@
 export { ROUTE_PROTOCOL } from './addresses.ts';
 export { type Attachment, type AttachRequest, attach } from './attach.ts';
+export { findHostEnd, type HostEnd } from './host-end.ts';
 export { hostSetup } from './host-setup.ts';
 export { inspect, type Wiring } from './inspect.ts';
 export { LinkReaper } from './link-reaper.ts';

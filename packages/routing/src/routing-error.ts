@@ -5,10 +5,22 @@
  * - ENOIPV6: an IPv6 address is asked for where IPv6 is switched off
  * - ENOADDRESS: attach was given no address
  * - ETUNNEL: there can be no VXLAN link as it is wanted
+ * - ENOTVETH: an interface's packets pass no interface of the host, so there is nothing to guard
+ * - EMASTER: the host's end belongs to something whose packets nftables does not see
+ * - ENOBRNETFILTER: the host does not show nftables what goes from port to port of a bridge
  *
  * Other failures pass through as the KernelError that they were.
  */
-export type RoutingErrorCode = 'EEXIST' | 'EADDRINUSE' | 'EDEFAULTROUTE' | 'ENOIPV6' | 'ENOADDRESS' | 'ETUNNEL';
+export type RoutingErrorCode =
+  | 'ENOTVETH'
+  | 'EMASTER'
+  | 'ENOBRNETFILTER'
+  | 'EEXIST'
+  | 'EADDRINUSE'
+  | 'EDEFAULTROUTE'
+  | 'ENOIPV6'
+  | 'ENOADDRESS'
+  | 'ETUNNEL';
 
 export class RoutingError extends Error {
   override readonly name = 'RoutingError';

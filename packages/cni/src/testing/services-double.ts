@@ -1,4 +1,5 @@
 import { type Endpoint, familyOf } from '@weir/resources';
+import type { HostEnd } from '@weir/routing';
 import type { Services } from '../services.ts';
 
 interface Link {
@@ -24,8 +25,13 @@ export class ServicesDouble implements Services {
   >();
   readonly links = new Map<string, Link>();
   readonly endpoints = new Map<string, Endpoint>();
+  /** Of whatever others made. */
+  hostEnd: HostEnd = { hostInterface: 'veth1' };
   readonly events: string[] = [];
-  readonly failing = new Map<'allocate' | 'release' | 'held' | 'attach' | 'detach' | 'inspect' | 'enforce' | 'withdraw' | 'find', Error>();
+  readonly failing = new Map<
+    'allocate' | 'release' | 'held' | 'attach' | 'detach' | 'inspect' | 'findHostEnd' | 'enforce' | 'withdraw' | 'find',
+    Error
+  >();
   readonly #works: Promise<void>[] = [];
 
   readonly addresses: Services['addresses'] = {
@@ -76,6 +82,11 @@ export class ServicesDouble implements Services {
       const link = this.links.get(hostInterface);
       if (link?.containerInterface !== `${namespace} ${interfaceName}`) return undefined;
       return { up: true, containerMac: '02:00:00:00:00:01', addresses: link.addresses };
+    },
+    findHostEnd: () => {
+      const error = this.failing.get('findHostEnd');
+      if (error !== undefined) throw error;
+      return this.hostEnd;
     },
   };
 

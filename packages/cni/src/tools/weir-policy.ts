@@ -1,10 +1,13 @@
 import { API_VERSION, type Endpoint, type EndpointSpec, endpointName, hostSockets, parseObject, socketText } from '@weir/resources';
+import type { HostEnd } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { GUARDED_PREFIX } from '../host-interface-prefix.ts';
 import { parseConfig } from '../network-config.ts';
 import { portMappingsSchema } from '../port-mappings.ts';
 import type { Call } from '../request.ts';
 import { type Interface, plainAddress, type Result } from '../result.ts';
+import type { Services } from '../services.ts';
 import { taskIdentity } from '../task-identity.ts';
 import type { Tool } from '../tool.ts';
 
@@ -21,7 +24,7 @@ export const weirPolicy: Tool = {
 
   async add(call, services) {
     const made = requirePrevResult(call);
-    await services.enforcement.enforce(endpointOf(call, made, services.host));
+    await services.enforcement.enforce(endpointOf(call, made, services));
     return made;
   },
 
@@ -30,7 +33,7 @@ export const weirPolicy: Tool = {
   },
 
   async check(call, services) {
-    const wanted = lastingParts(endpointOf(call, requirePrevResult(call), services.host));
+    const wanted = lastingParts(endpointOf(call, requirePrevResult(call), services));
     const endpoint = await services.enforcement.find({ containerId: call.containerId, interfaceName: call.interfaceName });
     if (endpoint === undefined) {
       throw new CniError(CNI_CODE.notAttached, `weir-policy: no policy is in force for ${call.interfaceName} of ${call.containerId}`, {
@@ -62,7 +65,7 @@ function requirePrevResult(call: Call): Result {
   });
 }
 
-function endpointOf(call: Call, made: Result, host: string): Endpoint {
+function endpointOf(call: Call, made: Result, services: Services): Endpoint {
   const config = parseConfig(configSchema, call.config, 'weir-policy');
   const { labels, namespace } = taskIdentity(call, 'weir-policy');
   const { containerId, interfaceName } = call;
@@ -73,11 +76,11 @@ function endpointOf(call: Call, made: Result, host: string): Endpoint {
     kind: 'Endpoint',
     metadata: { name: endpointName(containerId, interfaceName), namespace, labels },
     spec: {
-      host,
+      host: services.host,
       containerId,
       network: call.config.name,
       interfaceName,
-      hostInterface: hostEndOf(made).name,
+      ...hostEndOf(call, made, services),
       addresses: addressesOf(made, inContainer),
       ...(mac === undefined ? {} : { mac }),
       ...hostPortsOf(config),
@@ -92,15 +95,11 @@ function hostPortsOf({ runtimeConfig }: z.infer<typeof configSchema>): Pick<Endp
   return mappings.length === 0 ? {} : { hostPorts: mappings };
 }
 
-/** Rules hang on the one interface of the host that all of the container's packets cross; behind a bridge there is none. */
-function hostEndOf(made: Result): Interface {
-  const onHost = made.interfaces.filter((link) => !isInContainer(link));
-  if (onHost.length === 1) return onHost[0]!;
-  const seen =
-    onHost.length === 0 ? 'no interface of the host' : `several interfaces of the host (${onHost.map(({ name }) => name).join(', ')})`;
-  throw new CniError(CNI_CODE.invalidConfig, `weir-policy: the result so far names ${seen}`, {
-    details: 'it guards an interface that is routed, as weir-route and ptp make it, in a network of cniVersion 0.3.0 or newer',
-  });
+/** Ours is named in the result. Where others made it, it is looked for: what their results name is the bridge too, or nothing at all. */
+function hostEndOf(call: Call, made: Result, services: Services): HostEnd {
+  const ours = made.interfaces.find((link) => !isInContainer(link) && link.name.startsWith(GUARDED_PREFIX));
+  if (ours !== undefined) return { hostInterface: ours.name };
+  return services.wiring.findHostEnd({ namespace: call.namespace!, interfaceName: call.interfaceName });
 }
 
 function addressesOf(made: Result, inContainer: number): string[] {
