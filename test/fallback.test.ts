@@ -9,10 +9,13 @@ import test from 'ava';
 import { callCni, mesosNetwork, startCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { expectFlows } from './testbed/flows.ts';
-import { Testbed, type Workload } from './testbed/testbed.ts';
+import { POOLS, Testbed, type Workload } from './testbed/testbed.ts';
 import { findTraces, tracesOnHost } from './testbed/traces.ts';
 
-const testbed = Testbed.share(test, { hosts: 2 });
+/** An address that was given back may be given again at once, so that results can be compared. */
+const NO_REST = '{ apiVersion: weir/v1, kind: IpamConfig, metadata: { name: default }, spec: { cooldownSeconds: 0 } }';
+
+const testbed = Testbed.share(test, { hosts: 2, manifests: `${POOLS}---\n${NO_REST}` });
 
 const SHOP = { 'weir/namespace': 'shop' };
 
