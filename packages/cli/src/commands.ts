@@ -2,6 +2,7 @@
 import type { Command } from '@oclif/core';
 import Agent from './commands/agent.ts';
 import Apply from './commands/apply.ts';
+import CniConvert from './commands/cni/convert.ts';
 import CniInstall from './commands/cni/install.ts';
 import CniUninstall from './commands/cni/uninstall.ts';
 import CniVerify from './commands/cni/verify.ts';
@@ -19,6 +20,7 @@ import Version from './commands/version.ts';
 export const COMMANDS: Record<string, Command.Class> = {
   agent: Agent,
   apply: Apply,
+  'cni:convert': CniConvert,
   'cni:install': CniInstall,
   'cni:uninstall': CniUninstall,
   'cni:verify': CniVerify,

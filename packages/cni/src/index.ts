@@ -1,5 +1,6 @@
 export { checkNetwork, type NetworkProblem } from './check-network.ts';
 export { CNI_CODE, CniError, type CniErrorOptions } from './cni-error.ts';
+export { type Conversion, type ConversionNote, convertConfig } from './convert/convert-config.ts';
 export { type DispatchInput, dispatch } from './dispatch.ts';
 export { explainError } from './explain-error.ts';
 export { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';

@@ -1,0 +1,121 @@
+import test from 'ava';
+import { checkNetwork } from '../check-network.ts';
+import { convertConfig } from './convert-config.ts';
+
+const ROUTE_AND_POLICY = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }];
+const keys = ({ notes }: ReturnType<typeof convertConfig>) => notes.map(({ key }) => key);
+const note = ({ notes }: ReturnType<typeof convertConfig>, key: string) => notes.find((one) => one.key === key)?.text ?? '';
+
+test("DC/OS: Calico under Mesos' port mapper", (t) => {
+  const done = convertConfig({
+    name: 'calico',
+    cniVersion: '0.1.0',
+    type: 'mesos-cni-port-mapper',
+    excludeDevices: ['cali+'],
+    chain: 'M-CALICO',
+    delegate: {
+      name: 'calico',
+      cniVersion: '0.1.0',
+      type: 'calico',
+      ipam: { type: 'calico-ipam' },
+      etcd_endpoints: 'http://u:s3cret@master.mesos:2379',
+    },
+  });
+  t.deepEqual(done.config, { cniVersion: '1.0.0', name: 'calico', type: 'weir', chain: ROUTE_AND_POLICY });
+  t.deepEqual(keys(done).sort(), ['chain', 'delegate.etcd_endpoints', 'excludeDevices']);
+  t.regex(note(done, 'delegate.etcd_endpoints'), /--etcd-endpoints http:\/\/master\.mesos:2379;/);
+  t.false(JSON.stringify(done).includes('s3cret'));
+});
+
+test('Mesos: Calico alone, as its own guide had it', (t) => {
+  const done = convertConfig({ name: 'c', cniVersion: '0.1.0', type: 'calico', ipam: { type: 'calico-ipam' } });
+  t.deepEqual(done, { config: { cniVersion: '1.0.0', name: 'c', type: 'weir', chain: ROUTE_AND_POLICY }, notes: [] });
+});
+
+test('every setting is carried over or named', (t) => {
+  const done = convertConfig({
+    name: 'c',
+    type: 'calico',
+    mtu: 1440,
+    nodename: 'h1',
+    log_level: 'info',
+    etcd_key_file: '/k',
+    policy: { type: 'k8s', k8s_auth_token: 't0ken' },
+    frobnicate: 1,
+    ipam: {
+      type: 'calico-ipam',
+      ipv4_pools: ['192.168.0.0/16', 'named'],
+      ipv6_pools: ['fd00:1::/64'],
+      assign_ipv6: 'true',
+      subnet: 'usePodCidr',
+    },
+  });
+  t.deepEqual(done.config.chain, [
+    {
+      type: 'weir-route',
+      mtu: 1440,
+      ipam: { type: 'weir-ipam', pools: ['calico-192-168-0-0-16', 'named', 'calico-fd00-1-64'], families: ['IPv4', 'IPv6'] },
+    },
+    { type: 'weir-policy' },
+  ]);
+  t.deepEqual(keys(done).sort(), [
+    'etcd_key_file',
+    'frobnicate',
+    'ipam.ipv4_pools',
+    'ipam.ipv6_pools',
+    'ipam.subnet',
+    'log_level',
+    'nodename',
+    'policy',
+  ]);
+  t.regex(note(done, 'ipam.ipv4_pools'), /cidr: "192\.168\.0\.0\/16"/);
+  t.false(JSON.stringify(done).includes('t0ken'));
+});
+
+test('a list with Calico: its other plugins stay in the chain, portmap is not needed', (t) => {
+  const bandwidth = { type: 'bandwidth', capabilities: { bandwidth: true } };
+  const done = convertConfig({
+    name: 'k8s',
+    cniVersion: '0.3.1',
+    plugins: [
+      { type: 'calico', datastore_type: 'kubernetes', mtu: 0, ipam: { type: 'host-local', subnet: '10.1.0.0/24' } },
+      { type: 'portmap', snat: true, capabilities: { portMappings: true } },
+      bandwidth,
+    ],
+  });
+  t.deepEqual(done.config.chain, [
+    { type: 'weir-route', ipam: { type: 'host-local', subnet: '10.1.0.0/24' } },
+    { type: 'weir-policy' },
+    bandwidth,
+  ]);
+  t.deepEqual(keys(done), ['plugins.0.datastore_type', 'plugins.1.type']);
+});
+
+test("a list of others' plugins gets policy after the one that makes the interface", (t) => {
+  const bridge = { type: 'bridge', bridge: 'cni0', ipam: { type: 'host-local', subnet: '10.1.0.0/24' } };
+  const tuning = { type: 'tuning', mtu: 1400 };
+  const { config } = convertConfig({ name: 'b', cniVersion: '1.0.0', args: { x: 1 }, plugins: [bridge, tuning] });
+  t.deepEqual(config, { cniVersion: '1.0.0', name: 'b', type: 'weir', args: { x: 1 }, chain: [bridge, { type: 'weir-policy' }, tuning] });
+  const single = convertConfig({ name: 'b', cniVersion: '0.3.1', ...bridge });
+  t.deepEqual(single.config.chain, [bridge, { type: 'weir-policy' }]);
+});
+
+test('what comes out is a network that the tools take', async (t) => {
+  for (const given of [
+    { name: 'c', type: 'calico', ipam: { type: 'calico-ipam', assign_ipv4: 'false', assign_ipv6: 'true' }, mtu: 1440 },
+    { name: 'c', type: 'mesos-cni-port-mapper', delegate: { type: 'calico' } },
+  ])
+    t.deepEqual(await checkNetwork(convertConfig(given).config, []), []);
+});
+
+for (const [given, message] of [
+  [{}, /no network/],
+  [{ name: 'x', plugins: [] }, /no network/],
+  [[], /no network/],
+  [{ name: 'x', type: 'weir' }, /nothing to convert/],
+  [{ name: 'x', type: 'mesos-cni-port-mapper' }, /"delegate" is missing/],
+  [{ name: 'x', type: 'calico', ipam: { assign_ipv4: 'false' } }, /no address at all/],
+] as const)
+  test(`refused: ${JSON.stringify(given)}`, (t) => {
+    t.throws(() => convertConfig(given), { name: 'CniError', message });
+  });
