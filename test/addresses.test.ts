@@ -89,9 +89,10 @@ test.serial('a claim keeps its addresses, and takes them to another host', async
     (await t.throwsAsync(testbed().launch(two, labels))).message,
     /108.*which the claim shop\/web with eth0 of container \S+ on host host-1 has/,
   );
-  await gone(before);
-  const other = await testbed().launch(one, { run: 'other' });
+  // Its address is free a little later, and the ADD waits for it.
+  await testbed().destroy(before);
   const after = await testbed().launch(two, labels);
+  const other = await testbed().launch(one, { run: 'other' });
   t.deepEqual([after.ipv4, after.ipv6], [before.ipv4, before.ipv6]);
   await talk(t, other, after);
   await gone(other, after);

@@ -2,9 +2,10 @@
  * One host between store and kernel: follows the objects, keeps policy and routes in step, and offers the CNI tools what they need.
  * The daemon keeps one for its lifetime; a one-shot process, which serves a call while no agent runs, makes one for that call.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
-import { Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
+import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { keyOf, keyPrefix } from '@weir/resources';
 import { attach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
@@ -38,6 +39,10 @@ const KINDS = [
 
 /** Codes of allocations that an address on its way back may help. */
 const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
+
+/** How long an address is waited for that its last container no longer needs, and how often it is looked for, ms. */
+const RETURN_PATIENCE = 2_000;
+const RETURN_PAUSE = 50;
 
 export interface HostNetworkOptions {
   config: AgentConfig;
@@ -300,12 +305,31 @@ export class HostNetwork {
   async #allocate({ task, ...rest }: Parameters<Services['addresses']['allocate']>[0]): Promise<Assigned[]> {
     const request = { ...rest, endpoint: { ...task, namespaceLabels: this.#state.namespaceLabels(task.namespace) } };
     try {
-      return await this.#allocator.allocate(request);
+      return await this.#allocateReturning(request);
     } catch (error) {
       if (!(error instanceof IpamError) || !WAITS.includes(error.code) || this.#removals.size === 0) throw error;
       await Promise.all(this.#removals);
       return this.#allocator.allocate(request);
     }
+  }
+
+  /** As above, for an address that a container of any host had, whose endpoint is gone: it is free as soon as its link is. */
+  async #allocateReturning(request: AllocationRequest): Promise<Assigned[]> {
+    for (const tooLate = performance.now() + RETURN_PATIENCE; ; await delay(RETURN_PAUSE)) {
+      try {
+        return await this.#allocator.allocate(request);
+      } catch (error) {
+        const holder = error instanceof IpamError ? error.holder : undefined;
+        if (holder === undefined || this.#hasEndpoint(holder) || performance.now() > tooLate) throw error;
+      }
+    }
+  }
+
+  #hasEndpoint({ containerId, interfaceName }: Owner): boolean {
+    for (const { spec } of this.#state.list('Endpoint')) {
+      if (spec.containerId === containerId && spec.interfaceName === interfaceName) return true;
+    }
+    return false;
   }
 
   /** Collects what belongs to nothing that lives. */

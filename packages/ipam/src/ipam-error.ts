@@ -1,3 +1,5 @@
+import type { Owner } from './block.ts';
+
 /**
  * - ENOPOOL: there is no pool, or none of the name asked for
  * - EEXHAUSTED: no pool has an address for this host; `passedOver` says why, pool by pool
@@ -33,10 +35,17 @@ export class IpamError extends Error {
   readonly code: IpamErrorCode;
   /** Only with EEXHAUSTED: every pool that was tried. */
   readonly passedOver: readonly PassedOver[];
+  /** Only with ETAKEN: the container that has the address, if one has. */
+  readonly holder?: Owner;
 
-  constructor(code: IpamErrorCode, message: string, { passedOver = [], ...options }: ErrorOptions & { passedOver?: PassedOver[] } = {}) {
+  constructor(
+    code: IpamErrorCode,
+    message: string,
+    { passedOver = [], holder, ...options }: ErrorOptions & { passedOver?: PassedOver[]; holder?: Owner } = {},
+  ) {
     super(message, options);
     this.code = code;
     this.passedOver = passedOver;
+    this.holder = holder;
   }
 }

@@ -83,7 +83,10 @@ function refuseTaken(address: string, request: AllocationRequest, host: string, 
     ...(holder.claim === undefined ? [] : [`the claim ${holder.claim}`]),
     ...(holder.containerId === undefined ? [] : [`${holder.interfaceName} of container ${holder.containerId} on host ${holder.host}`]),
   ];
-  throw new IpamError('ETAKEN', `${wanted(address, request)}, which ${who.join(' with ')} has`);
+  const { containerId, interfaceName } = holder;
+  throw new IpamError('ETAKEN', `${wanted(address, request)}, which ${who.join(' with ')} has`, {
+    ...(containerId !== undefined && { holder: { containerId, interfaceName: interfaceName! } }),
+  });
 }
 
 function refuseReserved({ view }: Draft, address: string, request: AllocationRequest, block: BlockSpec): void {
