@@ -136,7 +136,8 @@ async function present(
   await syncedOrStopped(network, signal);
   if (signal.aborted) return;
   const { host, presenceTtl: ttlSeconds } = config;
-  await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, signal, log });
+  const problems = () => network.problems;
+  await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, problems, signal, log });
 }
 
 async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<void> {

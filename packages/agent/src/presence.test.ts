@@ -32,10 +32,23 @@ test('the sign of life is there while the agent is, and goes with it', async (t)
   const stop = new AbortController();
   const log = pino({ level: 'silent' });
   const watching = store.watch(presenceKey(), { from: 1 })[Symbol.asyncIterator]();
-  const kept = keepPresence({ store, host: 'h1', addresses: ['192.0.2.1'], version: '1.2.3', ttlSeconds: 5, signal: stop.signal, log });
+  const problems: string[] = [];
+  const kept = keepPresence({
+    store,
+    host: 'h1',
+    addresses: ['192.0.2.1'],
+    version: '1.2.3',
+    ttlSeconds: 5,
+    problems: () => problems,
+    signal: stop.signal,
+    log,
+  });
   const { value: change } = await watching.next();
   t.like(change.events[0], { type: 'put', entry: { key: presenceKey('h1') } });
   t.is(JSON.parse(change.events[0].entry.value).version, '1.2.3');
+  problems.push('no way to host-2');
+  const { value: later } = await watching.next();
+  t.deepEqual(JSON.parse(later.events[0].entry.value).problems, problems);
   stop.abort();
   await kept;
   t.is(await store.get(presenceKey('h1')), undefined);

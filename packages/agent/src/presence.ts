@@ -5,6 +5,9 @@ import { type Host, type HostSpec, parseObject, presenceKey, serialize } from '@
 import { hostSubnets } from './host-subnets.ts';
 import type { Logger } from './log.ts';
 
+/** Between two looks for problems to tell of, in milliseconds. */
+const PROBLEMS_INTERVAL = 1_000;
+
 /**
  * Makes the Host object, or brings its addresses up to date. What an operator wrote in it (mesosTraffic, labels) stays.
  * @returns the object and its revision
@@ -44,10 +47,12 @@ export async function keepPresence(options: {
   addresses: string[];
   version: string;
   ttlSeconds: number;
+  /** What is wrong on this host, for people; they read it with `weir node status`. */
+  problems: () => readonly string[];
   signal: AbortSignal;
   log: Logger;
 }): Promise<void> {
-  const { store, host, addresses, version, ttlSeconds, signal, log } = options;
+  const { store, host, addresses, version, ttlSeconds, problems, signal, log } = options;
   const objects = new ObjectStore(store);
   const since = new Date().toISOString();
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -55,8 +60,17 @@ export async function keepPresence(options: {
     try {
       await registerHost(objects, host, addresses);
       const lease = await store.lease(ttlSeconds);
-      await store.transact({ when: [], then: [{ put: presenceKey(host), value: JSON.stringify({ version, since }), lease: lease.id }] });
-      await Promise.race([lease.lost, aborted]);
+      const over = Promise.race([lease.lost, aborted]).then(() => true);
+      const tell = async (sign: string) => {
+        await store.transact({ when: [], then: [{ put: presenceKey(host), value: sign, lease: lease.id }] });
+        return sign;
+      };
+      const signNow = () => JSON.stringify({ version, since, problems: problems() });
+      let told = await tell(signNow());
+      while (!(await Promise.race([over, delay(PROBLEMS_INTERVAL, false, { ref: false })]))) {
+        // While the store is away the lease may well live on; the next look tells.
+        if (signNow() !== told) told = await tell(signNow()).catch(() => told);
+      }
       if (signal.aborted) await lease.revoke();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

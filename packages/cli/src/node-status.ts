@@ -44,12 +44,16 @@ export async function readNodes(stores: Stores, names: readonly string[]): Promi
 const COLUMNS: Column<NodeStatus>[] = [
   { header: 'HOST', value: ({ host }) => host },
   { header: 'ADDRESS', value: ({ addresses }) => addresses.join(',') },
-  { header: 'AGENT', value: ({ agent }) => (agent === null ? 'down' : 'up') },
+  { header: 'AGENT', value: ({ agent }) => (agent === null ? 'down' : problemsOf(agent).length > 0 ? 'degraded' : 'up') },
   { header: 'ENDPOINTS', value: ({ endpoints }) => String(endpoints), align: 'right' },
   { header: 'BLOCKS', value: ({ blocks }) => blocks.join(',') || '<none>', shrinks: true },
   { header: 'MESOS-TRAFFIC', value: ({ mesosTraffic }) => formatMesosTraffic(mesosTraffic), shrinks: true },
 ];
 
 export function formatNodes(nodes: readonly NodeStatus[], width: number): string {
-  return nodes.length === 0 ? 'No host is known yet: weir agent makes its own when it starts.\n' : renderTable(COLUMNS, nodes, width);
+  if (nodes.length === 0) return 'No host is known yet: weir agent makes its own when it starts.\n';
+  const problems = nodes.flatMap(({ host, agent }) => problemsOf(agent).map((problem) => `${host}: ${problem}\n`));
+  return `${renderTable(COLUMNS, nodes, width)}${problems.length > 0 ? '\n' : ''}${problems.join('')}`;
 }
+
+const problemsOf = (agent: AgentPresence | null): string[] => agent?.problems ?? [];

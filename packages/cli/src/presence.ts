@@ -6,6 +6,8 @@ export interface AgentPresence {
   version: string;
   /** When it started, ISO 8601. */
   since: string;
+  /** What is wrong on its host, for people; absent from an older agent. */
+  problems?: string[];
 }
 
 export async function isAgentPresent(store: Store, host: string): Promise<boolean> {

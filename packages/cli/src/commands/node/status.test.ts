@@ -21,6 +21,17 @@ test('hosts with their agents, blocks, endpoints and what Mesos may always do', 
       'h2     172.16.0.2,fd00::2   down            0   <none>         none',
     ),
   );
+  const degraded = { ...agent, problems: ['route to 10.77.0.64/26: host "h2" gives no sign of life'] };
+  await weir.withStore((store) => store.transact({ when: [], then: [{ put: '/weir/presence/h1', value: JSON.stringify(degraded) }] }));
+  t.is(
+    await weir.ok(t, ['node', 'status', 'h1']),
+    lines(
+      'HOST   ADDRESS      AGENT      ENDPOINTS   BLOCKS         MESOS-TRAFFIC',
+      'h1     172.16.0.1   degraded           1   10.77.0.0/26   :5051 + checks',
+      '',
+      'h1: route to 10.77.0.64/26: host "h2" gives no sign of life',
+    ),
+  );
   const [h2] = JSON.parse(await weir.ok(t, ['node', 'status', 'h2', '-o', 'json']));
   t.deepEqual(h2, {
     host: 'h2',
