@@ -37,6 +37,11 @@ test("tunnels come from the cluster's hosts alone, and containers make none", (t
     chainOf(script, 'input')!,
     /accept;\n {4}ip saddr != @hosts4 udp dport 8472 @th,96,24 7 drop .*\n {4}ip6 saddr != @hosts6 udp dport 8472 /,
   );
+  t.regex(
+    chainOf(script, 'prerouting')!,
+    /jump source\n {4}ip saddr @hosts4 udp dport 8472 notrack .*\n {4}ip6 saddr @hosts6 udp dport 8472 notrack/,
+  );
+  t.regex(chainOf(script, 'untracked_output')!, /ip daddr @hosts4 udp dport 8472 notrack/);
   t.regex(chainOf(script, 'from_to_host')!, /udp dport 8472 drop .*\n {4}goto from$/);
   t.regex(
     chainOf(script, 'from')!,

@@ -11,6 +11,9 @@ const FAMILIES = [
   { ip: 'ip6', version: '6' },
 ] as const;
 
+/** The same flow twice would be twice the work, and twice the room in the table of connections. */
+const TRACKED_INSIDE = 'comment "a tunnel: the packets in it are tracked"';
+
 /** Interfaces that are ours, by the prefix that Weir gives them or one by one. */
 const OURS = ['"weir*"', '@adopted'];
 
@@ -69,7 +72,17 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
     ({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
   );
   return {
-    prerouting: { hook: 'filter hook prerouting priority raw', rules: OURS.map((name) => `iifname ${name} jump source`) },
+    prerouting: {
+      hook: 'filter hook prerouting priority raw',
+      rules: [
+        ...OURS.map((name) => `iifname ${name} jump source`),
+        ...FAMILIES.map(({ ip, version }) => `${ip} saddr @hosts${version} udp dport ${vxlan.port} notrack ${TRACKED_INSIDE}`),
+      ],
+    },
+    untracked_output: {
+      hook: 'filter hook output priority raw',
+      rules: FAMILIES.map(({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} notrack ${TRACKED_INSIDE}`),
+    },
     forward: {
       hook: 'filter hook forward priority filter',
       rules: [
