@@ -184,7 +184,7 @@ test.serial('/healthz, /readyz and /metrics', async (t) => {
   t.true(lines.includes('weir_orphans_removed_total{kind="link"} 1'), 'of the test before');
 });
 
-test.serial('an object in the store that is not valid: its last valid form stays in force, and the metrics tell', async (t) => {
+test.serial('a policy in the store that is not valid: whom it may be for is closed, the metrics tell, and apply repairs it', async (t) => {
   const bed = testbed();
   await bed.apply(ONLY_FRIENDS);
   const through = () => stranger.traffic.tcp({ address: server.ipv4, port: PORT });
@@ -192,10 +192,12 @@ test.serial('an object in the store that is not valid: its last valid form stays
   await bed.putRaw('/weir/v1/Policy/shop/friends', '{"kind": "Policy", "spec": {"ingres": []}}');
   const invalid = async () => (await readMetrics(one)).includes('weir_invalid_objects 1');
   t.true(await eventually(invalid, Boolean));
+  const friendly = () => friend.traffic.tcp({ address: server.ipv4, port: PORT });
+  t.false(await eventually(friendly, (passed) => !passed), 'its selector cannot be read, so all of its namespace are meant');
   t.false(await through());
-  t.true(await friend.traffic.tcp({ address: server.ipv4, port: PORT }));
   await bed.apply(ONLY_FRIENDS);
-  t.true(await eventually(async () => !(await invalid()), Boolean), 'apply repairs it');
+  t.true(await eventually(async () => !(await invalid()), Boolean));
+  t.true(await eventually(friendly, Boolean));
   await bed.delete(ONLY_FRIENDS);
   t.true(await eventually(through, Boolean));
 });

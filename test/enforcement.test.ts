@@ -205,6 +205,59 @@ test.serial('a namespace that is closed by default, and what a policy opens in i
   await under(t, closed + opened, { 'near > guest tcp/80': true, 'near > guest tcp/81': false, 'guest > server tcp/80': false });
 });
 
+test.serial('a namespace that is open to itself, and to nobody else', async (t) => {
+  const inner = `---\n{ apiVersion: weir/v1, kind: Namespace, metadata: { name: shop }, spec: { defaultIngress: SameNamespace } }\n`;
+  await under(t, inner, {
+    'near > server tcp/80': true,
+    'far > server udp/80': true,
+    'guest > server tcp/80': false,
+    'server > guest tcp/80': true,
+  });
+});
+
+test.serial('tiers: an earlier one decides first, passes on, or leaves nothing to the next; staged policies do nothing', async (t) => {
+  const tier = (defaultAction: string) =>
+    `---\n{ apiVersion: weir/v1, kind: Tier, metadata: { name: first }, spec: { order: 1, defaultAction: ${defaultAction} } }\n`;
+  const policies =
+    policy(
+      'gate',
+      `
+tier: first
+selector: app == 'server'
+ingress:
+  - { action: Allow, source: { selector: zone == 'near' } }
+  - { action: Pass, protocol: TCP, destination: { ports: [80] } }`,
+      { kind: 'GlobalPolicy' },
+    ) +
+    policy('rest', `{ selector: app == 'server', ingress: [{ action: Allow, source: { selector: zone == 'far' } }] }`) +
+    policy('later', `{ staged: true, tier: first, order: -1, ingress: [{ action: Deny }] }`);
+  const flows = { 'near > server tcp/80': true, 'near > server tcp/81': true, 'far > server tcp/80': true, 'guest > server tcp/80': false };
+  await under(t, tier('Deny') + policies, { ...flows, 'far > server tcp/81': false });
+  await under(t, tier('Pass') + policies, { ...flows, 'far > server tcp/81': true });
+});
+
+test.serial('a policy that cannot be read closes its endpoints, and no others, until it is gone', async (t) => {
+  t.timeout(60_000);
+  const value = {
+    apiVersion: 'weir/v1',
+    kind: 'Policy',
+    metadata: { name: 'bad', namespace: 'shop' },
+    spec: { selector: "app == 'server'" },
+  };
+  await testbed().putRaw('/weir/v1/Policy/shop/bad', JSON.stringify({ ...value, spec: { ...value.spec, ingress: 'everybody' } }));
+  try {
+    await expectFlows(t, places, {
+      'near > server tcp/80': false,
+      'server > guest tcp/80': false,
+      'near > far tcp/80': true,
+      'guest > near tcp/80': true,
+    });
+  } finally {
+    await testbed().mustWeir(['delete', 'policy', 'bad', '-n', 'shop']);
+  }
+  await expectFlows(t, places, { 'near > server tcp/80': true, 'server > guest tcp/80': true });
+});
+
 test.serial('a NetworkSet names addresses outside', async (t) => {
   const { ipv4, ipv6 } = places['host-2']!;
   const set = `---\napiVersion: weir/v1\nkind: NetworkSet\nmetadata: { name: offices, namespace: shop, labels: { from: office } }\nspec: { nets: [${ipv4}/32, '${ipv6}/128'] }\n`;

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
 import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
-import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets } from '@weir/resources';
+import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets, type ObjectId } from '@weir/resources';
 import { BridgedPolicy } from './bridged-policy.ts';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Logger } from './log.ts';
@@ -71,6 +71,16 @@ export class Dataplane {
       for (const address of after.spec.addresses) this.#gone.delete(address);
       this.#mapped.push(...hostSockets(after.spec));
     }
+  }
+
+  /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */
+  learnInvalid(id: ObjectId, value: unknown): void {
+    this.#calculator.upsertInvalid(id, value);
+  }
+
+  /** What was not valid is gone. */
+  forget({ kind, name, namespace }: ObjectId): void {
+    this.#calculator.remove(kind, name, namespace);
   }
 
   #isLocal(object: AnyObject | undefined): object is Endpoint {

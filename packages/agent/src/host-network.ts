@@ -162,16 +162,17 @@ export class HostNetwork {
         break;
       case 'remove': {
         const key = keyPrefix(event.kind, event.namespace) + event.name;
-        this.#invalid.delete(key);
+        // Of what never was valid the state does not know.
+        if (this.#invalid.delete(key)) this.#dataplane.forget(event);
+        if (this.#isSynced) this.#applySoon();
         this.#state.remove(key, event.revision);
         break;
       }
       case 'invalid':
         this.#invalid.set(event.key, event.error.message);
-        this.#log.error(
-          { key: event.key, error: event.error.message },
-          'an object in the store is not valid; its last valid form stays in force',
-        );
+        this.#log.error({ key: event.key, error: event.error.message }, 'an object in the store is not valid');
+        if (event.id !== undefined) this.#dataplane.learnInvalid(event.id, event.value);
+        if (this.#isSynced) this.#applySoon();
         break;
       case 'synced':
         this.#sync();

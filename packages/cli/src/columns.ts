@@ -19,6 +19,7 @@ import {
   type Tier,
   tierOf,
 } from '@weir/resources';
+import { type InvalidRow, policyStatus } from './policy-status.ts';
 import type { Column } from './table.ts';
 
 interface KindColumns<T> {
@@ -27,10 +28,10 @@ interface KindColumns<T> {
   wide: Column<T>[];
 }
 
-const name: Column<AnyObject> = { header: 'NAME', value: ({ metadata }) => metadata.name };
+const name: Column<Pick<AnyObject, 'metadata'>> = { header: 'NAME', value: ({ metadata }) => metadata.name };
 /** Names of endpoints hold the whole id of the container. */
-const derivedName: Column<AnyObject> = { ...name, shrinks: true };
-const namespace: Column<AnyObject> = { header: 'NAMESPACE', value: ({ metadata }) => metadata.namespace ?? '' };
+const derivedName: Column<Pick<AnyObject, 'metadata'>> = { ...name, shrinks: true };
+const namespace: Column<Pick<AnyObject, 'metadata'>> = { header: 'NAMESPACE', value: ({ metadata }) => metadata.namespace ?? '' };
 const labels: Column<AnyObject> = { header: 'LABELS', value: ({ metadata }) => formatLabels(metadata.labels), shrinks: true };
 /** Which document a policy was made from, when it was not written in Weir's own form. */
 const source: Column<AnyObject> = { header: 'SOURCE', value: ({ metadata }) => metadata.annotations['weir/source'] ?? '', shrinks: true };
@@ -159,10 +160,39 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
   },
 };
 
-/** The columns of a kind's table. */
-export function columnsOf(kind: Kind, { wide, namespaces }: { wide: boolean; namespaces: boolean }): Column<AnyObject>[] {
+/**
+ * The columns of a kind's table.
+ *
+ * @param options.tiers names of all tiers, for the status of policies
+ */
+export function columnsOf(
+  kind: Kind,
+  { wide, namespaces, tiers = new Set() }: { wide: boolean; namespaces: boolean; tiers?: ReadonlySet<string> | undefined },
+): Column<AnyObject | InvalidRow>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
-  return [...(namespaces ? [namespace] : []), kind === 'Endpoint' ? derivedName : name, ...own.narrow, ...(wide ? own.wide : [])];
+  const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, tiers) };
+  return [
+    ...(namespaces ? [ofAny(namespace)] : []),
+    ofAny(kind === 'Endpoint' ? derivedName : name),
+    ...own.narrow.map(ofValid),
+    ...(wide && isPolicy(kind)
+      ? [{ ...status, value: (row: AnyObject | InvalidRow) => ('invalid' in row ? row.invalid : status.value(row)) }]
+      : []),
+    ...(wide ? own.wide.map(ofValid) : []),
+  ];
+}
+
+export function isPolicy(kind: Kind): boolean {
+  return kind === 'Policy' || kind === 'GlobalPolicy';
+}
+
+function ofAny(column: Column<Pick<AnyObject, 'metadata'>>): Column<AnyObject | InvalidRow> {
+  return column;
+}
+
+/** Nothing is known of what cannot be read. */
+function ofValid(column: Column<AnyObject>): Column<AnyObject | InvalidRow> {
+  return { ...column, value: (row) => ('invalid' in row ? '' : column.value(row)) };
 }
 
 /** `env=prod,run=web`, by key; `<none>` where there are none, as kubectl prints it. */

@@ -25,7 +25,7 @@ export abstract class FileCommand extends StoreCommand {
     await this.withObjects(
       flags,
       (stores) =>
-        attemptAll(documents, title, async ({ object }) => {
+        attemptAll(tiersFirst(documents), title, async ({ object }) => {
           const outcome = await writeObject(stores, object, verb);
           this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
         }),
@@ -41,4 +41,10 @@ export abstract class FileCommand extends StoreCommand {
     const { readDocuments } = await import('./documents.ts');
     return readDocuments(filename, { recursive, namespace });
   }
+}
+
+/** In the order of the files, but for what others need to be there. */
+function tiersFirst(documents: readonly Document[]): Document[] {
+  const isTier = ({ object }: Document) => object.kind === 'Tier';
+  return [...documents.filter(isTier), ...documents.filter((document) => !isTier(document))];
 }

@@ -1,9 +1,12 @@
 import type { AnyObject, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
 import { CliError } from './cli-error.ts';
+import { isPolicy } from './columns.ts';
 import { checkHasCounterpart, formatKubernetes } from './kubernetes-output.ts';
-import { listObjects } from './list-objects.ts';
+import { listObjects, listStored } from './list-objects.ts';
 import { formatObjects, type ObjectForm } from './object-output.ts';
+import { type InvalidRow, invalidRow } from './policy-status.ts';
 import { parseReferences, type Reference } from './references.ts';
+import { readTiers } from './tier-admission.ts';
 import { notFound, type Stores } from './write-object.ts';
 
 /** `kubernetes`: NetworkPolicies, where they can say the same. */
@@ -32,17 +35,20 @@ export async function getObjects(
   if (named.length > 0) checkNamed(options);
   if (options.form === 'kubernetes') checkHasCounterpart(references.map(({ kind }) => kind));
   const found: AnyObject[] = [];
+  const invalid: InvalidRow[] = [];
   const missing: CliError[] = [];
   for (const reference of references) {
-    const objects = await resolve(stores, reference, options);
+    const objects = await resolve(stores, reference, options, invalid);
     if (objects instanceof CliError) missing.push(objects);
     else found.push(...objects);
   }
   const asked = { ...options, namespaces: options.namespace === undefined, single: references.length === 1 && named.length === 1 };
+  const tiers = options.form === 'wide' && references.some(({ kind }) => isPolicy(kind.kind)) ? await readTiers(stores) : undefined;
   const refusals: CliError[] = [];
-  if (found.length > 0 || isMachineReadable(options.form)) {
-    if (found.length > 0 || missing.length === 0) {
-      const output = await format(found, asked);
+  const isSomething = found.length + invalid.length > 0;
+  if (isSomething || isMachineReadable(options.form)) {
+    if (isSomething || missing.length === 0) {
+      const output = await format(found, invalid, { ...asked, tiers });
       print(output.text);
       refusals.push(...output.refusals);
     }
@@ -65,11 +71,12 @@ export async function getObjects(
 /** `refusals`: of objects that have no such form. */
 async function format(
   objects: readonly AnyObject[],
-  asked: { form: GetForm; namespaces: boolean; single: boolean; width: number },
+  invalid: readonly InvalidRow[],
+  asked: { form: GetForm; namespaces: boolean; single: boolean; width: number; tiers: ReadonlySet<string> | undefined },
 ): Promise<{ text: string; refusals: CliError[] }> {
   const { form } = asked;
   if (form === 'kubernetes') return formatKubernetes(objects as (Policy | GlobalPolicy)[], asked.single);
-  return { text: await formatObjects(objects, { ...asked, form }), refusals: [] };
+  return { text: await formatObjects(objects, { ...asked, form }, invalid), refusals: [] };
 }
 
 function checkNamed({ namespace, selector }: GetOptions): void {
@@ -77,7 +84,18 @@ function checkNamed({ namespace, selector }: GetOptions): void {
   if (namespace === undefined) throw new CliError('EUSAGE', 'a name is one of a namespace: give -n instead of -A');
 }
 
-async function resolve(stores: Stores, { kind, name }: Reference, options: GetOptions): Promise<AnyObject[] | CliError> {
+/** @param invalid takes what cannot be read, where it has a place in the output */
+async function resolve(
+  stores: Stores,
+  { kind, name }: Reference,
+  options: GetOptions,
+  invalid: InvalidRow[],
+): Promise<AnyObject[] | CliError> {
+  if (name === undefined && options.form === 'wide' && isPolicy(kind.kind)) {
+    const listed = await listStored(stores, kind.kind, options);
+    invalid.push(...listed.invalid.flatMap((object) => invalidRow(object) ?? []));
+    return listed.objects as AnyObject[];
+  }
   if (name === undefined) return (await listObjects(stores, kind.kind, options)) as AnyObject[];
   const namespace = kind.namespaced ? options.namespace : undefined;
   const stored = await stores.objects.get(kind.kind, name, namespace);

@@ -1,3 +1,4 @@
+import type { InvalidObject } from '@weir/datastore';
 import { type Block, type Kind, matches, type ObjectOf } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
 import { parseLabelSelector } from './label-selector.ts';
@@ -14,16 +15,22 @@ export interface ListOptions {
  * Objects of a kind in the order of their keys; blocks in that of their addresses. What is stored but is no valid object is told on stderr: the rest can be looked at still.
  * @throws SelectorError, StoreError
  */
-export async function listObjects<K extends Kind>(
+export async function listObjects<K extends Kind>(stores: Stores, kind: K, options: ListOptions): Promise<ObjectOf<K>[]> {
+  const { objects, invalid } = await listStored(stores, kind, options);
+  for (const { key, error } of invalid) process.stderr.write(`warning: ${key} is left out: ${error.message}\n`);
+  return objects;
+}
+
+/** As {@link listObjects}, with what is no valid object: its labels are not known, so it is there whatever the selector. */
+export async function listStored<K extends Kind>(
   { objects }: Stores,
   kind: K,
   { namespace, selector }: ListOptions,
-): Promise<ObjectOf<K>[]> {
+): Promise<{ objects: ObjectOf<K>[]; invalid: InvalidObject[] }> {
   const wanted = parseLabelSelector(selector ?? '');
   const listed = await objects.list(kind, namespace);
-  for (const { key, error } of listed.invalid) process.stderr.write(`warning: ${key} is left out: ${error.message}\n`);
   const found = listed.objects.map(({ object }) => object).filter(({ metadata }) => matches(wanted, metadata.labels));
-  return kind === 'Block' ? (byAddress(found as Block[]) as ObjectOf<K>[]) : found;
+  return { objects: kind === 'Block' ? (byAddress(found as Block[]) as ObjectOf<K>[]) : found, invalid: listed.invalid };
 }
 
 /** Their names, which the keys end in, are addresses as text: of no use as an order. */

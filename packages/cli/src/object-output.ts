@@ -1,5 +1,6 @@
-import type { AnyObject } from '@weir/resources';
+import type { AnyObject, Kind } from '@weir/resources';
 import { columnsOf } from './columns.ts';
+import type { InvalidRow } from './policy-status.ts';
 import { referenceText } from './references.ts';
 import { renderTable } from './table.ts';
 
@@ -12,14 +13,21 @@ export interface ObjectOutputOptions {
   namespaces: boolean;
   /** One object was asked for by its name: it is printed by itself, not as a List. */
   single: boolean;
+  /** Names of all tiers, for a wide table of policies. */
+  tiers?: ReadonlySet<string> | undefined;
   /** Of the terminal; `wide` shows everything in full all the same. */
   width: number;
 }
 
-/** Objects as text, ending in a newline. Tables have one part for each kind. */
+/**
+ * Objects as text, ending in a newline. Tables have one part for each kind.
+ *
+ * @param invalid rows of a wide table, for what cannot be read
+ */
 export async function formatObjects(
   objects: readonly AnyObject[],
-  { form, namespaces, single, width }: ObjectOutputOptions,
+  { form, namespaces, single, tiers, width }: ObjectOutputOptions,
+  invalid: readonly InvalidRow[] = [],
 ): Promise<string> {
   switch (form) {
     case 'json':
@@ -32,10 +40,10 @@ export async function formatObjects(
       return objects.map(({ kind, metadata }) => `${referenceText(kind, metadata.name)}\n`).join('');
     default: {
       const wide = form === 'wide';
-      const parts = Map.groupBy(objects, ({ kind }) => kind);
+      const parts = Map.groupBy<Kind, AnyObject | InvalidRow>([...objects, ...invalid], ({ kind }) => kind);
       return [...parts]
         .map(([kind, some]) => {
-          const columns = columnsOf(kind, { wide, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
+          const columns = columnsOf(kind, { wide, tiers, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
           return renderTable(columns, some, wide ? Number.POSITIVE_INFINITY : width);
         })
         .join('\n');

@@ -1,11 +1,12 @@
 import { type AnyObject, keyOf, keyPrefix, matches, type ObjectId } from '@weir/resources';
 import { CliError } from './cli-error.ts';
-import { columnsOf } from './columns.ts';
+import { columnsOf, isPolicy } from './columns.ts';
 import type { GetOptions } from './get-objects.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { type ObjectForm, plain } from './object-output.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
 import { type Column, GrowingTable } from './table.ts';
+import { readTiers } from './tier-admission.ts';
 import type { Stores } from './write-object.ts';
 
 /** As a watcher of the wanted objects sees it: one that no longer matches the selector is gone for them. */
@@ -25,7 +26,7 @@ export interface WatchOptions extends GetOptions {
  * @throws StoreError EUNAVAILABLE when the store is gone from the beginning; later outages are told on stderr and waited out
  */
 export async function watchObjects(
-  { objects }: Stores,
+  stores: Stores,
   words: readonly string[],
   { signal, ...options }: WatchOptions,
   print: (text: string) => void,
@@ -36,12 +37,13 @@ export async function watchObjects(
   const kind = references[0]!.kind;
   const wanted = filterOf(references, options);
   const wide = options.form === 'wide';
-  const columns = columnsOf(kind.kind, { wide, namespaces: options.namespace === undefined && kind.namespaced });
+  const tiers = wide && isPolicy(kind.kind) ? await readTiers(stores) : undefined;
+  const columns = columnsOf(kind.kind, { wide, tiers, namespaces: options.namespace === undefined && kind.namespaced });
   const format = await formatter(options.form, columns, wide ? Number.POSITIVE_INFINITY : options.width);
 
   const seen = new Map<string, AnyObject>();
   let first: Sighting[] | undefined = [];
-  for await (const event of objects.snapshotAndWatch([kind.kind], signal)) {
+  for await (const event of stores.objects.snapshotAndWatch([kind.kind], signal)) {
     switch (event.type) {
       case 'put':
       case 'remove': {

@@ -4,6 +4,7 @@ import { type AnyObject, type Host, type Kind, keyOf, kindInfo, type ObjectId, s
 import { CliError } from './cli-error.ts';
 import { isAgentPresent } from './presence.ts';
 import { referenceText } from './references.ts';
+import { putPolicy, putTier, removeTier } from './tier-admission.ts';
 
 export type WriteVerb = 'apply' | 'create' | 'replace';
 export type WriteOutcome = 'created' | 'configured' | 'replaced' | 'unchanged';
@@ -61,8 +62,14 @@ async function readStored({ store, objects }: Stores, object: AnyObject): Promis
 }
 
 /** On the condition that the stored object is still at `revision`; 0: absent. */
-export async function put({ store, objects }: Stores, object: AnyObject, revision: number): Promise<void> {
+export async function put(stores: Stores, object: AnyObject, revision: number): Promise<void> {
+  const { store, objects } = stores;
   switch (object.kind) {
+    case 'Policy':
+    case 'GlobalPolicy':
+      return putPolicy(stores, object, revision);
+    case 'Tier':
+      return putTier(stores, object, revision);
     case 'Pool':
       return void (await (await ipam()).admitPool(store, object, { revision }));
     case 'Reservation':
@@ -100,6 +107,8 @@ async function remove({ store, objects }: Stores, id: ObjectId): Promise<boolean
     case 'Reservation':
     case 'IpamConfig':
       return (await ipam()).removeRule(store, { kind, metadata: { name, labels: {}, annotations: {} } });
+    case 'Tier':
+      return removeTier({ store, objects }, name);
     case 'Claim':
       return (await ipam()).removeClaim(store, `${namespace}/${name}`);
     default:

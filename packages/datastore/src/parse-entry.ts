@@ -14,3 +14,12 @@ export function parseEntry({ key, value }: Entry): AnyObject {
   if (keyOf(object) !== key) throw new StoreError('EINVAL', `${key}: its value is the object of ${keyOf(object)}`);
   return object;
 }
+
+/** What an entry holds that is no valid object, for those who take what they can of it: parsed if it is JSON, else its text. */
+export function looseValue({ value }: Entry): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

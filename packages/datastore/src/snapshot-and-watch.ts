@@ -1,14 +1,14 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type Kind, keyPrefix, type ObjectId, type ObjectOf, parseKey } from '@weir/resources';
 import type { IBackoff } from 'cockatiel';
-import { parseEntry } from './parse-entry.ts';
+import { looseValue, parseEntry } from './parse-entry.ts';
 import type { Entry, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 
 /**
  * - put: the object is there in this form
  * - remove: what a put or an invalid told of is gone
- * - invalid: the value under the key is no valid object (`id` says which it should be, if the key can be read); a form put before still holds
+ * - invalid: the value under the key is no valid object (`id` says which it should be, if the key can be read), parsed as far as it is JSON
  * - synced: all that was there at `revision` has been told
  * - disconnected: the store cannot be used, for the reason of `error`; what was told may be old. Told once per outage
  * - connected: the outage is over; what changed meanwhile follows
@@ -16,7 +16,7 @@ import { StoreError } from './store-error.ts';
 export type ObjectEvent<K extends Kind = Kind> =
   | { type: 'put'; object: { [P in K]: ObjectOf<P> }[K]; revision: number }
   | ({ type: 'remove'; revision: number } & ObjectId)
-  | { type: 'invalid'; key: string; id?: ObjectId; error: Error; revision: number }
+  | { type: 'invalid'; key: string; id?: ObjectId; value: unknown; error: Error; revision: number }
   | { type: 'synced'; revision: number }
   | { type: 'disconnected'; error: StoreError }
   | { type: 'connected' };
@@ -99,7 +99,7 @@ class View<K extends Kind> {
     try {
       return { type: 'put', object: parseEntry(entry) as ObjectOf<K>, revision };
     } catch (error) {
-      return { type: 'invalid', key, id: parseKey(key), error: error as Error, revision };
+      return { type: 'invalid', key, id: parseKey(key), value: looseValue(entry), error: error as Error, revision };
     }
   }
 

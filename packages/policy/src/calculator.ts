@@ -33,6 +33,9 @@ export interface DataplaneChange extends TableChange {
   narrowed: Set<string>;
 }
 
+/** Kinds that may forbid something, so that without them nothing may be let through. */
+const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier'];
+
 interface Pending {
   id: ObjectId;
   object?: AnyObject;
@@ -93,12 +96,12 @@ export class PolicyCalculator {
 
   /**
    * Takes note of an object that is there and cannot be read. The endpoints that a policy is for, as far as that can be read, and those of a
-   * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies.
+   * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies. Of other kinds the form before stays.
    *
    * @param value what the store has, parsed as JSON as far as it is JSON
    */
   upsertInvalid(id: ObjectId, value: unknown): void {
-    this.#note({ id, invalid: { value } });
+    if (CLOSING.includes(id.kind)) this.#note({ id, invalid: { value } });
   }
 
   remove(kind: Kind, name: string, namespace?: string): void {

@@ -59,7 +59,10 @@ export default class Delete extends FileCommand {
     if (words.length === 0) {
       const { originText } = await import('../documents.ts');
       const documents = await this.readFiles('delete', flags);
-      return documents.map(({ object: { kind, metadata }, origin }) => ({ title: originText(origin), id: { kind, ...metadata } }));
+      const targets = documents.map(({ object: { kind, metadata }, origin }) => ({ title: originText(origin), id: { kind, ...metadata } }));
+      // Tiers go when the policies in them have gone.
+      const isTier = ({ id }: Target) => id.kind === 'Tier';
+      return [...targets.filter((target) => !isTier(target)), ...targets.filter(isTier)];
     }
     if (flags.filename !== undefined) throw new CliError('EUSAGE', 'give either -f or kinds and names, not both');
     const { parseReferences, referenceText } = await import('../references.ts');
