@@ -1,5 +1,14 @@
 /** How an allocation is worked out: what the owner has already, what it asks for by itself, and the rest from wherever there is room. */
-import { ADDRESS_BITS, type BlockSpec, blockName, type Claim, claimedAddresses, type Family, familyOf } from '@weir/resources';
+import {
+  ADDRESS_BITS,
+  type AddressRange,
+  type BlockSpec,
+  blockName,
+  type Claim,
+  claimedAddresses,
+  type Family,
+  familyOf,
+} from '@weir/resources';
 import { heldIn, type Owner, withAllocation } from './block.ts';
 import type { Draft, Need, Outcome } from './draft.ts';
 import { exhausted } from './exhausted.ts';
@@ -19,6 +28,8 @@ export interface AllocationRequest extends Owner {
   pools?: string[];
   /** Addresses that the owner must have, canonical text: each of them is given, or nothing is. What they leave open of `families` is added. */
   addresses?: string[];
+  /** Not to be given, besides what the cluster's reservations keep: what of its link the network itself needs. */
+  reserved?: readonly AddressRange[];
   /** The Claim whose addresses these are to be, `namespace/name`. */
   claim?: string;
   /** What the selectors of pools look at. */
@@ -78,7 +89,7 @@ function work(draft: Draft, request: AllocationRequest): Assigned[] {
   const places = wanted.map((address) => findRequested(draft, address, { ...request, families, pools: request.pools }));
   const present = [...held.map(({ address }) => address), ...wanted].map(familyOf);
   for (const family of families.filter((one) => !present.includes(one))) {
-    const place = findFree(draft, family, usable);
+    const place = findFree(draft, family, usable, request.reserved);
     if (place === undefined) throw exhausted(draft, request, family, pools);
     places.push(place);
   }

@@ -20,7 +20,7 @@ const pool = (name: string, cidr: string, blockSize: number): Pool => ({
   apiVersion: 'weir/v1',
   kind: 'Pool',
   metadata: { name, labels: {}, annotations: {} },
-  spec: { cidr, blockSize, disabled: false, vxlan: 'Never', natOutgoing: false, visibility: 'Routed' },
+  spec: { cidr, blockSize, disabled: false, vxlan: 'Never', natOutgoing: false, visibility: 'Routed', routes: 'Blocks' },
 });
 
 const backends: Record<string, (t: ExecutionContext) => Promise<StoreOptions>> = {

@@ -10,7 +10,7 @@ const pool = (name: string, cidr: string, blockSize: number, disabled = false): 
   apiVersion: 'weir/v1',
   kind: 'Pool',
   metadata: { name, labels: {}, annotations: {} },
-  spec: { cidr, blockSize, disabled, vxlan: 'Never', natOutgoing: false, visibility: 'Routed' },
+  spec: { cidr, blockSize, disabled, vxlan: 'Never', natOutgoing: false, visibility: 'Routed', routes: 'Blocks' },
 });
 
 const request = (containerId: string) => ({ containerId, interfaceName: 'eth0', network: 'weir' });

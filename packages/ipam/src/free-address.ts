@@ -10,9 +10,14 @@ import type { KnownPool } from './pool-choice.ts';
  * An address of the family: from an own block, from a new one, from another host's; only when there is none elsewhere, one that was given
  * back so lately that it still rests. Pools in their order. Throws Missing.
  */
-export function findFree(draft: Draft, family: Family, usable: readonly KnownPool[]): Place | undefined {
+export function findFree(
+  draft: Draft,
+  family: Family,
+  usable: readonly KnownPool[],
+  kept: readonly AddressRange[] = [],
+): Place | undefined {
   const pools = usable.map(({ pool }) => pool).filter(({ spec }) => familyOf(spec.cidr) === family);
-  const reserved = reservedRanges(draft);
+  const reserved = [...reservedRanges(draft), ...kept];
   const rested = (block: BlockSpec) =>
     nextFree(block, {
       recent: draft.recent.get(blockName(block.cidr)),

@@ -12,7 +12,7 @@ const pool = (cidr: string, blockSize: number, name = 'p'): Pool => ({
   apiVersion: 'weir/v1',
   kind: 'Pool',
   metadata: { name, labels: {}, annotations: {} },
-  spec: { cidr, blockSize, disabled: false, vxlan: 'Never', natOutgoing: false, visibility: 'Routed' },
+  spec: { cidr, blockSize, disabled: false, vxlan: 'Never', natOutgoing: false, visibility: 'Routed', routes: 'Blocks' },
 });
 
 test('blocks are claimed from the lowest on', (t) => {

@@ -14,7 +14,7 @@ import { emptyBlock, isOwner } from './block.ts';
 import type { Draft } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
 import { type KnownPool, whyNotFor } from './pool-choice.ts';
-import { reservationOf } from './reservation.ts';
+import { isWithin, reservationOf } from './reservation.ts';
 
 /**
  * In whatever block the address is, its own host's or another's, which is borrowed from; else in one that is claimed around it.
@@ -90,6 +90,8 @@ function refuseTaken(address: string, request: AllocationRequest, host: string, 
 }
 
 function refuseReserved({ view }: Draft, address: string, request: AllocationRequest, block: BlockSpec): void {
+  if (isWithin(address, request.reserved ?? []))
+    throw refused(address, request, 'which is the gateway, the net or the broadcast of its link');
   const reservation = reservationOf(address, view.reservations);
   if (reservation === undefined || reservation.requests === 'Allow' || isKept(address, request, block)) return;
   throw refused(address, request, `which reservation "${reservation.name}" keeps from containers`);

@@ -32,8 +32,10 @@ export async function readReservations(store: Store): Promise<KnownReservation[]
 
 /** The first reservation that has the address. */
 export function reservationOf(address: string, reservations: readonly KnownReservation[]): KnownReservation | undefined {
+  return reservations.find(({ ranges }) => isWithin(address, ranges));
+}
+
+export function isWithin(address: string, ranges: readonly AddressRange[]): boolean {
   const [number, family] = [addressToNumber(address), familyOf(address)];
-  return reservations.find(({ ranges }) =>
-    ranges.some((range) => range.family === family && range.first <= number && number <= range.last),
-  );
+  return ranges.some((range) => range.family === family && range.first <= number && number <= range.last);
 }

@@ -131,3 +131,16 @@ test('a dead host is unreachable, and one address of two hosts is told', (t) => 
     problem: 'host "b" gives no sign of life',
   });
 });
+
+test('no route to blocks of a pool whose containers share a link', (t) => {
+  const shared = pool('Never');
+  const state = {
+    self: 'a',
+    hosts: [host('a', '192.0.2.1'), host('b', '192.0.2.2')],
+    blocks: [block('10.0.0.0/26', 'a'), block('10.0.0.64/26', 'b')],
+  };
+  t.is(desiredRoutes({ ...state, pools: [shared] }).routes.size, 2);
+  const withoutRoutes = { ...shared, spec: { ...shared.spec, routes: 'None' as const } };
+  t.is(desiredRoutes({ ...state, pools: [withoutRoutes] }).routes.size, 0);
+  t.true(changesRoutes(shared, withoutRoutes));
+});

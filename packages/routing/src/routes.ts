@@ -54,19 +54,22 @@ const BORROWED = LAST_RESORT - 1;
  * - to another host's block: by that host's first address of the block's family, which must be on a link of ours; or through the tunnel to
  *   that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
  * - to an address that another host than the block's holds (borrowed, or asked for): by that host, all else as for a block;
+ * - none to a block of a pool whose containers share a link;
  * - own block: a blackhole. Containers have longer prefixes; what remains is addressed to nobody, and would otherwise leave by the default
  *   route, to be sent back here, round and round;
  * - a block whose host is dead or cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
  */
 export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead }: RoutingState): Routing {
   const byName = new Map([...hosts].map((host) => [host.metadata.name, host]));
-  const modes = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec.vxlan]));
+  const specs = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec]));
   const subnets = byName.get(self)?.spec.subnets ?? [];
   const owners = ownersOfAddresses(byName.values());
   const routes = new Map<string, BlockRoute>();
   const peers = new Map<string, { mac: string; address: string; gateways: Set<string> }>();
   for (const { spec } of blocks) {
-    const mode = modes.get(spec.pool) ?? 'Never';
+    const pool = specs.get(spec.pool);
+    if (pool?.routes === 'None') continue;
+    const mode = pool?.vxlan ?? 'Never';
     routes.set(spec.cidr, { destination: spec.cidr, protocol: ROUTE_PROTOCOL, ...towards(spec.cidr, spec.host, mode) });
     for (const { address, host } of borrowedIn(spec)) {
       const destination = `${address}/${ADDRESS_BITS[familyOf(address)]}`;
@@ -134,7 +137,7 @@ function routedBy(object: AnyObject | undefined): string {
     case 'Host':
       return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan]);
     case 'Pool':
-      return JSON.stringify([object.metadata.name, object.spec.cidr, object.spec.vxlan, object.spec.disabled]);
+      return JSON.stringify([object.metadata.name, object.spec.cidr, object.spec.vxlan, object.spec.routes, object.spec.disabled]);
     default:
       return '';
   }

@@ -6,6 +6,7 @@ import type { Call } from '../request.ts';
 import { requestedAddresses } from '../requested-addresses.ts';
 import { plainAddress, type Result } from '../result.ts';
 import type { Services } from '../services.ts';
+import { onLink, routesSchema, subnetsSchema, takenOnLink } from '../subnets.ts';
 import { taskIdentity } from '../task-identity.ts';
 import type { Tool } from '../tool.ts';
 
@@ -22,15 +23,19 @@ const configSchema = z.looseObject({
     .array(z.enum(['IPv4', 'IPv6']))
     .min(1)
     .optional(),
+  /** Of the link, for interface plugins that make one which containers share; each address is alone when absent. */
+  subnets: subnetsSchema.default([]),
+  /** Handed on in the result. */
+  routes: routesSchema.default([]),
 });
 
-/** Hands out addresses of Weir's pools. Works under any interface plugin: its result holds addresses and nothing else. */
+/** Hands out addresses of Weir's pools. Works under any interface plugin. */
 export const weirIpam: Tool = {
   name: 'weir-ipam',
   config: configSchema,
 
   async add(call, services) {
-    const { pools, families } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');
+    const { pools, families, subnets, routes } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');
     const { containerId, interfaceName, namespace, config } = call;
     const task = taskIdentity(call, 'weir-ipam');
     const { claim, chosenPools } = addressLabels(call);
@@ -42,11 +47,16 @@ export const weirIpam: Tool = {
       pools: narrowed(pools, chosenPools),
       families,
       addresses: requestedAddresses(call),
+      reserved: takenOnLink(subnets),
       claim: claim && `${task.namespace}/${claim}`,
       task,
     });
-    const ips = assigned.map(({ address, prefixLength }) => ({ address: `${address}/${prefixLength}` }));
-    return { interfaces: [], ips, routes: [], dns: {} };
+    try {
+      return { interfaces: [], ips: assigned.map(({ address }) => onLink(address, subnets)), routes, dns: {} };
+    } catch (error) {
+      await services.addresses.release({ containerId, interfaceName });
+      throw error;
+    }
   },
 
   async del({ containerId, interfaceName }, services) {

@@ -3,7 +3,7 @@ import { parseWith } from '../parse-with.ts';
 import { poolSpecSchema } from './pool.ts';
 
 test('block size by family, 26 and 122', (t) => {
-  const network = { vxlan: 'Never', natOutgoing: false, visibility: 'Routed' };
+  const network = { vxlan: 'Never', natOutgoing: false, visibility: 'Routed', routes: 'Blocks' };
   t.deepEqual(parseWith(poolSpecSchema, { cidr: '10.0.0.0/16' }), { cidr: '10.0.0.0/16', blockSize: 26, disabled: false, ...network });
   t.deepEqual(parseWith(poolSpecSchema, { cidr: 'FD00::/64', disabled: true }), {
     cidr: 'fd00::/64',
@@ -34,6 +34,7 @@ test('block sizes out of range, or blocks larger than the pool', (t) => {
       { cidr: '10.0.0.0/8', vxlan: 'CrossSubnets' },
       /^vxlan: "CrossSubnets" is not allowed: expected Never, Always, CrossSubnet.*CrossSubnet/,
     ],
+    [{ cidr: '10.0.0.0/8', routes: 'none' }, /^routes: "none" is not allowed: expected Blocks, None/],
     [{ cidr: '10.0.0.0/8', visibility: 'private' }, /^visibility: "private" is not allowed: expected Private, Routed, Exported/],
     [{ cidr: '10.0.0.0/8', natOutgoing: 'yes' }, /^natOutgoing: "yes" is not allowed: expected true or false$/],
     [{ cidr: '10.0.0.0/8', disabled: 'no' }, /^disabled: "no" is not allowed: expected true or false$/],

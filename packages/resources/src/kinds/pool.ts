@@ -23,6 +23,11 @@ export interface PoolSpec {
    * `Exported` are also announced to the fabric. Default `Routed`.
    */
   visibility: Visibility;
+  /**
+   * Whether hosts route to its blocks. `None` is for a link that containers share with each other and their gateway, as under `bridge` and
+   * `macvlan`: there the subnet of the link leads to them. Default `Blocks`.
+   */
+  routes: 'Blocks' | 'None';
   /** Labels of the hosts whose containers may have addresses of this pool; all when absent. */
   hostSelector?: string;
   /** Labels of the endpoints that may have them; all when absent. */
@@ -47,6 +52,7 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
     vxlan: oneOf('Never', 'Always', 'CrossSubnet').prefault('Never'),
     natOutgoing: z.boolean().prefault(false),
     visibility: oneOf('Private', 'Routed', 'Exported').prefault('Routed'),
+    routes: oneOf('Blocks', 'None').prefault('Blocks'),
     hostSelector: selectorText({ empty: 'all()' }).optional(),
     selector: selectorText({ empty: 'all()' }).optional(),
     namespaceSelector: selectorText({ empty: 'all()' }).optional(),

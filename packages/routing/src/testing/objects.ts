@@ -21,7 +21,7 @@ export const pool = (vxlan: VxlanMode, cidr = '10.0.0.0/16'): Pool => ({
   apiVersion: 'weir/v1',
   kind: 'Pool',
   metadata: { name: 'p', labels: {}, annotations: {} },
-  spec: { cidr, blockSize: 26, disabled: false, vxlan, natOutgoing: false, visibility: 'Routed' },
+  spec: { cidr, blockSize: 26, disabled: false, vxlan, natOutgoing: false, visibility: 'Routed', routes: 'Blocks' },
 });
 
 /** `borrowed` has the hosts of addresses that others than the owner hold. */
