@@ -28,7 +28,6 @@ export function makeSwitch(namespace: string, topology: Topology = flat(0)): voi
       if (ipv4 !== undefined) netlink.addAddress(name, ipv4);
       if (ipv6 !== undefined) netlink.addAddress(name, ipv6, { noDad: true });
     }
-    if (subnet.lossPercent !== undefined) loseFrames(namespace, name, subnet.lossPercent);
   }
   if (topology.subnets.filter(({ routed }) => routed).length < 2) return;
   sysctl('net/ipv4/conf/all/rp_filter', 1, { namespace });
@@ -36,13 +35,13 @@ export function makeSwitch(namespace: string, topology: Topology = flat(0)): voi
   sysctl('net/ipv6/conf/all/forwarding', 1, { namespace });
 }
 
-/** By nftables: many kernels come without the qdisc netem. */
-function loseFrames(namespace: string, bridge: string, percent: number): void {
+/** Of what comes in by a port. By nftables: many kernels come without the qdisc netem. */
+function loseFrames(namespace: string, port: string, percent: number): void {
   using nftables = Nftables.open({ namespace });
   nftables.run(`
 add table bridge lab
 add chain bridge lab forward { type filter hook forward priority filter; policy accept; }
-add rule bridge lab forward meta ibrname "${bridge}" numgen random mod 100 < ${percent} drop
+add rule bridge lab forward iifname "${port}" numgen random mod 100 <= ${percent - 1} drop
 `);
 }
 
@@ -61,6 +60,7 @@ export function makeHostNetwork(options: {
   using target = openNamespace(options.namespace);
   switchSide.addVeth({ name: options.name, up: true, peer: { name: 'eth0', namespace: target } });
   switchSide.setLink(options.name, { master: bridgeOf(topology, link.subnet) });
+  if (link.subnet.lossPercent !== undefined) loseFrames(options.switchNamespace, options.name, link.subnet.lossPercent);
   using hostSide = Netlink.open({ namespace: target });
   const { ipv4, ipv6 } = link.addresses;
   hostSide.setLink('lo', { up: true });

@@ -11,7 +11,7 @@ export interface Subnet {
    * that it has no way back to, as the fabric of a data centre does; so containers' own packets do not get through.
    */
   routed: boolean;
-  /** Of a hundred frames between two of its hosts, how many get lost. */
+  /** Of a hundred frames between two of its hosts, how many get lost: 1 to 100. */
   lossPercent?: number;
 }
 
