@@ -93,9 +93,9 @@ async function serveCall(
     dispatch({
       ...request,
       services: async () => {
-        // DEL never waits for the store: what it cannot do now, reconciliation does.
-        if (command !== 'DEL') await untilReady(network);
-        return network.services(later);
+        // DEL never waits for the store: what it cannot do now, reconciliation does. STATUS is to say that it is away.
+        if (command !== 'DEL' && command !== 'STATUS') await untilReady(network);
+        return network.services(later, attachments);
       },
     }),
   );

@@ -14,6 +14,7 @@ export type Later = (work: Promise<unknown>) => void;
  */
 export class Attachments {
   readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #watches = new Set<Set<string>>();
 
   /** True while a call for this interface runs or its later work is not done. */
   isBusy(owner: Owner): boolean {
@@ -31,10 +32,18 @@ export class Attachments {
     const answer = previous.then(() => call((work) => works.push(work)));
     const tail = Promise.allSettled([answer]).then(() => Promise.allSettled(works));
     this.#tails.set(key, tail);
+    for (const watch of this.#watches) watch.add(key);
     tail.finally(() => {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
     });
     return answer;
+  }
+
+  /** Notes who has a call under way, from now until it is disposed of. */
+  watch(): Disposable & { had(owner: Owner): boolean } {
+    const seen = new Set(this.#tails.keys());
+    this.#watches.add(seen);
+    return { had: (owner) => seen.has(ownerKey(owner)), [Symbol.dispose]: () => void this.#watches.delete(seen) };
   }
 
   /** Resolves when no call and no later work is under way. */

@@ -4,7 +4,7 @@
  */
 import { KernelError, Netlink, type Nftables, type NftSocket } from '@weir/kernel';
 import { type BaseTable, bridgeTable, type DataplaneChange } from '@weir/policy';
-import type { Endpoint } from '@weir/resources';
+import type { Endpoint, EndpointSpec } from '@weir/resources';
 import { NftablesTable } from './nftables-table.ts';
 
 export class BridgedPolicy {
@@ -45,6 +45,11 @@ export class BridgedPolicy {
     this.#base ??= bridgeTable();
     this.#table.bringInStep(this.#base);
     for (const bridge of this.#bridges.values()) if (!this.#shown.has(bridge)) this.#show(bridge);
+  }
+
+  /** As NftablesTable has it. */
+  drift(endpoint: EndpointSpec): string[] {
+    return this.#table.isWanted ? this.#table.drift(endpoint) : [];
   }
 
   /** The bridge of an endpoint that is not yet collected may be gone, and come back as another one. */

@@ -98,6 +98,11 @@ export class Dataplane {
     this.#bridged.forgetActual();
   }
 
+  /** What the kernel lacks of the rules of an endpoint of this host, or has otherwise, each in a few words. Changes nothing. */
+  drift(endpoint: Endpoint): string[] {
+    return [...this.#table.drift(endpoint.spec), ...this.#bridged.drift(endpoint.spec)];
+  }
+
   /**
    * Puts everything that was learnt in force. Returns when it is.
    * Throws KernelError when the kernel refused it; what is in force then is known only after it was read again, which the next call does.

@@ -55,6 +55,7 @@ async function setUp(t: ExecutionContext, { knowsOutage = false } = {}) {
     objects,
     state,
     apply,
+    drift: () => [],
     openLoopback: () => {},
     isStoreThere: () => (knowsOutage ? link.up : true),
     leave: () => {},

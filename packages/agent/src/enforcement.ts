@@ -14,6 +14,8 @@ export interface EnforcementOptions {
   state: ClusterState;
   /** Brings the kernel in step with the state; returns when it is. */
   apply: () => void;
+  /** What the kernel lacks of an endpoint's rules, or has otherwise. */
+  drift: (endpoint: Endpoint) => string[];
   /** Makes an endpoint's host ports reachable by `localhost`, where it has any. */
   openLoopback: (endpoint: Endpoint) => void;
   /** False while the store is known to be away: a DEL is not to wait for an answer that will not come. */
@@ -65,6 +67,10 @@ export class Enforcement {
 
   async find(owner: Owner): Promise<Endpoint | undefined> {
     return this.#options.state.localEndpoint(owner);
+  }
+
+  async drift(endpoint: Endpoint): Promise<string[]> {
+    return this.#options.drift(endpoint);
   }
 
   /** Removes an endpoint from the store; while that cannot be reached, remembers to. */

@@ -3,7 +3,7 @@
  * The daemon keeps one for its lifetime; a one-shot process, which serves a call while no agent runs, makes one for that call.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Services } from '@weir/cni';
+import type { Outage, Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
 import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
@@ -13,6 +13,7 @@ import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
 import { collectOrphans } from './collect-orphans.ts';
+import { collectStale } from './collect-stale.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 import { DeadHosts, type Seen } from './dead-hosts.ts';
@@ -113,6 +114,7 @@ export class HostNetwork {
       objects: this.#objects,
       state: this.#state,
       apply: () => this.apply(),
+      drift: (endpoint) => this.#dataplane.drift(endpoint),
       openLoopback,
       isStoreThere: () => this.#isConnected,
       leave: () => this.#leave(),
@@ -269,14 +271,24 @@ export class HostNetwork {
     };
   }
 
-  /** What the CNI tools work with. `later` takes work that may go on after the answer. */
-  services(later: Later): Services {
+  #outage(): Outage | undefined {
+    if (this.ready && this.#isConnected) return undefined;
+    return { message: this.problems.join('; '), hurtsContainers: this.#failure !== undefined };
+  }
+
+  /**
+   * What the CNI tools work with.
+   * @param later takes work that may go on after the answer
+   * @param attachments the calls that are under way
+   */
+  services(later: Later, attachments: Attachments): Services {
     return {
       host: this.#config.host,
       addresses: {
         allocate: (request) => this.#allocate(request),
         release: (owner) => this.#allocator.release(owner),
         held: () => this.#allocator.held(),
+        probe: (request) => this.#allocator.probe(request),
       },
       wiring: {
         attach: (request) => attach({ ...request, mtu: request.mtu ?? this.#routing.mtuFor(request.addresses) }),
@@ -289,6 +301,15 @@ export class HostNetwork {
         findHostEnd,
       },
       enforcement: this.#enforcement,
+      outage: () => this.#outage(),
+      collect: (collection) =>
+        collectStale(collection, {
+          enforcement: this.#enforcement,
+          allocator: this.#allocator,
+          attachments,
+          log: this.#log,
+          metrics: this.#metrics,
+        }),
       later: (work, what) => {
         const settled = work
           .catch((error: Error) => {

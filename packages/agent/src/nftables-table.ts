@@ -2,7 +2,8 @@
  * One nftables table: what it should hold (desired), what it holds (actual), and the difference, applied. A change is one transaction.
  */
 import { DeltaTracker, type Nftables, type NftSocket, type TableReference } from '@weir/kernel';
-import { type BaseTable, readTable, type Statement, sameStatement } from '@weir/policy';
+import { type BaseTable, endpointRules, readTable, ruleDrift, type Statement, sameStatement } from '@weir/policy';
+import type { EndpointSpec } from '@weir/resources';
 import { tableChanges } from './table-changes.ts';
 
 export class NftablesTable {
@@ -57,6 +58,14 @@ export class NftablesTable {
       this.#bringWhatIsThereInStep(base);
       return true;
     }
+  }
+
+  /** What the kernel lacks of the rules of an endpoint, or has otherwise, each in a few words. Changes nothing. */
+  drift(endpoint: EndpointSpec): string[] {
+    const listed = this.#nftables.list(this.#name);
+    const rules = endpointRules(endpoint, this.#tracker.desired.values());
+    const drift = ruleDrift(rules, listed && { nftables: listed }, this.#baseVersion);
+    return drift.map((text) => `table ${this.#name}: ${text}`);
   }
 
   /** Takes the whole table away, if it is there. Throws KernelError when the kernel refused it. */

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { dispatch } from '@weir/cni';
 import { ObjectStore } from '@weir/datastore';
+import { Attachments } from './attachments.ts';
 import { readConfig } from './config.ts';
 import { hostAddresses } from './host-addresses.ts';
 import { lockHost } from './host-lock.ts';
@@ -36,10 +37,10 @@ const answer = await dispatch({
     await lockHost(config.runDir, { wait: 30_000 });
     const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: createMetrics() });
     open.push(network);
-    await network.syncOnce({ storeMayBeAway: env.CNI_COMMAND === 'DEL' });
+    await network.syncOnce({ storeMayBeAway: env.CNI_COMMAND === 'DEL' || env.CNI_COMMAND === 'STATUS' });
     // Without the Host object the other hosts know no way to this one; a host whose agent never ran has none.
     if (env.CNI_COMMAND === 'ADD') await registerHost(new ObjectStore(network.store), config.host, config.addresses ?? hostAddresses());
-    return network.services((work) => works.push(work));
+    return network.services((work) => works.push(work), new Attachments());
   },
 });
 process.stdout.write(answer.stdout);

@@ -3,9 +3,10 @@ import { CNI_CODE, CniError, isAlreadyAttached } from './cni-error.ts';
 import { explainError } from './explain-error.ts';
 import type { NetworkConfig } from './network-config.ts';
 import type { Plugin } from './plugin.ts';
-import type { Call } from './request.ts';
+import type { AnyCall, Call, GcCall, StatusCall } from './request.ts';
 import type { Result } from './result.ts';
-import { runAll } from './run-all.ts';
+import { runAll, runAllAndTellAll } from './run-all.ts';
+import { attachmentsOf } from './valid-attachments.ts';
 import { isCniVersion } from './version.ts';
 
 /** One step's part of the network's configuration: what the plugin of that type takes. */
@@ -61,13 +62,27 @@ export async function delChain(steps: readonly Step[], call: Call): Promise<void
   await runAll(steps.toReversed().map((step) => () => step.plugin.del(callOf(step, call, call.prevResult))));
 }
 
-/** Runs CHECK through the steps in order; every step is given the whole chain's result. */
+/** Runs CHECK through the steps in order, to the last: every step is given the whole chain's result. */
 export async function checkChain(steps: readonly Step[], call: Call): Promise<void> {
-  for (const step of steps) await step.plugin.check(callOf(step, call, call.prevResult));
+  await runAllAndTellAll(steps.map((step) => () => step.plugin.check(callOf(step, call, call.prevResult))));
+}
+
+/** Runs GC through the steps in order, each of them even if another failed. */
+export async function gcChain(steps: readonly Step[], call: GcCall): Promise<void> {
+  await runAllAndTellAll(steps.map((step) => () => step.plugin.gc(forStep(step, call))));
+}
+
+/** Asks every step, so that all that is missing is told at once. */
+export async function statusOfChain(steps: readonly Step[], call: StatusCall): Promise<void> {
+  await runAllAndTellAll(steps.map((step) => () => step.plugin.status(forStep(step, call))));
+}
+
+function callOf(step: Step, call: Call, prevResult: Result | undefined): Call {
+  return { ...forStep(step, call), prevResult };
 }
 
 /** The network's call as one step gets it. A step may speak a version of its own; otherwise it speaks the network's. */
-function callOf({ config: step }: Step, call: Call, prevResult: Result | undefined): Call {
+function forStep<C extends AnyCall>({ config: step }: Step, call: C): C {
   const { cniVersion = call.config.cniVersion } = step;
   if (!isCniVersion(cniVersion) && call.command !== 'DEL') {
     throw new CniError(
@@ -83,8 +98,9 @@ function callOf({ config: step }: Step, call: Call, prevResult: Result | undefin
     cniVersion,
     ...(Object.keys(args).length > 0 ? { args } : {}),
     ...(Object.keys(runtimeConfig).length > 0 ? { runtimeConfig } : {}),
+    ...(call.command === 'GC' ? attachmentsOf(call.config) : {}),
   } as NetworkConfig;
-  return { ...call, config, cniVersion: isCniVersion(cniVersion) ? cniVersion : call.cniVersion, prevResult };
+  return { ...call, config, cniVersion: isCniVersion(cniVersion) ? cniVersion : call.cniVersion };
 }
 
 /** Of what the runtime offers, the capabilities that the step declares (CNI CONVENTIONS.md, "Dynamic plugin specific fields"). */

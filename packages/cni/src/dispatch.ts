@@ -1,9 +1,11 @@
 import { CNI_CODE, CniError } from './cni-error.ts';
 import { explainError } from './explain-error.ts';
 import { parseJson } from './json.ts';
+import { requireContainerNamespace } from './namespace-file.ts';
 import { isFromMesos } from './network-info.ts';
-import { type Call, parseRequest } from './request.ts';
+import { type AnyCall, type Call, parseRequest, type StatusCall } from './request.ts';
 import { encodeResult } from './result.ts';
+import { runAllAndTellAll } from './run-all.ts';
 import type { Services } from './services.ts';
 import type { Tool } from './tool.ts';
 import { TOOLS } from './tool-table.ts';
@@ -35,9 +37,10 @@ export async function dispatch(input: DispatchInput): Promise<LauncherResponse> 
   }
 }
 
-async function run(tool: Tool, call: Call, services: () => Promise<Services>): Promise<LauncherResponse> {
+async function run(tool: Tool, call: AnyCall, services: () => Promise<Services>): Promise<LauncherResponse> {
   switch (call.command) {
     case 'ADD': {
+      requireContainerNamespace(call);
       const result = await tool.add(call, await services());
       return succeed(encodeResult(result, call.cniVersion, { mesos: isFromMesos(call.config) }));
     }
@@ -46,7 +49,34 @@ async function run(tool: Tool, call: Call, services: () => Promise<Services>): P
       return succeed();
     case 'DEL':
       return await runDel(tool, call, services);
+    case 'GC':
+      await tool.gc(call, await services());
+      return succeed();
+    case 'STATUS':
+      await runStatus(tool, call, services);
+      return succeed();
   }
+}
+
+/** What is wrong with the call itself keeps its code; all else means that the plugin is not available. */
+const FAULTS_OF_THE_CALL: readonly number[] = [CNI_CODE.incompatibleVersion, CNI_CODE.io, CNI_CODE.decoding, CNI_CODE.invalidConfig];
+
+async function runStatus(tool: Tool, call: StatusCall, services: () => Promise<Services>): Promise<void> {
+  try {
+    const ours = await services();
+    await runAllAndTellAll([async () => refuseOutage(ours), () => tool.status(call, ours)]);
+  } catch (error) {
+    const { code, message, details, plugin } = explainError(error);
+    const isTold = plugin !== undefined || code === CNI_CODE.limitedConnectivity || FAULTS_OF_THE_CALL.includes(code);
+    throw new CniError(isTold ? code : CNI_CODE.notAvailable, message, { cause: error, details, plugin });
+  }
+}
+
+function refuseOutage(services: Services): void {
+  const outage = services.outage();
+  if (outage === undefined) return;
+  const code = outage.hurtsContainers ? CNI_CODE.limitedConnectivity : CNI_CODE.notAvailable;
+  throw new CniError(code, outage.message, { details: "see the agent's log and its /readyz" });
 }
 
 /**

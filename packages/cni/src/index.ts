@@ -9,7 +9,7 @@ export type { NetworkConfig } from './network-config.ts';
 export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './network-info.ts';
 export { type Call, type Environment, parseRequest, type Request } from './request.ts';
 export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './result.ts';
-export type { Services } from './services.ts';
+export type { Collection, Outage, Services } from './services.ts';
 export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';
 export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './version.ts';

@@ -1,7 +1,7 @@
 import { CNI_CODE, CniError } from './cni-error.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
 import { parseJson } from './json.ts';
-import type { Call } from './request.ts';
+import type { AnyCall, Call, GcCall, StatusCall } from './request.ts';
 import { decodeResult, encodeResult, type Result } from './result.ts';
 import type { Services } from './services.ts';
 import type { Tool } from './tool.ts';
@@ -14,6 +14,8 @@ export interface Plugin {
   add(call: Call): Promise<Result>;
   del(call: Call): Promise<void>;
   check(call: Call): Promise<void>;
+  gc(call: GcCall): Promise<void>;
+  status(call: StatusCall): Promise<void>;
 }
 
 /** @returns the tool of that name among `own`, else whatever CNI_PATH has under that name */
@@ -29,6 +31,8 @@ function ownPlugin(tool: Tool, services: Services): Plugin {
     add: (call) => tool.add(call, services),
     del: (call) => tool.del(call, services),
     check: (call) => tool.check(call, services),
+    gc: (call) => tool.gc(call, services),
+    status: (call) => tool.status(call, services),
   };
 }
 
@@ -39,14 +43,22 @@ function foreignPlugin(type: string): Plugin {
     add: async (call) => decodeResult(await run(type, 'ADD', call), call.cniVersion),
     del: async (call) => void (await run(type, 'DEL', call)),
     check: async (call) => void (await run(type, 'CHECK', call)),
+    gc: async (call) => void (knowsNewVerbs(call) && (await run(type, 'GC', call))),
+    status: async (call) => void (knowsNewVerbs(call) && (await run(type, 'STATUS', call))),
   };
 }
 
+/** A step may speak an older version than the network: its plugin was never promised these commands. */
+function knowsNewVerbs({ cniVersion }: AnyCall): boolean {
+  return isAtLeast(cniVersion, '1.1.0');
+}
+
 /** @returns the plugin's answer on stdout, as JSON; undefined when it said nothing */
-async function run(type: string, command: Call['command'], call: Call): Promise<unknown> {
+async function run(type: string, command: AnyCall['command'], call: AnyCall): Promise<unknown> {
   // As libcni does: DEL was given no result before 0.4.0.
   const withResult = command !== 'DEL' || isAtLeast(call.cniVersion, '0.4.0');
-  const prevResult = withResult && call.prevResult !== undefined ? encodeResult(call.prevResult, call.cniVersion) : undefined;
+  const known = 'prevResult' in call && withResult ? call.prevResult : undefined;
+  const prevResult = known && encodeResult(known, call.cniVersion);
   const outcome = await executePlugin({
     path: await findPlugin(type, call.pluginPath),
     environment: { ...call.environment, CNI_COMMAND: command },

@@ -43,7 +43,7 @@ test('all missing variables are named at once', (t) => {
 
 test('an unknown command is refused, no command is no error', (t) => {
   t.like(refuse(environment('add')), { code: 4 });
-  t.like(refuse(environment('GC')), { code: 4, message: 'CNI_COMMAND is "GC": not one of ADD, DEL, CHECK, VERSION' });
+  t.like(refuse(environment('PAUSE')), { code: 4, message: 'CNI_COMMAND is "PAUSE": not one of ADD, DEL, CHECK, STATUS, GC, VERSION' });
   t.like(refuse(environment('constructor')), { code: 4 });
   t.deepEqual(parseRequest({}, STDIN), { command: 'NONE' });
   t.deepEqual(parseRequest({ CNI_COMMAND: '' }, Buffer.alloc(0)), { command: 'NONE' });
@@ -86,6 +86,33 @@ test('cniVersion: none is 0.1.0, an unknown one is refused except by DEL', (t) =
   t.is(parseCall(environment('ADD'), { name: 'n' }).cniVersion, '0.1.0');
   t.like(refuse(environment('ADD'), Buffer.from('{"name":"n","cniVersion":"2.0.0"}')), { code: 1 });
   t.is(parseCall(environment('DEL'), { name: 'n', cniVersion: '2.0.0' }).cniVersion, '1.1.0');
+});
+
+test('GC and STATUS came with 1.1.0, and need no container', (t) => {
+  const network = { name: 'n', cniVersion: '1.1.0', 'cni.dev/valid-attachments': [{ containerID: 'a@b', ifname: 'eth0', more: 1 }] };
+  const read = (command: string, config: object, env = {}) =>
+    parseRequest({ CNI_COMMAND: command, CNI_PATH: '/p', ...env }, Buffer.from(JSON.stringify(config)));
+  const valid = [{ containerId: 'a@b', interfaceName: 'eth0' }];
+  t.like(read('GC', network), { call: { command: 'GC', valid } });
+  t.like(read('GC', { ...network, 'cni.dev/valid-attachments': null }), { call: { command: 'GC', valid: [] } });
+  const { 'cni.dev/valid-attachments': list, ...bare } = network;
+  t.like(read('GC', { ...bare, 'cni.dev/attachments': list }), { call: { command: 'GC', valid } });
+  t.like(read('STATUS', bare), { call: { command: 'STATUS', pluginPath: ['/p'] } });
+  t.throws(() => read('GC', bare), { message: /^"cni\.dev\/valid-attachments": the whole is missing/ });
+  t.throws(() => read('GC', { ...bare, 'cni.dev/valid-attachments': [{ containerID: 7 }] }), { message: /0\.containerID" is 7/ });
+  for (const command of ['GC', 'STATUS']) {
+    t.throws(() => read(command, { ...network, cniVersion: '1.0.0' }), { message: `cniVersion 1.0.0 has no ${command}` });
+    t.throws(() => read(command, network, { CNI_PATH: '' }), { message: /needs CNI_PATH/ });
+  }
+});
+
+test("a network's name: the specification's rule, which Mesos does not have, and DEL takes any", (t) => {
+  for (const name of ['a', '0.b_c-D']) t.is(parseCall(environment('ADD'), { name }).config.name, name);
+  for (const name of ['a/b', '-a', 'a b', 'é']) {
+    t.like(refuse(environment('ADD'), Buffer.from(JSON.stringify({ name }))), { code: 7 }, name);
+    t.is(parseCall(environment('DEL'), { name }).config.name, name);
+    t.is(parseCall(environment('ADD'), { name, args: { 'org.apache.mesos': {} } }).config.name, name);
+  }
 });
 
 test('CHECK came with 0.4.0', (t) => {
@@ -131,7 +158,7 @@ if (recordings === undefined) {
 
 function parses(t: { deepEqual: (is: unknown, should: unknown) => unknown }, { env, stdin }: MesosCall): void {
   const request = parseRequest(env, Buffer.from(stdin));
-  if (request.command !== 'CALL') throw new Error(`${request.command} where a call was recorded`);
+  if (request.command !== 'CALL' || !('containerId' in request.call)) throw new Error(`${request.command} where a call was recorded`);
   const { call } = request;
   const { call: again } = parseRequest(env, Buffer.from(JSON.stringify(call.config))) as { call: typeof call };
   // cniVersion's default is the one key that parsing adds.

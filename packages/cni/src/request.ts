@@ -1,19 +1,16 @@
 import { CNI_CODE, CniError } from './cni-error.ts';
+import { badEnvironment, checkContainerId, checkInterfaceName, checkNetworkName } from './identifiers.ts';
 import { parseJson } from './json.ts';
 import { type NetworkConfig, networkConfigSchema, parseConfig } from './network-config.ts';
+import { isFromMesos } from './network-info.ts';
 import { decodeResult, type Result } from './result.ts';
+import { type Attached, readValidAttachments } from './valid-attachments.ts';
 import { type CniVersion, isAtLeast, isCniVersion, LATEST_CNI_VERSION } from './version.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** One ADD, DEL or CHECK, parsed: what the tools work with. */
-export interface Call {
-  command: 'ADD' | 'DEL' | 'CHECK';
-  containerId: string;
-  /** Name of the interface in the container: eth0. */
-  interfaceName: string;
-  /** Path of the container's network namespace. Mesos leaves it out of a DEL after a reboot. */
-  namespace?: string;
+/** What every call of a network has. */
+export interface NetworkCall {
   /** Folders of CNI_PATH, in order. */
   pluginPath: string[];
   /** CNI_* and PATH as they came: the environment of foreign plugins. */
@@ -21,17 +18,43 @@ export interface Call {
   config: NetworkConfig;
   /** The version to answer in. */
   cniVersion: CniVersion;
+}
+
+/** One ADD, DEL or CHECK, parsed: what the tools work with. */
+export interface Call extends NetworkCall, Attached {
+  command: 'ADD' | 'DEL' | 'CHECK';
+  /** Path of the container's network namespace. Mesos leaves it out of a DEL after a reboot. */
+  namespace?: string;
   prevResult?: Result;
 }
 
-export type Request = { command: 'NONE' } | { command: 'VERSION'; cniVersion: string } | { command: 'CALL'; call: Call };
+export interface StatusCall extends NetworkCall {
+  command: 'STATUS';
+}
+
+export interface GcCall extends NetworkCall {
+  command: 'GC';
+  /** The attachments that the runtime still knows of: everything else of the network is to go. */
+  valid: Attached[];
+}
+
+export type AnyCall = Call | StatusCall | GcCall;
+
+export type Command = AnyCall['command'];
+
+export type Request = { command: 'NONE' } | { command: 'VERSION'; cniVersion: string } | { command: 'CALL'; call: AnyCall };
 
 /** Which variables each command needs besides CNI_COMMAND: the table of the reference implementation's skel package. */
-const REQUIRED = {
+const REQUIRED: Record<Command, readonly string[]> = {
   ADD: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],
   DEL: ['CNI_CONTAINERID', 'CNI_IFNAME', 'CNI_PATH'],
   CHECK: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],
-} as const;
+  STATUS: ['CNI_PATH'],
+  GC: ['CNI_PATH'],
+};
+
+/** The version of the specification that a command came with; the others were there from the beginning. */
+const SINCE: Partial<Record<Command, CniVersion>> = { CHECK: '0.4.0', STATUS: '1.1.0', GC: '1.1.0' };
 
 /**
  * Reads a request from a plugin's environment and standard input.
@@ -41,27 +64,33 @@ export function parseRequest(environment: Environment, stdin: Buffer): Request {
   const command = environment.CNI_COMMAND ?? '';
   if (command === '') return { command: 'NONE' };
   if (command === 'VERSION') return { command, cniVersion: versionAsked(stdin) };
-  if (!isCallCommand(command)) throw badEnvironment(`CNI_COMMAND is ${JSON.stringify(command)}: not one of ADD, DEL, CHECK, VERSION`);
+  if (!isCommand(command)) throw badEnvironment(`CNI_COMMAND is ${JSON.stringify(command)}: not one of ${COMMANDS}`);
+  return { command: 'CALL', call: parseCall(command, environment, stdin) };
+}
 
+function parseCall(command: Command, environment: Environment, stdin: Buffer): AnyCall {
   const missing = REQUIRED[command].filter((name) => (environment[name] ?? '') === '');
   if (missing.length > 0) throw badEnvironment(`${command} needs ${missing.join(', ')}: missing or empty in the environment`);
+  if (command === 'STATUS' || command === 'GC') {
+    const call = networkCall(command, environment, stdin);
+    return command === 'GC' ? { command, ...call, valid: readValidAttachments(call.config) } : { command, ...call };
+  }
   const containerId = checkContainerId(environment.CNI_CONTAINERID!);
   const interfaceName = checkInterfaceName(environment.CNI_IFNAME!);
+  const call = networkCall(command, environment, stdin);
+  const namespace = environment.CNI_NETNS || undefined;
+  return { command, containerId, interfaceName, namespace, ...call, prevResult: readPrevResult(command, call.config) };
+}
 
+function networkCall(command: Command, environment: Environment, stdin: Buffer): NetworkCall {
   const config = parseConfig(networkConfigSchema, decodeConfig(stdin), 'network configuration');
+  // Mesos takes any name. And by the same reason as with the version: what ADD refused, DEL has to take.
+  if (command !== 'DEL' && !isFromMesos(config)) checkNetworkName(config.name);
   return {
-    command: 'CALL',
-    call: {
-      command,
-      containerId,
-      interfaceName,
-      namespace: environment.CNI_NETNS || undefined,
-      pluginPath: environment.CNI_PATH!.split(':').filter((folder) => folder !== ''),
-      environment: ownVariables(environment),
-      config,
-      cniVersion: checkVersion(command, config.cniVersion),
-      prevResult: readPrevResult(command, config),
-    },
+    pluginPath: environment.CNI_PATH!.split(':').filter((folder) => folder !== ''),
+    environment: ownVariables(environment),
+    config,
+    cniVersion: checkVersion(command, config.cniVersion),
   };
 }
 
@@ -72,32 +101,6 @@ function ownVariables(environment: Environment): Record<string, string> {
     if (value !== undefined && (name === 'PATH' || name.startsWith('CNI_'))) own[name] = value;
   }
   return own;
-}
-
-/**
- * Mesos lets frameworks choose ids: `@`, `:`, spaces and any length pass (`validateID` of its validation code), nested ones are
- * `parent.child`. Only what it refuses itself is refused here: separators of paths and control characters.
- */
-function checkContainerId(value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[/\\\u0000-\u001f\u007f]/.test(value) || value === '.' || value === '..') {
-    throw badEnvironment(`CNI_CONTAINERID is ${JSON.stringify(value)}: no "/", "\\" or control characters are allowed`);
-  }
-  return value;
-}
-
-/** The kernel's rules (dev_valid_name in net/core/dev.c) and the specification's. */
-function checkInterfaceName(value: string): string {
-  const fault =
-    Buffer.byteLength(value) > 15
-      ? 'longer than 15 bytes'
-      : value === '.' || value === '..'
-        ? 'not a name'
-        : /[/:\s]/.test(value)
-          ? 'holding "/", ":" or a space'
-          : undefined;
-  if (fault !== undefined) throw badEnvironment(`CNI_IFNAME is ${JSON.stringify(value)}: ${fault}`);
-  return value;
 }
 
 function decodeConfig(stdin: Buffer): unknown {
@@ -113,15 +116,18 @@ function decodeConfig(stdin: Buffer): unknown {
  * DEL takes any version: an ADD in a version that we do not speak failed and made nothing, and a runtime that gets an error from
  * the DEL that follows it would keep the dead container for ever (Mesos does).
  */
-function checkVersion(command: Call['command'], version: string): CniVersion {
+function checkVersion(command: Command, version: string): CniVersion {
   if (!isCniVersion(version)) {
     if (command === 'DEL') return LATEST_CNI_VERSION;
     throw new CniError(CNI_CODE.incompatibleVersion, `cniVersion ${JSON.stringify(version)} is not known`, {
       details: 'use 0.1.0 … 1.1.0; for Mesos any of them will do',
     });
   }
-  if (command === 'CHECK' && !isAtLeast(version, '0.4.0')) {
-    throw new CniError(CNI_CODE.incompatibleVersion, `cniVersion ${version} has no CHECK`, { details: 'CHECK came with 0.4.0' });
+  const since = SINCE[command];
+  if (since !== undefined && !isAtLeast(version, since)) {
+    throw new CniError(CNI_CODE.incompatibleVersion, `cniVersion ${version} has no ${command}`, {
+      details: `${command} came with ${since}`,
+    });
   }
   return version;
 }
@@ -147,10 +153,8 @@ function versionAsked(stdin: Buffer): string {
   }
 }
 
-function isCallCommand(command: string): command is Call['command'] {
-  return Object.hasOwn(REQUIRED, command);
-}
+const COMMANDS = [...Object.keys(REQUIRED), 'VERSION'].join(', ');
 
-function badEnvironment(message: string): CniError {
-  return new CniError(CNI_CODE.invalidEnvironment, message, { details: 'the runtime that calls this tool sets these variables' });
+function isCommand(command: string): command is Command {
+  return Object.hasOwn(REQUIRED, command);
 }

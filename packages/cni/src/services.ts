@@ -2,6 +2,21 @@ import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
 import type { Attachment, AttachRequest, HostEnd, Wiring } from '@weir/routing';
 import type { TaskIdentity } from './task-identity.ts';
+import type { Attached } from './valid-attachments.ts';
+
+/** Why ADDs fail at the moment. */
+export interface Outage {
+  message: string;
+  /** True when containers that are there may suffer too: policy or routes are not what they should be. */
+  hurtsContainers: boolean;
+}
+
+export interface Collection {
+  /** Its name. */
+  network: string;
+  isStale(attached: Attached): boolean;
+  remove(attached: Attached): Promise<void>;
+}
 
 /**
  * What the tools work with. The agent builds it once; a one-shot process builds the same. Errors carry the lower packages' stable
@@ -12,13 +27,12 @@ export interface Services {
   addresses: {
     /** As Allocator has it; the labels of the task's namespace are added. */
     allocate(request: Omit<AllocationRequest, 'endpoint'> & { task: TaskIdentity }): Promise<Assigned[]>;
-  } & Pick<Allocator, 'release' | 'held'>;
+  } & Pick<Allocator, 'release' | 'held' | 'probe'>;
   wiring: {
     attach(request: AttachRequest): Attachment | Promise<Attachment>;
     /** Resolves when the link is gone; at once when it is not there. */
     detach(hostInterface: string): Promise<void>;
-    /** Undefined when either end is missing. */
-    inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring | undefined>;
+    inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring>;
     /** Of an interface that somebody else's plugin made. */
     findHostEnd(where: { namespace: string; interfaceName: string }): HostEnd;
   };
@@ -28,7 +42,16 @@ export interface Services {
     /** Closes the kernel first, then removes it from the store. Undefined when there is none. */
     withdraw(owner: Owner): Promise<Endpoint | undefined>;
     find(owner: Owner): Promise<Endpoint | undefined>;
+    /** What the kernel lacks of the endpoint's rules, or has otherwise, each in a few words. */
+    drift(endpoint: Endpoint): Promise<string[]>;
   };
+  /** Undefined while calls can be served. */
+  outage(): Outage | undefined;
+  /**
+   * Finds every attachment of a network that the host has anything of, and removes the stale ones one by one, also after one has failed.
+   * One that has a call under way, or got one since this began, is left alone.
+   */
+  collect(collection: Collection): Promise<void>;
   /** Work that may go on after the answer; a one-shot process awaits it before it exits. `what` names it in a log. */
   later(work: Promise<void>, what: string): void;
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Call } from './request.ts';
+import type { Call, GcCall, StatusCall } from './request.ts';
 import type { Result } from './result.ts';
 import type { Services } from './services.ts';
 
@@ -14,6 +14,10 @@ export interface Tool {
    * dispatcher decides whether the runtime should know.
    */
   del(call: Call, services: Services): Promise<void>;
-  /** Rejects when what ADD made is not there any more or is not what it was. */
+  /** Rejects when what ADD made is not there any more or is not what it was, with everything that it found. */
   check(call: Call, services: Services): Promise<void>;
+  /** Removes what no valid attachment has. Rejects when something could not be removed, after it has tried everything. */
+  gc(call: GcCall, services: Services): Promise<void>;
+  /** Rejects when an ADD would fail now, for want of something that this tool alone needs. */
+  status(call: StatusCall, services: Services): Promise<void>;
 }

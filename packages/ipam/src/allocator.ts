@@ -110,6 +110,24 @@ export class Allocator {
     }
   }
 
+  /** Takes nothing. Throws what an `allocate` for a new owner would throw now. */
+  async probe({ pools, families }: Pick<AllocationRequest, 'pools' | 'families'>): Promise<void> {
+    const request = {
+      containerId: '(any)',
+      interfaceName: 'a new interface',
+      network: '',
+      ...(pools && { pools }),
+      ...(families && { families }),
+    };
+    let view = await readView(this.#store, this.#host);
+    for (;;) {
+      const outcome = allocate(new Draft(view, new Map(this.#recent), { now: this.#now() }), request);
+      if ('refused' in outcome) throw outcome.refused;
+      if ('done' in outcome) return;
+      view = await withNeed(this.#store, view, outcome.needs);
+    }
+  }
+
   /** Everything that the host holds, read from the store. */
   async held(): Promise<Held[]> {
     const { holdings } = await readView(this.#store, this.#host);

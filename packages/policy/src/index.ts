@@ -2,6 +2,7 @@ export { type BaseOptions, baseTable } from './base-table.ts';
 export { bridgeTable } from './bridge-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
+export { endpointRules, ruleDrift } from './endpoint-drift.ts';
 export type { BaseTable } from './fixed-table.ts';
 export type { Flow } from './flow.ts';
 export { PolicyError } from './policy-error.ts';

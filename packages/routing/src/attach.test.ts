@@ -20,6 +20,8 @@ function makeHost(t: ExecutionContext): TestNamespace {
   return host;
 }
 
+const isIpv6 = (address: string) => address.includes(':');
+
 const linksOf = ({ netlink }: TestNamespace) => netlink.links().map(({ name }) => name);
 
 for (const [family, addresses, probes] of [
@@ -45,7 +47,26 @@ for (const [family, addresses, probes] of [
     );
     t.deepEqual(
       host.run(() => inspect({ namespace: container.path, interfaceName: 'eth0', hostInterface: 'weirtest0' })),
-      { up: true, containerMac: wired.containerMac, addresses: [...addresses] },
+      {
+        host: { up: true, mac: wired.hostMac, mtu: 1400 },
+        container: { up: true, mac: wired.containerMac, mtu: 1400 },
+        joined: true,
+        addresses: [...addresses],
+        containerRoutes: [
+          ...(family === 'IPv6' ? [] : [{ destination: '0.0.0.0/0', via: '169.254.1.1' }]),
+          ...(family === 'IPv4'
+            ? []
+            : [
+                ...addresses.filter(isIpv6).map((address) => ({ destination: `${address}/128` })),
+                { destination: 'fe80::/64' },
+                { destination: '::/0', via: 'fe80::1' },
+              ]),
+        ],
+        hostRoutes: [
+          ...addresses.map((address) => `${address}/${isIpv6(address) ? 128 : 32}`),
+          ...(family === 'IPv4' ? [] : ['fe80::/64']),
+        ],
+      },
     );
   });
 }
@@ -173,13 +194,14 @@ test('inspect: a missing end, and two ends that do not belong together', (t) => 
   host.run(() => attach(request(first)));
   const look = (container: TestNamespace, hostInterface: string) =>
     host.run(() => inspect({ namespace: container.path, interfaceName: 'eth0', hostInterface }));
-  t.is(look(first, 'weirnone'), undefined);
-  t.is(look(second, 'weirtest0'), undefined);
+  t.deepEqual(look(first, 'weirnone').host, undefined);
+  t.true(look(first, 'weirnone').container?.up);
+  t.like(look(second, 'weirtest0'), { host: { up: true }, container: undefined, joined: false });
   host.run(() => attach(request(second, { hostInterface: 'weirtest1', addresses: ['10.65.0.8'] })));
-  t.is(look(second, 'weirtest0'), undefined);
-  t.is(look(second, 'weirtest1')?.up, true);
+  t.like(look(second, 'weirtest0'), { host: { up: true }, container: { up: true }, joined: false });
+  t.true(look(second, 'weirtest1').joined);
   first.netlink.setLink('eth0', { up: false });
-  t.is(look(first, 'weirtest0')?.up, false);
+  t.like(look(first, 'weirtest0'), { host: { up: true }, container: { up: false }, joined: true, containerRoutes: [] });
 });
 
 test('no file descriptor stays open, whether it goes well or not', (t) => {

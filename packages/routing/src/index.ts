@@ -2,7 +2,7 @@ export { ROUTE_PROTOCOL } from './addresses.ts';
 export { type Attachment, type AttachRequest, attach } from './attach.ts';
 export { findHostEnd, type HostEnd } from './host-end.ts';
 export { hostSetup } from './host-setup.ts';
-export { inspect, type Wiring } from './inspect.ts';
+export { inspect, type Wiring, type WiringEnd } from './inspect.ts';
 export { LinkReaper } from './link-reaper.ts';
 export { type Attached, mendContainers } from './mend-containers.ts';
 export { type Applied, type RouteFailure, RouteTable } from './route-table.ts';

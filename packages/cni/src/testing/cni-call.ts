@@ -31,7 +31,7 @@ export function environment(command: string, changes: Record<string, string | un
 
 export function parseCall(env: Record<string, string>, config: unknown): Call {
   const request = parseRequest(env, Buffer.from(JSON.stringify(config)));
-  if (request.command !== 'CALL') throw new Error(`${request.command} is not a call`);
+  if (request.command !== 'CALL' || !('containerId' in request.call)) throw new Error(`${env.CNI_COMMAND} is not for one container`);
   return request.call;
 }
 

@@ -1,11 +1,12 @@
 import { type Endpoint, familyOf } from '@weir/resources';
 import type { HostEnd } from '@weir/routing';
-import type { Services } from '../services.ts';
+import type { Collection, Outage, Services } from '../services.ts';
 
 interface Link {
   hostInterface: string;
   containerInterface: string;
   addresses: string[];
+  mac: string;
 }
 
 /** An error with a stable code, as the lower packages throw them. */
@@ -29,9 +30,24 @@ export class ServicesDouble implements Services {
   hostEnd: HostEnd = { hostInterface: 'veth1' };
   readonly events: string[] = [];
   readonly failing = new Map<
-    'allocate' | 'release' | 'held' | 'attach' | 'detach' | 'inspect' | 'findHostEnd' | 'enforce' | 'withdraw' | 'find',
+    | 'allocate'
+    | 'release'
+    | 'held'
+    | 'probe'
+    | 'collect'
+    | 'attach'
+    | 'detach'
+    | 'inspect'
+    | 'findHostEnd'
+    | 'enforce'
+    | 'withdraw'
+    | 'find',
     Error
   >();
+  /** What STATUS is told. */
+  outageNow: Outage | undefined;
+  /** What CHECK is told of the kernel's rules. */
+  readonly ruleDrift: string[] = [];
   readonly #works: Promise<void>[] = [];
 
   readonly addresses: Services['addresses'] = {
@@ -56,6 +72,7 @@ export class ServicesDouble implements Services {
       this.#do('held');
       return [...this.held.values()];
     },
+    probe: async () => this.#do('probe'),
   };
 
   readonly wiring: Services['wiring'] = {
@@ -65,7 +82,7 @@ export class ServicesDouble implements Services {
       const taken =
         this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
       if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-      this.links.set(hostInterface, { hostInterface, containerInterface, addresses });
+      this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac: '02:00:00:00:00:01' });
       return {
         hostMac: 'ee:ee:ee:ee:ee:ee',
         containerMac: '02:00:00:00:00:01',
@@ -80,8 +97,19 @@ export class ServicesDouble implements Services {
     inspect: async ({ namespace, interfaceName, hostInterface }) => {
       this.#do('inspect');
       const link = this.links.get(hostInterface);
-      if (link?.containerInterface !== `${namespace} ${interfaceName}`) return undefined;
-      return { up: true, containerMac: '02:00:00:00:00:01', addresses: link.addresses };
+      const place = `${namespace} ${interfaceName}`;
+      const inside = [...this.links.values()].find(({ containerInterface }) => containerInterface === place);
+      return {
+        ...(link && { host: { up: true, mac: 'ee:ee:ee:ee:ee:ee', mtu: 1500 } }),
+        ...(inside && { container: { up: true, mac: inside.mac, mtu: 1500 } }),
+        joined: link !== undefined && link === inside,
+        addresses: inside?.addresses ?? [],
+        containerRoutes: [
+          { destination: '0.0.0.0/0', via: '169.254.1.1' },
+          { destination: '::/0', via: 'fe80::1' },
+        ],
+        hostRoutes: (link?.addresses ?? []).map((address) => `${address}/${familyOf(address) === 'IPv4' ? 32 : 128}`),
+      };
     },
     findHostEnd: () => {
       const error = this.failing.get('findHostEnd');
@@ -106,6 +134,21 @@ export class ServicesDouble implements Services {
       this.#do('find');
       return this.endpoints.get(`${containerId} ${interfaceName}`);
     },
+    drift: async () => this.ruleDrift,
+  };
+
+  outage(): Outage | undefined {
+    return this.outageNow;
+  }
+
+  readonly collect = async ({ network, isStale, remove }: Collection): Promise<void> => {
+    this.#do('collect');
+    const ofEndpoints = [...this.endpoints.values()].map(({ spec }) => spec);
+    const owners = [...this.held.values(), ...ofEndpoints].filter((one) => one.network === network);
+    const distinct = new Map(owners.map((owner) => [`${owner.containerId} ${owner.interfaceName}`, owner]));
+    for (const { containerId, interfaceName } of distinct.values()) {
+      if (isStale({ containerId, interfaceName })) await remove({ containerId, interfaceName });
+    }
   };
 
   later(work: Promise<void>, _what: string): void {

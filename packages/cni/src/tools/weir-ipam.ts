@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { collectStale } from '../collect-stale.ts';
 import { parseConfig } from '../network-config.ts';
 import { readNetworkInfo } from '../network-info.ts';
 import type { Call } from '../request.ts';
@@ -70,6 +71,15 @@ export const weirIpam: Tool = {
     if (missing.length === 0) return;
     const message = `weir-ipam: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not held for ${call.containerId} ${call.interfaceName}`;
     throw new CniError(CNI_CODE.mismatch, message, { details: `held: ${held.join(', ') || 'nothing'}; stop the task and launch it again` });
+  },
+
+  async gc(call, services) {
+    await collectStale(weirIpam, call, services);
+  },
+
+  async status({ config }, services) {
+    const { pools, families } = parseConfig(configSchema, config.ipam ?? {}, 'ipam');
+    await services.addresses.probe({ pools, families });
   },
 };
 

@@ -2,6 +2,7 @@ import { API_VERSION, type Endpoint, type EndpointSpec, endpointName, hostSocket
 import type { HostEnd } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { collectStale } from '../collect-stale.ts';
 import { GUARDED_PREFIX } from '../host-interface-prefix.ts';
 import { parseConfig } from '../network-config.ts';
 import { portMappingsSchema } from '../port-mappings.ts';
@@ -40,10 +41,19 @@ export const weirPolicy: Tool = {
         details: 'stop the task and launch it again',
       });
     }
-    for (const [field, is] of Object.entries(lastingParts(endpoint))) {
-      const was = wanted[field];
-      if (is !== was) throw new CniError(CNI_CODE.mismatch, `weir-policy: the endpoint has ${field} ${is}, ADD made ${was}`);
-    }
+    const drift = Object.entries(lastingParts(endpoint)).flatMap(([field, is]) =>
+      is === wanted[field] ? [] : [`the endpoint has ${field} ${is}, ADD made ${wanted[field]}`],
+    );
+    drift.push(...(await services.enforcement.drift(endpoint)));
+    if (drift.length > 0) throw new CniError(CNI_CODE.mismatch, `weir-policy: ${drift.join('; ')}`);
+  },
+
+  async gc(call, services) {
+    await collectStale(weirPolicy, call, services);
+  },
+
+  async status(call) {
+    parseConfig(configSchema, call.config, 'weir-policy');
   },
 };
 

@@ -2,15 +2,16 @@ import { hostInterfaceName } from '@weir/resources';
 import type { Attachment, AttachRequest } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { collectStale } from '../collect-stale.ts';
 import { GUARDED_PREFIX, OPEN_PREFIX } from '../host-interface-prefix.ts';
-import { requireContainerNamespace } from '../namespace-file.ts';
 import { type NetworkConfig, parseConfig } from '../network-config.ts';
 import { type Plugin, pluginFor } from '../plugin.ts';
 import type { Call } from '../request.ts';
 import { familyOf, plainAddress, type Result } from '../result.ts';
-import { runAll } from '../run-all.ts';
+import { runAll, runAllAndTellAll } from '../run-all.ts';
 import type { Services } from '../services.ts';
 import type { Tool } from '../tool.ts';
+import { wiringDrift } from '../wiring-drift.ts';
 import { weirIpam } from './weir-ipam.ts';
 
 const configSchema = z.looseObject({
@@ -28,7 +29,6 @@ export const weirRoute: Tool = {
 
   async add(call, services) {
     const config = parseConfig(configSchema, call.config, 'weir-route');
-    requireContainerNamespace(call.namespace!);
     await refuseSecond(call, config.failClosed, services);
     const ipam = pluginFor(config.ipam.type, [weirIpam], services);
     const given = await ipam.add(call);
@@ -59,19 +59,36 @@ export const weirRoute: Tool = {
 
   async check(call, services) {
     const { ipam, failClosed } = parseConfig(configSchema, call.config, 'weir-route');
-    if (call.prevResult === undefined) throw new CniError(CNI_CODE.invalidConfig, 'weir-route: CHECK needs the prevResult of the ADD');
-    const hostInterface = hostInterfaceOf(prefixFor(failClosed), call);
-    const wiring = await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
-    if (wiring === undefined) throw notAttached(`weir-route: ${call.interfaceName} or its host end ${hostInterface} is gone`);
-    if (!wiring.up) throw new CniError(CNI_CODE.mismatch, `weir-route: ${call.interfaceName} or its host end ${hostInterface} is down`);
-    const missing = call.prevResult.ips
-      .map(({ address }) => plainAddress(address))
-      .filter((address) => !wiring.addresses.includes(address));
-    if (missing.length > 0)
-      throw new CniError(CNI_CODE.mismatch, `weir-route: ${call.interfaceName} has lost its address ${missing.join(', ')}`);
-    await pluginFor(ipam.type, [weirIpam], services).check(call);
+    const told = call.prevResult;
+    if (told === undefined) throw new CniError(CNI_CODE.invalidConfig, 'weir-route: CHECK needs the prevResult of the ADD');
+    await runAllAndTellAll([
+      () => checkWiring(call, told, hostInterfaceOf(prefixFor(failClosed), call), services),
+      () => pluginFor(ipam.type, [weirIpam], services).check(call),
+    ]);
+  },
+
+  async gc(call, services) {
+    const ipam = ipamOf(call.config, services);
+    // Ours has given back what the links had.
+    await runAllAndTellAll([() => collectStale(weirRoute, call, services), async () => ipam?.own === false && ipam.gc(call)]);
+  },
+
+  async status(call, services) {
+    const { ipam } = parseConfig(configSchema, call.config, 'weir-route');
+    await pluginFor(ipam.type, [weirIpam], services).status(call);
   },
 };
+
+async function checkWiring(call: Call, told: Result, hostInterface: string, services: Services): Promise<void> {
+  const place = { namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface };
+  const wiring = await services.wiring.inspect(place);
+  const drift = wiringDrift(told, place, wiring);
+  if (drift.length === 0) return;
+  const isGone = wiring.host === undefined || wiring.container === undefined;
+  throw new CniError(isGone ? CNI_CODE.notAttached : CNI_CODE.mismatch, `weir-route: ${drift.join('; ')}`, {
+    details: 'stop the task and launch it again',
+  });
+}
 
 async function wire(call: Call, config: z.infer<typeof configSchema>, given: Result, services: Services): Promise<Result> {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
@@ -104,8 +121,8 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
 async function refuseSecond(call: Call, marked: boolean, services: Services): Promise<void> {
   if (marked && (await services.enforcement.find(call)) === undefined) return;
   const hostInterface = hostInterfaceOf(prefixFor(marked), call);
-  if ((await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface })) === undefined)
-    return;
+  const { joined } = await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
+  if (!joined) return;
   throw new CniError(CNI_CODE.alreadyAttached, `${call.interfaceName} of container ${call.containerId} is already attached`, {
     details: 'nothing was changed; call DEL first',
   });
@@ -140,8 +157,4 @@ function prefixFor(failClosed: boolean): string {
 
 function hostInterfaceOf(prefix: string, { containerId, interfaceName }: Call): string {
   return hostInterfaceName(containerId, interfaceName, prefix);
-}
-
-function notAttached(message: string): CniError {
-  return new CniError(CNI_CODE.notAttached, message, { details: 'stop the task and launch it again' });
 }

@@ -199,7 +199,7 @@ test('ADD for an endpoint whose link is gone, as after a reboot, does it anew', 
 
 test("a container that has somebody else's eth0 is refused, with nothing left", async (t) => {
   const services = new ServicesDouble();
-  const foreign = { hostInterface: 'veth1', containerInterface: `${NAMESPACE_FILE} eth0`, addresses: [] };
+  const foreign = { hostInterface: 'veth1', containerInterface: `${NAMESPACE_FILE} eth0`, addresses: [], mac: '06:00:00:00:00:01' };
   services.links.set('veth1', foreign);
   const { answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
   t.is(answer.code, 103);
@@ -286,8 +286,13 @@ test('CHECK finds out what is missing', async (t) => {
   const [key, endpoint] = [...services.endpoints][0]!;
   services.endpoints.set(key, { ...endpoint, spec: { ...endpoint.spec, addresses: ['10.0.0.9'] } });
   t.is(await check(), 'weir-policy: the endpoint has addresses 10.0.0.9, ADD made 10.0.0.1');
+  services.endpoints.set(key, endpoint);
+  services.ruleDrift.push(`nftables lacks element/to_endpoint/${HOST_END}`);
+  t.is(await check(), `weir-policy: nftables lacks element/to_endpoint/${HOST_END}`);
+  services.ruleDrift.length = 0;
   services.endpoints.delete(key);
   t.regex(await check(), /^weir-policy: no policy is in force/);
+  services.endpoints.set(key, endpoint);
 
   const [held] = [...services.held];
   services.held.clear();
@@ -296,9 +301,19 @@ test('CHECK finds out what is missing', async (t) => {
 
   const link = services.links.get(HOST_END)!;
   services.links.set(HOST_END, { ...link, addresses: [] });
-  t.regex(await check(), /^weir-route: eth0 has lost its address 10\.0\.0\.1/);
+  t.is(await check(), `weir-route: eth0 has lost its address 10.0.0.1; the host has lost its route to 10.0.0.1 by ${HOST_END}`);
+
+  // All that is wrong in one error.
   services.links.clear();
-  t.is(await check(), `weir-route: eth0 or its host end ${HOST_END} is gone`);
+  services.held.clear();
+  services.endpoints.clear();
+  t.is(
+    await check(),
+    `weir-route: eth0 is gone; ${HOST_END} is gone; weir-ipam: 10.0.0.1 is not held for ${ID} eth0; ` +
+      `weir-policy: no policy is in force for eth0 of ${ID}`,
+  );
+  const switchedOff = { ...NETWORK, prevResult, disableCheck: true };
+  t.is((await callTool('weir', environment('CHECK'), switchedOff, services)).exitCode, 0);
 
   const bare = await callTool('weir', environment('CHECK'), NETWORK, services);
   t.regex(bare.answer.msg, /CHECK needs the prevResult/);

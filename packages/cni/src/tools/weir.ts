@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import { addChain, checkChain, delChain, type Step, type StepConfig, stepSchema } from '../chain.ts';
+import { addChain, checkChain, delChain, gcChain, type Step, type StepConfig, statusOfChain, stepSchema } from '../chain.ts';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { collectStale } from '../collect-stale.ts';
 import { resultOfEndpoint } from '../endpoint-result.ts';
 import { parseConfig } from '../network-config.ts';
 import { isFromMesos, withMesosRuntimeConfig } from '../network-info.ts';
 import { pluginFor } from '../plugin.ts';
-import type { Call } from '../request.ts';
+import type { AnyCall, Call } from '../request.ts';
 import type { Result } from '../result.ts';
+import { runAllAndTellAll } from '../run-all.ts';
 import type { Services } from '../services.ts';
 import type { Tool } from '../tool.ts';
 import { weirIpam } from './weir-ipam.ts';
@@ -18,6 +20,9 @@ const configSchema = z.looseObject({
     .array(stepSchema)
     .min(1)
     .default([{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }]),
+  /** For a chain with a plugin whose CHECK or GC does harm (SPEC.md, "Configuration format"). */
+  disableCheck: z.boolean().default(false),
+  disableGC: z.boolean().default(false),
 });
 
 /** A whole network in one plugin: Mesos takes one plugin a network, so the chain is run here. */
@@ -40,7 +45,19 @@ export const weir: Tool = {
 
   async check(given, services) {
     const call = withRuntimeConfig(given);
+    if (parseConfig(configSchema, call.config, 'weir').disableCheck) return;
     await checkChain(stepsOf(call, services), call);
+  },
+
+  async gc(call, services) {
+    if (parseConfig(configSchema, call.config, 'weir').disableGC) return;
+    const steps = stepsOf(call, services);
+    // As libcni does: DEL for what is stale, which the plugins of any version know, and then the command itself.
+    await runAllAndTellAll([() => collectStale(weir, call, services), () => gcChain(steps, call)]);
+  },
+
+  async status(call, services) {
+    await statusOfChain(stepsOf(call, services), call);
   },
 };
 
@@ -66,7 +83,7 @@ function mapsPorts({ capabilities }: StepConfig): boolean {
   return capabilities?.portMappings === true;
 }
 
-function stepsOf(call: Call, services: Services): Step[] {
+function stepsOf(call: AnyCall, services: Services): Step[] {
   const { chain } = parseConfig(configSchema, call.config, 'weir');
   return chain.map((step, index) => ({
     config: withPortMappings(withGuard(step, chain.slice(index + 1)), chain),

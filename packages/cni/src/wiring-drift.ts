@@ -1,0 +1,58 @@
+import type { Wiring, WiringEnd } from '@weir/routing';
+import { familyOf, type Interface, plainAddress, type Result } from './result.ts';
+
+export interface WiringPlace {
+  namespace: string;
+  interfaceName: string;
+  hostInterface: string;
+}
+
+/** Pure: all that is no longer as ADD made and told it, each in a few words; empty when everything is. */
+export function wiringDrift(told: Result, place: WiringPlace, wiring: Wiring): string[] {
+  const { interfaceName, hostInterface, namespace } = place;
+  const inside = told.interfaces.find(({ name, sandbox }) => name === interfaceName && sandbox !== undefined);
+  const outside = told.interfaces.find(({ name, sandbox }) => name === hostInterface && sandbox === undefined);
+  return [
+    ...(inside === undefined ? [`prevResult knows no ${interfaceName} in a container`] : []),
+    ...(outside === undefined ? [`prevResult knows no ${hostInterface} on the host`] : []),
+    ...(inside !== undefined && inside.sandbox !== namespace
+      ? [`prevResult has ${interfaceName} in ${inside.sandbox}, CNI_NETNS is ${namespace}`]
+      : []),
+    ...endDrift(interfaceName, inside, wiring.container),
+    ...endDrift(hostInterface, outside, wiring.host),
+    ...(wiring.host !== undefined && wiring.container !== undefined && !wiring.joined
+      ? [`${interfaceName} and ${hostInterface} are not the two ends of one link`]
+      : []),
+    ...(wiring.container === undefined ? [] : containerDrift(told, interfaceName, wiring)),
+    ...(wiring.host === undefined ? [] : hostDrift(told, hostInterface, wiring)),
+  ];
+}
+
+function endDrift(name: string, told: Interface | undefined, end: WiringEnd | undefined): string[] {
+  if (end === undefined) return [`${name} is gone`];
+  return [
+    ...(end.up ? [] : [`${name} is down`]),
+    ...(told?.mac === undefined || told.mac.toLowerCase() === end.mac ? [] : [`${name} has the MAC address ${end.mac}, not ${told.mac}`]),
+    ...(told?.mtu === undefined || told.mtu === end.mtu ? [] : [`${name} has an MTU of ${end.mtu}, not ${told.mtu}`]),
+  ];
+}
+
+function containerDrift(told: Result, interfaceName: string, { addresses, containerRoutes }: Wiring): string[] {
+  const lost = plainAddresses(told).filter((address) => !addresses.includes(address));
+  const astray = told.routes.filter(
+    ({ dst, gw }) => !containerRoutes.some(({ destination, via }) => destination === dst && (gw === undefined || via === gw)),
+  );
+  return [
+    ...lost.map((address) => `${interfaceName} has lost its address ${address}`),
+    ...astray.map(({ dst, gw }) => `${interfaceName} has lost its route to ${dst}${gw === undefined ? '' : ` via ${gw}`}`),
+  ];
+}
+
+function hostDrift(told: Result, hostInterface: string, { hostRoutes }: Wiring): string[] {
+  const lost = plainAddresses(told).filter((address) => !hostRoutes.includes(`${address}/${familyOf(address) === '4' ? 32 : 128}`));
+  return lost.map((address) => `the host has lost its route to ${address} by ${hostInterface}`);
+}
+
+function plainAddresses({ ips }: Result): string[] {
+  return ips.map(({ address }) => plainAddress(address));
+}
