@@ -3,7 +3,7 @@
  * `host-local` make the interface, and keeps what it told them for DEL. After https://github.com/flannel-io/cni-plugin.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const { CNI_COMMAND = '', CNI_CONTAINERID = '', CNI_PATH = '' } = process.env;
@@ -46,7 +46,7 @@ if (CNI_COMMAND === 'ADD') {
   mkdirSync(config.dataDir, { recursive: true });
   writeFileSync(kept, delegateOf());
   run(readFileSync(kept, 'utf8'));
-} else if (CNI_COMMAND === 'DEL') {
+} else if (CNI_COMMAND === 'DEL' && existsSync(kept)) {
   const stdin = readFileSync(kept, 'utf8');
   rmSync(kept);
   run(stdin);
