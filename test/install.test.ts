@@ -30,7 +30,18 @@ test.serial('what is installed over a running agent is found in order, and launc
     [...checks.values()].filter(({ status }) => status === 'failed'),
     [],
   );
-  for (const name of ['ruleset', 'vxlan', 'conntrack', 'libnftables', 'tools', 'network weir', 'store', 'agent', 'readiness'])
+  for (const name of [
+    'ruleset',
+    'vxlan',
+    'conntrack',
+    'libnftables',
+    'tools',
+    'network weir',
+    'store',
+    'agent',
+    'readiness',
+    'STATUS of weir',
+  ])
     t.is(checks.get(name)?.status, 'ok', `${name}: ${stdout}`);
   t.is(checks.get('net.ipv4.ip_forward')?.found, '1', 'the agent has set it');
   const [one, two] = [await bed.launch(host, { app: 'one' }), await bed.launch(host, { app: 'two' })];
