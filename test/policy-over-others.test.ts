@@ -208,24 +208,33 @@ function allocations(host: LabHost, network: NetworkName): string[] {
   return readdirSync(join(dataDir(host), network)).filter((name) => isIP(name) !== 0);
 }
 
-test.serial('a result of the form of 0.2.0, which names no interface; CHECK; DEL without a namespace', async (t) => {
-  const bed = testbed();
-  const host = bed.hosts[0]!;
-  const namespace = bed.makeNamespace('old-form');
-  const chain = [maker('bridge', host, 1), { type: 'weir-policy' }];
-  const config = (cniVersion: string) => ({ cniVersion, name: 'bridge', type: 'weir', chain });
-  const call = { host, containerId: 'old-form', namespace };
-  const added = await callCni({ ...call, command: 'ADD', stdin: config('0.2.0') });
-  t.is(added.exitCode, 0, added.stdout + added.stderr);
-  t.regex(table(host), /set port \{\s+type ifname\s+comment "[^"]*"\s+elements = \{ "veth\w+" \}/);
-  const prevResult = { cniVersion: '1.0.0', ips: [{ address: added.json.ip4.ip }, { address: added.json.ip6.ip }] };
-  const policyAlone = { cniVersion: '1.0.0', name: 'bridge', type: 'weir-policy', prevResult };
-  const checked = await callCni({ ...call, tool: 'weir-policy', command: 'CHECK', stdin: policyAlone });
-  t.is(checked.exitCode, 0, checked.stdout + checked.stderr);
-  const deleted = await callCni({ host, containerId: 'old-form', command: 'DEL', stdin: config('0.2.0') });
-  t.is(deleted.exitCode, 0, deleted.stdout + deleted.stderr);
-  t.notRegex(table(host), /table bridge weir/);
-});
+test.serial(
+  'a result of the form of 0.2.0, which names no interface; kill -9 and a flushed ruleset; CHECK; DEL without a namespace',
+  async (t) => {
+    const bed = testbed();
+    const host = bed.hosts[0]!;
+    const namespace = bed.makeNamespace('old-form');
+    const chain = [maker('bridge', host, 1), { type: 'weir-policy' }];
+    const config = (cniVersion: string) => ({ cniVersion, name: 'bridge', type: 'weir', chain });
+    const call = { host, containerId: 'old-form', namespace };
+    const added = await callCni({ ...call, command: 'ADD', stdin: config('0.2.0') });
+    t.is(added.exitCode, 0, added.stdout + added.stderr);
+    t.regex(table(host), /set port \{\s+type ifname\s+comment "[^"]*"\s+elements = \{ "veth\w+" \}/);
+    const pinned = (text: string) => text.includes('table bridge weir') && text.includes(`. ${added.json.ip6.ip.split('/')[0]}`);
+    await host.stopAgent('SIGKILL');
+    await host.startAgent();
+    t.true(pinned(table(host)));
+    run(host, '/usr/sbin/nft', 'flush', 'ruleset');
+    t.true(pinned(await eventually(() => table(host), pinned)));
+    const prevResult = { cniVersion: '1.0.0', ips: [{ address: added.json.ip4.ip }, { address: added.json.ip6.ip }] };
+    const policyAlone = { cniVersion: '1.0.0', name: 'bridge', type: 'weir-policy', prevResult };
+    const checked = await callCni({ ...call, tool: 'weir-policy', command: 'CHECK', stdin: policyAlone });
+    t.is(checked.exitCode, 0, checked.stdout + checked.stderr);
+    const deleted = await callCni({ host, containerId: 'old-form', command: 'DEL', stdin: config('0.2.0') });
+    t.is(deleted.exitCode, 0, deleted.stdout + deleted.stderr);
+    t.notRegex(table(host), /table bridge weir/);
+  },
+);
 
 test.serial('an endpoint whose interface is gone is collected', async (t) => {
   t.timeout(90_000);

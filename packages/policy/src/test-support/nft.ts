@@ -23,9 +23,11 @@ export class NftNamespace {
     execFileSync('ip', ['netns', 'exec', this.#name, NFT, '-f', '-'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
   }
 
-  /** What `nft -j list table inet weir` prints, parsed. */
-  list(): unknown {
-    const output = execFileSync('ip', ['netns', 'exec', this.#name, NFT, '-j', 'list', 'table', 'inet', 'weir'], { maxBuffer: 1 << 28 });
+  /** What `nft -j list table …` prints, parsed. */
+  list(table = 'inet weir'): unknown {
+    const output = execFileSync('ip', ['netns', 'exec', this.#name, NFT, '-j', 'list', 'table', ...table.split(' ')], {
+      maxBuffer: 1 << 28,
+    });
     return JSON.parse(output.toString());
   }
 
