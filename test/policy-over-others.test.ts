@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { sysctl } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import { endpointName } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
@@ -60,6 +61,8 @@ test.serial.before('the plugins and networks of both hosts, and routes between t
   for (const [index, host] of hosts.entries()) {
     for (const name of ['bridge', 'host-local', 'ptp']) symlinkSync(join(DEBIAN, name), join(host.pluginsDir, name));
     writeFileSync(join(host.pluginsDir, 'flannel'), `#!/bin/sh\nexec ${process.execPath} ${FLANNEL}\n`, { mode: 0o755 });
+    // Policy is to have its bridges shown by itself.
+    for (const family of ['iptables', 'ip6tables']) sysctl(`net/bridge/bridge-nf-call-${family}`, 0, { namespace: host.namespace });
     const other = hosts[1 - index]!;
     for (const name of Object.keys(NETWORKS) as NetworkName[]) {
       const network = { cniVersion: '1.0.0', name, type: 'weir', chain: [maker(name, host, index + 1), { type: 'weir-policy' }] };
@@ -217,8 +220,11 @@ test.serial(
     const chain = [maker('bridge', host, 1), { type: 'weir-policy' }];
     const config = (cniVersion: string) => ({ cniVersion, name: 'bridge', type: 'weir', chain });
     const call = { host, containerId: 'old-form', namespace };
+    // Of the earlier test: the new one has its name, and none of its settings.
+    run(host, 'ip', 'link', 'delete', 'cni0');
     const added = await callCni({ ...call, command: 'ADD', stdin: config('0.2.0') });
     t.is(added.exitCode, 0, added.stdout + added.stderr);
+    t.regex(run(host, 'ip', '-d', 'link', 'show', 'cni0'), /nf_call_iptables 1 nf_call_ip6tables 1/);
     t.regex(table(host), /set port \{\s+type ifname\s+comment "[^"]*"\s+elements = \{ "veth\w+" \}/);
     const pinned = (text: string) => text.includes('table bridge weir') && text.includes(`. ${added.json.ip6.ip.split('/')[0]}`);
     await host.stopAgent('SIGKILL');

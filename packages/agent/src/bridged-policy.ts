@@ -23,7 +23,10 @@ export class BridgedPolicy {
   /** Takes note of a change of an endpoint of this host; `bringInStep` carries it out. */
   learn(before: Endpoint | undefined, after: Endpoint | undefined): void {
     if (before !== undefined) this.#bridges.delete(before.spec.hostInterface);
-    if (after?.spec.bridge !== undefined) this.#bridges.set(after.spec.hostInterface, after.spec.bridge);
+    if (after?.spec.bridge === undefined) return;
+    this.#bridges.set(after.spec.hostInterface, after.spec.bridge);
+    // Under its name there may be another bridge by now.
+    this.#shown.delete(after.spec.bridge);
   }
 
   desire(change: DataplaneChange['bridge']): void {
