@@ -84,12 +84,13 @@ test('the table, decide and allows say what the plain evaluator says', (t) => {
   t.true(allowed > compared / 5 && allowed < (compared * 4) / 5);
 });
 
-type Change = { do: 'upsert'; object: AnyObject } | { do: 'remove'; object: AnyObject } | { do: 'flush' };
+type Change = { do: 'upsert' | 'remove' | 'spoil'; object: AnyObject } | { do: 'flush' };
 
 const anyChanges: fc.Arbitrary<Change[]> = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: anyObject.map((object): Change => ({ do: 'upsert', object })) },
     { weight: 2, arbitrary: anyObject.map((object): Change => ({ do: 'remove', object })) },
+    { weight: 1, arbitrary: anyObject.map((object): Change => ({ do: 'spoil', object })) },
     { weight: 2, arbitrary: fc.constant<Change>({ do: 'flush' }) },
   ),
   { maxLength: 40 },
@@ -121,7 +122,9 @@ test('the table depends on the objects alone, not on what came before nor on the
           if (change.do === 'flush') return applyFlush(table, calculator);
           const { kind, metadata } = change.object;
           if (change.do === 'upsert') calculator.upsert(change.object);
-          else calculator.remove(kind, metadata.name, metadata.namespace);
+          else if (change.do === 'remove') calculator.remove(kind, metadata.name, metadata.namespace);
+          // It is in the store, and somebody has made its rules unreadable.
+          else calculator.upsertInvalid({ kind, ...metadata }, { ...change.object, spec: { ...change.object.spec, ingress: '' } });
         };
         const near = variations.map((varied): Change => ({ do: 'upsert', object: variation(objects, varied) }));
         const history: Change[] = [...changes, ...near, { do: 'flush' }];
