@@ -36,14 +36,14 @@ const labels: Column<AnyObject> = { header: 'LABELS', value: ({ metadata }) => f
 /** Which document a policy was made from, when it was not written in Weir's own form. */
 const source: Column<AnyObject> = { header: 'SOURCE', value: ({ metadata }) => metadata.annotations['weir/source'] ?? '', shrinks: true };
 
-/** A set may be of a million: a table shows how it begins. */
+/** A set may be of thousands: a table shows how it begins. */
+const SHOWN_NETS = 10;
 const nets: Column<NetworkSet | GlobalNetworkSet> = {
   header: 'NETS',
-  value: ({ spec }) =>
-    `${spec.nets.slice(0, SHOWN_NETS).join(',')}${spec.nets.length > SHOWN_NETS ? ` and ${spec.nets.length - SHOWN_NETS} more` : ''}`,
+  value: ({ spec: { nets: all } }) =>
+    all.length <= SHOWN_NETS ? all.join(',') : `${all.length} CIDRs: ${all.slice(0, SHOWN_NETS).join(',')},…`,
   shrinks: true,
 };
-const SHOWN_NETS = 10;
 
 const policyRules: Column<Policy | GlobalPolicy>[] = [
   { header: 'INGRESS', value: ({ spec }) => String(spec.ingress.length), align: 'right' },

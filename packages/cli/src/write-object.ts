@@ -1,6 +1,16 @@
 /** One object into the store, or out of it: the rules that hold beside its schema. */
 import type { ObjectStore, Store } from '@weir/datastore';
-import { type AnyObject, type Host, type Kind, keyOf, kindInfo, type ObjectId, serialize } from '@weir/resources';
+import {
+  type AnyObject,
+  type GlobalNetworkSet,
+  type Host,
+  type Kind,
+  keyOf,
+  kindInfo,
+  type NetworkSet,
+  type ObjectId,
+  serialize,
+} from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { isAgentPresent } from './presence.ts';
 import { referenceText } from './references.ts';
@@ -77,9 +87,27 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
       return void (await (await ipam()).admitRule(store, object, { revision }));
     case 'Claim':
       return void (await (await ipam()).admitClaim(store, object, { revision }));
+    case 'NetworkSet':
+    case 'GlobalNetworkSet':
+      checkSize(object);
+      await objects.put(object, { revision });
+      return;
     default:
       await objects.put(object, { revision });
   }
+}
+
+/** etcd takes no request of more than 1.5 MiB (--max-request-bytes); a set that is too big for it is so everywhere, so that stores can be changed. */
+const MOST_BYTES = 1.4 * 1024 * 1024;
+
+function checkSize(object: NetworkSet | GlobalNetworkSet): void {
+  const bytes = Buffer.byteLength(serialize(object));
+  if (bytes <= MOST_BYTES) return;
+  const parts = Math.ceil(bytes / MOST_BYTES);
+  throw new CliError(
+    'EREFUSED',
+    `${referenceText(object.kind, object.metadata.name)} has ${object.spec.nets.length} CIDRs, more than the store takes in one object: spread them over ${parts} sets or more with the same labels`,
+  );
 }
 
 /**

@@ -5,7 +5,8 @@ export default class Apply extends FileCommand {
   static override summary = 'Make objects what files say: create those that are missing, change those that differ.';
   static override usage = 'apply -f FILE|FOLDER|- [-R] [-n NAME] [STORE FLAGS]';
   static override description = `All documents are checked before the first is written: with one invalid document nothing is changed.
-Kubernetes NetworkPolicy (networking.k8s.io/v1 and extensions/v1beta1) is taken as it is, and kept as a Policy.`;
+Kubernetes' policies are taken as they are: NetworkPolicy (networking.k8s.io/v1, extensions/v1beta1) is kept as a Policy, AdminNetworkPolicy,
+BaselineAdminNetworkPolicy and ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha1 and v1alpha2) as GlobalPolicies.`;
   static override examples = [
     { description: 'A file, and a folder with those below it', command: '<%= config.bin %> apply -f access-nginx.yaml -f policies/ -R' },
     { description: 'What another program prints, into a namespace', command: 'cat policy.yaml | <%= config.bin %> apply -n shop -f -' },
