@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { Conntrack, createNamespace, deleteNamespace, Netlink, Nftables, sysctl } from '@weir/kernel';
-import { baseTable } from '@weir/policy';
+import { baseTable, bridgeTable } from '@weir/policy';
 import { type Check, failed, ok, skipped, warning } from './check.ts';
 
 const OLDEST_KERNEL = [5, 10] as const;
@@ -93,6 +93,15 @@ function nftables(namespace: string): Check[] {
       'ruleset',
       'the text above names what the kernel lacks: nf_tables with NAT, sets and maps (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT)',
       () => nft.run(script),
+    ),
+    attempt(
+      'policy over bridges',
+      'modprobe br_netfilter, and nf_tables with CONFIG_NF_TABLES_BRIDGE; only networks with weir-policy over a bridge need them',
+      () => {
+        nft.run(bridgeTable().script);
+        sysctl('net/bridge/bridge-nf-call-iptables', undefined, { namespace });
+      },
+      warning,
     ),
   ];
 }
