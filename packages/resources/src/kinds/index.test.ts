@@ -25,7 +25,7 @@ test('no name means two kinds', (t) => {
 
 test('Host: defaults of Mesos traffic, whole or in part', (t) => {
   const full = { agentPorts: [5051], healthChecks: 'Always' as const };
-  t.deepEqual(parseWith(hostSpecSchema, { addresses: ['10.0.0.1'] }), { addresses: ['10.0.0.1'], mesosTraffic: full });
+  t.deepEqual(parseWith(hostSpecSchema, { addresses: ['10.0.0.1'] }), { addresses: ['10.0.0.1'], subnets: [], mesosTraffic: full });
   t.deepEqual(parseWith(hostSpecSchema, { addresses: [], mesosTraffic: { healthChecks: 'Policy' } }).mesosTraffic, {
     ...full,
     healthChecks: 'Policy',
