@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const SOURCE = fileURLToPath(new URL('launcher.c', import.meta.url));
-const FLAGS = ['-std=c99', '-Wall', '-Wextra', '-static', '-Os', '-s'];
+const [SOURCE, HEADER] = ['launcher.c', 'syscalls.h'].map((name) => fileURLToPath(new URL(name, import.meta.url))) as [string, string];
+// Without C library and stack protector, whose canary the library would set up.
+const FLAGS = ['-std=gnu11', '-Wall', '-Wextra', '-Os', '-s', '-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector'];
 
 /** Where the launcher of this installation is compiled to. */
 export const BUILD_FOLDER = fileURLToPath(new URL('../build', import.meta.url));
@@ -47,8 +48,8 @@ export async function buildLauncher(folder = BUILD_FOLDER, options: { compiler?:
 
 /** Where `buildLauncher` puts the binary of this source: a file is there once it was compiled. */
 export async function launcherPath(folder = BUILD_FOLDER): Promise<string> {
-  const source = await readFile(SOURCE);
-  const hash = createHash('sha256').update(source).update(FLAGS.join(' ')).update(process.arch).digest('hex').slice(0, 16);
+  const [source, header] = await Promise.all([readFile(SOURCE), readFile(HEADER)]);
+  const hash = createHash('sha256').update(source).update(header).update(FLAGS.join(' ')).update(process.arch).digest('hex').slice(0, 16);
   return join(folder, `weir-launcher-${hash}`);
 }
 

@@ -7,84 +7,93 @@
  * The frame on the socket is described in src/wire-format.ts.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+#include "syscalls.h"
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
-
-extern char **environ;
 
 enum { CODE_ENVIRONMENT = 4, CODE_IO = 5, CODE_TRY_AGAIN = 11 };
 
+/* Starts with memory of its own; what outgrows it moves, and the old place is not given back: the process is over soon. */
 typedef struct {
     char *data;
     size_t length, capacity;
 } Buffer;
 
+static char input_memory[16384], frame_memory[20480], answer_memory[8192];
+
+static char **environment;
 static const char *tool;
 static struct { char *socket, *node, *entry, *config, *timeout; } conf;
-static long long deadline; /* CLOCK_MONOTONIC, milliseconds */
+static long timeout;
+static long deadline; /* CLOCK_MONOTONIC, milliseconds */
 static const char *awaited = "standard input";
 
-static long long now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+static long now(void) {
+    struct __kernel_timespec t = { 0 };
+    SYSCALL(clock_gettime, CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static const char *variable(const char *name) {
+    for (char **at = environment; *at; at++)
+        if (starts_with(*at, name) && (*at)[strlen(name)] == '=') return *at + strlen(name) + 1;
+    return NULL;
 }
 
 static void write_all(int fd, const char *data, size_t length) {
     while (length > 0) {
-        ssize_t n = write(fd, data, length);
-        if (n < 0 && errno == EINTR) continue;
+        long n = SYSCALL(write, fd, data, length);
+        if (n == -EINTR) continue;
         if (n <= 0) return; /* the runtime went away: nobody is left to tell */
         data += n, length -= (size_t)n;
     }
 }
 
+__attribute__((noreturn)) static void end(int code) {
+    for (;;) SYSCALL(exit_group, code);
+}
+
 /*
- * Ends with a CNI error on standard output. A DEL without a namespace (Mesos after a reboot) ends well all the same: a failing one
- * would end the Mesos agent at every start, and Weir's agent removes what is left when it runs again.
+ * Ends with a CNI error on standard output, its message in parts, of which NULL is the last. A DEL without a namespace (Mesos after a
+ * reboot) ends well all the same: a failing one would end the Mesos agent at every start, and Weir's agent removes what is left when it
+ * runs again.
  */
-__attribute__((noreturn, format(printf, 2, 3))) static void fail(int code, const char *format, ...) {
-    char message[1024], escaped[2 * sizeof message], answer[sizeof escaped + 128];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    const char *command = getenv("CNI_COMMAND"), *namespace = getenv("CNI_NETNS");
-    if (command && strcmp(command, "DEL") == 0 && (!namespace || !*namespace)) {
-        int n = snprintf(answer, sizeof answer, "%s: DEL left everything to the agent: %s\n", tool, message);
-        write_all(STDERR_FILENO, answer, (size_t)n);
-        exit(0);
+__attribute__((noreturn, sentinel)) static void fail(int code, ...) {
+    static char answer[4096];
+    const char *command = variable("CNI_COMMAND"), *namespace = variable("CNI_NETNS");
+    int is_quiet = command && equal(command, "DEL") && (!namespace || !*namespace);
+    char *to = answer, *limit = answer + sizeof answer - 8;
+    const char *opening[] = { "{\"cniVersion\":\"0.1.0\",\"code\":", number_text(code), ",\"msg\":\"" };
+    for (int i = 0; !is_quiet && i < 3; i++)
+        for (const char *from = opening[i]; *from; from++) *to++ = *from;
+    va_list parts;
+    va_start(parts, code);
+    const char *part = tool, *next = is_quiet ? ": DEL left everything to the agent: " : ": ";
+    for (; part; part = next, next = next ? va_arg(parts, const char *) : NULL) {
+        for (const char *from = part; *from && to < limit; from++) {
+            if (!is_quiet && (*from == '"' || *from == '\\')) *to++ = '\\';
+            *to++ = (unsigned char)*from < ' ' ? ' ' : *from;
+        }
     }
-    char *to = escaped;
-    for (const char *from = message; *from; from++) {
-        if (*from == '"' || *from == '\\') *to++ = '\\';
-        *to++ = (unsigned char)*from < ' ' ? ' ' : *from;
+    va_end(parts);
+    for (const char *from = is_quiet ? "\n" : "\"}\n"; *from; from++) *to++ = *from;
+    write_all(is_quiet ? STDERR_FILENO : STDOUT_FILENO, answer, (size_t)(to - answer));
+    end(is_quiet ? 0 : 1);
+}
+
+/* Room for `length` more bytes, behind what is there. */
+static char *reserve(Buffer *buffer, size_t length) {
+    if (buffer->length + length > buffer->capacity) {
+        size_t capacity = 2 * (buffer->length + length);
+        long memory = SYSCALL(mmap, NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory < 0 && memory > -4096) fail(CODE_TRY_AGAIN, "out of memory; launch the task again", NULL);
+        memcpy((char *)memory, buffer->data, buffer->length);
+        buffer->data = (char *)memory, buffer->capacity = capacity;
     }
-    *to = 0;
-    int n = snprintf(answer, sizeof answer, "{\"cniVersion\":\"0.1.0\",\"code\":%d,\"msg\":\"%s: %s\"}\n", code, tool, escaped);
-    write_all(STDOUT_FILENO, answer, (size_t)n);
-    exit(1);
+    return buffer->data + buffer->length;
 }
 
 static void append(Buffer *buffer, const char *data, size_t length) {
-    if (buffer->length + length > buffer->capacity) {
-        buffer->capacity = 2 * (buffer->length + length) + 4096;
-        buffer->data = realloc(buffer->data, buffer->capacity);
-        if (!buffer->data) fail(CODE_TRY_AGAIN, "out of memory; launch the task again");
-    }
-    memcpy(buffer->data + buffer->length, data, length);
+    memcpy(reserve(buffer, length), data, length);
     buffer->length += length;
 }
 
@@ -92,129 +101,148 @@ static void append(Buffer *buffer, const char *data, size_t length) {
 static void wait_for(int fd, short events) {
     struct pollfd p = { fd, events, 0 };
     for (;;) {
-        long long left = deadline - now();
-        int n = left > 0 ? poll(&p, 1, (int)left) : 0;
+        long left = deadline - now();
+        struct __kernel_timespec limit = { left / 1000, left % 1000 * 1000000 };
+        long n = left > 0 ? SYSCALL(ppoll, &p, 1, &limit, NULL) : 0;
         if (n > 0) return;
-        if (n == 0) fail(CODE_TRY_AGAIN, "nothing from %s within %s s; see the agent's log and /readyz, then launch the task again", awaited, conf.timeout);
-        if (errno != EINTR) return;
+        if (n == 0) fail(CODE_TRY_AGAIN, "nothing from ", awaited, " within ", conf.timeout, " s; see the agent's log and /readyz, then launch the task again", NULL);
+        if (n != -EINTR) return;
     }
 }
 
-/* Appends what comes from fd to its end. Returns -1 when it broke off. */
-static int read_all(int fd, Buffer *buffer) {
-    char chunk[16384];
+/* Appends what fd has next. 0 at its end, negative when it broke off. */
+static long read_some(int fd, Buffer *buffer) {
     for (;;) {
+        char *to = reserve(buffer, 4096);
         wait_for(fd, POLLIN);
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n > 0) append(buffer, chunk, (size_t)n);
-        else if (n == 0) return 0;
-        else if (errno != EINTR && errno != EAGAIN) return -1;
+        long n = SYSCALL(read, fd, to, buffer->capacity - buffer->length);
+        if (n == -EINTR || n == -EAGAIN) continue;
+        if (n > 0) buffer->length += (size_t)n;
+        return n;
     }
 }
 
 static void read_conf(void) {
-    static char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 32);
-    if (n < 0) fail(CODE_IO, "/proc/self/exe cannot be read: %s", strerror(errno));
-    path[n] = 0;
-    strcpy(strrchr(path, '/') + 1, "weir-launcher.conf");
-    FILE *file = fopen(path, "re");
-    if (!file) fail(CODE_IO, "%s: %s; install Weir's tools again", path, strerror(errno));
+    static char path[4096 + 32], text[16384];
+    long n = SYSCALL(readlinkat, AT_FDCWD, "/proc/self/exe", path, 4096);
+    if (n < 0) fail(CODE_IO, "/proc/self/exe cannot be read: ", error_text(n), NULL);
+    memcpy(file_name(path), "weir-launcher.conf", sizeof "weir-launcher.conf");
+    long fd = SYSCALL(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? fd : SYSCALL(read, fd, text, sizeof text - 1);
+    if (n < 0) fail(CODE_IO, path, ": ", error_text(n), "; install Weir's tools again", NULL);
+    SYSCALL(close, fd);
     const struct { const char *key; char **value; } keys[] = {
         { "socket=", &conf.socket }, { "node=", &conf.node }, { "entry=", &conf.entry }, { "config=", &conf.config }, { "timeout=", &conf.timeout },
     };
-    char *line = NULL;
-    size_t size = 0;
-    while (getline(&line, &size, file) > 0) {
-        line[strcspn(line, "\r\n")] = 0;
+    for (char *line = text, *at = text; line < text + n; line = ++at) {
+        while (*at && *at != '\n' && *at != '\r') at++;
+        *at = 0;
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-            if (strncmp(line, keys[i].key, strlen(keys[i].key)) == 0) *keys[i].value = strdup(line + strlen(keys[i].key));
+            if (starts_with(line, keys[i].key)) *keys[i].value = line + strlen(keys[i].key);
     }
-    fclose(file);
-    if (!conf.timeout || atoi(conf.timeout) <= 0) conf.timeout = "60";
-    if (!conf.socket || !conf.node || !conf.entry || !conf.config) fail(CODE_ENVIRONMENT, "%s lacks socket=, node=, entry= or config=; install Weir's tools again", path);
+    const char *digits = conf.timeout ? conf.timeout : "";
+    timeout = number_at(&digits);
+    if (timeout <= 0) timeout = 60, conf.timeout = "60";
+    if (!conf.socket || !conf.node || !conf.entry || !conf.config) fail(CODE_ENVIRONMENT, path, " lacks socket=, node=, entry= or config=; install Weir's tools again", NULL);
 }
 
 /* Returns a connected, non-blocking socket; -1 when there is no agent. */
 static int dial(void) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    if (strlen(conf.socket) >= sizeof address.sun_path) fail(CODE_ENVIRONMENT, "the socket's path %s is longer than a unix socket's may be", conf.socket);
-    strcpy(address.sun_path, conf.socket);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    size_t length = strlen(conf.socket);
+    if (length >= sizeof address.sun_path) fail(CODE_ENVIRONMENT, "the socket's path ", conf.socket, " is longer than a unix socket's may be", NULL);
+    memcpy(address.sun_path, conf.socket, length);
+    long fd = SYSCALL(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     /* connect(2) waits while the agent's backlog is full. */
-    long long left = deadline - now();
-    struct timeval limit = { left > 0 ? left / 1000 : 0, 1000 };
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    int failed;
-    while ((failed = connect(fd, (struct sockaddr *)&address, sizeof address)) < 0 && errno == EINTR) continue;
-    if (failed && errno == EAGAIN) fail(CODE_TRY_AGAIN, "the agent at %s took no call within %s s; see its log, then launch the task again", conf.socket, conf.timeout);
-    if (failed) return close(fd), -1;
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return fd;
+    long left = deadline - now(), failed;
+    struct __kernel_old_timeval limit = { left > 0 ? left / 1000 : 0, 1000 };
+    SYSCALL(setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    while ((failed = SYSCALL(connect, fd, &address, sizeof address)) == -EINTR) continue;
+    if (failed == -EAGAIN) fail(CODE_TRY_AGAIN, "the agent at ", conf.socket, " took no call within ", conf.timeout, " s; see its log, then launch the task again", NULL);
+    if (failed) return SYSCALL(close, fd), -1;
+    SYSCALL(fcntl, fd, F_SETFL, O_NONBLOCK);
+    return (int)fd;
 }
 
 /* Sends the frame. A peer that closes early shows when the answer is read. */
 static void send_frame(int fd, const Buffer *frame) {
     for (size_t sent = 0; sent < frame->length;) {
         wait_for(fd, POLLOUT);
-        ssize_t n = write(fd, frame->data + sent, frame->length - sent);
+        long n = SYSCALL(write, fd, frame->data + sent, frame->length - sent);
         if (n >= 0) sent += (size_t)n;
-        else if (errno != EINTR && errno != EAGAIN) break;
+        else if (n != -EINTR && n != -EAGAIN) break;
     }
-    shutdown(fd, SHUT_WR);
+    SYSCALL(shutdown, fd, SHUT_WR);
 }
 
-/* Passes the agent's answer on and ends. Comes back when the agent ended before it answered anything. */
+/* Passes an answer on and ends, once it is whole: "<exit code> <stdout length> <stderr length>\n", then both. */
+static void pass_on(const Buffer *answer) {
+    const char *at = answer->data;
+    long numbers[3];
+    for (int i = 0; i < 3; i++) {
+        numbers[i] = number_at(&at);
+        if (numbers[i] < 0 || *at++ != (i < 2 ? ' ' : '\n')) return;
+    }
+    if (answer->length != (size_t)(at - answer->data + numbers[1] + numbers[2])) return;
+    write_all(STDOUT_FILENO, at, (size_t)numbers[1]);
+    write_all(STDERR_FILENO, at + numbers[1], (size_t)numbers[2]);
+    end((int)numbers[0]);
+}
+
+/* Comes back when the agent ended before it answered anything. */
 static void ask_agent(const Buffer *input) {
     int fd = dial();
     if (fd < 0) return;
-    Buffer frame = { 0 }, answer = { 0 };
+    Buffer frame = { frame_memory, 0, sizeof frame_memory }, answer = { answer_memory, 0, sizeof answer_memory };
     append(&frame, "WEIR1", 6);
     append(&frame, tool, strlen(tool) + 1);
-    for (char **variable = environ; *variable; variable++)
-        if (strncmp(*variable, "CNI_", 4) == 0 || strncmp(*variable, "PATH=", 5) == 0) append(&frame, *variable, strlen(*variable) + 1);
+    for (char **at = environment; *at; at++)
+        if (starts_with(*at, "CNI_") || starts_with(*at, "PATH=")) append(&frame, *at, strlen(*at) + 1);
     append(&frame, "", 1);
     append(&frame, input->data, input->length);
     send_frame(fd, &frame);
-    read_all(fd, &answer);
-    close(fd);
-    if (answer.length == 0) return;
-    append(&answer, "", 1);
-    int code = 0, head = 0;
-    size_t out = 0, err = 0;
-    if (sscanf(answer.data, "%d %zu %zu%n", &code, &out, &err, &head) != 3 || answer.length - 1 != (size_t)head + 1 + out + err)
-        fail(CODE_TRY_AGAIN, "the agent at %s ended in the middle of its answer; launch the task again", conf.socket);
-    write_all(STDOUT_FILENO, answer.data + head + 1, out);
-    write_all(STDERR_FILENO, answer.data + head + 1 + out, err);
-    exit(code);
+    while (read_some(fd, &answer) > 0) {
+        *reserve(&answer, 1) = 0;
+        pass_on(&answer);
+    }
+    SYSCALL(close, fd);
+    if (answer.length > 0) fail(CODE_TRY_AGAIN, "the agent at ", conf.socket, " ended in the middle of its answer; launch the task again", NULL);
 }
 
 /* Becomes the same tool in Node, with standard input from its beginning. */
 __attribute__((noreturn)) static void become_node(const Buffer *input) {
-    int fd = memfd_create("stdin", 0);
-    if (fd < 0) fail(CODE_IO, "standard input cannot be kept: %s", strerror(errno));
-    write_all(fd, input->data, input->length);
-    lseek(fd, 0, SEEK_SET);
-    if (fd != STDIN_FILENO) dup2(fd, STDIN_FILENO), close(fd);
-    if (access(conf.entry, R_OK) < 0) fail(CODE_IO, "no agent at %s, and %s: %s", conf.socket, conf.entry, strerror(errno));
-    signal(SIGPIPE, SIG_DFL);
+    long fd = SYSCALL(memfd_create, "stdin", 0);
+    if (fd < 0) fail(CODE_IO, "standard input cannot be kept: ", error_text(fd), NULL);
+    write_all((int)fd, input->data, input->length);
+    SYSCALL(lseek, fd, 0, SEEK_SET);
+    if (fd != STDIN_FILENO) SYSCALL(dup3, fd, STDIN_FILENO, 0), SYSCALL(close, fd);
+    long failed = SYSCALL(faccessat, AT_FDCWD, conf.entry, R_OK);
+    if (failed) fail(CODE_IO, "no agent at ", conf.socket, ", and ", conf.entry, ": ", error_text(failed), NULL);
+    struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } by_default = { 0 };
+    SYSCALL(rt_sigaction, SIGPIPE, &by_default, NULL, 8);
     /* Mesos waits without end. The alarm outlives execve(2): Node, too, gets the time limit, no longer. */
-    alarm((unsigned)atoi(conf.timeout));
+    struct { struct __kernel_old_timeval interval, value; } limit = { { 0, 0 }, { timeout, 0 } };
+    SYSCALL(setitimer, 0 /* ITIMER_REAL */, &limit, NULL);
     char *arguments[] = { conf.node, conf.entry, "--config", conf.config, (char *)tool, NULL };
-    execve(conf.node, arguments, environ);
-    fail(CODE_IO, "no agent at %s, and %s: %s", conf.socket, conf.node, strerror(errno));
+    failed = SYSCALL(execve, conf.node, arguments, environment);
+    fail(CODE_IO, "no agent at ", conf.socket, ", and ", conf.node, ": ", error_text(failed), NULL);
 }
 
-int main(int count, char **arguments) {
-    const char *slash = count > 0 ? strrchr(arguments[0], '/') : NULL;
-    tool = slash ? slash + 1 : count > 0 ? arguments[0] : "weir";
-    signal(SIGPIPE, SIG_IGN);
+__attribute__((noreturn, used)) void start(long *stack) {
+    long count = *stack;
+    char **arguments = (char **)(stack + 1);
+    environment = arguments + count + 1;
+    tool = count > 0 ? file_name(arguments[0]) : "weir";
+    struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } ignored = { (void *)1 /* SIG_IGN */, 0, NULL, 0 };
+    SYSCALL(rt_sigaction, SIGPIPE, &ignored, NULL, 8);
     read_conf();
-    deadline = now() + atoi(conf.timeout) * 1000LL;
-    Buffer input = { 0 };
+    deadline = now() + timeout * 1000;
+    Buffer input = { input_memory, 0, sizeof input_memory };
     /* Somebody who just starts the binary is told what it is, and has nothing to say on a terminal. */
-    if (getenv("CNI_COMMAND") && read_all(STDIN_FILENO, &input) < 0) fail(CODE_IO, "standard input cannot be read: %s", strerror(errno));
+    long n = variable("CNI_COMMAND") ? 1 : 0;
+    while (n > 0) n = read_some(STDIN_FILENO, &input);
+    if (n < 0) fail(CODE_IO, "standard input cannot be read: ", error_text(n), NULL);
     awaited = conf.socket;
     ask_agent(&input);
     become_node(&input);
