@@ -8,7 +8,7 @@ import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/data
 import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { keyOf, keyPrefix } from '@weir/resources';
-import { attach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
+import { beginAttach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
@@ -291,7 +291,11 @@ export class HostNetwork {
         probe: (request) => this.#allocator.probe(request),
       },
       wiring: {
-        attach: (request) => attach({ ...request, mtu: request.mtu ?? this.#routing.mtuFor(request.addresses) }),
+        attach: (request) => {
+          const { finish, abandon } = beginAttach(request);
+          const mtuFor = (addresses: string[]) => this.#routing.mtuFor(addresses);
+          return { finish: (settings) => finish({ ...settings, mtu: settings.mtu ?? mtuFor(settings.addresses) }), abandon };
+        },
         detach: async (hostInterface) => {
           await this.#reaper.remove(hostInterface);
           // The next one to have the address must not inherit flows.

@@ -1,6 +1,6 @@
 import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
-import type { Attachment, AttachRequest, HostEnd, Wiring } from '@weir/routing';
+import type { Attaching, HostEnd, LinkRequest, Wiring } from '@weir/routing';
 import type { TaskIdentity } from './task-identity.ts';
 import type { Attached } from './valid-attachments.ts';
 
@@ -29,7 +29,8 @@ export interface Services {
     allocate(request: Omit<AllocationRequest, 'endpoint'> & { task: TaskIdentity }): Promise<Assigned[]>;
   } & Pick<Allocator, 'release' | 'held' | 'probe'>;
   wiring: {
-    attach(request: AttachRequest): Attachment | Promise<Attachment>;
+    /** Begins to make the link, which may go on while its addresses are found out; see `beginAttach`. */
+    attach(request: LinkRequest): Attaching;
     /** Resolves when the link is gone; at once when it is not there. */
     detach(hostInterface: string): Promise<void>;
     inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring>;

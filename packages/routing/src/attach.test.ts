@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { sysctl } from '@weir/kernel';
 import test, { type ExecutionContext } from 'ava';
-import { type AttachRequest, attach } from './attach.ts';
+import { type AttachRequest, attach, beginAttach } from './attach.ts';
 import { inspect } from './inspect.ts';
 import { makeNamespace, ping, type TestNamespace } from './testing/namespaces.ts';
 
@@ -212,4 +212,28 @@ test('no file descriptor stays open, whether it goes well or not', (t) => {
   const before = open();
   for (let round = 0; round < 50; round++) t.throws(() => host.run(() => attach(request(container))));
   t.is(open(), before);
+});
+
+test('in two steps: the link is made while the addresses are found out', async (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  const { addresses, ...where } = request(container);
+  const wired = await host.run(() => beginAttach(where)).finish({ addresses, mtu: 1400 });
+  ping(host, '10.65.0.7');
+  t.is(wired.gateway4, '169.254.1.1');
+  t.like(container.netlink.link('eth0'), { mac: wired.containerMac, mtu: 1400, up: true });
+
+  const second = host.run(() => beginAttach(where));
+  await t.throwsAsync(second.finish({ addresses }), { code: 'EEXIST', message: /weirtest0 on this host already/ });
+  await host.run(() => beginAttach(where)).abandon();
+  ping(host, '10.65.0.7');
+});
+
+test('what was begun and is abandoned leaves nothing', async (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  const { addresses: _, ...where } = request(container);
+  await host.run(() => beginAttach(where)).abandon();
+  t.deepEqual([linksOf(host), linksOf(container)], [['lo'], ['lo']]);
+  t.throws(() => host.run(() => beginAttach({ ...where, namespace: '/no/such' })), { code: 'ENOENT', message: /\/no\/such/ });
 });

@@ -10,22 +10,27 @@
  * All of it are three sends: the veth alone, since it must not be touched when it is someone else's, then each end's own batch.
  */
 import { existsSync } from 'node:fs';
-import { type Batch, KernelError, Netlink, openNamespace } from '@weir/kernel';
+import { type Batch, KernelError, type NamespaceHandle, Netlink, openNamespace } from '@weir/kernel';
 import { containerMac, GATEWAY4, GATEWAY6, HOST_MAC, hostPrefix, linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
 import { RoutingError } from './routing-error.ts';
 
-export interface AttachRequest {
+export interface LinkRequest {
   /** Path of the container's network namespace. */
   namespace: string;
   /** In the container: `eth0`. */
   interfaceName: string;
   /** On the host: at most 15 bytes. */
   hostInterface: string;
+}
+
+export interface LinkSettings {
   /** Plain IP addresses, canonical text, of one family or both. */
   addresses: string[];
   /** Bytes, of both ends; default: the kernel's. */
   mtu?: number | undefined;
 }
+
+export type AttachRequest = LinkRequest & LinkSettings;
 
 export interface Attachment {
   hostMac: string;
@@ -33,6 +38,14 @@ export interface Attachment {
   /** Present when there is an address of the family. */
   gateway4?: typeof GATEWAY4;
   gateway6?: typeof GATEWAY6;
+}
+
+/** An attachment whose link is being made. It ends with one of the two, and holds descriptors until then. */
+export interface Attaching {
+  /** As `attach` has it. */
+  finish(settings: LinkSettings): Promise<Attachment>;
+  /** Leaves nothing of it. A link that was there before stays. */
+  abandon(): Promise<void>;
 }
 
 /**
@@ -43,16 +56,75 @@ export interface Attachment {
  * EADDRINUSE when an address is another interface's, EDEFAULTROUTE when the container has a default route, ENOIPV6 when an IPv6 address meets a switched-off IPv6; else the KernelError of what failed.
  */
 export function attach(request: AttachRequest): Attachment {
-  const { hostInterface, addresses } = request;
-  if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
-  using namespace = openNamespace(request.namespace);
-  using host = Netlink.open();
-  using container = Netlink.open({ namespace });
-  const mac = containerMac(hostInterface);
+  using ends = openEnds(request);
+  try {
+    ends.host.addVeth(vethOf(request, ends));
+  } catch (error) {
+    throw explainTaken(error, request, ends);
+  }
+  return setUp(request, ends);
+}
 
-  makeVeth(host, request, namespace.fd, mac);
+/**
+ * `attach` in two steps: the link, which the kernel takes longest for and which needs no address, is made on a worker thread while the
+ * caller finds out the addresses. Throws KernelError as `attach` does when there is no such namespace.
+ */
+export function beginAttach(request: LinkRequest): Attaching {
+  const ends = openEnds(request);
+  const made = ends.host.addVethOffThread(vethOf(request, ends)).catch((error) => {
+    throw explainTaken(error, request, ends);
+  });
+  made.catch(() => {}); // told by finish()
+  return {
+    async finish(settings) {
+      using _ = ends;
+      await made;
+      return setUp({ ...request, ...settings }, ends);
+    },
+    async abandon() {
+      using _ = ends;
+      const isOurs = await made.then(
+        () => true,
+        () => false,
+      );
+      if (isOurs) removeLink(ends.host, request.hostInterface);
+    },
+  };
+}
+
+/** Namespace and sockets of both ends of a link. */
+interface Ends extends Disposable {
+  namespace: NamespaceHandle;
+  host: Netlink;
+  container: Netlink;
+}
+
+function openEnds(request: LinkRequest): Ends {
+  using stack = new DisposableStack();
+  const namespace = stack.use(openNamespace(request.namespace));
+  const host = stack.use(Netlink.open());
+  const container = stack.use(Netlink.open({ namespace }));
+  const kept = stack.move();
+  return { namespace, host, container, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Both ends stay down: the settings of their link-local addresses have to come first. */
+function vethOf({ interfaceName, hostInterface }: LinkRequest, { namespace }: Ends): Parameters<Netlink['addVeth']>[0] {
+  return { name: hostInterface, mac: HOST_MAC, peer: { name: interfaceName, namespace: namespace.fd, mac: containerMac(hostInterface) } };
+}
+
+function explainTaken(error: unknown, { namespace, interfaceName, hostInterface }: LinkRequest, { host }: Ends): unknown {
+  if (!(error instanceof KernelError && error.code === 'EEXIST')) return error;
+  const where = host.link(hostInterface) ? `${hostInterface} on this host` : `${interfaceName} in ${namespace}`;
+  return new RoutingError('EEXIST', `there is an interface ${where} already: detach it first`, { cause: error });
+}
+
+function setUp(request: AttachRequest, { host, container }: Ends): Attachment {
+  const { hostInterface, addresses } = request;
+  const mac = containerMac(hostInterface);
   using undo = new DisposableStack();
   undo.defer(() => removeLink(host, hostInterface));
+  if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
   explaining(request, `in ${request.namespace}`, () => setUpContainer(container, request, mac));
   explaining(request, 'on the host', () => setUpHost(host, request, mac));
   undo.move();
@@ -69,28 +141,11 @@ const isIpv6 = (address: string): boolean => address.includes(':');
 const isIpv4 = (address: string): boolean => !isIpv6(address);
 const gatewayOf = (address: string): string => (isIpv6(address) ? GATEWAY6 : GATEWAY4);
 
-/** Both ends stay down: the settings of their link-local addresses have to come first. */
-function makeVeth(
-  host: Netlink,
-  { namespace: path, interfaceName, hostInterface, mtu }: AttachRequest,
-  namespace: number,
-  mac: string,
-): void {
-  const size = mtu === undefined ? {} : { mtu };
-  try {
-    host.addVeth({ name: hostInterface, mac: HOST_MAC, ...size, peer: { name: interfaceName, namespace, mac, ...size } });
-  } catch (error) {
-    if (!(error instanceof KernelError && error.code === 'EEXIST')) throw error;
-    const where = host.link(hostInterface) ? `${hostInterface} on this host` : `${interfaceName} in ${path}`;
-    throw new RoutingError('EEXIST', `there is an interface ${where} already: detach it first`, { cause: error });
-  }
-}
-
-function setUpContainer(container: Netlink, { interfaceName, addresses }: AttachRequest, mac: string): void {
+function setUpContainer(container: Netlink, { interfaceName, addresses, mtu }: AttachRequest, mac: string): void {
   const link = container.indexOf(interfaceName);
   container.batch((batch) => {
     withoutLinkLocal(batch, link);
-    batch.setLink(link, { up: true });
+    batch.setLink(link, { up: true, ...(mtu !== undefined && { mtu }) });
     // With it the container can send to its gateway before it has looked for its twins; no other machine is on this link.
     if (addresses.some(isIpv6)) batch.addAddress(link, `${linkLocalAddress(mac)}/64`, { noDad: true });
     for (const address of addresses) batch.addAddress(link, hostPrefix(address), { noDad: isIpv6(address) });
@@ -101,13 +156,13 @@ function setUpContainer(container: Netlink, { interfaceName, addresses }: Attach
   });
 }
 
-function setUpHost(host: Netlink, { hostInterface, addresses }: AttachRequest, mac: string): void {
+function setUpHost(host: Netlink, { hostInterface, addresses, mtu }: AttachRequest, mac: string): void {
   const link = host.indexOf(hostInterface);
   host.batch((batch) => {
     // Proxy ARP is for a container whose neighbour table was flushed; the strict reverse path filter lets no foreign IPv4 source in.
     batch.setLink(link, { ipv4Conf: { proxyArp: 1, rpFilter: 1 } });
     withoutLinkLocal(batch, link);
-    batch.setLink(link, { up: true });
+    batch.setLink(link, { up: true, ...(mtu !== undefined && { mtu }) });
     if (addresses.some(isIpv6)) batch.addAddress(link, `${GATEWAY6}/64`, { noDad: true });
     for (const address of addresses) {
       batch.addNeighbour({ link, address, mac });

@@ -1,5 +1,5 @@
 export { ROUTE_PROTOCOL } from './addresses.ts';
-export { type Attachment, type AttachRequest, attach } from './attach.ts';
+export { type Attaching, type Attachment, type AttachRequest, attach, beginAttach, type LinkRequest, type LinkSettings } from './attach.ts';
 export { findHostEnd, type HostEnd } from './host-end.ts';
 export { hostSetup } from './host-setup.ts';
 export { inspect, type Wiring, type WiringEnd } from './inspect.ts';

@@ -36,6 +36,7 @@ export class ServicesDouble implements Services {
     | 'probe'
     | 'collect'
     | 'attach'
+    | 'abandon'
     | 'detach'
     | 'inspect'
     | 'findHostEnd'
@@ -49,6 +50,8 @@ export class ServicesDouble implements Services {
   /** What CHECK is told of the kernel's rules. */
   readonly ruleDrift: string[] = [];
   readonly #works: Promise<void>[] = [];
+  /** Links that are neither finished nor abandoned. */
+  #begun = 0;
 
   readonly addresses: Services['addresses'] = {
     allocate: async ({ containerId, interfaceName, network, families = ['IPv4'], addresses: wanted = [] }) => {
@@ -76,18 +79,28 @@ export class ServicesDouble implements Services {
   };
 
   readonly wiring: Services['wiring'] = {
-    attach: ({ namespace, interfaceName, hostInterface, addresses }) => {
-      this.#do(`attach ${hostInterface}`);
-      const containerInterface = `${namespace} ${interfaceName}`;
-      const taken =
-        this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
-      if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-      this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac: '02:00:00:00:00:01' });
+    attach: ({ namespace, interfaceName, hostInterface }) => {
+      this.#begun++;
       return {
-        hostMac: 'ee:ee:ee:ee:ee:ee',
-        containerMac: '02:00:00:00:00:01',
-        ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
-        ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
+        finish: async ({ addresses }) => {
+          this.#begun--;
+          this.#do(`attach ${hostInterface}`);
+          const containerInterface = `${namespace} ${interfaceName}`;
+          const taken =
+            this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
+          if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
+          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac: '02:00:00:00:00:01' });
+          return {
+            hostMac: 'ee:ee:ee:ee:ee:ee',
+            containerMac: '02:00:00:00:00:01',
+            ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
+            ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
+          };
+        },
+        abandon: async () => {
+          this.#begun--;
+          this.#do(`abandon ${hostInterface}`);
+        },
       };
     },
     detach: async (hostInterface) => {
@@ -169,7 +182,7 @@ export class ServicesDouble implements Services {
 
   /** True when nothing of any container is left. */
   get isEmpty(): boolean {
-    return this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0;
+    return this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0 && this.#begun === 0;
   }
 
   #do(event: string): void {

@@ -1,5 +1,5 @@
 import { hostInterfaceName } from '@weir/resources';
-import type { Attachment, AttachRequest } from '@weir/routing';
+import type { Attaching, Attachment, LinkSettings } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { collectStale } from '../collect-stale.ts';
@@ -31,10 +31,10 @@ export const weirRoute: Tool = {
     const config = parseConfig(configSchema, call.config, 'weir-route');
     await refuseSecond(call, config.failClosed, services);
     const ipam = pluginFor(config.ipam.type, [weirIpam], services);
-    const given = await ipam.add(call);
+    const link = beginLink(call, config, services);
+    const given = await addressesFor(call, ipam, link);
     try {
-      if (given.ips.length === 0) throw new CniError(CNI_CODE.plugin, `${ipam.type} gave no address`, { plugin: ipam.type });
-      return await wire(call, config, given, services);
+      return await wire(call, config, given, link);
     } catch (error) {
       await giveBack(ipam, call);
       throw error;
@@ -90,11 +90,50 @@ async function checkWiring(call: Call, told: Result, hostInterface: string, serv
   });
 }
 
-async function wire(call: Call, config: z.infer<typeof configSchema>, given: Result, services: Services): Promise<Result> {
+/** A link that is on its way while the addresses are found out: it takes about as long, and needs none. */
+interface Link {
+  hostInterface: string;
+  finish(settings: LinkSettings): Promise<Attachment>;
+  abandon(): Promise<void>;
+}
+
+/** A link of that name that is there already is what a killed ADD left, and goes first. */
+function beginLink(call: Call, config: z.infer<typeof configSchema>, services: Services): Link {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
+  const begin = (): Attaching => services.wiring.attach({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
+  const first = begin();
+  return {
+    hostInterface,
+    abandon: () => first.abandon(),
+    async finish(settings) {
+      try {
+        return await first.finish(settings);
+      } catch (error) {
+        if ((error as { code?: unknown } | null)?.code !== 'EEXIST') throw error;
+        await services.wiring.detach(hostInterface);
+        return begin().finish(settings);
+      }
+    },
+  };
+}
+
+async function addressesFor(call: Call, ipam: Plugin, link: Link): Promise<Result> {
+  try {
+    const given = await ipam.add(call);
+    if (given.ips.length > 0) return given;
+    await giveBack(ipam, call);
+    throw new CniError(CNI_CODE.plugin, `${ipam.type} gave no address`, { plugin: ipam.type });
+  } catch (error) {
+    await link.abandon();
+    throw error;
+  }
+}
+
+async function wire(call: Call, config: z.infer<typeof configSchema>, given: Result, link: Link): Promise<Result> {
   const { namespace, interfaceName } = call;
+  const { hostInterface } = link;
   const addresses = given.ips.map(({ address }) => plainAddress(address));
-  const wired = await attachAnew({ namespace: namespace!, interfaceName, hostInterface, addresses, mtu: config.mtu }, services);
+  const wired = await link.finish({ addresses, mtu: config.mtu });
   const gateways = { '4': wired.gateway4, '6': wired.gateway6 };
   const routes = [];
   if (gateways['4'] !== undefined) routes.push({ dst: '0.0.0.0/0', gw: gateways['4'] });
@@ -116,27 +155,16 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
 
 /**
  * A sound attachment stays as it is. Where policy follows, the Endpoint, which is written last, is the mark of a sound one; without
- * policy there is none, and an interface that is there is taken for sound.
+ * policy it is that the interface is up, which comes with its addresses.
  */
 async function refuseSecond(call: Call, marked: boolean, services: Services): Promise<void> {
   if (marked && (await services.enforcement.find(call)) === undefined) return;
   const hostInterface = hostInterfaceOf(prefixFor(marked), call);
-  const { joined } = await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
-  if (!joined) return;
+  const wiring = await services.wiring.inspect({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
+  if (!wiring.joined || wiring.container?.up !== true || wiring.host?.up !== true) return;
   throw new CniError(CNI_CODE.alreadyAttached, `${call.interfaceName} of container ${call.containerId} is already attached`, {
     details: 'nothing was changed; call DEL first',
   });
-}
-
-/** Attaches; a link of that name that is there already is what a killed ADD left, and goes first. */
-async function attachAnew(request: AttachRequest, services: Services): Promise<Attachment> {
-  try {
-    return await services.wiring.attach(request);
-  } catch (error) {
-    if ((error as { code?: unknown } | null)?.code !== 'EEXIST') throw error;
-    await services.wiring.detach(request.hostInterface);
-    return services.wiring.attach(request);
-  }
 }
 
 /** After a failed ADD. Its own failure would hide why the ADD failed; an address that stays held is collected when its owner is gone. */

@@ -1,18 +1,10 @@
 /** rtnetlink in one namespace: links, addresses, routes, neighbours, rules. Synchronous, except where a method gives back a promise. */
 import { KernelError } from '../error.ts';
-import { errno, ioctlPointer, sendOffThread } from '../libc.ts';
+import { errno, ioctlPointer } from '../libc.ts';
 import { type Namespace, namespaceOfSocket } from '../namespace.ts';
 import { type Address, type AddressFilter, decodeAddress, dumpAddresses } from './address.ts';
-import { decodeLink, deleteLinkGroup, dumpLinks, getLink, type Link } from './link.ts';
-import {
-  acknowledgementError,
-  decodeAcknowledgement,
-  MessageWriter,
-  NLM_F_ACK,
-  NLM_F_REQUEST,
-  NLMSG_ERROR,
-  type Request,
-} from './message.ts';
+import { addVeth, decodeLink, deleteLinkGroup, dumpLinks, getLink, type Link, type VethOptions } from './link.ts';
+import type { Request } from './message.ts';
 import { type Change, type MonitorGroup, monitor } from './monitor.ts';
 import {
   decodeForwarding,
@@ -112,6 +104,11 @@ export class Netlink extends RouteOperations {
     }
   }
 
+  /** `addVeth` on a worker thread. Nothing else may be done with this object meanwhile. */
+  addVethOffThread(options: VethOptions): Promise<void> {
+    return this.#socket.requestOffThread(addVeth(options));
+  }
+
   /**
    * Removes all links of a group at once: one RCU wait for all of them instead of one each. It takes tens of milliseconds, so a worker
    * thread does it. A group without links is no error. Needs a `group` other than 0, which every link is in from the start.
@@ -123,17 +120,9 @@ export class Netlink extends RouteOperations {
     using namespace = namespaceOfSocket(this.#socket.fd);
     const socket = NetlinkSocket.open(NETLINK_ROUTE, { namespace });
     try {
-      const writer = new MessageWriter();
-      writer.message(request.type, NLM_F_REQUEST | NLM_F_ACK, socket.nextSequence(), () => request.write(writer));
-      const { bytes } = writer;
-      await sendOffThread(socket.fd, bytes, bytes.length).catch((number: number) => {
-        throw new KernelError(number, request.operation);
-      });
-      const answer = socket.receive(request.operation).find((message) => message.type === NLMSG_ERROR);
-      const acknowledgement = answer && decodeAcknowledgement(answer);
-      if (acknowledgement && acknowledgement.errno !== 0 && acknowledgement.errno !== ENODEV) {
-        throw acknowledgementError(acknowledgement, request.operation);
-      }
+      await socket.requestOffThread(request);
+    } catch (error) {
+      if (!(error instanceof KernelError && error.code === 'ENODEV')) throw error;
     } finally {
       socket.close();
     }

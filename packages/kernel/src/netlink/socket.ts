@@ -132,6 +132,23 @@ export class NetlinkSocket {
         });
   }
 
+  /**
+   * `request` on a worker thread, for what keeps the kernel busy for long. The socket must not be used for anything else meanwhile.
+   * Throws KernelError.
+   */
+  async requestOffThread(request: Request): Promise<void> {
+    const { operation } = request;
+    const sequence = this.nextSequence();
+    const writer = new MessageWriter();
+    writer.message(request.type, NLM_F_REQUEST | NLM_F_ACK | request.flags, sequence, () => request.write(writer));
+    await sendOffThread(this.#live(operation), writer.bytes, writer.bytes.length).catch((number: number) => {
+      throw new KernelError(number, operation);
+    });
+    const answer = this.receive(operation).find((message) => message.type === NLMSG_ERROR && message.sequence === sequence);
+    const acknowledgement = answer && decodeAcknowledgement(answer);
+    if (acknowledgement && acknowledgement.errno !== 0) throw acknowledgementError(acknowledgement, operation);
+  }
+
   /** Sends one request and gives back the one message that answers it. Throws KernelError. */
   get(request: Request): Message {
     const sequence = this.#sendOne(request, 0);
