@@ -265,3 +265,19 @@ test('blocks of a host that is gone: empty ones, or all, and none while it lives
   t.is((await give('gone', 'back')).length > 0, true, 'it comes back, and what it knew is checked');
   t.is((await on('gone').held()).length, 1);
 });
+
+test('maxBlocksPerHost: no block above it, but what others have to lend', async (t) => {
+  const store = new FakeStore();
+  await admitPool(store, pool('main', '10.0.0.0/29', { blockSize: 30 }));
+  await configure(store, { maxBlocksPerHost: 1, strictAffinity: true });
+  const a = new Allocator({ store, host: 'a' });
+  for (let index = 0; index < 4; index++) await a.allocate(request(`c${index}`));
+  await t.throwsAsync(a.allocate(request('more')), {
+    code: 'EEXHAUSTED',
+    message: /as many of its blocks as maxBlocksPerHost allows \(1\), 4 of 8 used/,
+  });
+  await t.throwsAsync(a.allocate({ ...request('more'), addresses: ['10.0.0.5'] }), { code: 'EREFUSED', message: /maxBlocksPerHost \(1\)/ });
+  await new Allocator({ store, host: 'b' }).allocate(request('b1'));
+  await configure(store, { maxBlocksPerHost: 1 });
+  t.is((await a.allocate(request('more')))[0]!.block, '10.0.0.4/30');
+});

@@ -110,6 +110,7 @@ function give(draft: Draft, request: AllocationRequest, places: Place[]): void {
     ...{ containerId, interfaceName, network, host },
     ...(namespace !== undefined && { namespace }),
     ...(claim !== undefined && { claim }),
+    since: draft.now,
   };
   for (const { address, block, revision } of places) {
     const name = blockName(block.cidr);

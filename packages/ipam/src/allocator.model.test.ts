@@ -1,15 +1,17 @@
 /**
- * Several hosts on one store, several processes on each, which die or lose messages at any transaction; they allocate, ask for addresses and
- * claims, borrow, give back, and hosts end. No address twice, nobody's address, nothing lost for good.
+ * Several hosts on one store, several processes on each, which lose messages at any transaction and are killed at any await; they allocate, ask for addresses and
+ * claims, borrow, give back, pools and blocks are split, and hosts end. No address twice, nobody's address, nothing lost for good.
  */
-import { type Block, cidrsOverlap, presenceKey } from '@weir/resources';
+import { type Block, cidrsOverlap, type Pool, presenceKey } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { admitPool, removePool } from './admission.ts';
 import { Allocator } from './allocator.ts';
 import { removeClaim } from './claim.ts';
 import { IpamError } from './ipam-error.ts';
+import { shrinkBlocks, splitPool } from './split.ts';
 import { FakeStore, type Fault } from './testing/fake-store.ts';
+import { MortalStore } from './testing/mortal-store.ts';
 import { claim, configure, pool, reserve } from './testing/objects.ts';
 import { usage } from './usage.ts';
 
@@ -30,12 +32,13 @@ interface Who {
   process: number;
   container: string;
 }
-type Call = Who & { allocate: boolean; fault: Fault; address?: string; claim?: string };
+/** `killed`: the process lives for so many moments more, see MortalStore. */
+type Call = Who & { allocate: boolean; fault: Fault; address?: string; claim?: string; killed?: number };
 type Step =
   | { do: 'calls'; calls: Call[] }
   | { do: 'crash' | 'empty blocks'; host: string; process: number }
   | { do: 'host death'; host: string; all: boolean }
-  | { do: 'disable' | 'enable' | 'remove'; pool: keyof typeof POOLS }
+  | { do: 'disable' | 'enable' | 'remove' | 'split' | 'shrink'; pool: keyof typeof POOLS }
   | { do: 'delete claim' | 'make claim'; claim: string }
   | { do: 'time passes'; seconds: number }
   | { do: 'strict'; strict: boolean };
@@ -51,6 +54,7 @@ const call: fc.Arbitrary<Call> = fc.record(
     fault: fc.constantFrom<Fault>('none', 'none', 'none', 'lost request', 'lost answer'),
     address: fc.option(fc.constantFrom(...ASKED), { nil: undefined, freq: 3 }),
     claim: fc.option(fc.constantFrom(...CLAIMS), { nil: undefined, freq: 4 }),
+    killed: fc.option(fc.integer({ min: 0, max: 25 }), { nil: undefined, freq: 5 }),
   },
   { requiredKeys: ['host', 'process', 'container', 'allocate', 'fault'] },
 );
@@ -59,7 +63,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 9, arbitrary: fc.record({ do: named('calls'), calls: fc.array(call, { minLength: 1, maxLength: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: named('crash', 'empty blocks'), host, process }) },
   { weight: 1, arbitrary: fc.record({ do: named('host death'), host, all: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ do: named('disable', 'enable', 'remove'), pool: named('four', 'spare', 'six') }) },
+  { weight: 1, arbitrary: fc.record({ do: named('disable', 'enable', 'remove', 'split', 'shrink'), pool: named('four', 'spare', 'six') }) },
   { weight: 1, arbitrary: fc.record({ do: named('delete claim', 'make claim'), claim: named(...CLAIMS) }) },
   { weight: 1, arbitrary: fc.record({ do: named('time passes'), seconds: fc.constantFrom(1, 31, 61) }) },
   { weight: 1, arbitrary: fc.record({ do: named('strict'), strict: fc.boolean() }) },
@@ -68,10 +72,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const codeOf = (error: unknown): string | undefined => (error as { code?: string }).code;
 const keyOf = ({ host: of, container }: Pick<Who, 'host' | 'container'>): string => `${of}/${container}`;
 
+/** Errors of these codes are what may happen. */
+async function tolerating(codes: readonly string[], work: () => Promise<void>): Promise<void> {
+  await work().catch((error: unknown) => {
+    if (!codes.includes(codeOf(error) ?? '')) throw error;
+  });
+}
+
 /** One history of the cluster. `told` holds what callers may rely on, by owner: absent when either outcome may be true. */
 class Run {
   readonly #store = new FakeStore();
-  readonly #processes = new Map<string, Allocator>();
+  readonly #processes = new Map<string, { allocator: Allocator; store: MortalStore }>();
   readonly #told = new Map<string, string[]>();
   #now = 1_000_000;
 
@@ -90,29 +101,26 @@ class Run {
         this.#processes.delete(`${one.host}${one.process}`);
         return;
       case 'empty blocks':
-        await this.#allocator(one.host, one.process).releaseEmptyBlocks();
+        await this.#process(one.host, one.process).allocator.releaseEmptyBlocks();
         return;
       case 'host death':
         await new Allocator({ store: this.#store, host: one.host, now: () => this.#now }).surrender({ all: one.all });
         if (one.all) for (const container of CONTAINERS) this.#told.set(keyOf({ host: one.host, container }), []);
         return;
       case 'remove':
-        await removePool(this.#store, one.pool).catch((error: unknown) => {
-          if (!['EINUSE', 'ENOPOOL'].includes(codeOf(error) ?? '')) throw error;
-        });
-        return;
+        return tolerating(['EINUSE', 'ENOPOOL'], () => removePool(this.#store, one.pool));
       case 'disable':
       case 'enable':
-        await admitPool(this.#store, { ...POOLS[one.pool], spec: { ...POOLS[one.pool].spec, disabled: one.do === 'disable' } });
-        return;
+        return this.#switch(one.pool, one.do === 'disable');
+      case 'split':
+        return tolerating(['ENOPOOL', 'EINVAL', 'EINUSE'], async () => void (await splitPool(this.#store, one.pool, 2)));
+      case 'shrink':
+        return tolerating(['ENOPOOL', 'EINVAL'], () => this.#shrink(one.pool));
       case 'delete claim':
         await removeClaim(this.#store, `shop/${one.claim}`, this.#now);
         return;
       case 'make claim':
-        await claim(this.#store, one.claim).catch((error: unknown) => {
-          if (codeOf(error) !== 'ECONFLICT' && codeOf(error) !== 'EINUSE') throw error;
-        });
-        return;
+        return tolerating(['ECONFLICT', 'EINUSE'], () => claim(this.#store, one.claim));
       case 'time passes':
         this.#now += one.seconds * 1000;
         return;
@@ -121,11 +129,26 @@ class Run {
     }
   }
 
-  #allocator(of: string, number: number): Allocator {
+  /** As it is stored, since it may have been split; anew when it was removed and nothing is in its place. */
+  async #switch(name: keyof typeof POOLS, disabled: boolean): Promise<void> {
+    const entry = await this.#store.get(`/weir/v1/Pool/${name}`);
+    const known = entry ? (JSON.parse(entry.value) as Pool) : POOLS[name];
+    await tolerating(['EOVERLAP'], async () => void (await admitPool(this.#store, { ...known, spec: { ...known.spec, disabled } })));
+  }
+
+  async #shrink(name: string): Promise<void> {
+    const entry = await this.#store.get(`/weir/v1/Pool/${name}`);
+    if (entry !== undefined) await shrinkBlocks(this.#store, name, (JSON.parse(entry.value) as Pool).spec.blockSize + 1);
+  }
+
+  #process(of: string, number: number): { allocator: Allocator; store: MortalStore } {
     const key = `${of}${number}`;
-    const known = this.#processes.get(key) ?? new Allocator({ store: this.#store, host: of, ahead: number === 0, now: () => this.#now });
-    this.#processes.set(key, known);
-    return known;
+    const known = this.#processes.get(key);
+    if (known !== undefined) return known;
+    const store = new MortalStore(this.#store);
+    const made = { store, allocator: new Allocator({ store, host: of, ahead: number === 0, now: () => this.#now }) };
+    this.#processes.set(key, made);
+    return made;
   }
 
   /** Calls at one time. Where one owner is allocated for and released, or asks for different things, either outcome may be true. */
@@ -135,9 +158,22 @@ class Run {
     const wishes = Map.groupBy(calls, keyOf);
     const unsure = new Set([...wishes].filter(([, mine]) => mine.length > 1).map(([key]) => key));
     for (const key of unsure) this.#told.delete(key);
-    await Promise.all(calls.map((one) => this.#call(one)));
+    await Promise.all(calls.map((one) => this.#callUntilDeath(one)));
     this.#store.fault = () => 'none';
     for (const key of unsure) this.#told.delete(key);
+  }
+
+  /** A process that is killed takes its other calls along: what became of them nobody was told. */
+  async #callUntilDeath(one: Call): Promise<void> {
+    const { store } = this.#process(one.host, one.process);
+    if (one.killed !== undefined) store.moments = Math.min(store.moments, one.killed);
+    const key = `${one.host}${one.process}`;
+    const died = store.death.then(() => {
+      if (this.#processes.get(key)?.store === store) this.#processes.delete(key);
+      this.#told.delete(keyOf(one));
+    });
+    await Promise.race([this.#call(one), died]);
+    store.moments = Number.POSITIVE_INFINITY;
   }
 
   async #call({ host: of, process: number, container, allocate, address, claim: name }: Call): Promise<void> {
@@ -146,12 +182,12 @@ class Run {
     const before = this.#told.get(key);
     try {
       if (!allocate) {
-        await this.#allocator(of, number).release(owner);
+        await this.#process(of, number).allocator.release(owner);
         this.#told.set(key, []);
         return;
       }
       const wish = { ...(address !== undefined && { addresses: [address] }), ...(name !== undefined && { claim: `shop/${name}` }) };
-      const assigned = await this.#allocator(of, number).allocate({ ...owner, network: 'weir', ...wish });
+      const assigned = await this.#process(of, number).allocator.allocate({ ...owner, network: 'weir', ...wish });
       const addresses = assigned.map((one) => one.address);
       if (address !== undefined && !addresses.includes(address)) throw new Error(`${key} asked for ${address}, was given ${addresses}`);
       const lost = before?.filter((one) => !addresses.includes(one)) ?? [];
@@ -211,7 +247,7 @@ class Run {
     for (const name of CLAIMS) await removeClaim(this.#store, `shop/${name}`, this.#now);
     for (const of of HOSTS) {
       for (const container of CONTAINERS)
-        await this.#allocator(of, 1).release({ containerId: `${of}-${container}`, interfaceName: 'eth0' });
+        await this.#process(of, 1).allocator.release({ containerId: `${of}-${container}`, interfaceName: 'eth0' });
     }
     const left = (await this.#blocks()).flatMap(({ spec }) => Object.keys(spec.allocations));
     if (left.length > 0) throw new Error(`left over: ${left}`);

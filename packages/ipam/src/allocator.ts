@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Entry, Store } from '@weir/datastore';
 import { type AllocationRequest, type Assigned, allocate } from './allocation.ts';
 import type { Owner } from './block.ts';
+import { dropBlock, moveBlock, splitBlock } from './block-change.ts';
 import { claimAhead, runsLow } from './claim-ahead.ts';
 import { Draft, type Need, type Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
@@ -35,6 +36,8 @@ export interface Held extends Owner {
   block: string;
   /** Tells this holding from earlier and later ones of the address. */
   sequence: number;
+  /** When the container was given it, in ms since the epoch. */
+  since?: number;
   /** `namespace/name` of the Claim that keeps the address afterwards. */
   claim?: string;
 }
@@ -97,6 +100,21 @@ export class Allocator {
   /** Gives back blocks that have been empty for as long as IpamConfig says, and says which. */
   releaseEmptyBlocks(): Promise<string[]> {
     return this.#enqueue(releaseEmptyBlocks);
+  }
+
+  /** Takes away an own block (CIDR) of which nothing is held. Throws IpamError EINUSE, ESTALE. */
+  dropBlock(cidr: string): Promise<void> {
+    return this.#enqueue((draft) => dropBlock(draft, cidr));
+  }
+
+  /** Says in an own block that it is of that pool, which has to be around it. Throws IpamError ENOPOOL, ESTALE. */
+  moveBlock(cidr: string, pool: string): Promise<void> {
+    return this.#enqueue((draft) => moveBlock(draft, cidr, pool));
+  }
+
+  /** Cuts an own block into such of the prefix length, and gives those back of which nothing is held. Says what is left. Throws IpamError EINUSE, ESTALE. */
+  splitBlock(cidr: string, prefixLength: number): Promise<string[]> {
+    return this.#enqueue((draft) => splitBlock(draft, cidr, prefixLength));
   }
 
   /** In the name of a host that is gone: what `surrender` says, refused with ECONFLICT while the host gives signs of life. */

@@ -8,6 +8,7 @@ import {
   type Block,
   type BlockSpec,
   blockName,
+  cidrContains,
   cidrRange,
   keyPrefix,
   parseObject,
@@ -148,6 +149,20 @@ export function withoutAddresses(block: BlockSpec, addresses: readonly string[],
     else allocations[address] = { host: block.host, claim, sequence };
   }
   return { ...block, allocations, released };
+}
+
+/** The block cut into such of the prefix length, each with what was given of it. */
+export function partsOf(block: BlockSpec, prefixLength: number): BlockSpec[] {
+  const { family, first, last } = cidrRange(block.cidr);
+  const size = 1n << BigInt(ADDRESS_BITS[family] - prefixLength);
+  const parts: BlockSpec[] = [];
+  for (let start = first; start <= last; start += size) {
+    const cidr = `${addressFromNumber(start, family)}/${prefixLength}`;
+    const within = <T>(entries: Record<string, T>): Record<string, T> =>
+      Object.fromEntries(Object.entries(entries).filter(([address]) => cidrContains(cidr, address)));
+    parts.push({ ...block, cidr, allocations: within(block.allocations), released: within(block.released) });
+  }
+  return parts;
 }
 
 /** Since when nothing of the block is given, in ms since the epoch; 0 when that is not known. Undefined when something is. */

@@ -1,6 +1,6 @@
 /** Claims as people write and delete them. */
 import type { Store } from '@weir/datastore';
-import { type BlockSpec, type Claim, cidrContains, claimedAddresses, parseObject, serialize } from '@weir/resources';
+import { type BlockSpec, blockName, type Claim, cidrContains, claimedAddresses, parseObject, serialize } from '@weir/resources';
 import { BLOCK_PREFIX, blockCidr, decodeBlock, encodeBlock } from './block.ts';
 import { IpamError } from './ipam-error.ts';
 import { claimKey } from './view.ts';
@@ -57,6 +57,27 @@ export async function removeClaim(store: Store, name: string, now = Date.now()):
     if (committed) return true;
   }
   throw new IpamError('ECONFLICT', `claim ${name}: others kept changing its blocks, ${MAX_TRIES} times in a row: try again`);
+}
+
+/**
+ * Frees what a block keeps for a claim that is not there.
+ * Throws IpamError ESTALE when the claim is there, or others changed the block meanwhile.
+ *
+ * @param at `block` as a CIDR, `claim` as `namespace/name`
+ */
+export async function freeKept(store: Store, { block, claim }: { block: string; claim: string }, now = Date.now()): Promise<void> {
+  const entry = await store.get(BLOCK_PREFIX + blockName(block));
+  if (entry !== undefined) {
+    const { committed } = await store.transact({
+      when: [
+        { key: claimKey(claim), revision: 0 },
+        { key: entry.key, revision: entry.revision },
+      ],
+      then: [{ put: entry.key, value: encodeBlock(withoutClaim(decodeBlock(entry.value), claim, now)) }],
+    });
+    if (committed) return;
+  }
+  throw new IpamError('ESTALE', `block ${block} was changed meanwhile, or there is a claim ${claim} again: look again`);
 }
 
 function withoutClaim(block: BlockSpec, name: string, now: number): BlockSpec {

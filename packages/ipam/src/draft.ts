@@ -15,7 +15,7 @@ export type Need = 'cluster' | { claim: string };
 export type Outcome<T> = { done: T } | { refused: IpamError } | { needs: Need };
 
 /** etcd refuses transactions of more than 128 conditions or operations (--max-txn-ops). */
-const MAX_BLOCKS_CHANGED = 50;
+export const MAX_BLOCKS_CHANGED = 50;
 
 export class Draft {
   readonly view: View;

@@ -3,6 +3,7 @@ import { type Family, familyOf } from '@weir/resources';
 import type { AllocationRequest } from './allocation.ts';
 import { freeIn, rangesWithin, sizeOf, usedIn } from './block.ts';
 import type { Draft } from './draft.ts';
+import { hasAllItMay } from './free-address.ts';
 import { IpamError, type PassedOver } from './ipam-error.ts';
 import { poolSize } from './pool.ts';
 import { type KnownPool, whyNotFor } from './pool-choice.ts';
@@ -29,8 +30,11 @@ function whyNot(draft: Draft, request: AllocationRequest, family: Family | undef
   const ranges = reservations.flatMap((reservation) => reservation.ranges);
   const reserved = sizeOf(rangesWithin(ranges, pool.spec.cidr));
   const counts = `${used} of ${poolSize(pool)} used${reserved > 0 ? `, ${reserved} reserved` : ''}`;
+  const limit = hasAllItMay(draft, pool.metadata.name)
+    ? `it has as many of its blocks as maxBlocksPerHost allows (${draft.view.config.maxBlocksPerHost})`
+    : undefined;
   const others = specs.filter((spec) => spec.host !== host && freeIn(spec, ranges) > 0).map((spec) => spec.host);
-  if (others.length === 0) return `full: ${counts}`;
+  if (others.length === 0) return limit === undefined ? `full: ${counts}` : `full for this host: ${limit}, ${counts}`;
   const lenders = [...new Set(others)].sort().join(', ');
-  return `full for this host: all its blocks are claimed, ${counts}, the free ones are in blocks of ${lenders}, and strictAffinity forbids to borrow them`;
+  return `full for this host: ${limit ?? 'all its blocks are claimed'}, ${counts}, the free ones are in blocks of ${lenders}, and strictAffinity forbids to borrow them`;
 }

@@ -45,12 +45,21 @@ export function findFree(
  * The lowest, so that a pool fills in order; who was refused looks elsewhere, since all hosts that want a block at one time want that one.
  */
 export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined {
+  if (hasAllItMay(draft, poolName)) return undefined;
   const { pool } = draft.view.pools.get(poolName)!;
   const taken = [...draft.cluster()].map(({ range }) => range);
   const reserved = reservedRanges(draft);
   const start = draft.refusals === 0 ? 0 : spread(`${draft.view.host} ${draft.refusals}`);
   const cidr = freeBlockFrom(pool, start, taken, reserved) ?? lowestFreeBlock(pool, taken, reserved);
   return cidr === undefined ? undefined : emptyBlock({ cidr, pool: poolName, host: draft.view.host }, draft.now);
+}
+
+/** Whether the host owns as many blocks of the pool as maxBlocksPerHost allows. */
+export function hasAllItMay(draft: Draft, poolName: string): boolean {
+  const { host, config } = draft.view;
+  if (config.maxBlocksPerHost === undefined) return false;
+  const own = [...draft.blocks()].filter((block) => block.pool === poolName && block.host === host);
+  return own.length >= config.maxBlocksPerHost;
 }
 
 const reservedRanges = ({ view }: Draft): AddressRange[] => view.reservations.flatMap(({ ranges }) => ranges);

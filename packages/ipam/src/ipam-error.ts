@@ -9,7 +9,7 @@ import type { Owner } from './block.ts';
  * - EOVERLAP: the pool's CIDR overlaps another pool's
  * - EINUSE: the change would orphan blocks or addresses in use
  * - ECONFLICT: others kept changing the same keys, or the object was changed since it was read
- * - EINVAL: a stored pool or reservation cannot be read
+ * - EINVAL: a stored pool or reservation cannot be read, or a pool or block cannot be split so
  */
 export type IpamErrorCode =
   | 'ENOPOOL'

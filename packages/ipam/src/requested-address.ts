@@ -12,6 +12,7 @@ import {
 import { type AllocationRequest, Missing, type Place } from './allocation.ts';
 import { emptyBlock, isOwner } from './block.ts';
 import type { Draft } from './draft.ts';
+import { hasAllItMay } from './free-address.ts';
 import { IpamError } from './ipam-error.ts';
 import { type KnownPool, whyNotFor } from './pool-choice.ts';
 import { isWithin, reservationOf } from './reservation.ts';
@@ -33,6 +34,13 @@ export function findRequested(draft: Draft, address: string, request: Allocation
   const place = own ? { address, block: own } : placeInCluster(draft, address, around, request);
   const block = place?.block ?? emptyBlock({ cidr: around, pool: pool.metadata.name, host }, draft.now);
   refuseTaken(address, request, host, block);
+  if (place === undefined && hasAllItMay(draft, pool.metadata.name)) {
+    throw refused(
+      address,
+      request,
+      `whose block nobody has, and maxBlocksPerHost (${config.maxBlocksPerHost}) forbids this host to take another`,
+    );
+  }
   refuseReserved(draft, address, request, block);
   const isBorrowed = block.host !== host;
   if (isBorrowed && config.strictAffinity && !isKept(address, request, block)) {

@@ -13,7 +13,7 @@ export interface BlockSpec {
   sequence: number;
   /** Given addresses, canonical text, and who has them. */
   allocations: Record<string, Allocation>;
-  /** When free addresses were given back, in seconds since the epoch; those of long ago are left out. */
+  /** When free addresses were given back, in ms since the epoch; those of long ago are left out. */
   released: Record<string, number>;
 }
 
@@ -29,6 +29,8 @@ export interface Allocation {
   namespace?: string;
   /** Namespace and name of the Claim that keeps the address, with a slash between. */
   claim?: string;
+  /** When the container was given it, in ms since the epoch; absent while none runs, and from an older agent. */
+  since?: number;
   /** Tells this allocation from earlier ones of the address, so that a late release of one of those does not end this one. */
   sequence: number;
 }
@@ -44,6 +46,7 @@ const allocationSchema: z.ZodType<Allocation> = z
     host: string('host name'),
     namespace: string('namespace path').optional(),
     claim: string('claim').optional(),
+    since: count('time').optional(),
     sequence: count('sequence number').prefault(0),
   })
   .refine(({ containerId, interfaceName, claim }) => (containerId === undefined ? claim !== undefined : interfaceName !== undefined), {

@@ -11,6 +11,8 @@ export interface IpamConfigSpec {
   emptyBlockSeconds: number;
   /** A host without a sign of life for so long, seconds, loses blocks of which nothing is used. Default 600. */
   deadHostSeconds: number;
+  /** A host owns at most so many blocks of one pool; no limit when absent. */
+  maxBlocksPerHost?: number;
 }
 
 const seconds = (what: string, minimum: number) => integer({ what, minimum, maximum: 604_800 });
@@ -21,6 +23,7 @@ export const ipamConfigSpecSchema: z.ZodType<IpamConfigSpec> = z
     cooldownSeconds: seconds('cool-down', 0).prefault(30),
     emptyBlockSeconds: seconds('time', 0).prefault(60),
     deadHostSeconds: seconds('time', 1).prefault(600),
+    maxBlocksPerHost: integer({ what: 'number of blocks', minimum: 1, maximum: 100_000 }).optional(),
   })
   .prefault({});
 
