@@ -7,7 +7,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface StaleCollector {
-  enforcement: Enforcement;
+  enforcement: Pick<Enforcement, 'stored'>;
   allocator: Allocator;
   attachments: Attachments;
   log: Logger;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createNamespace, deleteNamespace, Nftables, type NftObject, NftSocket } from '@weir/kernel';
 import { baseTable, PolicyCalculator, type Rule, type RuleExpression, type Statement, statementKey } from '@weir/policy';
 import { anyObject, anyVariation, NftNamespace, structureScript, variation } from '@weir/policy/test-support';
-import type { AnyObject } from '@weir/resources';
+import { type AnyObject, type Endpoint, parseObject } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { NftablesTable } from './nftables-table.ts';
@@ -122,6 +122,54 @@ test('what somebody else took away or put in is made good', (t) => {
   table.desire(change);
   t.false(table.bringInStep(BASE));
   t.deepEqual(listing(nftables.list('inet weir')!), whole);
+});
+
+test('what somebody broke of one endpoint is named, and nothing that is another one’s', (t) => {
+  const { table, nftables } = open(t);
+  const endpoint = (name: string, address: string) => ({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name: `${name}-eth0`, namespace: 'default', labels: { run: name } },
+    spec: { host: 'here', containerId: name, network: 'weir', interfaceName: 'eth0', hostInterface: `weir${name}`, addresses: [address] },
+  });
+  const web = parseObject(endpoint('web', '10.0.0.1')) as Endpoint;
+  const policy = {
+    apiVersion: 'weir/v1',
+    kind: 'Policy',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { selector: "run == 'web'", ingress: [{ action: 'Allow', source: { selector: "run == 'db'" } }] },
+  };
+  const calculator = new PolicyCalculator({ host: 'here' });
+  for (const object of [web, parseObject(endpoint('db', '10.0.0.2')), parseObject(policy)]) calculator.upsert(object);
+  const change = calculator.flush();
+  table.desire(change);
+  table.bringInStep(BASE);
+  const db = { ...web.spec, hostInterface: 'weirdb', addresses: ['10.0.0.2'] };
+  t.deepEqual([table.drift(web.spec), table.drift(db)], [[], []]);
+
+  nftables.run('delete element inet weir to_endpoint { weirweb }\ndelete element inet weir source4 { weirweb . 10.0.0.1 }');
+  t.deepEqual(table.drift(web.spec).toSorted(), [
+    'table inet weir: element/source4/weirweb . 10.0.0.1 is missing',
+    'table inet weir: element/to_endpoint/weirweb is missing',
+  ]);
+  t.deepEqual(table.drift(db), []);
+  table.forgetActual();
+  table.bringInStep(BASE);
+
+  const peers = [...change.set.values()].find((statement) => statement.kind === 'element' && statement.set.startsWith('p_'))!;
+  const peerMap = peers.kind === 'element' ? peers.set : '';
+  nftables.run(`flush map inet weir ${peerMap}`);
+  t.deepEqual(table.drift(web.spec), [`table inet weir: element/${peerMap}/10.0.0.2 is missing`]);
+  table.forgetActual();
+  table.bringInStep(BASE);
+
+  const group = [...change.set.values()].find((statement) => statement.kind === 'chain' && statement.name.startsWith('g_'))!;
+  const name = group.kind === 'chain' ? group.name : '';
+  nftables.run(`flush chain inet weir ${name}`);
+  t.regex(table.drift(web.spec).join(), new RegExp(`^table inet weir: chain/${name} has 0 rules, not \\d$`));
+  t.deepEqual(table.drift(db), []);
+  nftables.run('flush ruleset');
+  t.deepEqual(table.drift(web.spec), ['table inet weir: it is gone']);
 });
 
 const disjointRanges = (highest: number) =>

@@ -47,6 +47,52 @@ test('a foreign plugin gets name, version, args, prevResult and its declared cap
   t.like(answer, { cniVersion: '0.4.0', ip4: { ip: '10.9.0.1/24' }, interfaces: ROUTED.interfaces });
 });
 
+test("Mesos' addresses and ports reach foreign steps that declare the capability, as runtimeConfig; other capabilities pass too", async (t) => {
+  const folder = await PluginFolder.make(t);
+  for (const name of ['plain', 'able']) await folder.addRecorder(name, ROUTED);
+  const all = ['portMappings', 'bandwidth', 'ips', 'mac', 'dns', 'aliases', 'ipRanges', 'infinibandGUID', 'deviceID', 'cgroupPath'];
+  const given = Object.fromEntries(
+    all
+      .slice(1)
+      .filter((name) => name !== 'ips')
+      .map((name) => [name, { some: name }]),
+  );
+  const info = {
+    ip_addresses: [{ protocol: 'IPv4' }, { ip_address: '10.9.0.5', protocol: 'IPv4' }],
+    port_mappings: [{ host_port: 31000, container_port: 80 }],
+  };
+  const network = {
+    ...NETWORK,
+    args: { 'org.apache.mesos': { network_info: info } },
+    runtimeConfig: given,
+    chain: [{ type: 'plain' }, { type: 'able', capabilities: Object.fromEntries(all.map((name) => [name, true])) }],
+  };
+  const { exitCode, answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble());
+  t.is(exitCode, 0, JSON.stringify(answer));
+  t.false('runtimeConfig' in (await folder.calls('plain'))[0]!.config);
+  const portMappings = [{ hostPort: 31000, containerPort: 80, protocol: 'tcp' }];
+  t.deepEqual((await folder.calls('able'))[0]!.config.runtimeConfig, { ...given, portMappings, ips: ['10.9.0.5'] });
+});
+
+test('what only 1.1.0 can say goes through a chain whole', async (t) => {
+  const folder = await PluginFolder.make(t);
+  const result = {
+    cniVersion: '1.1.0',
+    interfaces: [
+      { name: 'veth1', mtu: 1450, socketPath: '/run/vhost', pciID: '0000:00:1f.6' },
+      { name: 'eth0', mac: '02:00:00:00:00:01', mtu: 1450, sandbox: '/ns' },
+    ],
+    ips: [{ address: '10.9.0.1/24', gateway: '10.9.0.254', interface: 1 }],
+    routes: [{ dst: '0.0.0.0/0', gw: '10.9.0.254', mtu: 1400, advmss: 1360, priority: 7, table: 100, scope: 0 }],
+    dns: { nameservers: ['192.0.2.53'], domain: 'example.test', search: ['example.test'], options: ['ndots:2'] },
+  };
+  await folder.addRecorder('first', result);
+  const chain = [{ type: 'first' }, { type: 'weir-policy' }];
+  const network = { ...NETWORK, cniVersion: '1.1.0', chain };
+  const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble());
+  t.deepEqual(answer, result);
+});
+
 test('DEL runs in reverse, every step of it, and tells a foreign failure while there is a namespace', async (t) => {
   const folder = await PluginFolder.make(t);
   await folder.add('first', 'echo first >> $DIR/order');

@@ -57,11 +57,13 @@ export function readNetworkInfo(config: NetworkConfig): NetworkInfo | undefined 
 }
 
 /**
- * What Mesos asks for, as the runtime configuration of the CNI conventions: its port mappings become `portMappings`. What
- * a runtime says itself stays.
+ * What Mesos asks for, as the runtime configuration of the CNI conventions: its port mappings become `portMappings`, the addresses that it
+ * names `ips`. What a runtime says itself stays.
  */
 export function withMesosRuntimeConfig(config: NetworkConfig): NetworkConfig {
-  const { portMappings = [] } = readNetworkInfo(config) ?? {};
-  if (portMappings.length === 0) return config;
-  return { ...config, runtimeConfig: { portMappings, ...config.runtimeConfig } };
+  const { portMappings = [], ipAddresses = [] } = readNetworkInfo(config) ?? {};
+  const ips = ipAddresses.flatMap(({ address }) => address ?? []);
+  if (portMappings.length === 0 && ips.length === 0) return config;
+  const asked = { ...(portMappings.length > 0 && { portMappings }), ...(ips.length > 0 && { ips }) };
+  return { ...config, runtimeConfig: { ...asked, ...config.runtimeConfig } };
 }

@@ -15,19 +15,20 @@ interface Request {
 }
 
 /**
- * The addresses that runtime, framework or task ask for, canonical and each once, in the order of the sources: `ips` of the runtime
- * (CNI CONVENTIONS.md, "Dynamic plugin specific fields" and "args in network config"), `IP` in CNI_ARGS, `ip_addresses` and the label
- * `weir/ip` of Mesos.
+ * The addresses that runtime, framework or task ask for, canonical and each once, in the order of the sources: `ip_addresses` and the label
+ * `weir/ip` of Mesos, `ips` of the runtime (CNI CONVENTIONS.md, "Dynamic plugin specific fields" and "args in network config"), `IP` in
+ * CNI_ARGS.
  *
  * @throws CniError 7, with the source, for what is no address
  */
 export function requestedAddresses(call: Call): string[] {
   const { runtimeConfig, args } = call.config;
   const requests = [
+    // First, so that what is wrong is told of where it came from: a chain gives them to its steps as `ips` too.
+    ...fromMesos(call),
     ...listOf(runtimeConfig?.ips, 'runtimeConfig.ips'),
     ...listOf((args?.cni as { ips?: unknown } | null | undefined)?.ips, 'args.cni.ips'),
     ...fromCniArgs(call.environment.CNI_ARGS),
-    ...fromMesos(call),
   ];
   return [...new Set(requests.map(readAddress))];
 }

@@ -21,6 +21,8 @@ export interface LinkRequest {
   interfaceName: string;
   /** On the host: at most 15 bytes. */
   hostInterface: string;
+  /** Of the container's end; default: one made of the host interface's name. */
+  mac?: string | undefined;
 }
 
 export interface LinkSettings {
@@ -35,6 +37,8 @@ export type AttachRequest = LinkRequest & LinkSettings;
 export interface Attachment {
   hostMac: string;
   containerMac: string;
+  /** Bytes, of both ends; absent when it is the kernel's own choice. */
+  mtu?: number;
   /** Present when there is an address of the family. */
   gateway4?: typeof GATEWAY4;
   gateway6?: typeof GATEWAY6;
@@ -109,8 +113,13 @@ function openEnds(request: LinkRequest): Ends {
 }
 
 /** Both ends stay down: the settings of their link-local addresses have to come first. */
-function vethOf({ interfaceName, hostInterface }: LinkRequest, { namespace }: Ends): Parameters<Netlink['addVeth']>[0] {
-  return { name: hostInterface, mac: HOST_MAC, peer: { name: interfaceName, namespace: namespace.fd, mac: containerMac(hostInterface) } };
+function vethOf(request: LinkRequest, { namespace }: Ends): Parameters<Netlink['addVeth']>[0] {
+  const { interfaceName, hostInterface } = request;
+  return { name: hostInterface, mac: HOST_MAC, peer: { name: interfaceName, namespace: namespace.fd, mac: macOf(request) } };
+}
+
+function macOf({ mac, hostInterface }: LinkRequest): string {
+  return mac ?? containerMac(hostInterface);
 }
 
 function explainTaken(error: unknown, { namespace, interfaceName, hostInterface }: LinkRequest, { host }: Ends): unknown {
@@ -121,7 +130,7 @@ function explainTaken(error: unknown, { namespace, interfaceName, hostInterface 
 
 function setUp(request: AttachRequest, { host, container }: Ends): Attachment {
   const { hostInterface, addresses } = request;
-  const mac = containerMac(hostInterface);
+  const mac = macOf(request);
   using undo = new DisposableStack();
   undo.defer(() => removeLink(host, hostInterface));
   if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
@@ -132,6 +141,7 @@ function setUp(request: AttachRequest, { host, container }: Ends): Attachment {
   return {
     hostMac: HOST_MAC,
     containerMac: mac,
+    ...(request.mtu !== undefined && { mtu: request.mtu }),
     ...(addresses.some(isIpv4) && { gateway4: GATEWAY4 }),
     ...(addresses.some(isIpv6) && { gateway6: GATEWAY6 }),
   };

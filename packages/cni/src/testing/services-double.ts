@@ -79,7 +79,7 @@ export class ServicesDouble implements Services {
   };
 
   readonly wiring: Services['wiring'] = {
-    attach: ({ namespace, interfaceName, hostInterface }) => {
+    attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01' }) => {
       this.#begun++;
       return {
         finish: async ({ addresses }) => {
@@ -89,10 +89,10 @@ export class ServicesDouble implements Services {
           const taken =
             this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
           if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac: '02:00:00:00:00:01' });
+          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac });
           return {
             hostMac: 'ee:ee:ee:ee:ee:ee',
-            containerMac: '02:00:00:00:00:01',
+            containerMac: mac,
             ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
             ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
           };

@@ -7,6 +7,7 @@ import { GUARDED_PREFIX, OPEN_PREFIX } from '../host-interface-prefix.ts';
 import { type NetworkConfig, parseConfig } from '../network-config.ts';
 import { type Plugin, pluginFor } from '../plugin.ts';
 import type { Call } from '../request.ts';
+import { requestedMac } from '../requested-mac.ts';
 import { familyOf, plainAddress, type Result } from '../result.ts';
 import { runAll, runAllAndTellAll } from '../run-all.ts';
 import type { Services } from '../services.ts';
@@ -100,7 +101,9 @@ interface Link {
 /** A link of that name that is there already is what a killed ADD left, and goes first. */
 function beginLink(call: Call, config: z.infer<typeof configSchema>, services: Services): Link {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
-  const begin = (): Attaching => services.wiring.attach({ namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface });
+  const { namespace, interfaceName } = call;
+  const mac = requestedMac(call);
+  const begin = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac });
   const first = begin();
   return {
     hostInterface,
@@ -140,8 +143,8 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
   if (gateways['6'] !== undefined) routes.push({ dst: '::/0', gw: gateways['6'] });
   return {
     interfaces: [
-      { name: hostInterface, mac: wired.hostMac },
-      { name: interfaceName, mac: wired.containerMac, sandbox: namespace },
+      { name: hostInterface, mac: wired.hostMac, mtu: wired.mtu },
+      { name: interfaceName, mac: wired.containerMac, mtu: wired.mtu, sandbox: namespace },
     ],
     ips: addresses.map((address) => ({
       address: familyOf(address) === '4' ? `${address}/32` : `${address}/128`,

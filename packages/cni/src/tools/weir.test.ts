@@ -277,6 +277,32 @@ test('without weir-policy the interface is an open one, and a second ADD is refu
   t.true(services.isEmpty);
 });
 
+test('what a runtime asks for reaches our own steps undeclared: addresses, a MAC address', async (t) => {
+  const services = new ServicesDouble();
+  const asked = { ...NETWORK, runtimeConfig: { ips: ['10.3.0.7/16'], mac: '06-AA-BB-CC-DD-EE' } };
+  const { answer } = await callTool('weir', environment('ADD'), asked, services);
+  t.is(answer.ips[0].address, '10.3.0.7/32');
+  t.is(answer.interfaces[1].mac, '06:aa:bb:cc:dd:ee');
+  t.is([...services.endpoints.values()][0]?.spec.mac, '06:aa:bb:cc:dd:ee');
+  const add = async (more: object, env = {}) =>
+    (
+      await callTool(
+        'weir',
+        environment('ADD', { CNI_CONTAINERID: 'other', CNI_NETNS: '/dev/null', ...env }),
+        { ...NETWORK, ...more },
+        services,
+      )
+    ).answer;
+  for (const mac of ['01:00:5e:00:00:01', '00:00:00:00:00:00', 'x', 7])
+    t.like(await add({ runtimeConfig: { mac } }), { code: 7, details: 'correct the MAC address that is asked for, or leave it out' });
+  t.is((await add({ args: { cni: { mac: '06:00:00:00:00:07' } } })).interfaces[1].mac, '06:00:00:00:00:07');
+  t.is(
+    (await add({}, { CNI_CONTAINERID: 'third', CNI_NETNS: '/dev/zero', CNI_ARGS: 'IgnoreUnknown=1;MAC=06:00:00:00:00:08' })).interfaces[1]
+      .mac,
+    '06:00:00:00:00:08',
+  );
+});
+
 test('CHECK finds out what is missing', async (t) => {
   const services = new ServicesDouble();
   const { answer: prevResult } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);

@@ -86,7 +86,7 @@ function mapsPorts({ capabilities }: StepConfig): boolean {
 function stepsOf(call: AnyCall, services: Services): Step[] {
   const { chain } = parseConfig(configSchema, call.config, 'weir');
   return chain.map((step, index) => ({
-    config: withPortMappings(withGuard(step, chain.slice(index + 1)), chain),
+    config: withOwnCapabilities(withGuard(step, chain.slice(index + 1)), chain),
     plugin: pluginFor(step.type, [weirIpam, weirRoute, weirPolicy], services),
   }));
 }
@@ -110,8 +110,11 @@ function withGuard(step: StepConfig, later: readonly StepConfig[]): StepConfig {
   return { ...(labels !== undefined && { labels }), ...(namespace !== undefined && { namespace }), ...step, failClosed: true };
 }
 
-/** weir-policy maps host ports without being told to, unless another step is. */
-function withPortMappings(step: StepConfig, chain: readonly StepConfig[]): StepConfig {
-  if (step.type !== weirPolicy.name || chain.some(mapsPorts)) return step;
-  return { ...step, capabilities: { portMappings: true, ...step.capabilities } };
+/** What our own steps can do, nobody needs to declare. weir-policy leaves host ports to another step that declares them. */
+function withOwnCapabilities(step: StepConfig, chain: readonly StepConfig[]): StepConfig {
+  const own = new Map<string, Record<string, boolean>>([
+    [weirRoute.name, { ips: true, mac: true }],
+    [weirPolicy.name, { portMappings: !chain.some(mapsPorts) }],
+  ]).get(step.type);
+  return own === undefined ? step : { ...step, capabilities: { ...own, ...step.capabilities } };
 }
