@@ -31,6 +31,7 @@ async function setUp(t: ExecutionContext) {
     await allocator.allocate({ ...eth0(id), network });
   const attachments = new Attachments();
   const removed: string[] = [];
+  const chains: Owner[] = [];
   const collect = (remove: (owner: Owner) => Promise<void> = async () => {}) =>
     collectStale(
       {
@@ -41,15 +42,24 @@ async function setUp(t: ExecutionContext) {
           await remove(owner);
         },
       },
-      { allocator, enforcement: { stored: [] }, attachments, log: pino({ level: 'silent' }), metrics: createMetrics() },
+      {
+        allocator,
+        enforcement: { stored: [] },
+        results: { attachments: () => [...chains] },
+        attachments,
+        log: pino({ level: 'silent' }),
+        metrics: createMetrics(),
+      },
     );
-  return { allocator, attachments, collect, removed };
+  return { allocator, attachments, chains, collect, removed };
 }
 
 test("the network's own attachments are removed, and no other network's", async (t) => {
-  const { collect, removed } = await setUp(t);
+  const { chains, collect, removed } = await setUp(t);
+  // A chain of others' plugins has neither address nor endpoint of ours.
+  chains.push(eth0('b'), eth0('d'));
   await collect();
-  t.deepEqual(removed, ['a', 'b']);
+  t.deepEqual(removed, ['a', 'b', 'd']);
 });
 
 test('an ADD that is under way when GC begins, and one that comes and ends while it looks, are left alone', async (t) => {

@@ -1,5 +1,5 @@
 /** A network's garbage, as a runtime's GC sees it: attachments that the runtime does not know any more. */
-import type { Collection } from '@weir/cni';
+import type { Collection, ResultCache } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
 import { type Attachments, type Owner, ownerKey } from './attachments.ts';
 import type { Enforcement } from './enforcement.ts';
@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts';
 export interface StaleCollector {
   enforcement: Pick<Enforcement, 'stored'>;
   allocator: Allocator;
+  results: Pick<ResultCache, 'attachments'>;
   attachments: Attachments;
   log: Logger;
   metrics: Metrics;
@@ -20,12 +21,12 @@ export interface StaleCollector {
  * @throws the only failure, or an AggregateError of them, after everything was tried
  */
 export async function collectStale({ network, isStale, remove }: Collection, collector: StaleCollector): Promise<void> {
-  const { enforcement, allocator, attachments, log, metrics } = collector;
+  const { enforcement, allocator, results, attachments, log, metrics } = collector;
   using calls = attachments.watch();
   const held = (await allocator.held()).filter((one) => one.network === network);
   const endpoints = enforcement.stored.map(({ spec }) => spec).filter((spec) => spec.network === network);
   const owners = new Map<string, Owner>();
-  for (const { containerId, interfaceName } of [...held, ...endpoints]) {
+  for (const { containerId, interfaceName } of [...held, ...endpoints, ...results.attachments(network)]) {
     const owner = { containerId, interfaceName };
     owners.set(ownerKey(owner), owner);
   }

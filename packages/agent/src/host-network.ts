@@ -2,8 +2,9 @@
  * One host between store and kernel: follows the objects, keeps policy and routes in step, and offers the CNI tools what they need.
  * The daemon keeps one for its lifetime; a one-shot process, which serves a call while no agent runs, makes one for that call.
  */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Outage, Services } from '@weir/cni';
+import { type Outage, ResultCache, type Services } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
 import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
@@ -64,6 +65,7 @@ export class HostNetwork {
   readonly #netlink = Netlink.open();
   readonly #reaper = new LinkReaper(this.#netlink);
   readonly #dataplane: Dataplane;
+  readonly #results: ResultCache;
   readonly #routing: HostRouting;
   readonly #state: ClusterState;
   readonly #enforcement: Enforcement;
@@ -91,6 +93,7 @@ export class HostNetwork {
     this.#metrics = metrics;
     this.store = store;
     this.#objects = new ObjectStore(store);
+    this.#results = new ResultCache(join(config.runDir, 'results'));
     this.#allocator = new Allocator({ store, host: config.host, ahead: stays });
     this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
@@ -305,11 +308,13 @@ export class HostNetwork {
         findHostEnd,
       },
       enforcement: this.#enforcement,
+      results: this.#results,
       outage: () => this.#outage(),
       collect: (collection) =>
         collectStale(collection, {
           enforcement: this.#enforcement,
           allocator: this.#allocator,
+          results: this.#results,
           attachments,
           log: this.#log,
           metrics: this.#metrics,

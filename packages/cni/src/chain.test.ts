@@ -218,27 +218,53 @@ test("a foreign plugin's code 100 is its own matter: what was made is undone", a
   t.true(services.isEmpty);
 });
 
-test('on DEL a foreign plugin gets what the endpoint remembers of the result, from 0.4.0 on', async (t) => {
+test("on DEL and CHECK a foreign plugin gets the chain's whole result, from 0.4.0 on, though the runtime hands none back", async (t) => {
   for (const cniVersion of ['0.3.1', '0.4.0', '1.0.0']) {
     const folder = await PluginFolder.make(t);
-    await folder.addRecorder('firewall', ROUTED);
+    const more = { ...ROUTED, dns: { nameservers: ['192.0.2.53'] } };
+    await folder.addRecorder('firewall', more);
     const services = new ServicesDouble();
     const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }, { type: 'firewall' }];
-    const network = { ...NETWORK, cniVersion, chain };
-    await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
-    const [endpoint] = services.endpoints.values();
-    t.is((await callTool('weir', environment('DEL', { CNI_PATH: folder.path }), network, services)).exitCode, 0);
-    const { prevResult } = (await folder.calls('firewall'))[1]!.config;
-    if (cniVersion === '0.3.1') t.is(prevResult, undefined);
-    else
-      t.like(prevResult, {
-        cniVersion,
-        interfaces: [{ name: endpoint!.spec.hostInterface }, { name: 'eth0' }],
-        ips: [{ address: '10.0.0.1/32', interface: 1 }],
-      });
-    services.failing.set('find', codedError('EUNAVAILABLE', 'store away'));
-    t.is((await callTool('weir', environment('DEL', { CNI_PATH: folder.path }), network, services)).exitCode, 0);
+    const call = (command: string) =>
+      callTool('weir', environment(command, { CNI_PATH: folder.path }), { ...NETWORK, cniVersion, chain }, services);
+    t.is((await call('ADD')).exitCode, 0);
+    if (cniVersion !== '0.3.1') {
+      await call('CHECK');
+      t.like((await folder.calls('firewall')).at(-1), { command: 'CHECK', config: { prevResult: { cniVersion, dns: more.dns } } });
+    }
+    t.is((await call('DEL')).exitCode, 0);
+    const { command, config } = (await folder.calls('firewall')).at(-1)!;
+    t.is(command, 'DEL');
+    if (cniVersion === '0.3.1') t.is(config.prevResult, undefined);
+    else t.like(config.prevResult, { cniVersion, interfaces: ROUTED.interfaces, dns: more.dns });
+    await services.settled();
+    t.true(services.isEmpty, 'the result is forgotten');
   }
+});
+
+test('a foreign plugin that was killed with the agent in its ADD gets on DEL what it got then; a DEL of its that fails can be tried again', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('firewall', ROUTED);
+  const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'firewall' }];
+  const services = new ServicesDouble();
+  const call = (command: string) => callTool('weir', environment(command, { CNI_PATH: folder.path }), { ...NETWORK, chain }, services);
+  const kept: object[] = [];
+  const { keep } = services.results;
+  services.results.keep = (of, result) => {
+    kept.push(result);
+    keep(of, result);
+  };
+  await call('ADD');
+  const { cniVersion: _, ...given } = (await folder.calls('firewall'))[0]!.config.prevResult;
+  t.is(kept.length, 2);
+  t.like(kept[0], { ips: given.ips, interfaces: given.interfaces.map(({ name }: { name: string }) => ({ name })) });
+  await folder.add('firewall', 'exit 1');
+  t.is((await call('DEL')).exitCode, 1);
+  t.is(services.kept.size, 1);
+  await folder.addRecorder('firewall', ROUTED);
+  t.is((await call('DEL')).exitCode, 0);
+  t.deepEqual((await folder.calls('firewall')).at(-1)?.config.prevResult.interfaces, ROUTED.interfaces);
+  t.is(services.kept.size, 0);
 });
 
 test('an IPAM plugin that gives nothing is refused and asked to clean up', async (t) => {

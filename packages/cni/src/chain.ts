@@ -6,6 +6,7 @@ import type { Plugin } from './plugin.ts';
 import type { AnyCall, Call, GcCall, StatusCall } from './request.ts';
 import type { Result } from './result.ts';
 import { runAll, runAllAndTellAll } from './run-all.ts';
+import type { Services } from './services.ts';
 import { attachmentsOf } from './valid-attachments.ts';
 import { isCniVersion } from './version.ts';
 
@@ -28,27 +29,32 @@ export interface Step {
 /**
  * Runs ADD through the steps in order, by the rules that libcni has for a list: each gets the result of the one before. When one
  * fails, what was made is removed in reverse order, the failed one's leavings too, and its error is thrown.
+ *
+ * @param results are given the result so far before each step that is not ours, and the whole one: should this process be killed, DEL can
+ *   hand it on
  */
-export async function addChain(steps: readonly Step[], call: Call): Promise<Result> {
+export async function addChain(steps: readonly Step[], call: Call, results: Services['results']): Promise<Result> {
   let result = call.prevResult;
   for (const [index, step] of steps.entries()) {
     try {
+      if (!step.plugin.own && result !== undefined) results.keep(call, result);
       result = await step.plugin.add(callOf(step, call, result));
     } catch (error) {
       // Somebody's sound attachment stands in the way: undoing would tear it down.
       if (isAlreadyAttached(error)) throw error;
-      throw await undo(steps.slice(0, index + 1), call, result, error);
+      throw await undo(steps.slice(0, index + 1), { ...call, command: 'DEL', prevResult: result }, error, results);
     }
   }
   if (result === undefined)
     throw new CniError(CNI_CODE.invalidConfig, 'the chain has no steps', { details: 'leave "chain" out for the usual one' });
+  if (isMixed(steps)) results.keep(call, result);
   return result;
 }
 
 /** @returns the error to throw: the first one, and what could not be undone in its details */
-async function undo(steps: readonly Step[], call: Call, result: Result | undefined, error: unknown): Promise<unknown> {
+async function undo(steps: readonly Step[], call: Call, error: unknown, results: Services['results']): Promise<unknown> {
   try {
-    await delChain(steps, { ...call, command: 'DEL', prevResult: result });
+    await delChain(steps, call, results);
     return error;
   } catch (second) {
     const first = explainError(error);
@@ -58,13 +64,32 @@ async function undo(steps: readonly Step[], call: Call, result: Result | undefin
 }
 
 /** Runs DEL through the steps, last first, each of them even if another failed. */
-export async function delChain(steps: readonly Step[], call: Call): Promise<void> {
-  await runAll(steps.toReversed().map((step) => () => step.plugin.del(callOf(step, call, call.prevResult))));
+export async function delChain(steps: readonly Step[], call: Call, results: Services['results']): Promise<void> {
+  const known = withResult(steps, call, results);
+  try {
+    await runAll(steps.toReversed().map((step) => () => step.plugin.del(callOf(step, known, known.prevResult))));
+  } catch (error) {
+    // The runtime hears of this one and calls again; what our own steps leave, the agent removes without the result.
+    if (isMixed(steps) && explainError(error).plugin === undefined) results.forget(call);
+    throw error;
+  }
+  if (isMixed(steps)) results.forget(call);
 }
 
 /** Runs CHECK through the steps in order, to the last: every step is given the whole chain's result. */
-export async function checkChain(steps: readonly Step[], call: Call): Promise<void> {
-  await runAllAndTellAll(steps.map((step) => () => step.plugin.check(callOf(step, call, call.prevResult))));
+export async function checkChain(steps: readonly Step[], call: Call, results: Services['results']): Promise<void> {
+  const known = withResult(steps, call, results);
+  await runAllAndTellAll(steps.map((step) => () => step.plugin.check(callOf(step, known, known.prevResult))));
+}
+
+/** Mesos hands no result back. */
+function withResult(steps: readonly Step[], call: Call, results: Services['results']): Call {
+  return call.prevResult === undefined && isMixed(steps) ? { ...call, prevResult: results.find(call) } : call;
+}
+
+/** Our own steps need no result to undo what they did, so for a chain of them alone none is kept. */
+function isMixed(steps: readonly Step[]): boolean {
+  return steps.some(({ plugin }) => !plugin.own);
 }
 
 /** Runs GC through the steps in order, each of them even if another failed. */

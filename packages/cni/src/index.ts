@@ -9,6 +9,7 @@ export type { NetworkConfig } from './network-config.ts';
 export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './network-info.ts';
 export { type Call, type Environment, parseRequest, type Request } from './request.ts';
 export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './result.ts';
+export { ResultCache } from './result-cache.ts';
 export type { Collection, Outage, Services } from './services.ts';
 export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';

@@ -1,6 +1,7 @@
 import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
 import type { Attaching, HostEnd, LinkRequest, Wiring } from '@weir/routing';
+import type { ResultCache } from './result-cache.ts';
 import type { TaskIdentity } from './task-identity.ts';
 import type { Attached } from './valid-attachments.ts';
 
@@ -46,6 +47,8 @@ export interface Services {
     /** What the kernel lacks of the endpoint's rules, or has otherwise, each in a few words. */
     drift(endpoint: Endpoint): Promise<string[]>;
   };
+  /** Of chains with steps that are not ours. */
+  results: Pick<ResultCache, 'keep' | 'find' | 'forget'>;
   /** Undefined while calls can be served. */
   outage(): Outage | undefined;
   /**

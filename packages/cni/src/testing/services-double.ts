@@ -1,5 +1,7 @@
 import { type Endpoint, familyOf } from '@weir/resources';
 import type { HostEnd } from '@weir/routing';
+import type { Call } from '../request.ts';
+import type { Result } from '../result.ts';
 import type { Collection, Outage, Services } from '../services.ts';
 
 interface Link {
@@ -150,6 +152,14 @@ export class ServicesDouble implements Services {
     drift: async () => this.ruleDrift,
   };
 
+  readonly kept = new Map<string, Result>();
+
+  readonly results: Services['results'] = {
+    keep: (call, result) => void this.kept.set(keyOf(call), result),
+    find: (call) => this.kept.get(keyOf(call)),
+    forget: (call) => void this.kept.delete(keyOf(call)),
+  };
+
   outage(): Outage | undefined {
     return this.outageNow;
   }
@@ -182,7 +192,7 @@ export class ServicesDouble implements Services {
 
   /** True when nothing of any container is left. */
   get isEmpty(): boolean {
-    return this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0 && this.#begun === 0;
+    return this.kept.size === 0 && this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0 && this.#begun === 0;
   }
 
   #do(event: string): void {
@@ -190,4 +200,8 @@ export class ServicesDouble implements Services {
     const error = this.failing.get(event.split(' ')[0] as 'attach');
     if (error !== undefined) throw error;
   }
+}
+
+function keyOf({ config, containerId, interfaceName }: Call): string {
+  return `${config.name} ${containerId} ${interfaceName}`;
 }

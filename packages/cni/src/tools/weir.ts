@@ -2,12 +2,10 @@ import { z } from 'zod';
 import { addChain, checkChain, delChain, gcChain, type Step, type StepConfig, statusOfChain, stepSchema } from '../chain.ts';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { collectStale } from '../collect-stale.ts';
-import { resultOfEndpoint } from '../endpoint-result.ts';
 import { parseConfig } from '../network-config.ts';
 import { isFromMesos, withMesosRuntimeConfig } from '../network-info.ts';
 import { pluginFor } from '../plugin.ts';
 import type { AnyCall, Call } from '../request.ts';
-import type { Result } from '../result.ts';
 import { runAllAndTellAll } from '../run-all.ts';
 import type { Services } from '../services.ts';
 import type { Tool } from '../tool.ts';
@@ -34,19 +32,18 @@ export const weir: Tool = {
     const call = withRuntimeConfig(given);
     const steps = stepsOf(call, services);
     refuseUnmapped(steps, call);
-    return addChain(steps, call);
+    return addChain(steps, call, services.results);
   },
 
   async del(given, services) {
     const call = withRuntimeConfig(given);
-    const steps = stepsOf(call, services);
-    await delChain(steps, { ...call, prevResult: call.prevResult ?? (await remembered(steps, call, services)) });
+    await delChain(stepsOf(call, services), call, services.results);
   },
 
   async check(given, services) {
     const call = withRuntimeConfig(given);
     if (parseConfig(configSchema, call.config, 'weir').disableCheck) return;
-    await checkChain(stepsOf(call, services), call);
+    await checkChain(stepsOf(call, services), call, services.results);
   },
 
   async gc(call, services) {
@@ -89,17 +86,6 @@ function stepsOf(call: AnyCall, services: Services): Step[] {
     config: withOwnCapabilities(withGuard(step, chain.slice(index + 1)), chain),
     plugin: pluginFor(step.type, [weirIpam, weirRoute, weirPolicy], services),
   }));
-}
-
-/** For foreign plugins only, and only while it can be had: DEL goes on without. */
-async function remembered(steps: readonly Step[], call: Call, services: Services): Promise<Result | undefined> {
-  if (steps.every(({ plugin }) => plugin.own)) return undefined;
-  try {
-    const endpoint = await services.enforcement.find(call);
-    return endpoint && resultOfEndpoint(endpoint, call.namespace);
-  } catch {
-    return undefined;
-  }
 }
 
 /** An interface that policy will guard carries nothing until then; and its address is given to what policy will take it for. */
