@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { decodeResponse, encodeRequest, MAX_REQUEST_BYTES } from '@weir/cni';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
@@ -42,8 +43,36 @@ test('garbage, half a request and one that never ends get no answer and harm nob
   const socketPath = await serve(t);
   t.is((await exchange(socketPath, Buffer.from('GET / HTTP/1.1\r\n\r\n'))).length, 0);
   t.is((await exchange(socketPath, request.subarray(0, 10))).length, 0);
-  t.is((await exchange(socketPath, Buffer.concat([request, Buffer.alloc(MAX_REQUEST_BYTES)]))).length, 0);
   t.is(decodeResponse(await exchange(socketPath, request)).exitCode, 0);
+});
+
+test('ten megabytes are refused with an answer, whatever they are, and are not kept', async (t) => {
+  const socketPath = await serve(t);
+  for (const flood of [Buffer.concat([request, Buffer.alloc(10_000_000, '7')]), Buffer.alloc(10_000_000, 'x')]) {
+    const { exitCode, stdout } = decodeResponse(await exchange(socketPath, flood));
+    t.is(exitCode, 1);
+    t.like(JSON.parse(stdout), {
+      cniVersion: '0.1.0',
+      code: 6,
+      msg: `a call of ${flood.length} bytes: at most ${MAX_REQUEST_BYTES} are taken`,
+    });
+  }
+  t.is(decodeResponse(await exchange(socketPath, request)).exitCode, 0);
+});
+
+test('a process of another user is refused, though the modes let it in', async (t) => {
+  const socketPath = await serve(t);
+  chmodSync(dirname(socketPath), 0o755);
+  chmodSync(socketPath, 0o666);
+  const script = `require('net').connect(process.argv[1]).on('error', () => {}).on('close', () => process.exit(7)).on('data', () => process.exit(0)).end(Buffer.from(process.argv[2], 'hex'))`;
+  const ask = (uid: number) =>
+    new Promise((resolve) => {
+      spawn(process.execPath, ['-e', script, socketPath, request.toString('hex')], { uid, stdio: 'ignore' })
+        .once('error', resolve)
+        .once('exit', resolve);
+    });
+  t.is(await ask(process.getuid!()), 0);
+  t.is(await ask(65534), 7);
 });
 
 test('a launcher that goes away in the middle harms nobody', async (t) => {

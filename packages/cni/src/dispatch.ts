@@ -33,6 +33,7 @@ export async function dispatch(input: DispatchInput): Promise<LauncherResponse> 
     if (request.command === 'VERSION') return succeed({ cniVersion: request.cniVersion, supportedVersions: CNI_VERSIONS });
     return await run(tool, request.call, input.services);
   } catch (error) {
+    if (isAfterReboot(input.env)) return leaveToAgent(input.tool, error);
     return { exitCode: 1, stdout: `${explainError(error).encode(versionOf(input.stdin))}\n`, stderr: '' };
   }
 }
@@ -80,9 +81,8 @@ function refuseOutage(services: Services): void {
 }
 
 /**
- * A DEL that fails does harm: Mesos keeps the container, and one without a namespace (after a reboot) would end the Mesos agent at
- * every start. What is ours and could not be removed now, the agent removes when it reconciles. Only a foreign plugin's failure is
- * told, since nobody else can repair it, and only while there is a namespace.
+ * A DEL that fails does harm: Mesos keeps the container. What is ours and could not be removed now, the agent removes when it reconciles.
+ * Only a foreign plugin's failure is told, since nobody else can repair it.
  */
 async function runDel(tool: Tool, call: Call, services: () => Promise<Services>): Promise<LauncherResponse> {
   try {
@@ -90,10 +90,19 @@ async function runDel(tool: Tool, call: Call, services: () => Promise<Services>)
     return succeed();
   } catch (error) {
     const explained = explainError(error);
-    if (explained.plugin !== undefined && call.namespace !== undefined) throw explained;
-    const line = `${tool.name}: DEL left something to the agent: ${explained.message}`.replace(/\s+/g, ' ');
-    return { exitCode: 0, stdout: '', stderr: `${line.slice(0, 300)}\n` };
+    if (explained.plugin !== undefined) throw explained;
+    return leaveToAgent(tool.name, explained);
   }
+}
+
+/** A DEL without a namespace that fails, whatever the reason, would end the Mesos agent at every start. */
+function isAfterReboot({ CNI_COMMAND, CNI_NETNS = '' }: Record<string, string>): boolean {
+  return CNI_COMMAND === 'DEL' && CNI_NETNS === '';
+}
+
+function leaveToAgent(tool: string, error: unknown): LauncherResponse {
+  const line = `${tool}: DEL left something to the agent: ${explainError(error).message}`.replace(/\s+/g, ' ');
+  return { exitCode: 0, stdout: '', stderr: `${line.slice(0, 300)}\n` };
 }
 
 /** As the reference implementation does for somebody who just starts the binary. */
