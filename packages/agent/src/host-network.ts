@@ -94,7 +94,12 @@ export class HostNetwork {
     this.store = store;
     this.#objects = new ObjectStore(store);
     this.#results = new ResultCache(join(config.runDir, 'results'));
-    this.#allocator = new Allocator({ store, host: config.host, ahead: stays });
+    this.#allocator = new Allocator({
+      store,
+      host: config.host,
+      ahead: stays,
+      onWritten: (block, revision) => this.#state.put(block, revision),
+    });
     this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
     this.#deadHosts = new DeadHosts({ store, objects: this.#objects, log, see: () => this.#whatHostsHave() });
@@ -156,7 +161,8 @@ export class HostNetwork {
 
   /** Follows the store until the signal. */
   async follow(signal: AbortSignal): Promise<void> {
-    for await (const event of this.#objects.snapshotAndWatch(KINDS, signal)) this.#take(event);
+    const isKnown = (key: string, revision: number) => revision <= this.#state.revisionOf(key) && !this.#invalid.has(key);
+    for await (const event of this.#objects.snapshotAndWatch(KINDS, { signal, isKnown })) this.#take(event);
   }
 
   #take(event: ObjectEvent): void {
@@ -381,7 +387,7 @@ export class HostNetwork {
   /** For a single call: all that is in the store, in force. DEL goes on without it when the store cannot be reached. */
   async syncOnce(options: { storeMayBeAway: boolean }): Promise<void> {
     const stop = new AbortController();
-    for await (const event of this.#objects.snapshotAndWatch(KINDS, stop.signal)) {
+    for await (const event of this.#objects.snapshotAndWatch(KINDS, { signal: stop.signal })) {
       if (event.type === 'disconnected') {
         if (options.storeMayBeAway) break;
         throw event.error;

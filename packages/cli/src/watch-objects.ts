@@ -43,7 +43,7 @@ export async function watchObjects(
 
   const seen = new Map<string, AnyObject>();
   let first: Sighting[] | undefined = [];
-  for await (const event of stores.objects.snapshotAndWatch([kind.kind], signal)) {
+  for await (const event of stores.objects.snapshotAndWatch([kind.kind], { signal })) {
     switch (event.type) {
       case 'put':
       case 'remove': {

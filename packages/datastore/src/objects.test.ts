@@ -101,7 +101,7 @@ test('snapshotAndWatch: what is there, synced, then each change of the wanted ki
   await objects.put(namespace('shop'));
   await putRaw(store, '/weir/v1/Host/h1', '{}');
   const abort = new AbortController();
-  const events = objects.snapshotAndWatch(['Policy', 'Namespace'], abort.signal);
+  const events = objects.snapshotAndWatch(['Policy', 'Namespace'], { signal: abort.signal });
   t.deepEqual(await nextOf(events, 3), ['put Namespace shop', 'put Policy a 1', 'synced']);
   await objects.put(policy('a', 2));
   await putRaw(store, '/weir/v1/Host/h1', '{}');
@@ -117,6 +117,18 @@ test('snapshotAndWatch: what is there, synced, then each change of the wanted ki
   const ending = next(events);
   abort.abort();
   t.is(await ending, 'done');
+});
+
+test('snapshotAndWatch: what the caller wrote itself is not told, what happens to it afterwards is', async (t) => {
+  const { objects } = opened(t);
+  const own = new Map<string, number>();
+  const events = objects.snapshotAndWatch(['Policy'], { isKnown: (key, revision) => own.get(key) === revision });
+  t.deepEqual(await nextOf(events, 1), ['synced']);
+  for (const name of ['a', 'b']) own.set(`/weir/v1/Policy/shop/${name}`, await objects.put(policy(name)));
+  await objects.put(policy('a', 2));
+  await objects.remove('Policy', 'b', 'shop');
+  t.deepEqual(await nextOf(events, 2), ['put Policy a 2', 'remove Policy shop b']);
+  await events.return(undefined);
 });
 
 test('snapshotAndWatch: after compaction, the difference', async (t) => {

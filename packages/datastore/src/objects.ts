@@ -1,6 +1,6 @@
 import { type AnyObject, type Kind, keyOf, keyPrefix, type ObjectOf, serialize } from '@weir/resources';
 import { parseEntry } from './parse-entry.ts';
-import { type ObjectEvent, snapshotAndWatch } from './snapshot-and-watch.ts';
+import { type ObjectEvent, snapshotAndWatch, type WatchObjectsOptions } from './snapshot-and-watch.ts';
 import type { Entry, LeaseId, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 
@@ -83,8 +83,8 @@ export class ObjectStore {
   }
 
   /** See `snapshotAndWatch`. */
-  snapshotAndWatch<K extends Kind>(kinds: readonly K[], signal?: AbortSignal): AsyncGenerator<ObjectEvent<K>> {
-    return snapshotAndWatch(this.#store, kinds, signal);
+  snapshotAndWatch<K extends Kind>(kinds: readonly K[], options?: WatchObjectsOptions): AsyncGenerator<ObjectEvent<K>> {
+    return snapshotAndWatch(this.#store, kinds, options);
   }
 }
 

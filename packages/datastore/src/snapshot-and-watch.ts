@@ -21,6 +21,12 @@ export type ObjectEvent<K extends Kind = Kind> =
   | { type: 'disconnected'; error: StoreError }
   | { type: 'connected' };
 
+export interface WatchObjectsOptions {
+  signal?: AbortSignal | undefined;
+  /** True for what the caller wrote itself and knows as an object: it is neither parsed nor told again. */
+  isKnown?: ((key: string, revision: number) => boolean) | undefined;
+}
+
 const ALL_KINDS = '/weir/v1/';
 
 /** A long snapshot lets the event loop turn after each so many objects: parsing takes some 30 µs each. */
@@ -38,9 +44,9 @@ const BACKOFF = { initialDelay: 100, maxDelay: 5_000 };
 export async function* snapshotAndWatch<K extends Kind>(
   store: Store,
   kinds: readonly K[],
-  signal?: AbortSignal,
+  { signal, isKnown }: WatchObjectsOptions = {},
 ): AsyncGenerator<ObjectEvent<K>> {
-  const view = new View(kinds);
+  const view = new View(kinds, isKnown);
   let next: number | undefined;
   let connected = true;
   let backoff: IBackoff<unknown> | undefined;
@@ -87,7 +93,10 @@ class View<K extends Kind> {
   readonly #kinds: ReadonlySet<string>;
   readonly #told = new Map<string, number>();
 
-  constructor(kinds: readonly K[]) {
+  readonly #isKnown: NonNullable<WatchObjectsOptions['isKnown']>;
+
+  constructor(kinds: readonly K[], isKnown: WatchObjectsOptions['isKnown'] = () => false) {
+    this.#isKnown = isKnown;
     this.prefix = kinds.length === 1 ? keyPrefix(kinds[0]!) : ALL_KINDS;
     this.#kinds = new Set(kinds);
   }
@@ -96,6 +105,7 @@ class View<K extends Kind> {
     const { key, revision } = entry;
     if (!this.#wants(key)) return undefined;
     this.#told.set(key, revision);
+    if (this.#isKnown(key, revision)) return undefined;
     try {
       return { type: 'put', object: parseEntry(entry) as ObjectOf<K>, revision };
     } catch (error) {

@@ -1,7 +1,8 @@
-import type { Block, Pool } from '@weir/resources';
+import { type Block, type Pool, parseObject } from '@weir/resources';
 import test from 'ava';
 import { admitPool } from './admission.ts';
 import { Allocator } from './allocator.ts';
+import { BLOCK_PREFIX } from './block.ts';
 import { IpamError } from './ipam-error.ts';
 import { POOL_PREFIX } from './pool.ts';
 import { FakeStore } from './testing/fake-store.ts';
@@ -37,6 +38,20 @@ test('both families when pools of both are there, with what the wiring needs to 
       ['fd00::', 'fd00::/122'],
     ],
   );
+});
+
+test('a block is told as it was written, before the address is', async (t) => {
+  const store = await storeWith(pool('four', '10.0.0.0/24', 26));
+  const told: { block: Block; revision: number }[] = [];
+  const allocator = new Allocator({ store, host: 'a', onWritten: (block, revision) => told.push({ block, revision }) });
+  await allocator.allocate(request('c1'));
+  t.is(told.length, 1);
+  await allocator.release(request('c1'));
+  for (const { block, revision } of told.slice(-1)) {
+    const entry = await store.get(BLOCK_PREFIX + block.metadata.name);
+    t.is(entry?.revision, revision);
+    t.deepEqual(parseObject(JSON.parse(entry!.value)), block);
+  }
 });
 
 test('an address of an owned block costs one transaction, and so does its return', async (t) => {

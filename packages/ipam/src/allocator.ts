@@ -7,8 +7,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Entry, Store } from '@weir/datastore';
+import type { Block } from '@weir/resources';
 import { type AllocationRequest, type Assigned, allocate } from './allocation.ts';
-import type { Owner } from './block.ts';
+import { blockObject, type Owner } from './block.ts';
 import { dropBlock, moveBlock, splitBlock } from './block-change.ts';
 import { claimAhead, runsLow } from './claim-ahead.ts';
 import { Draft, type Need, type Outcome } from './draft.ts';
@@ -22,6 +23,8 @@ export interface AllocatorOptions {
   host: string;
   /** Takes the next block when little is left, before anyone has to wait for it. For a process that stays. Default false. */
   ahead?: boolean;
+  /** Told of each block as it was committed, at its revision, before whoever asked for the address is: a watch tells it later, as text. */
+  onWritten?: (block: Block, revision: number) => void;
   /** ms since the epoch; for tests. */
   now?: () => number;
 }
@@ -61,6 +64,7 @@ export class Allocator {
   readonly #store: Store;
   readonly #host: string;
   readonly #ahead: boolean;
+  readonly #onWritten: NonNullable<AllocatorOptions['onWritten']>;
   readonly #now: () => number;
   readonly #recent = new Map<string, string>();
   /** Until when, ms since the epoch, no block is taken ahead of need, by pool. */
@@ -69,10 +73,11 @@ export class Allocator {
   #queue: Work[] = [];
   #running = false;
 
-  constructor({ store, host, ahead = false, now = Date.now }: AllocatorOptions) {
+  constructor({ store, host, ahead = false, onWritten = () => {}, now = Date.now }: AllocatorOptions) {
     this.#store = store;
     this.#host = host;
     this.#ahead = ahead;
+    this.#onWritten = onWritten;
     this.#now = now;
   }
 
@@ -215,6 +220,7 @@ export class Allocator {
       const result = await this.#store.transact(transaction);
       if (result.committed) {
         this.#view = draft.committed(result.revision);
+        for (const block of draft.written) this.#onWritten(blockObject(block), result.revision);
         for (const [index, outcome] of outcomes.entries()) settle(group[index]!, outcome);
         return group.slice(outcomes.length);
       }

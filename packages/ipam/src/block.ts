@@ -169,16 +169,16 @@ export function partsOf(block: BlockSpec, prefixLength: number): BlockSpec[] {
 export const emptySince = (block: BlockSpec): number | undefined =>
   usedIn(block) > 0 ? undefined : Math.max(0, ...Object.values(block.released));
 
+/** The stored object of a block. */
+export const blockObject = (spec: BlockSpec): Block => ({
+  apiVersion: 'weir/v1',
+  kind: 'Block',
+  metadata: { name: blockName(spec.cidr), labels: {}, annotations: {} },
+  spec,
+});
+
 /** The stored text of a block. */
-export function encodeBlock(spec: BlockSpec): string {
-  const block: Block = {
-    apiVersion: 'weir/v1',
-    kind: 'Block',
-    metadata: { name: blockName(spec.cidr), labels: {}, annotations: {} },
-    spec,
-  };
-  return JSON.stringify(block);
-}
+export const encodeBlock = (spec: BlockSpec): string => JSON.stringify(blockObject(spec));
 
 /** The block of a stored text. Throws ValidationError. */
 export const decodeBlock = (text: string): BlockSpec => (parseObject(JSON.parse(text)) as Block).spec;

@@ -153,6 +153,11 @@ export class Draft {
     return { when, then };
   }
 
+  /** The blocks that the transaction writes; those that it deletes are not among them. */
+  get written(): BlockSpec[] {
+    return [...this.#changed.values()].filter((block) => block !== undefined);
+  }
+
   /** The view once the transaction was committed at `revision`. The holdings of the old one are the new one's. */
   committed(revision: number): View {
     const { claims: _, ...view } = this.view;
