@@ -14,8 +14,10 @@ const testbed = Testbed.share(test, { hosts: 3, manifests: '' });
 
 let count = 0;
 
+type Container = Omit<CniCall, 'command'> & { containerId: string };
+
 /** A container that waits for its network, on the first host when no other is named. */
-function newContainer(containerId = `container-${++count}`, host = testbed().hosts[0]!): Omit<CniCall, 'command'> {
+function newContainer(containerId = `container-${++count}`, host = testbed().hosts[0]!): Container {
   const namespace = testbed().makeNamespace(`${++count}`);
   return { host, containerId, namespace };
 }

@@ -6,8 +6,11 @@ import type { LabHost } from '@weir/lab';
 
 export interface CniCall {
   host: LabHost;
-  command: 'ADD' | 'DEL' | 'CHECK' | 'VERSION';
-  containerId: string;
+  command: 'ADD' | 'DEL' | 'CHECK' | 'STATUS' | 'GC' | 'VERSION';
+  /** Not set when absent. */
+  containerId?: string;
+  /** CNI_IFNAME: eth0 by default. */
+  interfaceName?: string;
   /** CNI_NETNS; not set when absent. */
   namespace?: string;
   /** Name of the launcher: weir by default. */
@@ -35,12 +38,11 @@ export function mesosNetwork(labels: Record<string, string> = {}, changes: objec
 
 /** Starts a launcher on a host, as a runtime does; `kill` is kill -9 for whatever it has become by then. */
 export function startCni(call: CniCall): { answer: Promise<CniAnswer>; kill: () => void } {
-  const { host, command, containerId, namespace, tool = 'weir', stdin = mesosNetwork() } = call;
+  const { host, command, containerId, interfaceName = 'eth0', namespace, tool = 'weir', stdin = mesosNetwork() } = call;
   const child = host.spawn(join(host.pluginsDir, tool), [], {
     env: {
       CNI_COMMAND: command,
-      CNI_CONTAINERID: containerId,
-      CNI_IFNAME: 'eth0',
+      ...(containerId !== undefined && { CNI_CONTAINERID: containerId, CNI_IFNAME: interfaceName }),
       ...(namespace !== undefined && { CNI_NETNS: namespace }),
       CNI_PATH: host.pluginsDir,
       PATH: process.env.PATH,
