@@ -58,6 +58,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       present(network, { config, addresses }, stop.signal, log),
       reconcileNowAndThen(network, attachments, stop.signal, log),
       watchTable(network, stop.signal),
+      followTasks(network, attachments, stop.signal),
     ]);
   } finally {
     stop.abort();
@@ -143,6 +144,12 @@ async function present(
 async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   if (!signal.aborted) await network.upkeep.run(signal);
+}
+
+/** Endpoints from before this process started are known once the store is. */
+async function followTasks(network: HostNetwork, attachments: Attachments, signal: AbortSignal): Promise<void> {
+  await syncedOrStopped(network, signal);
+  await network.followTasks(attachments, signal);
 }
 
 /** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */

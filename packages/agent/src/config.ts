@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
+import { connectionFields } from '@weir/mesos';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { AgentError } from './agent-error.ts';
@@ -33,6 +34,26 @@ const schema = z.strictObject({
       underlay: z.enum(['IPv4', 'IPv6']).optional(),
     })
     .prefault({}),
+  /** The Mesos agent of this host. Absent: only what Mesos gives with each call is known of tasks. */
+  mesos: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:5051'),
+      /** Seconds between two looks while nothing is awaited. */
+      interval: z.int().min(1).max(3600).default(10),
+      /** Seconds for which the Mesos agent has to deny knowing a container before what it left behind is collected. */
+      orphanGrace: z.int().min(10).max(86_400).default(300),
+      ...connectionFields,
+    })
+    .optional(),
+  /** Where labels of apps become objects. One agent of those with this section does it, the others stand by. */
+  marathon: z
+    .strictObject({
+      urls: z.array(z.url({ protocol: /^https?$/ })).min(1),
+      /** Seconds between two looks at everything, whatever the events say. */
+      interval: z.int().min(1).max(3600).default(60),
+      ...connectionFields,
+    })
+    .optional(),
   /** Seconds without a sign of life after which other hosts take this one for gone. */
   presenceTtl: z.number().int().min(2).max(3600).default(15),
   /** Seconds after the end of another host's last sign of life until its containers are unreachable. */

@@ -3,7 +3,7 @@
  * On the way in the store is written first, so that other hosts learn of the endpoint while this one works; on the way out the kernel is closed first.
  */
 import { type ObjectStore, StoreError } from '@weir/datastore';
-import { type Endpoint, keyOf } from '@weir/resources';
+import { type Endpoint, keyOf, serialize } from '@weir/resources';
 import type { Owner } from './attachments.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { HostPortClaims } from './host-port-claims.ts';
@@ -52,6 +52,19 @@ export class Enforcement {
       this.#unremoved.delete(keyOf(endpoint));
       state.put(endpoint, revision);
     });
+    apply();
+  }
+
+  /** Changes an endpoint whose container runs on; nothing when it is gone. Throws ECONFLICT when somebody else changed it meanwhile. */
+  async amend(owner: Owner, change: (endpoint: Endpoint) => Endpoint): Promise<void> {
+    const before = await this.find(owner);
+    if (before === undefined) return;
+    const after = change(before);
+    if (serialize(after) === serialize(before)) return;
+    // Into another namespace: the old one is closed first, and nothing passes in between.
+    if (keyOf(after) !== keyOf(before)) return this.enforce(after);
+    const { objects, state, apply } = this.#options;
+    state.put(after, await objects.put(after, { revision: state.revisionOf(keyOf(before)) }));
     apply();
   }
 

@@ -4,11 +4,12 @@
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Outage, ResultCache, type Services } from '@weir/cni';
+import { type Call, type Outage, ResultCache, type Services, type Task } from '@weir/cni';
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
 import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
-import { keyOf, keyPrefix } from '@weir/resources';
+import { MesosAgentClient } from '@weir/mesos';
+import { type AnyObject, type Endpoint, keyOf, keyPrefix } from '@weir/resources';
 import { beginAttach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
@@ -19,11 +20,15 @@ import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 import { DeadHosts, type Seen } from './dead-hosts.ts';
 import { Enforcement } from './enforcement.ts';
+import { followTasks } from './follow-tasks.ts';
 import { openLoopback } from './host-port-loopback.ts';
 import { HostRouting } from './host-routing.ts';
 import type { Logger } from './log.ts';
+import { MesosTasks } from './mesos-tasks.ts';
 import type { Metrics } from './metrics.ts';
 import { RoutingUpkeep } from './routing-upkeep.ts';
+import { networkLabels, TaskLabels } from './task-labels.ts';
+import { UnknownContainers } from './unknown-containers.ts';
 
 /** All that policy and routes of a host depend on. */
 const KINDS = [
@@ -38,6 +43,11 @@ const KINDS = [
   'Pool',
   'Tier',
 ] as const;
+
+/** An endpoint that waits for the labels of its task is in no rule: its interface, which the table then does not know, carries nothing. */
+function calculated(object: AnyObject | undefined): AnyObject | undefined {
+  return object?.kind === 'Endpoint' && object.spec.waitsForLabels ? undefined : object;
+}
 
 /** Codes of allocations that an address on its way back may help. */
 const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
@@ -70,6 +80,8 @@ export class HostNetwork {
   readonly #state: ClusterState;
   readonly #enforcement: Enforcement;
   readonly #deadHosts: DeadHosts;
+  readonly #tasks: MesosTasks | undefined;
+  readonly #taskLabels: TaskLabels;
   readonly #invalid = new Map<string, string>();
   readonly #synced = Promise.withResolvers<void>();
   #somethingLeft = Promise.withResolvers<void>();
@@ -118,6 +130,12 @@ export class HostNetwork {
         this.#applySoon();
       },
     });
+    this.#tasks = config.mesos && new MesosTasks({ client: new MesosAgentClient(config.mesos), log, metrics });
+    this.#taskLabels = new TaskLabels({
+      stores: { store, objects: this.#objects },
+      isFollowed: config.marathon !== undefined,
+      learn: (object, revision) => this.#state.put(object, revision),
+    });
     this.#enforcement = new Enforcement({
       objects: this.#objects,
       state: this.#state,
@@ -151,6 +169,7 @@ export class HostNetwork {
     if (!this.#isConnected) problems.push('the store cannot be reached; what was known last is in force');
     if (this.#failure !== undefined) problems.push(this.#failure);
     problems.push(...this.#routing.problems);
+    if (this.#tasks?.failure !== undefined) problems.push(`${this.#tasks.failure}; labels of tasks are awaited`);
     return problems;
   }
 
@@ -203,7 +222,7 @@ export class HostNetwork {
 
   readonly #learn: Listener = ({ before, after }) => {
     if (changesRoutes(before, after)) this.#routesChanged = true;
-    this.#dataplane.learn(before, after);
+    this.#dataplane.learn(calculated(before), calculated(after));
     if (this.#isSynced) this.#applySoon();
   };
 
@@ -313,6 +332,7 @@ export class HostNetwork {
         inspect: async (where) => inspect(where),
         findHostEnd,
       },
+      ...(this.#tasks && { findTask: (call: Call) => this.#findTask(call, this.#tasks!) }),
       enforcement: this.#enforcement,
       results: this.#results,
       outage: () => this.#outage(),
@@ -336,6 +356,33 @@ export class HostNetwork {
         later(settled);
       },
     };
+  }
+
+  async #findTask(call: Call, tasks: MesosTasks): Promise<Task | undefined> {
+    const task = await tasks.find(call.containerId);
+    return task && this.#taskLabels.prepare(task, networkLabels(call));
+  }
+
+  /** Keeps endpoints in step with what the Mesos agent says, until the signal. */
+  async followTasks(attachments: Attachments, signal: AbortSignal): Promise<void> {
+    const tasks = this.#tasks;
+    const { mesos } = this.#config;
+    if (tasks === undefined || mesos === undefined) return;
+    const follower = {
+      tasks,
+      enforcement: this.#enforcement,
+      attachments,
+      unknown: new UnknownContainers({ graceSeconds: mesos.orphanGrace }),
+      prepare: (task: Task, endpoint: Endpoint) => this.#taskLabels.prepareLate(task, endpoint),
+      collect: async ({ spec }: Endpoint) => {
+        await this.#enforcement.withdraw(spec);
+        await this.#reaper.remove(spec.hostInterface);
+        await this.#allocator.release(spec);
+      },
+      log: this.#log,
+      metrics: this.#metrics,
+    };
+    await followTasks(follower, { intervalSeconds: mesos.interval, signal });
   }
 
   /** DEL answers before its address is free. Where no other will do, an ADD waits for those on their way rather than fail. */

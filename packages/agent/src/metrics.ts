@@ -31,6 +31,15 @@ export function createMetrics() {
     routesFailed: new Gauge({ name: 'weir_routes_failed', help: 'Routes that the kernel refused', registers }),
     invalidObjects: new Gauge({ name: 'weir_invalid_objects', help: 'Stored objects that do not parse', registers }),
     storeConnected: new Gauge({ name: 'weir_store_connected', help: '1 while the store answers', registers }),
+    mesosConnected: new Gauge({ name: 'weir_mesos_agent_connected', help: '1 while the Mesos agent answers', registers }),
+    tasksAwaited: new Gauge({ name: 'weir_tasks_awaited', help: 'Endpoints of Mesos whose task is not known', registers }),
+    marathonLeading: new Gauge({ name: 'weir_marathon_leading', help: '1 while this agent follows Marathon for the cluster', registers }),
+    marathonConnected: new Gauge({ name: 'weir_marathon_connected', help: '1 while Marathon answers this agent', registers }),
+    marathonFaults: new Gauge({
+      name: 'weir_marathon_faults',
+      help: 'Apps with labels that cannot be followed, or that Marathon tells of in a way that cannot be read',
+      registers,
+    }),
     orphansRemoved: new Counter({
       name: 'weir_orphans_removed_total',
       help: 'Endpoints, links and addresses collected because nothing that lives has them',

@@ -18,6 +18,7 @@ import {
   type Rule,
   type Tier,
   tierOf,
+  WARNINGS_ANNOTATION,
 } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
 import { formatLabels } from './columns.ts';
@@ -166,8 +167,10 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     `<none>: ${spec.defaultAction === 'Deny' ? 'Deny' : (own ?? home?.defaultAction ?? 'Allow')} by default`,
   ];
   return [
+    ...warningFields(endpoint),
     ['Host', spec.host],
     ['Container', spec.containerId],
+    ...mesosFields(spec),
     ['Network', spec.network],
     ['Addresses', spec.addresses],
     ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
@@ -176,6 +179,25 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
     ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none(home?.defaultIngress)],
     ['Egress by', named('Egress').length > 0 ? named('Egress') : none(home?.defaultEgress)],
+  ];
+}
+
+/** What of the task's labels could not be followed; first, since it is why somebody looks. */
+function warningFields({ metadata, spec }: Endpoint): Field[] {
+  const told = metadata.annotations[WARNINGS_ANNOTATION]?.split('\n') ?? [];
+  const waits = spec.waitsForLabels ? ['closed: the labels of its task are not known yet'] : [];
+  const warnings = [...waits, ...told];
+  return warnings.length === 0 ? [] : [['Warnings', warnings]];
+}
+
+function mesosFields({ mesos }: Endpoint['spec']): Field[] {
+  if (mesos === undefined) return [];
+  const { task = 'not known yet', app, framework, role, healthy } = mesos;
+  return [
+    ['Task', task],
+    ...(app === undefined ? [] : [['App', app] satisfies Field]),
+    ...(framework === undefined ? [] : [['Framework', role === undefined ? framework : `${framework}, role ${role}`] satisfies Field]),
+    ...(healthy === undefined ? [] : [['Healthy', healthy ? 'yes' : 'no'] satisfies Field]),
   ];
 }
 

@@ -7,6 +7,7 @@ import { type AnyCall, type Call, parseRequest, type StatusCall } from './reques
 import { encodeResult } from './result.ts';
 import { runAllAndTellAll } from './run-all.ts';
 import type { Services } from './services.ts';
+import { withTask } from './task.ts';
 import type { Tool } from './tool.ts';
 import { TOOLS } from './tool-table.ts';
 import { CNI_VERSIONS } from './version.ts';
@@ -42,7 +43,8 @@ async function run(tool: Tool, call: AnyCall, services: () => Promise<Services>)
   switch (call.command) {
     case 'ADD': {
       requireContainerNamespace(call);
-      const result = await tool.add(call, await services());
+      const there = await services();
+      const result = await tool.add(await joined(call, there), there);
       return succeed(encodeResult(result, call.cniVersion, { mesos: isFromMesos(call.config) }));
     }
     case 'CHECK':
@@ -78,6 +80,12 @@ function refuseOutage(services: Services): void {
   if (outage === undefined) return;
   const code = outage.hurtsContainers ? CNI_CODE.limitedConnectivity : CNI_CODE.notAvailable;
   throw new CniError(code, outage.message, { details: "see the agent's log and its /readyz" });
+}
+
+/** With what the task's own labels say, where somebody knows them. */
+async function joined(call: Call, services: Services): Promise<Call> {
+  const task = isFromMesos(call.config) ? await services.findTask?.(call) : undefined;
+  return task === undefined ? call : withTask(call, task);
 }
 
 /**

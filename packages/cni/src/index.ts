@@ -4,6 +4,7 @@ export { type Conversion, type ConversionNote, convertConfig } from './convert/c
 export { type DispatchInput, dispatch } from './dispatch.ts';
 export { explainError } from './explain-error.ts';
 export { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
+export { joinTask } from './join-task.ts';
 export { cleanLabelText } from './label-text.ts';
 export type { NetworkConfig } from './network-config.ts';
 export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './network-info.ts';
@@ -11,6 +12,8 @@ export { type Call, type Environment, parseRequest, type Request } from './reque
 export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './result.ts';
 export { ResultCache } from './result-cache.ts';
 export type { Collection, Outage, Services } from './services.ts';
+export { type Task, type TaskPort, withTask } from './task.ts';
+export { appLabels } from './task-identity.ts';
 export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';
 export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './version.ts';

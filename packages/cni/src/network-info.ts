@@ -1,10 +1,11 @@
+import { weirLabel } from '@weir/resources';
 import { z } from 'zod';
 import { type NetworkConfig, parseConfig } from './network-config.ts';
 
 /** The key under `args` where Mesos' network/cni isolator puts what it knows about the task. */
 export const MESOS_ARGS = 'org.apache.mesos';
 
-/** What Mesos says about the task's network (`NetworkInfo` in mesos.proto), labels as they came. */
+/** What Mesos says about the task's network (`NetworkInfo` in mesos.proto), labels as they came, but for those to Weir: one spelling. */
 export interface NetworkInfo {
   name?: string;
   labels: { key: string; value: string }[];
@@ -29,7 +30,7 @@ const networkInfoSchema = z
   .transform(
     (info): NetworkInfo => ({
       name: info.name,
-      labels: info.labels?.labels.map(({ key, value }) => ({ key, value })) ?? [],
+      labels: info.labels?.labels.map(({ key, value }) => ({ key: weirLabel(key) ?? key, value })) ?? [],
       groups: info.groups,
       ipAddresses: info.ip_addresses.map(({ protocol, ip_address }) => ({ protocol, address: ip_address })),
       portMappings: info.port_mappings.map((mapping) => ({

@@ -4,6 +4,7 @@ import { parseJson } from './json.ts';
 import { type NetworkConfig, networkConfigSchema, parseConfig } from './network-config.ts';
 import { isFromMesos } from './network-info.ts';
 import { decodeResult, type Result } from './result.ts';
+import type { Task } from './task.ts';
 import { type Attached, readValidAttachments } from './valid-attachments.ts';
 import { type CniVersion, isAtLeast, isCniVersion, LATEST_CNI_VERSION } from './version.ts';
 
@@ -26,6 +27,8 @@ export interface Call extends NetworkCall, Attached {
   /** Path of the container's network namespace. Mesos leaves it out of a DEL after a reboot. */
   namespace?: string;
   prevResult?: Result;
+  /** What the Mesos agent says of the container, where it was asked and knew. */
+  task?: Task;
 }
 
 export interface StatusCall extends NetworkCall {

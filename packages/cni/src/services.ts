@@ -1,7 +1,9 @@
 import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
 import type { Attaching, HostEnd, LinkRequest, Wiring } from '@weir/routing';
+import type { Call } from './request.ts';
 import type { ResultCache } from './result-cache.ts';
+import type { Task } from './task.ts';
 import type { TaskIdentity } from './task-identity.ts';
 import type { Attached } from './valid-attachments.ts';
 
@@ -38,6 +40,11 @@ export interface Services {
     /** Of an interface that somebody else's plugin made. */
     findHostEnd(where: { namespace: string; interfaceName: string }): HostEnd;
   };
+  /**
+   * What is known of the task of a container that Mesos launches; undefined when nobody knows yet. Absent where nobody can be asked.
+   * It makes what the task needs for its ADD, such as the Claim of a sticky address. Throws when the task's labels contradict each other.
+   */
+  findTask?(call: Call): Promise<Task | undefined>;
   enforcement: {
     /** Writes it to the store and resolves when its policy is in force in the kernel. */
     enforce(endpoint: Endpoint): Promise<void>;

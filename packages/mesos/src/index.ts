@@ -1,5 +1,17 @@
 export { mesosAgentFlags } from './agent-process.ts';
 export {
+  APP_ANNOTATION,
+  type App,
+  type AppObjects,
+  ERROR_ANNOTATION,
+  OWNER,
+  OWNER_LABEL,
+  objectName,
+  objectsOfApp,
+} from './app-objects.ts';
+export { type Connection, connectionFields } from './connection.ts';
+export { identityOf, namedPorts, readAppLabels, taskOf } from './container-task.ts';
+export {
   appSchema,
   appStatusSchema,
   type MarathonApp,
@@ -12,5 +24,10 @@ export {
 } from './marathon-app.ts';
 export { MarathonClient, type MarathonClientOptions } from './marathon-client.ts';
 export { MarathonError } from './marathon-error.ts';
+export { appOfTask, nameOfApp, namespaceOfApp } from './marathon-task.ts';
+export { MesosAgentClient } from './mesos-agent-client.ts';
+export { MesosError } from './mesos-error.ts';
+export { containersOf, type MesosContainer, type MesosTask } from './mesos-state.ts';
 export { loadNetworkFiles, type NetworkFolders, type SkippedFile } from './network-files.ts';
 export { findPlugin } from './plugin-path.ts';
+export { parseRules, type Rules } from './rule-words.ts';

@@ -20,7 +20,7 @@ export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses } from './kinds/claim.ts';
-export type { EndpointSpec, HostPort, NamedPort } from './kinds/endpoint.ts';
+export type { EndpointSpec, HostPort, MesosFacts, NamedPort } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec, VxlanEnd } from './kinds/host.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
@@ -72,3 +72,13 @@ export { SelectorError } from './selector/selector-error.ts';
 export { serialize } from './serialize.ts';
 export { didYouMean, nearest } from './suggestion.ts';
 export { type Issue, type Origin, ValidationError } from './validation-error.ts';
+export {
+  APP_LABEL,
+  FRAMEWORK_LABEL,
+  looksLikeWeirLabel,
+  ROLE_LABEL,
+  WARNINGS_ANNOTATION,
+  WEIR_LABEL_SPELLINGS,
+  type WeirLabel,
+  weirLabel,
+} from './weir-label.ts';

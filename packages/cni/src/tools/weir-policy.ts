@@ -1,21 +1,34 @@
-import { API_VERSION, type Endpoint, type EndpointSpec, endpointName, hostSockets, parseObject, socketText } from '@weir/resources';
+import {
+  API_VERSION,
+  type Endpoint,
+  type EndpointSpec,
+  endpointName,
+  hostSockets,
+  parseObject,
+  socketText,
+  WARNINGS_ANNOTATION,
+} from '@weir/resources';
 import type { HostEnd } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { collectStale } from '../collect-stale.ts';
 import { GUARDED_PREFIX } from '../host-interface-prefix.ts';
 import { parseConfig } from '../network-config.ts';
+import { isFromMesos } from '../network-info.ts';
 import { portMappingsSchema } from '../port-mappings.ts';
 import type { Call } from '../request.ts';
 import { type Interface, plainAddress, type Result } from '../result.ts';
 import type { Services } from '../services.ts';
-import { taskIdentity } from '../task-identity.ts';
+import { containerPorts } from '../task.ts';
+import { appLabels, taskIdentity } from '../task-identity.ts';
 import type { Tool } from '../tool.ts';
 
 const configSchema = z.looseObject({
   /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
   runtimeConfig: z.looseObject({ portMappings: portMappingsSchema }).nullish(),
+  /** Nothing passes before the labels of the task's app are known. Without it, the network's labels count until then. */
+  waitForLabels: z.boolean().default(false),
 });
 
 /** Guards an interface that an earlier plugin of the chain made: its policy is in force before ADD returns. */
@@ -25,6 +38,7 @@ export const weirPolicy: Tool = {
 
   async add(call, services) {
     const made = requirePrevResult(call);
+    refuseEndlessWait(call, services);
     await services.enforcement.enforce(endpointOf(call, made, services));
     return made;
   },
@@ -57,6 +71,19 @@ export const weirPolicy: Tool = {
   },
 };
 
+/** Without a Mesos agent to ask, the wait would have no end, and nobody would see why the task is dead. */
+function refuseEndlessWait(call: Call, services: Services): void {
+  const { waitForLabels } = parseConfig(configSchema, call.config, 'weir-policy');
+  if (!waitForLabels || !isFromMesos(call.config) || services.findTask !== undefined) return;
+  throw new CniError(
+    CNI_CODE.invalidConfig,
+    `network "${call.config.name}" has waitForLabels, and Weir's agent on this host knows no Mesos agent`,
+    {
+      details: "add the section mesos to the agent's configuration, or remove waitForLabels from the network file",
+    },
+  );
+}
+
 /** What nobody changes between ADD and DEL, as text. */
 function lastingParts({ spec }: Endpoint): Record<string, string> {
   const hostPorts = hostSockets(spec).map((socket) => `${socketText(socket)} to ${socket.target.port}`);
@@ -77,14 +104,20 @@ function requirePrevResult(call: Call): Result {
 
 function endpointOf(call: Call, made: Result, services: Services): Endpoint {
   const config = parseConfig(configSchema, call.config, 'weir-policy');
-  const { labels, namespace } = taskIdentity(call, 'weir-policy');
-  const { containerId, interfaceName } = call;
+  const { labels, namespace, namespaceGiven } = taskIdentity(call, 'weir-policy');
+  const { containerId, interfaceName, task } = call;
+  const warnings = task === undefined ? [] : [...task.warnings, ...appLabels(task).refused];
   const inContainer = made.interfaces.findIndex((link) => isInContainer(link) && link.name === interfaceName);
   const mac = made.interfaces[inContainer]?.mac;
   const endpoint = {
     apiVersion: API_VERSION,
     kind: 'Endpoint',
-    metadata: { name: endpointName(containerId, interfaceName), namespace, labels },
+    metadata: {
+      name: endpointName(containerId, interfaceName),
+      namespace,
+      labels,
+      ...(warnings.length > 0 && { annotations: { [WARNINGS_ANNOTATION]: warnings.join('\n') } }),
+    },
     spec: {
       host: services.host,
       containerId,
@@ -95,6 +128,9 @@ function endpointOf(call: Call, made: Result, services: Services): Endpoint {
       ...(mac === undefined ? {} : { mac }),
       ...hostPortsOf(config),
       ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
+      ...(task && { ports: containerPorts(task.ports, config.runtimeConfig?.portMappings ?? []) }),
+      ...(isFromMesos(call.config) && { mesos: { ...task?.facts, ...(namespaceGiven && { namespaceGiven }) } }),
+      ...(config.waitForLabels && isFromMesos(call.config) && task === undefined && { waitsForLabels: true }),
     },
   };
   return parseObject(endpoint) as Endpoint;

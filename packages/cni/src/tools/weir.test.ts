@@ -1,5 +1,6 @@
 import { type Endpoint, hostInterfaceName } from '@weir/resources';
 import test from 'ava';
+import type { Task } from '../task.ts';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
 import { MESOS_CALLS } from '../testing/mesos-calls.ts';
 import { codedError, ServicesDouble } from '../testing/services-double.ts';
@@ -62,10 +63,47 @@ test("the endpoint that policy sees carries the task's labels, cleaned, and its 
           addresses: ['10.0.0.1'],
           mac: '02:00:00:00:00:01',
           ports: [],
+          mesos: { namespaceGiven: true },
         },
       },
     ],
   );
+});
+
+test("a task's own labels reach address and endpoint, the network's win, and a port can be named", async (t) => {
+  const services = new ServicesDouble();
+  const task: Task = {
+    labels: [
+      { key: 'run', value: 'app' },
+      { key: 'tier', value: 'app' },
+      { key: 'weir/ip', value: '10.0.0.77' },
+    ],
+    identity: { 'weir/app': '/shop/web' },
+    namespace: 'shop',
+    ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+    facts: { task: 't1' },
+    warnings: ['told'],
+  };
+  const network = mesosNetwork([{ key: 'run', value: 'network' }]);
+  const { answer } = await callTool('weir', environment('ADD'), network, Object.assign(services, { findTask: async () => task }));
+  t.like(answer, { ip4: { ip: '10.0.0.77/32' } });
+  const [endpoint] = services.endpoints.values();
+  t.deepEqual(endpoint?.metadata.labels, { run: 'network', tier: 'app', 'weir/app': '/shop/web' });
+  t.is(endpoint?.metadata.namespace, 'shop');
+  t.deepEqual(endpoint?.metadata.annotations, { 'weir/warnings': 'told' });
+  t.like(endpoint?.spec, { ports: task.ports, mesos: { task: 't1' } });
+});
+
+test('waitForLabels holds an endpoint, and is refused where nobody could tell the labels', async (t) => {
+  const chain = [
+    { type: 'weir-route', ipam: { type: 'weir-ipam' } },
+    { type: 'weir-policy', waitForLabels: true },
+  ];
+  const alone = await callTool('weir', environment('ADD'), mesosNetwork([], { chain }), new ServicesDouble());
+  t.like(alone.answer, { code: 7 });
+  const services = Object.assign(new ServicesDouble(), { findTask: async () => undefined });
+  await callTool('weir', environment('ADD'), mesosNetwork([], { chain }), services);
+  t.true([...services.endpoints.values()][0]?.spec.waitsForLabels);
 });
 
 test('both families', async (t) => {

@@ -17,7 +17,7 @@ class FakeAgent implements TaskAgent {
     this.name = name;
   }
 
-  async launch(_taskId: string, request: Omit<ContainerRequest, 'containerId'>): Promise<Container> {
+  async launch(_task: unknown, request: Omit<ContainerRequest, 'containerId'>): Promise<Container> {
     this.launched.push(request);
     if (this.failure !== undefined) throw new Error(this.failure);
     const containerId = `${this.name}-${this.launched.length}`;

@@ -2,13 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { MarathonApp, MarathonAppStatus, MarathonTask } from '@weir/mesos';
 import type { Container, ContainerRequest } from '../container/containerizer.ts';
 import { LabError } from '../lab-error.ts';
-import { networkInfos } from './network-infos.ts';
+import { discoveryPorts, networkInfos, pairs } from './network-infos.ts';
 import { taskEnvironment } from './task-environment.ts';
+
+/** What a framework says of a task, as far as the Mesos agent tells of it (`TaskInfo` in mesos.proto). */
+export interface TaskInfo {
+  id: string;
+  labels: { key: string; value: string }[];
+  ports: { number: number; name?: string; protocol: string; labels: { labels: { key: string; value: string }[] } }[];
+}
 
 /** Where tasks run: a Mesos agent. */
 export interface TaskAgent {
   readonly name: string;
-  launch(taskId: string, request: Omit<ContainerRequest, 'containerId'>): Promise<Container>;
+  launch(task: TaskInfo, request: Omit<ContainerRequest, 'containerId'>): Promise<Container>;
   destroy(containerId: string): Promise<void>;
 }
 
@@ -140,7 +147,8 @@ export class Scheduler {
     const task: Task = { report, version, agent, container: undefined };
     app.tasks.push(task);
     try {
-      const container = await agent.launch(id, {
+      const info = { id, labels: pairs(definition.labels), ports: discoveryPorts(definition, hostPorts) };
+      const container = await agent.launch(info, {
         networkInfos: networkInfos(definition, hostPorts),
         command: definition.cmd ?? '',
         env: taskEnvironment(definition, { id, host: agent.name, version, ports }),

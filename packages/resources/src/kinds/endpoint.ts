@@ -29,6 +29,27 @@ export interface EndpointSpec {
   hostPorts?: HostPort[];
   /** What its network says of a direction in which no policy selects it. Deny here or in its namespace closes it. */
   defaultAction?: 'Allow' | 'Deny';
+  /** Present when Mesos asked for it; filled in once the Mesos agent told which task it is. */
+  mesos?: MesosFacts;
+  /** Closed whatever policy says, and in nobody's selectors, until the labels of its task are known. */
+  waitsForLabels?: true;
+}
+
+/** What the Mesos agent says of the container. */
+export interface MesosFacts {
+  /** Id of the task; of the first one by id in a container of several (a pod). Absent: not known yet. */
+  task?: string;
+  /** Id of the executor, where it is not the task's. */
+  executor?: string;
+  /** Name of the framework. */
+  framework?: string;
+  role?: string;
+  /** Id of the Marathon app or pod: `/shop/web`. */
+  app?: string;
+  /** By the health checks of its tasks; absent when they have none. */
+  healthy?: boolean;
+  /** A label says the namespace: the app's path is not asked. */
+  namespaceGiven?: true;
 }
 
 export interface NamedPort {
@@ -83,6 +104,18 @@ const schema = z.strictObject({
     )
     .optional(),
   defaultAction: oneOf('Allow', 'Deny').optional(),
+  mesos: z
+    .strictObject({
+      task: z.string().optional(),
+      executor: z.string().optional(),
+      framework: z.string().optional(),
+      role: z.string().optional(),
+      app: z.string().optional(),
+      healthy: z.boolean().optional(),
+      namespaceGiven: z.literal(true).optional(),
+    })
+    .optional(),
+  waitsForLabels: z.literal(true).optional(),
 });
 
 export const endpointSpecSchema: z.ZodType<EndpointSpec> = schema.superRefine(({ addresses, hostPorts = [] }, context) => {

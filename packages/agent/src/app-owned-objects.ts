@@ -1,0 +1,63 @@
+/** The objects that labels of apps ask for, in the store. Only what carries the owner's label is ever changed. */
+import { type ObjectStore, type Store, StoreError, type Versioned } from '@weir/datastore';
+import { admitClaim, IpamError, removeClaim } from '@weir/ipam';
+import { ERROR_ANNOTATION, OWNER, OWNER_LABEL } from '@weir/mesos';
+import { type Claim, type Policy, serialize } from '@weir/resources';
+
+export type AppObject = Policy | Claim;
+
+export function isOwned({ metadata }: AppObject): boolean {
+  return metadata.labels[OWNER_LABEL] === OWNER;
+}
+
+export interface Stores {
+  store: Store;
+  objects: ObjectStore;
+}
+
+/**
+ * Brings one object in the store. A policy whose label cannot be read any more stays in its last readable form, and a claim that holds
+ * addresses goes on as it is.
+ *
+ * @returns the object that is there then, with its revision; undefined when somebody else's stands in the way
+ */
+export async function putOwned({ store, objects }: Stores, wanted: AppObject): Promise<Versioned<AppObject> | undefined> {
+  const known = await read(objects, wanted);
+  if (known !== undefined && !isOwned(known.object)) return undefined;
+  if (known !== undefined && (isSame(known.object, wanted) || isBroken(wanted))) return known;
+  const revision = known?.revision ?? 0;
+  try {
+    const written = wanted.kind === 'Claim' ? await admitClaim(store, wanted, { revision }) : await objects.put(wanted, { revision });
+    return { object: wanted, revision: written };
+  } catch (error) {
+    // Somebody was faster, or containers live by it: what is there counts, and the next look sees it.
+    if ((error instanceof StoreError || error instanceof IpamError) && KEEP.has(error.code)) return read(objects, wanted);
+    throw error;
+  }
+}
+
+const KEEP = new Set<string>(['ECONFLICT', 'EINUSE']);
+
+/** Removes it if it is still owned. Throws ECONFLICT when somebody changes it in this moment. */
+export async function removeOwned({ store, objects }: Stores, object: AppObject): Promise<void> {
+  const { name, namespace } = object.metadata;
+  const known = await read(objects, object);
+  if (known === undefined || !isOwned(known.object)) return;
+  if (object.kind === 'Claim') await removeClaim(store, `${namespace}/${name}`);
+  else await objects.remove(object.kind, name, namespace, { revision: known.revision });
+}
+
+async function read(objects: ObjectStore, { kind, metadata }: AppObject): Promise<Versioned<AppObject> | undefined> {
+  return kind === 'Claim'
+    ? objects.get('Claim', metadata.name, metadata.namespace)
+    : objects.get('Policy', metadata.name, metadata.namespace);
+}
+
+function isBroken({ kind, metadata }: AppObject): boolean {
+  return kind === 'Policy' && metadata.annotations[ERROR_ANNOTATION] !== undefined;
+}
+
+/** The status is whoever measures it. */
+function isSame(known: AppObject, wanted: AppObject): boolean {
+  return serialize({ ...known, status: undefined }) === serialize({ ...wanted, status: undefined });
+}

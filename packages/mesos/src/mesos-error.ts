@@ -1,0 +1,10 @@
+/** A request to a Mesos agent that got no answer, was refused, or was answered in another shape. */
+export class MesosError extends Error {
+  override readonly name = 'MesosError';
+  readonly code: 'EHTTP' | 'EUNAVAILABLE' | 'EANSWER';
+
+  constructor(code: MesosError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,31 @@
+/** What an app says to Weir by its labels. Nothing selects by these. */
+const NAMES = ['namespace', 'ip', 'pool', 'claim', 'sticky-ip', 'policy', 'egress'] as const;
+
+export type WeirLabel = `weir/${(typeof NAMES)[number]}`;
+
+const BY_SPELLING: ReadonlyMap<string, WeirLabel> = new Map(
+  NAMES.flatMap((name): [string, WeirLabel][] => [
+    [`weir/${name}`, `weir/${name}`],
+    [`WEIR_${name.toUpperCase().replace('-', '_')}`, `weir/${name}`],
+  ]),
+);
+
+/** The label that `weir/sticky-ip` and `WEIR_STICKY_IP` both mean; undefined for a label that is the app's own. */
+export function weirLabel(key: string): WeirLabel | undefined {
+  return BY_SPELLING.get(key);
+}
+
+/** Whether somebody thought that Weir would understand it. */
+export function looksLikeWeirLabel(key: string): boolean {
+  return key.startsWith('WEIR_') || key.startsWith('weir/');
+}
+
+export const WEIR_LABEL_SPELLINGS: readonly string[] = [...BY_SPELLING.keys()];
+
+/** Labels that Weir itself gives to endpoints of Mesos tasks. Apps cannot forge them: a `/` in theirs becomes a dot. */
+export const APP_LABEL = 'weir/app';
+export const FRAMEWORK_LABEL = 'weir/framework';
+export const ROLE_LABEL = 'weir/role';
+
+/** Annotation: what of a task's labels could not be followed, a line each. */
+export const WARNINGS_ANNOTATION = 'weir/warnings';
