@@ -59,6 +59,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       reconcileNowAndThen(network, attachments, stop.signal, log),
       watchTable(network, stop.signal),
       followTasks(network, attachments, stop.signal),
+      followMarathon(network, stop.signal),
     ]);
   } finally {
     stop.abort();
@@ -150,6 +151,11 @@ async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<v
 async function followTasks(network: HostNetwork, attachments: Attachments, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   await network.followTasks(attachments, signal);
+}
+
+async function followMarathon(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await syncedOrStopped(network, signal);
+  await network.followMarathon(signal);
 }
 
 /** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */

@@ -8,7 +8,7 @@ import { type Call, type Outage, ResultCache, type Services, type Task } from '@
 import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/datastore';
 import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
-import { MesosAgentClient } from '@weir/mesos';
+import { MarathonClient, MesosAgentClient } from '@weir/mesos';
 import { type AnyObject, type Endpoint, keyOf, keyPrefix } from '@weir/resources';
 import { beginAttach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
@@ -19,11 +19,13 @@ import { collectStale } from './collect-stale.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 import { DeadHosts, type Seen } from './dead-hosts.ts';
+import { whileLeading } from './election.ts';
 import { Enforcement } from './enforcement.ts';
 import { followTasks } from './follow-tasks.ts';
 import { openLoopback } from './host-port-loopback.ts';
 import { HostRouting } from './host-routing.ts';
 import type { Logger } from './log.ts';
+import { MarathonFollower } from './marathon-follower.ts';
 import { MesosTasks } from './mesos-tasks.ts';
 import type { Metrics } from './metrics.ts';
 import { RoutingUpkeep } from './routing-upkeep.ts';
@@ -361,6 +363,21 @@ export class HostNetwork {
   async #findTask(call: Call, tasks: MesosTasks): Promise<Task | undefined> {
     const task = await tasks.find(call.containerId);
     return task && this.#taskLabels.prepare(task, networkLabels(call));
+  }
+
+  /** Follows Marathon for the cluster while this host leads, until the signal. */
+  async followMarathon(signal: AbortSignal): Promise<void> {
+    const { marathon, host, presenceTtl } = this.#config;
+    if (marathon === undefined) return;
+    const { store } = this;
+    const log = this.#log;
+    await whileLeading({ store, name: 'marathon', host, ttlSeconds: presenceTtl, signal, log }, async (lead) => {
+      this.#metrics.marathonLeading.set(1);
+      const stores = { store, objects: this.#objects };
+      const follower = new MarathonFollower({ ...stores, client: new MarathonClient(marathon), log, metrics: this.#metrics });
+      await follower.follow({ intervalSeconds: marathon.interval, signal: lead });
+      this.#metrics.marathonLeading.set(0);
+    });
   }
 
   /** Keeps endpoints in step with what the Mesos agent says, until the signal. */

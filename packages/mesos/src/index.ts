@@ -1,4 +1,5 @@
 export { mesosAgentFlags } from './agent-process.ts';
+export { type AppReading, type Plan, planApps, readDefinition } from './app-definition.ts';
 export {
   APP_ANNOTATION,
   type App,
@@ -24,6 +25,7 @@ export {
 } from './marathon-app.ts';
 export { MarathonClient, type MarathonClientOptions } from './marathon-client.ts';
 export { MarathonError } from './marathon-error.ts';
+export { isChange } from './marathon-events.ts';
 export { appOfTask, nameOfApp, namespaceOfApp } from './marathon-task.ts';
 export { MesosAgentClient } from './mesos-agent-client.ts';
 export { MesosError } from './mesos-error.ts';

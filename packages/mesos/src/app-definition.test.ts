@@ -1,0 +1,86 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { planApps, readDefinition } from './app-definition.ts';
+
+const labelsOf = (app: object) => Object.fromEntries(readDefinition(app).labels.map(({ key, value }) => [key, value]));
+
+test('networks, container and labels of a new app; the labels of a network win', (t) => {
+  const app = readDefinition({
+    id: '/shop/web',
+    instances: 2,
+    labels: { tier: 'app', WEIR_POOL: 'gold' },
+    networks: [{ mode: 'container', name: 'weir', labels: { tier: 'network', 'weir/pool': 'silver' } }],
+    container: {
+      portMappings: [
+        { containerPort: 80, hostPort: 0, name: 'http' },
+        { containerPort: 53, name: 'dns', protocol: 'udp,tcp' },
+      ],
+    },
+  });
+  t.deepEqual(app.networks, ['weir']);
+  t.deepEqual(app.labels, [
+    { key: 'tier', value: 'network' },
+    { key: 'weir/pool', value: 'silver' },
+  ]);
+  t.is(app.namespace, 'shop');
+  t.is(app.instances, 2);
+  t.deepEqual(
+    app.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`),
+    ['http 80/TCP', 'dns 53/UDP', 'dns 53/TCP'],
+  );
+});
+
+test('an app before Marathon 1.5, one of Docker, one with port definitions, and a pod', (t) => {
+  const old = readDefinition({
+    id: 'web',
+    ipAddress: { networkName: 'weir', labels: { run: 'old' }, discovery: { ports: [{ number: 80, name: 'http', protocol: 'tcp' }] } },
+  });
+  t.like(old, { id: '/web', namespace: 'default', networks: ['weir'], ports: [{ name: 'http', port: 80 }] });
+  t.deepEqual(old.labels, [{ key: 'run', value: 'old' }]);
+  t.is(readDefinition({ id: '/d', container: { docker: { portMappings: [{ containerPort: 9, name: 'x' }] } } }).ports.length, 1);
+  t.is(readDefinition({ id: '/p', portDefinitions: [{ port: 9000, name: 'admin' }] }).ports[0]?.port, 9000);
+  const pod = readDefinition({
+    id: '/shop/pod',
+    scaling: { kind: 'fixed', instances: 3 },
+    labels: { tier: 'pod' },
+    networks: [{ mode: 'container', name: 'weir' }],
+    containers: [
+      { name: 'a', labels: { tier: 'a', of: 'a' }, endpoints: [{ name: 'http', containerPort: 80, protocol: ['tcp'] }] },
+      { name: 'b' },
+    ],
+  });
+  t.like(pod, { instances: 3, ports: [{ name: 'http', port: 80, protocol: 'TCP' }] });
+  t.deepEqual(labelsOf({ id: '/x', labels: { tier: 'pod' }, containers: [{ labels: { tier: 'a' } }] }), { tier: 'pod' });
+});
+
+test('an app that cannot be read, or is told twice, leaves what it has; the others are read', (t) => {
+  const plan = planApps([
+    { id: '/good', labels: { WEIR_POLICY: 'allow from any' } },
+    { id: '/bad', labels: { WEIR_POLICY: 7 } },
+    { id: '/twice', labels: { WEIR_POLICY: 'allow from any' } },
+    { id: '/twice', labels: { WEIR_POLICY: 'allow from a=b' } },
+    { id: '/same', labels: {} },
+    { id: '/same', labels: {} },
+  ]);
+  t.deepEqual([...plan.apps.keys()], ['/good', '/same']);
+  t.deepEqual([...plan.unsure], ['/bad', '/twice']);
+  t.true(plan.isComplete);
+  t.regex(plan.faults.get('/twice')![0]!, /told twice/);
+});
+
+test('half an app hides who is there: nothing counts as gone', (t) => {
+  for (const half of [{}, null, 7, [], { id: '' }, { id: 3 }]) t.false(planApps([half, { id: '/good' }]).isComplete);
+});
+
+test('whatever Marathon tells, a plan comes of it', (t) => {
+  const value = fc.oneof(
+    fc.anything(),
+    fc.record({ id: fc.oneof(fc.string(), fc.constant('/a')), labels: fc.dictionary(fc.string(), fc.anything()) }),
+  );
+  fc.assert(
+    fc.property(fc.array(value), (apps) => {
+      planApps(apps);
+    }),
+  );
+  t.pass();
+});

@@ -1,0 +1,137 @@
+/** Pure: what Weir reads of an app's or a pod's definition, in every form that Marathon has had. */
+import { cleanLabelText, type TaskPort } from '@weir/cni';
+import { DEFAULT_NAMESPACE } from '@weir/resources';
+import { z } from 'zod';
+import { type App, objectsOfApp } from './app-objects.ts';
+import { namedPorts, readAppLabels } from './container-task.ts';
+import { namespaceOfApp } from './marathon-task.ts';
+
+const labels = z.record(z.string(), z.string()).nullish();
+const networks = z.array(z.looseObject({ mode: z.string().optional(), name: z.string().nullish(), labels })).nullish();
+/** The fields by which a port is a number differ; its name and protocol (in pods a list) do not. */
+const portNumber = z.int().min(0).max(65535).nullish();
+const portSchema = z.looseObject({
+  number: portNumber,
+  port: portNumber,
+  containerPort: portNumber,
+  name: z.string().nullish(),
+  protocol: z.union([z.string(), z.array(z.string())]).nullish(),
+});
+const ports = z.array(portSchema).nullish();
+
+const definitionSchema = z.looseObject({
+  id: z.string().regex(/^\/?[a-z0-9.-]+(\/[a-z0-9.-]+)*$/, 'is no path of lower-case letters, digits, "-" and "."'),
+  labels,
+  instances: z.int().min(0).nullish(),
+  /** Of pods. */
+  scaling: z.looseObject({ instances: z.int().min(0).nullish() }).nullish(),
+  networks,
+  /** Before Marathon 1.5. */
+  ipAddress: z.looseObject({ networkName: z.string().nullish(), labels, discovery: z.looseObject({ ports: ports }).nullish() }).nullish(),
+  container: z
+    .looseObject({
+      portMappings: ports,
+      docker: z.looseObject({ portMappings: ports }).nullish(),
+    })
+    .nullish(),
+  portDefinitions: ports,
+  /** Of pods. */
+  containers: z.array(z.looseObject({ endpoints: ports, labels })).nullish(),
+});
+
+export interface AppReading extends App {
+  /** Names of the container networks that it joins. */
+  networks: string[];
+  /** Its own labels and those of its networks, which win, those to Weir in one spelling. */
+  labels: App['labels'];
+  ports: TaskPort[];
+  warnings: string[];
+}
+
+/** @throws z.ZodError when it is no app */
+export function readDefinition(value: unknown): AppReading {
+  const app = definitionSchema.parse(value);
+  const id = app.id.startsWith('/') ? app.id : `/${app.id}`;
+  const given = [
+    ...(app.containers ?? []).toReversed().map((container) => container.labels),
+    app.labels,
+    app.ipAddress?.labels,
+    // The first of several networks wins, as its interface is the first.
+    ...(app.networks ?? []).toReversed().map((network) => network.labels),
+  ];
+  const read = readAppLabels(given.flatMap((map) => Object.entries(map ?? {}).map(([key, text]) => ({ key, value: text }))));
+  const said = read.labels.find(({ key }) => key === 'weir/namespace')?.value;
+  return {
+    ...read,
+    id,
+    namespace: (said && cleanLabelText(said)) || namespaceOfApp(id) || DEFAULT_NAMESPACE,
+    instances: app.scaling?.instances ?? app.instances ?? undefined,
+    networks: networkNames(app),
+    ports: portsOf(app),
+  };
+}
+
+type Definition = z.output<typeof definitionSchema>;
+
+/** A network without a mode is one of containers; one without a name is Marathon's default. */
+function networkNames({ networks: given, ipAddress }: Definition): string[] {
+  const modern = (given ?? []).filter(({ mode }) => mode === undefined || mode === 'container').map(({ name }) => name ?? '(default)');
+  return [...modern, ...(ipAddress == null ? [] : [ipAddress.networkName ?? '(default)'])];
+}
+
+function portsOf({ container, portDefinitions, ipAddress, containers }: Definition): TaskPort[] {
+  const mappings = container?.portMappings ?? container?.docker?.portMappings;
+  const given = [
+    ...(mappings ?? portDefinitions ?? []),
+    ...(containers ?? []).flatMap(({ endpoints }) => endpoints ?? []),
+    ...(ipAddress?.discovery?.ports ?? []),
+  ];
+  return namedPorts(
+    given.map(({ number, port, containerPort, name, protocol }) => ({
+      name: name ?? undefined,
+      number: containerPort ?? port ?? number ?? 0,
+      protocol: Array.isArray(protocol) ? protocol.join(',') : (protocol ?? undefined),
+    })),
+  );
+}
+
+export interface Plan {
+  /** Objects of each app that could be read, by its id. */
+  apps: Map<string, ReturnType<typeof objectsOfApp>>;
+  /** Apps that are there, and about which nothing else is sure: what they have stays as it is. */
+  unsure: Set<string>;
+  /** False when there is an entry without an id: then nobody knows which apps are not there. */
+  isComplete: boolean;
+  /** By app: what is wrong, for people. */
+  faults: Map<string, string[]>;
+}
+
+/** What a Marathon's apps and pods ask for. One that is told twice and differs is left as it is. */
+export function planApps(definitions: readonly unknown[]): Plan {
+  const plan: Plan = { apps: new Map(), unsure: new Set(), isComplete: true, faults: new Map() };
+  const seen = new Map<string, string>();
+  for (const definition of definitions) {
+    const id = z.looseObject({ id: z.string().min(1) }).safeParse(definition).data?.id;
+    if (id === undefined) {
+      plan.isComplete = false;
+      plan.faults.set('(without an id)', ['an app without an id']);
+      continue;
+    }
+    const path = id.startsWith('/') ? id : `/${id}`;
+    try {
+      const app = readDefinition(definition);
+      const text = JSON.stringify([app.namespace, app.labels]);
+      if ((seen.get(path) ?? text) !== text) throw new TypeError('told twice, with different labels');
+      seen.set(path, text);
+      const made = objectsOfApp(app);
+      const problems = [...app.warnings, ...made.errors];
+      plan.apps.set(path, made);
+      if (problems.length > 0) plan.faults.set(path, problems);
+    } catch (error) {
+      plan.unsure.add(path);
+      plan.faults.set(path, [error instanceof z.ZodError ? z.prettifyError(error).slice(0, 500) : (error as Error).message]);
+    }
+  }
+  for (const id of plan.unsure) plan.apps.delete(id);
+  return plan;
+}
