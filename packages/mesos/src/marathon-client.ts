@@ -13,6 +13,9 @@ export interface MarathonClientOptions extends Partial<Connection> {
   urls?: readonly string[];
 }
 
+/** The answer goes on for months: neither its time nor its length has a limit. */
+const ENDLESS = { timeout: 0, maxContentLength: -1 };
+
 /** By which one that does not lead says who does (LeaderProxyFilter.scala). */
 const LEADER_HEADER = 'x-marathon-leader';
 
@@ -55,10 +58,11 @@ export class MarathonClient {
     try {
       const headers = { accept: 'text/event-stream' };
       const { data } = await this.#anyMaster((url) =>
-        this.#http.get<Readable>(`${url}/v2/events`, { responseType: 'stream', headers, signal }),
+        this.#http.get<Readable>(`${url}/v2/events`, { responseType: 'stream', headers, signal, ...ENDLESS }),
       );
       signal.addEventListener('abort', () => data.destroy(), { once: true });
       onEvent('event_stream_attached');
+      if (signal.aborted) return;
       await readEvents(data, onEvent, silence);
     } catch (error) {
       if (!signal.aborted) throw toMarathonError(what, error);
