@@ -11,7 +11,12 @@ import Delete from './commands/delete.ts';
 import Describe from './commands/describe.ts';
 import EndpointList from './commands/endpoint/list.ts';
 import Get from './commands/get.ts';
+import IpamCheck from './commands/ipam/check.ts';
+import IpamConfigure from './commands/ipam/configure.ts';
+import IpamRelease from './commands/ipam/release.ts';
+import IpamReserve from './commands/ipam/reserve.ts';
 import IpamShow from './commands/ipam/show.ts';
+import IpamSplit from './commands/ipam/split.ts';
 import Label from './commands/label.ts';
 import NodeStatus from './commands/node/status.ts';
 import Replace from './commands/replace.ts';
@@ -29,7 +34,12 @@ export const COMMANDS: Record<string, Command.Class> = {
   describe: Describe,
   'endpoint:list': EndpointList,
   get: Get,
+  'ipam:check': IpamCheck,
+  'ipam:configure': IpamConfigure,
+  'ipam:release': IpamRelease,
+  'ipam:reserve': IpamReserve,
   'ipam:show': IpamShow,
+  'ipam:split': IpamSplit,
   label: Label,
   'node:status': NodeStatus,
   replace: Replace,

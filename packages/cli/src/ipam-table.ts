@@ -20,6 +20,7 @@ const counts: Column<UsageRow>[] = [
   { header: 'USED', value: ({ used }) => formatCount(used), align: 'right' },
   { header: 'FREE', value: ({ free }) => formatCount(free), align: 'right' },
   { header: 'USE', value: formatUse, align: 'right' },
+  { header: '', value: useBar },
 ];
 
 /** How full the pools are, each with its blocks in the order of their addresses. */
@@ -45,6 +46,15 @@ export function formatIpam(pools: readonly PoolUsage[], { blocks, width }: { blo
 /** Up to a million as it is; what an IPv6 pool holds as a power of two. */
 export function formatCount(count: number): string {
   return count < 1_000_000 ? String(count) : `2^${Math.round(Math.log2(count) * 10) / 10}`;
+}
+
+const BAR_LENGTH = 10;
+
+/** `##........`: full only when it is, empty only when it is. */
+export function useBar({ used, size }: { used: number; size: number }): string {
+  const filled = Math.floor((used / size) * BAR_LENGTH);
+  const marks = used > 0 && filled === 0 ? 1 : filled;
+  return '#'.repeat(marks).padEnd(BAR_LENGTH, '.');
 }
 
 /** In whole percent, but for a little that would look like none. */

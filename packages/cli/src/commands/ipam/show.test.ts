@@ -26,17 +26,17 @@ test('pools and, below each, its blocks', async (t) => {
     await weir.ok(t, ['ipam', 'show']),
     lines(
       'POOL             CIDR           HOST    SIZE   USED    FREE   USE',
-      'main             10.77.0.0/16          65536      2   65534   <1%',
-      '                 10.77.0.0/26   h1        64      2      62    3%',
-      'six (disabled)   fd00:77::/64           2^64      0    2^64    0%',
+      'main             10.77.0.0/16          65536      2   65534   <1%   #.........',
+      '                 10.77.0.0/26   h1        64      2      62    3%   #.........',
+      'six (disabled)   fd00:77::/64           2^64      0    2^64    0%   ..........',
     ),
   );
   t.is(
     await weir.ok(t, ['ipam', 'show', '--pools']),
     lines(
       'POOL             CIDR            SIZE   USED    FREE   USE',
-      'main             10.77.0.0/16   65536      2   65534   <1%',
-      'six (disabled)   fd00:77::/64    2^64      0    2^64    0%',
+      'main             10.77.0.0/16   65536      2   65534   <1%   #.........',
+      'six (disabled)   fd00:77::/64    2^64      0    2^64    0%   ..........',
     ),
   );
   const [main] = JSON.parse(await weir.ok(t, ['ipam', 'show', '-o', 'json']));
@@ -95,4 +95,51 @@ test('blocks stand in the order of their addresses, here, in weir get and in wei
     ),
   );
   t.regex(await weir.ok(t, ['describe', 'block', '10.77.0.0-26']), /10\.77\.0\.9 c1 eth0\n +10\.77\.0\.10 c1 eth0\n/);
+});
+
+test('one address, one block, one host', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POOLS });
+  const held = (containerId: string, host: string) => ({ containerId, interfaceName: 'eth0', network: 'weir', host, since: 0 });
+  await weir.seed({
+    kind: 'Block',
+    metadata: { name: '10.77.0.0-26' },
+    spec: {
+      cidr: '10.77.0.0/26',
+      pool: 'main',
+      host: 'h1',
+      allocations: { '10.77.0.9': held('c9', 'h1'), '10.77.0.10': held('c10', 'h2'), '10.77.0.11': { host: 'h1', claim: 'shop/db' } },
+      released: { '10.77.0.12': Date.now() + 1000 },
+    },
+  });
+  t.is(
+    await weir.ok(t, ['ipam', 'show', '--ip', '10.77.0.9']),
+    lines(
+      'Address:      10.77.0.9',
+      'State:        held by a container',
+      'Pool:         main',
+      'Block:        10.77.0.0/26 of host h1',
+      'Host:         h1',
+      'Container:    eth0 of c9, network weir',
+      'Since:        1970-01-01T00:00:00.000Z',
+    ),
+  );
+  t.regex(await weir.ok(t, ['ipam', 'show', '--ip', '10.77.0.12']), /State: +free, given back a short time ago\n.*Rests until: +\d{4}-/s);
+  t.regex(await weir.ok(t, ['ipam', 'show', '--ip', '10.77.0.11']), /State: +kept for a claim.*Claim: +shop\/db\n/s);
+  t.regex(await weir.ok(t, ['ipam', 'show', '--ip', '10.77.9.9']), /State: +free, of no block yet\nPool: +main\n$/);
+  t.regex(await weir.ok(t, ['ipam', 'show', '--ip', '192.0.2.1']), /State: +of no pool\n$/);
+  const states = async (...words: string[]) =>
+    (JSON.parse(await weir.ok(t, ['ipam', 'show', ...words, '-o', 'json'])) as { address: string; state: string }[]).map(
+      ({ address, state }) => `${address} ${state}`,
+    );
+  t.deepEqual(await states('--block', '10.77.0.0/26'), ['10.77.0.9 held', '10.77.0.10 held', '10.77.0.11 kept', '10.77.0.12 resting']);
+  t.deepEqual(await states('--host', 'h2'), ['10.77.0.10 held'], 'borrowed from h1');
+  t.regex(
+    await weir.ok(t, ['ipam', 'show', '--host', 'h2']),
+    /^ADDRESS +STATE +HOST +CONTAINER +NETWORK +CLAIM +SINCE\n10\.77\.0\.10 +held +h2 +eth0 of /,
+  );
+  t.regex(await weir.fails(t, 1, ['ipam', 'show', '--ip', '10.77.0.300']), /"10\.77\.0\.300"/);
+  t.regex(await weir.fails(t, 1, ['ipam', 'show', '--block', '10.77.0.1/26']), /10\.77\.0\.0\/26/);
+  t.regex(await weir.fails(t, 1, ['ipam', 'show', '--block', '10.77.1.0/26']), /no block 10\.77\.1\.0\/26/);
+  await weir.fails(t, 2, ['ipam', 'show', '--ip', '10.77.0.9', '--host', 'h1']);
 });
