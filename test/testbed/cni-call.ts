@@ -15,6 +15,8 @@ export interface CniCall {
   namespace?: string;
   /** Name of the launcher: weir by default. */
   tool?: string;
+  /** A script for Node that is called in the launcher's place. */
+  through?: string;
   /** The network's configuration by default. Text goes in as it is. */
   stdin?: string | object;
 }
@@ -38,8 +40,9 @@ export function mesosNetwork(labels: Record<string, string> = {}, changes: objec
 
 /** Starts a launcher on a host, as a runtime does; `kill` is kill -9 for whatever it has become by then. */
 export function startCni(call: CniCall): { answer: Promise<CniAnswer>; kill: () => void } {
-  const { host, command, containerId, interfaceName = 'eth0', namespace, tool = 'weir', stdin = mesosNetwork() } = call;
-  const child = host.spawn(join(host.pluginsDir, tool), [], {
+  const { host, command, containerId, interfaceName = 'eth0', namespace, tool = 'weir', through, stdin = mesosNetwork() } = call;
+  const [program, script] = through === undefined ? [join(host.pluginsDir, tool), []] : [process.execPath, [through]];
+  const child = host.spawn(program, script, {
     env: {
       CNI_COMMAND: command,
       ...(containerId !== undefined && { CNI_CONTAINERID: containerId, CNI_IFNAME: interfaceName }),
