@@ -18,6 +18,7 @@ import IpamReserve from './commands/ipam/reserve.ts';
 import IpamShow from './commands/ipam/show.ts';
 import IpamSplit from './commands/ipam/split.ts';
 import Label from './commands/label.ts';
+import MarathonCheck from './commands/marathon/check.ts';
 import NodeStatus from './commands/node/status.ts';
 import Replace from './commands/replace.ts';
 import Version from './commands/version.ts';
@@ -41,6 +42,7 @@ export const COMMANDS: Record<string, Command.Class> = {
   'ipam:show': IpamShow,
   'ipam:split': IpamSplit,
   label: Label,
+  'marathon:check': MarathonCheck,
   'node:status': NodeStatus,
   replace: Replace,
   version: Version,

@@ -12,7 +12,7 @@ export { type Call, type Environment, parseRequest, type Request } from './reque
 export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './result.ts';
 export { ResultCache } from './result-cache.ts';
 export type { Collection, Outage, Services } from './services.ts';
-export { type Task, type TaskPort, withTask } from './task.ts';
+export { containerPorts, type Task, type TaskPort, withTask } from './task.ts';
 export { appLabels } from './task-identity.ts';
 export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';

@@ -10,6 +10,7 @@ export {
   objectName,
   objectsOfApp,
 } from './app-objects.ts';
+export { type AppCheck, checkApp, definitionsOf } from './check-app.ts';
 export { type Connection, connectionFields } from './connection.ts';
 export { identityOf, namedPorts, readAppLabels, taskOf } from './container-task.ts';
 export {

@@ -1,0 +1,77 @@
+/** Pure: what Weir would make of apps before they are posted. */
+import { appLabels, containerPorts } from '@weir/cni';
+import type { Claim, Labels, NamedPort, Policy } from '@weir/resources';
+import { z } from 'zod';
+import { readDefinition } from './app-definition.ts';
+import { objectsOfApp } from './app-objects.ts';
+import { identityOf } from './container-task.ts';
+import { nameOfApp } from './marathon-task.ts';
+
+export interface AppCheck {
+  id: string;
+  namespace?: string;
+  /** Networks of containers that it joins. */
+  networks: string[];
+  /** That selectors see. */
+  labels: Labels;
+  /** What it asks for of addresses: the values of weir/ip, weir/pool and weir/claim. */
+  addresses: Labels;
+  /** That rules can name. */
+  ports: NamedPort[];
+  objects: (Policy | Claim)[];
+  /** Labels that cannot be followed as they are. */
+  errors: string[];
+  /** What may be meant otherwise. */
+  warnings: string[];
+}
+
+export function checkApp(definition: unknown): AppCheck {
+  const none = { networks: [], labels: {}, addresses: {}, ports: [], objects: [], warnings: [] };
+  let app: ReturnType<typeof readDefinition>;
+  try {
+    app = readDefinition(definition);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    const id = z.looseObject({ id: z.string() }).safeParse(definition).data?.id ?? '(without an id)';
+    return { id, ...none, errors: error.issues.map(({ path, message }) => `${path.join('.') || '(top level)'}: ${message}`) };
+  }
+  const own = appLabels(app);
+  const { objects, claim, errors } = objectsOfApp(app);
+  const said = app.labels.filter(({ key }) => ['weir/ip', 'weir/pool', 'weir/claim'].includes(key)).map(({ key, value }) => [key, value]);
+  return {
+    id: app.id,
+    namespace: app.namespace,
+    networks: app.networks,
+    labels: { app: nameOfApp(app.id), ...own.labels, ...identityOf({ app: app.id }) },
+    addresses: { ...Object.fromEntries(said), ...(claim !== undefined && { 'weir/claim': claim }) },
+    ports: containerPorts(app.ports),
+    objects,
+    errors: [...app.warnings, ...errors],
+    warnings: [
+      ...(app.networks.length === 0
+        ? ['it joins no network of containers, so Weir has no part in it: add "networks": [{"mode": "container", "name": "weir"}]']
+        : []),
+      ...own.refused,
+      ...crowded(
+        app.instances,
+        said.some(([key]) => key === 'weir/ip'),
+      ),
+    ],
+  };
+}
+
+function crowded(instances: number | undefined, hasAddress: boolean): string[] {
+  return hasAddress && (instances ?? 1) > 1 ? [`weir/ip: ${instances} instances cannot have one address; the second one fails`] : [];
+}
+
+/** The apps and pods of a file: one, a list, an answer of /v2/apps, or a group with groups. */
+export function definitionsOf(file: unknown): unknown[] {
+  if (Array.isArray(file)) return file.flatMap(definitionsOf);
+  const group = z
+    .looseObject({ apps: z.array(z.unknown()), pods: z.array(z.unknown()), groups: z.array(z.unknown()) })
+    .partial()
+    .safeParse(file);
+  const { apps, pods, groups } = group.data ?? {};
+  if (apps === undefined && pods === undefined && groups === undefined) return [file];
+  return [...(apps ?? []), ...(pods ?? []), ...(groups ?? []).flatMap(definitionsOf)];
+}
