@@ -71,7 +71,8 @@ function withRuntimeConfig(call: Call): Call {
 /** A task that was told its port and is not reached there fails in a way that nobody understands. */
 function refuseUnmapped(steps: readonly Step[], { config }: Call): void {
   if (!isFromMesos(config) || config.runtimeConfig?.portMappings === undefined || steps.some(({ config: step }) => mapsPorts(step))) return;
-  throw new CniError(CNI_CODE.invalidConfig, `the task asks for host ports, and no step of the network "${config.name}" maps them`, {
+  const asked = JSON.stringify(config.runtimeConfig.portMappings);
+  throw new CniError(CNI_CODE.unsupportedField, `portMappings is ${asked}: no step of the network "${config.name}" maps ports`, {
     details: 'add the step weir-policy to its chain, or one with "capabilities": { "portMappings": true }',
   });
 }
