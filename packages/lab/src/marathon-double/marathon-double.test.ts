@@ -174,3 +174,32 @@ test('refusals are those of Marathon', async (t) => {
   t.is(broken.status, 400);
   t.like(await broken.json(), { message: 'Invalid JSON' });
 });
+
+test('the event stream tells of apps that come, are deployed and go', async (t) => {
+  const { client } = await setUp(t);
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const { promise: attached, resolve: attach } = Promise.withResolvers<void>();
+  const onEvent = (type: string) => {
+    seen.push(type);
+    attach();
+    if (type === 'app_terminated_event') stop.abort();
+  };
+  const following = client.followEvents(onEvent, { silence: 5000, signal: stop.signal });
+  await attached;
+  await client.createApp(app('/a'));
+  await settled(client, '/a');
+  await client.deleteApp('/a');
+  await following;
+  const own = seen.filter((type) => type !== 'event_stream_attached');
+  t.deepEqual(own.slice(0, 3), ['api_post_event', 'deployment_success', 'app_terminated_event']);
+  t.deepEqual(await client.listDefinitions(), { apps: [], pods: [] });
+});
+
+test('who gives no password, or a wrong one, is refused', async (t) => {
+  const server = new MarathonServer(new Scheduler([], () => {}), { credentials: { user: 'weir', password: 'secret' } });
+  const url = await server.listen();
+  t.teardown(() => server.close());
+  await t.throwsAsync(new MarathonClient({ url }).listApps(), { code: 'EHTTP', message: /Invalid username or password/ });
+  await t.throwsAsync(new MarathonClient({ url, user: 'weir' }).listApps(), { code: 'EHTTP' });
+});

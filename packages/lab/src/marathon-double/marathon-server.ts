@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { appSchema, type MarathonApp } from '@weir/mesos';
@@ -23,21 +23,51 @@ class Refusal extends Error {
   }
 }
 
-/** Serves a part of Marathon's API (docs/rest-api/public/api/v2): /v2/info, and /v2/apps with list, create, read, change, delete and tasks. */
+export interface MarathonServerOptions {
+  /** Basic authentication, as `--http_credentials` of Marathon asks for it. */
+  credentials?: { user: string; password: string };
+}
+
+/**
+ * Serves a part of Marathon's API (docs/rest-api/public/api/v2): /v2/info, /v2/events, /v2/pods, of which it has none, and /v2/apps with list,
+ * create, read, change, delete and tasks.
+ */
 export class MarathonServer {
   readonly #scheduler: Scheduler;
   readonly #server: Server;
+  readonly #listeners = new Set<ServerResponse>();
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, { credentials }: MarathonServerOptions = {}) {
     this.#scheduler = scheduler;
+    scheduler.onEvent = (event) => this.#tell(event);
+    const authorization = credentials && `Basic ${btoa(`${credentials.user}:${credentials.password}`)}`;
     this.#server = createServer(async (request, response) => {
+      if (authorization !== undefined && request.headers.authorization !== authorization) {
+        const headers = { 'content-type': 'application/json', 'www-authenticate': 'Basic realm="Mesosphere"' };
+        return response.writeHead(401, headers).end(JSON.stringify({ message: 'Invalid username or password.' }));
+      }
+      if (new URL(request.url ?? '/', 'http://marathon').pathname === '/v2/events') return this.#attach(request, response);
       const { status, body } = await this.#handle(request).catch((error: Error) =>
         error instanceof Refusal
           ? { status: error.status, body: { message: error.message, ...(error.details !== undefined && { details: error.details }) } }
           : { status: 500, body: { message: error.message } },
       );
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      return response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
+  }
+
+  /** The event stream, until its reader goes. */
+  #attach(request: IncomingMessage, response: ServerResponse): ServerResponse {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    this.#listeners.add(response);
+    response.once('close', () => this.#listeners.delete(response));
+    this.#tell({ eventType: 'event_stream_attached', remoteAddress: request.socket.remoteAddress });
+    return response;
+  }
+
+  #tell(event: { eventType: string; [field: string]: unknown }): void {
+    const data = JSON.stringify({ ...event, timestamp: new Date().toISOString() });
+    for (const listener of this.#listeners) listener.write(`event: ${event.eventType}\ndata: ${data}\n\n`);
   }
 
   /** @param port on 127.0.0.1; 0 for a free one. @returns the URL */
@@ -57,6 +87,7 @@ export class MarathonServer {
     const body = await text(request);
     if (path === '/v2/info' && request.method === 'GET')
       return { status: 200, body: { name: 'marathon', version: '1.8.0', frameworkId: 'weir-lab' } };
+    if (path === '/v2/pods' && request.method === 'GET') return { status: 200, body: [] };
     if (path === '/v2/apps') return this.#handleApps(request.method, body);
     if (!path.startsWith('/v2/apps/')) throw new Refusal(404, `no such resource: ${path}`);
     const id = path.slice('/v2/apps'.length);

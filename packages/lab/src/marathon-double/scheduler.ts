@@ -45,6 +45,8 @@ const BACKOFF_FACTOR = 1.15;
 
 /** Keeps as many instances of each app running as wanted, spread over the agents; a task that fails is launched again, with back-off. */
 export class Scheduler {
+  /** Told of what Marathon tells on its event stream (docs/docs/event-bus.md). */
+  onEvent: (event: { eventType: string; [field: string]: unknown }) => void = () => {};
   readonly #agents: TaskAgent[];
   readonly #log: (line: string) => void;
   readonly #apps = new Map<string, ScheduledApp>();
@@ -88,6 +90,7 @@ export class Scheduler {
     app.definition = definition;
     if (!onlyScaled) app.version = new Date().toISOString();
     this.#apps.set(definition.id, app);
+    this.onEvent({ eventType: 'api_post_event', uri: `/v2/apps${definition.id}`, appDefinition: definition });
     return { deploymentId: this.#deploy(app, () => this.#reconcile(app)), version: app.version };
   }
 
@@ -98,6 +101,7 @@ export class Scheduler {
     const deploymentId = this.#deploy(app, async () => {
       await this.#reconcile(app);
       this.#apps.delete(id);
+      this.onEvent({ eventType: 'app_terminated_event', appId: id });
     });
     return { deploymentId, version: app.version };
   }
@@ -114,6 +118,7 @@ export class Scheduler {
     app.deployments.add(id);
     app.work = app.work
       .then(change)
+      .then(() => this.onEvent({ eventType: 'deployment_success', id }))
       .catch((error: Error) => this.#log(`${app.definition.id}: ${error.message}`))
       .finally(() => app.deployments.delete(id));
     return id;
