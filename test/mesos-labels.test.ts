@@ -1,6 +1,7 @@
 /** Labels of apps, as the Mesos agent tells them: in force before a container's first packet, late, and gone. */
 import { randomUUID } from 'node:crypto';
-import { type Container, MesosAgentDouble } from '@weir/lab';
+import { type Container, MarathonServer, MesosAgentDouble, Scheduler } from '@weir/lab';
+import { appSchema } from '@weir/mesos';
 import { type Endpoint, WARNINGS_ANNOTATION } from '@weir/resources';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
@@ -16,7 +17,7 @@ const network = (name: string, policy: object) => ({ cniVersion: '1.0.0', name, 
 const testbed = Testbed.share(test, {
   hosts: 1,
   networks: [network('weir', {}), network('held', { waitForLabels: true })],
-  agent: { mesos: { interval: 1, orphanGrace: 10 }, marathon: { urls: ['http://127.0.0.1:1'] } },
+  agent: { mesos: { interval: 1, orphanGrace: 10 }, marathon: { urls: ['http://127.0.0.1:8080'], interval: 1 } },
 });
 let mesos: MesosAgentDouble;
 const opened: Traffic[] = [];
@@ -145,4 +146,18 @@ test.serial('what the Mesos agent denies is collected after the grace time, and 
     undefined,
   );
   t.truthy(await endpointOf(kept));
+});
+
+test.serial('what an app asks for goes with it, and an app that Marathon does not know of keeps it while it runs', async (t) => {
+  const scheduler = new Scheduler([mesos], (line) => t.log(line));
+  const server = new MarathonServer(scheduler);
+  await server.listenIn(testbed().hosts[0]!.namespace, 8080);
+  t.teardown(() => server.close());
+  const { objects } = testbed();
+  const policy = (name: string) => async () => (await objects.get('Policy', name, 'shop')) !== undefined;
+  scheduler.apply(appSchema.parse({ id: '/shop/brief', cmd: 'exec sleep 100000', instances: 0, labels: { WEIR_EGRESS: 'none' } }));
+  t.true(await eventually(policy('marathon-shop.brief'), Boolean), 'also before it has an instance');
+  scheduler.remove('/shop/brief');
+  t.false(await eventually(policy('marathon-shop.brief'), (there) => !there));
+  t.true(await policy('marathon-shop.web')());
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { inNamespace } from '@weir/kernel';
 import { appSchema, type MarathonApp } from '@weir/mesos';
 import type { z } from 'zod';
 import type { Scheduler } from './scheduler.ts';
@@ -75,6 +76,13 @@ export class MarathonServer {
     this.#server.listen(port, '127.0.0.1');
     await once(this.#server, 'listening');
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** On every address of a network namespace. */
+  async listenIn(namespace: string, port: number): Promise<void> {
+    // Without an address to look up, the socket is made before listen() returns, and so in the namespace.
+    inNamespace(namespace, () => void this.#server.listen(port));
+    if (!this.#server.listening) await once(this.#server, 'listening');
   }
 
   close(): void {
