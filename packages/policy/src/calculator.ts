@@ -1,6 +1,8 @@
 import {
   type AnyObject,
+  type Direction,
   type Endpoint,
+  type EndpointSpec,
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
@@ -16,7 +18,8 @@ import {
   type Tier,
 } from '@weir/resources';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
-import { Enforcement } from './enforcement.ts';
+import { type Enforced, Enforcement } from './enforcement.ts';
+import { type Explanation, explain } from './explanation.ts';
 import type { Flow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
@@ -36,6 +39,13 @@ export interface DataplaneChange extends TableChange {
 /** Kinds that may forbid something, so that without them nothing may be let through. */
 const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier'];
 
+export interface Standing {
+  /** It is of a pool or a host. */
+  isOfCluster: boolean;
+  /** CIDR of the private pool that it is of: only the cluster reaches it. */
+  privatePool: string | undefined;
+}
+
 interface Pending {
   id: ObjectId;
   object?: AnyObject;
@@ -50,7 +60,7 @@ interface Pending {
  * change. The same objects end in the same table, whatever came before and in whatever order.
  */
 export class PolicyCalculator {
-  readonly #host: string;
+  readonly #host: string | undefined;
   readonly #pending = new Map<string, Pending>();
   readonly #namespaces = new Map<string, Namespace>();
   readonly #members = new Map<string, Member>();
@@ -62,11 +72,14 @@ export class PolicyCalculator {
   readonly #defaults: NamespaceDefaults;
   readonly #enforcement: Enforcement;
   readonly #hostPorts = new HostPorts(this.#table);
-  #hostObject: Host | undefined;
+  readonly #hosts = new Map<string, Host>();
   #narrowed = new Set<string>();
 
-  /** @param options.host name of the Host whose endpoints the table is for */
-  constructor(options: { host: string }) {
+  /**
+   * @param options.host name of the Host whose endpoints the table is for. Absent: those of all hosts are judged, each by its own host's
+   * exemptions; the tables are then for no kernel
+   */
+  constructor(options: { host?: string } = {}) {
     this.#host = options.host;
     const labels = (namespace: string): Labels => namespaceLabels(namespace, this.#namespaces.get(namespace));
     this.#membership = new Membership(
@@ -140,13 +153,33 @@ export class PolicyCalculator {
     return permits(flow, this.#judges());
   }
 
+  /**
+   * As {@link decide}, for both ends whatever the first says, with every policy and rule on the way.
+   *
+   * @throws PolicyError EFLOW
+   */
+  explain(flow: Flow): Explanation {
+    return explain(flow, { ...this.#judges(), policies: this.#policies, networks: this.#networks });
+  }
+
+  /** The program of the endpoint that has an address, and what it comes to for each peer. */
+  enforcedAt(address: string, direction: Direction): Enforced | undefined {
+    return this.#judges().enforcedAt(address, direction);
+  }
+
+  /** What the base chains let or do not let reach each other, whatever policy says. */
+  standingOf(address: string): Standing {
+    this.#settle();
+    return { isOfCluster: this.#networks.isOfCluster(address), privatePool: this.#networks.privatePool(address) };
+  }
+
   #judges(): Judges {
     this.#settle();
     return {
       enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction),
       stagedProgram: (endpoint, address, direction) => this.#enforcement.stagedProgram(endpoint, address, direction),
       membership: this.#membership,
-      host: this.#hostObject,
+      hosts: this.#hosts,
     };
   }
 
@@ -184,7 +217,8 @@ export class PolicyCalculator {
         );
         break;
       case 'Host':
-        if (id.name === this.#host) this.#hostObject = object as Host | undefined;
+        if (object === undefined) this.#hosts.delete(id.name);
+        else this.#hosts.set(id.name, object as Host);
         this.#networks.putHost(key, object as Host | undefined);
         break;
       case 'Pool':
@@ -217,9 +251,15 @@ export class PolicyCalculator {
   }
 
   #applyEndpoint(key: string, object: Endpoint | undefined): void {
-    const local = object?.spec.host === this.#host ? object : undefined;
-    this.#hostPorts.put(key, local);
+    const local = this.#local(key, object);
+    this.#hostPorts.put(key, this.#host === undefined ? undefined : local);
     this.#replaceEndpoint(key, object && this.#endpointMember(key, object), local);
+  }
+
+  #local(key: string, object: Endpoint | undefined): Endpoint | undefined {
+    // Two hosts may have interfaces of one name; what tells them apart here is the endpoint.
+    if (this.#host === undefined) return object && { ...object, spec: { ...withoutBridge(object.spec), hostInterface: key } };
+    return object?.spec.host === this.#host ? object : undefined;
   }
 
   /** @param local the object, if it is an endpoint of this host */
@@ -252,6 +292,10 @@ export class PolicyCalculator {
     const inherited = this.#namespaces.get(namespace)?.spec.labelsToApply;
     return inherited === undefined ? ownLabels : { ...inherited, ...ownLabels };
   }
+}
+
+function withoutBridge({ bridge: _, ...spec }: EndpointSpec): EndpointSpec {
+  return spec;
 }
 
 function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet): Member {

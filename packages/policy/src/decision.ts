@@ -56,7 +56,8 @@ export interface Judges {
   enforcedAt(address: string, direction: Direction): Enforced | undefined;
   stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction): Program | undefined;
   membership: Membership;
-  host: Host | undefined;
+  /** By name, those whose endpoints are judged. */
+  hosts: ReadonlyMap<string, Host>;
 }
 
 /** Judges a flow by the programs of its ends. */
@@ -77,24 +78,29 @@ export function permits(flow: Flow, judges: Judges): boolean {
   return permitsStep(parsed, 'Egress', judges) && permitsStep(parsed, 'Ingress', judges);
 }
 
-function permitsStep(flow: ParsedFlow, direction: Direction, { enforcedAt, host }: Judges): boolean {
+function permitsStep(flow: ParsedFlow, direction: Direction, { enforcedAt, hosts }: Judges): boolean {
   const { local, peer } = endsOf(flow, direction);
   const found = enforcedAt(local, direction);
-  if (found === undefined || (host && exemptionFor(flow, direction, peer, host) !== undefined)) return true;
+  if (found === undefined) return true;
+  const host = hosts.get(found.endpoint.object.spec.host);
+  if (host !== undefined && exemptionFor(flow, direction, peer, host) !== undefined) return true;
   return allowedAt(found.table.classAt(peer), flow);
 }
 
-function endsOf({ source, destination }: ParsedFlow, direction: Direction): { local: string; peer: string } {
+export function endsOf({ source, destination }: ParsedFlow, direction: Direction): { local: string; peer: string } {
   return direction === 'Ingress' ? { local: destination, peer: source } : { local: source, peer: destination };
 }
 
-function judgeStep(flow: ParsedFlow, direction: Direction, judges: Judges): Step | undefined {
+/** Undefined where no endpoint that is judged here has the address. */
+export function judgeStep(flow: ParsedFlow, direction: Direction, judges: Judges): Step | undefined {
   const { local, peer } = endsOf(flow, direction);
   const found = judges.enforcedAt(local, direction);
   if (found === undefined) return undefined;
-  const { name, namespace } = found.endpoint.object.metadata;
+  const { metadata, spec } = found.endpoint.object;
+  const { name, namespace } = metadata;
+  const host = judges.hosts.get(spec.host);
   const at = { direction, endpoint: { namespace: namespace!, name } };
-  const exemption = judges.host && exemptionFor(flow, direction, peer, judges.host);
+  const exemption = host && exemptionFor(flow, direction, peer, host);
   if (exemption !== undefined) return { verdict: 'Allow', because: { ...at, default: exemption } };
   const reason = (program: Program) => reasonOf(evaluate(program, peer, flow, judges.membership), at);
   const staged = judges.stagedProgram(found.endpoint, local, direction);

@@ -3,12 +3,15 @@ export { bridgeTable } from './bridge-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
 export { endpointRules, ruleDrift } from './endpoint-drift.ts';
+export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation.ts';
 export type { BaseTable } from './fixed-table.ts';
 export type { Flow } from './flow.ts';
 export { PolicyError } from './policy-error.ts';
 export type { PolicyName } from './policy-rule.ts';
+export { isUnchanged, type Participant, participants, type Reach, reach } from './reach.ts';
 export { type ActualTable, readTable } from './read-table.ts';
 export { type Rule, type RuleExpression, ruleText } from './rule.ts';
+export type { Criterion } from './rule-trial.ts';
 export {
   type ChainStatement,
   difference,
@@ -20,3 +23,5 @@ export {
   statementKey,
   type Verdict,
 } from './statement.ts';
+export type { AllowedTraffic } from './traffic-class.ts';
+export { trafficText } from './traffic-text.ts';

@@ -41,7 +41,8 @@ export interface MemberSet {
   readonly nets: Map<string, number>;
 }
 
-interface SelectorSet extends MemberSet {
+/** The set of a selector. */
+export interface SelectorSet extends MemberSet {
   readonly selector: Selector;
   readonly scope: Scope;
   references: number;
@@ -114,7 +115,7 @@ export class Membership {
   }
 
   /** The set for a selector, which has to be given back by `release` as often as it was acquired. */
-  acquire(selector: Selector, scope: Scope = EVERYWHERE): MemberSet {
+  acquire(selector: Selector, scope: Scope = EVERYWHERE): SelectorSet {
     const key = `${scope.text}|${formatSelector(selector)}`;
     let set = this.#selectorSets.get(key);
     if (set === undefined) {

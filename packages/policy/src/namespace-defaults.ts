@@ -1,5 +1,5 @@
 import { type Direction, type Endpoint, type Namespace, type NamespaceDefault, parseSelector } from '@weir/resources';
-import type { MemberSet, Membership } from './membership.ts';
+import type { Membership, SelectorSet } from './membership.ts';
 import type { PolicyRule } from './policy-rule.ts';
 import { namespaceScope } from './scope.ts';
 
@@ -17,9 +17,9 @@ export class NamespaceDefaults {
   readonly #membership: Membership;
   readonly #actions = new Map<string, Readonly<Record<Direction, NamespaceDefault>>>();
   /** The endpoints and network sets of each namespace that is open to itself. */
-  readonly #inhabitants = new Map<string, MemberSet>();
+  readonly #inhabitants = new Map<string, SelectorSet>();
   readonly #rules = new Map<string, Readonly<Record<Direction, PolicyRule>>>();
-  #replaced: MemberSet[] = [];
+  #replaced: SelectorSet[] = [];
 
   constructor(membership: Membership) {
     this.#membership = membership;
@@ -57,7 +57,7 @@ export class NamespaceDefaults {
   }
 }
 
-function sameNamespaceRule(name: string, direction: Direction, inhabitants: MemberSet): PolicyRule {
+function sameNamespaceRule(name: string, direction: Direction, inhabitants: SelectorSet): PolicyRule {
   const nobody = { within: [], without: [] };
   const policy = { kind: 'Namespace' as const, name };
   return { action: 'Allow', policy, direction, index: 0, peer: { within: [inhabitants], without: [] }, local: nobody };

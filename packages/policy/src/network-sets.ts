@@ -1,4 +1,13 @@
-import { addressFromNumber, type Family, familyOf, type Host, type HostSpec, type Pool, type PoolSpec } from '@weir/resources';
+import {
+  addressFromNumber,
+  cidrContains,
+  type Family,
+  familyOf,
+  type Host,
+  type HostSpec,
+  type Pool,
+  type PoolSpec,
+} from '@weir/resources';
 import { netRanges } from './net-ranges.ts';
 import { addressType } from './peer-table.ts';
 import { type ElementStatement, type KeyField, type Statement, statementKey } from './statement.ts';
@@ -42,6 +51,16 @@ export class NetworkSets {
     for (const address of before) this.#claim(address, -1);
     if (host === undefined) this.#hosts.delete(name);
     else this.#hosts.set(name, after);
+  }
+
+  /** Whether it is an address of a pool or of a host. */
+  isOfCluster(address: string): boolean {
+    return this.#claims.has(address) || [...this.#pools.values()].some(({ cidr }) => cidrContains(cidr, address));
+  }
+
+  /** CIDR of the private pool that an address is of. */
+  privatePool(address: string): string | undefined {
+    return [...this.#pools.values()].find(({ cidr, visibility }) => visibility === 'Private' && cidrContains(cidr, address))?.cidr;
   }
 
   #claim(address: string, change: 1 | -1): void {

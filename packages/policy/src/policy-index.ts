@@ -8,6 +8,7 @@ import {
   type Policy,
   parseSelector,
   type Tier,
+  type TierSpec,
   tierOf,
 } from '@weir/resources';
 import type { Member, MemberSet, Membership } from './membership.ts';
@@ -19,7 +20,8 @@ import { EVERYWHERE, namespaceScope, namespacesScope, type Scope, scopeTakes } f
 import { SelectorIndex } from './selector-index.ts';
 import { TierIndex } from './tier-index.ts';
 
-interface IndexedPolicy extends Reach {
+/** A policy as it is in force. */
+export interface IndexedPolicy extends Reach {
   readonly name: PolicyName;
   readonly tier: string;
   readonly staged: boolean;
@@ -106,19 +108,32 @@ export class PolicyIndex {
    * @param options.staged as if staged policies were enforced
    */
   tiersFor(endpoint: Member, direction: Direction, { staged }: { staged: boolean }): Tiers | Closed {
-    const policies = [...(this.#endpoints.get(endpoint) ?? NONE)]
-      .filter((policy) => policy.rules[direction] !== undefined && (staged || !policy.staged))
-      .sort(inOrder);
+    const policies = this.policiesOf(endpoint, direction).filter((policy) => staged || !policy.staged);
     const invalid = policies.find(({ isInvalid }) => isInvalid);
     if (invalid !== undefined) return { policy: invalid.name, reason: 'invalid' };
     const astray = policies.find(({ tier }) => this.#tiers.get(tier) === undefined);
     if (astray !== undefined) return { policy: astray.name, tier: astray.tier, reason: 'unknown tier' };
-    const names = [...new Set(policies.map(({ tier }) => tier))].sort((left, right) => this.#tiers.compare(left, right));
+    const names = this.inOrder(new Set(policies.map(({ tier }) => tier)));
     return names.map((name) => ({
       name,
       defaultAction: this.#tiers.get(name)!.defaultAction,
       policies: policies.filter(({ tier }) => tier === name).map(({ rules }) => rules[direction]!),
     }));
+  }
+
+  /** The policies that select an endpoint in a direction, by their own order, staged ones among them. */
+  policiesOf(endpoint: Member, direction: Direction): IndexedPolicy[] {
+    return [...(this.#endpoints.get(endpoint) ?? NONE)].filter((policy) => policy.rules[direction] !== undefined).sort(inOrder);
+  }
+
+  /** Undefined for a tier that there is not. */
+  tier(name: string): TierSpec | undefined {
+    return this.#tiers.get(name);
+  }
+
+  /** Names of tiers in their order; behind them, those that there are not. */
+  inOrder(tiers: Iterable<string>): string[] {
+    return [...tiers].sort((left, right) => this.#tiers.compare(left, right));
   }
 
   /** Whether staged policies select the endpoint in a direction. */

@@ -10,7 +10,7 @@ import {
   protocolNumber,
   type Rule,
 } from '@weir/resources';
-import type { MemberSet, Membership } from './membership.ts';
+import type { Membership, SelectorSet } from './membership.ts';
 import { type NetRanges, netRanges } from './net-ranges.ts';
 import { type Ranges, union } from './range.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope } from './scope.ts';
@@ -43,9 +43,9 @@ export interface Side {
   readonly nets?: Readonly<Record<Family, NetRanges>>;
   readonly notNets?: Readonly<Record<Family, NetRanges>>;
   /** The address is in all of these … */
-  readonly within: readonly MemberSet[];
+  readonly within: readonly SelectorSet[];
   /** … and in none of these. */
-  readonly without: readonly MemberSet[];
+  readonly without: readonly SelectorSet[];
   readonly ports?: PortCriterion;
   readonly notPorts?: PortCriterion;
 }
@@ -83,8 +83,8 @@ export function releaseRule({ peer, local }: PolicyRule, membership: Membership)
 }
 
 function side(peer: Peer, ownNamespace: string | undefined, membership: Membership): Side {
-  const within: MemberSet[] = [];
-  const without: MemberSet[] = [];
+  const within: SelectorSet[] = [];
+  const without: SelectorSet[] = [];
   if (peer.selector !== undefined || peer.namespaceSelector !== undefined) {
     within.push(membership.acquire(parseSelector(peer.selector ?? 'all()'), scopeOf(peer, ownNamespace)));
   }

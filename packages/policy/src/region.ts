@@ -96,6 +96,18 @@ export function regionComplement(region: Region, plane: Plane): Region {
   return rows;
 }
 
+/** The points that are in both. */
+export function regionIntersection(left: Region, right: Region): Region {
+  const rows: Row[] = [];
+  for (const one of left) {
+    for (const other of right) {
+      const [first] = intersection([one.first], [other.first]);
+      if (first !== undefined) append(rows, first, intersection(one.second, other.second));
+    }
+  }
+  return rows;
+}
+
 /** Whether some point is in `left` and not in `right`. */
 export function exceeds(left: Region, right: Region): boolean {
   return left.some(({ first, second }) => {

@@ -12,6 +12,7 @@ import {
   type Region,
   type Row,
   regionComplement,
+  regionIntersection,
   type Stroke,
   wholePlane,
 } from './region.ts';
@@ -69,19 +70,42 @@ export function trafficClass(
 }
 
 /** Whether peers of the class may send a packet. */
-export function allowedAt({ allowed }: TrafficClass, { protocol, first, second }: Point): boolean {
+export function allowedAt({ allowed }: Pick<TrafficClass, 'allowed'>, { protocol, first, second }: Point): boolean {
   const region = allowed.protocols.get(protocol);
   return region === undefined ? allowed.others : holdsPoint(region, first, second);
 }
 
 /** Whether something was allowed by `before` that is not by `after`. */
-export function narrows(before: TrafficClass, after: TrafficClass): boolean {
+export function narrows(before: Pick<TrafficClass, 'allowed'>, after: Pick<TrafficClass, 'allowed'>): boolean {
   if (before.allowed.others && !after.allowed.others) return true;
-  const regionIn = ({ protocols, others, family }: AllowedTraffic, protocol: number) =>
-    protocols.get(protocol) ?? (others ? wholePlane(planeOf(protocol, family)) : EMPTY);
   return [...before.allowed.protocols.keys(), ...after.allowed.protocols.keys()].some((protocol) =>
-    exceeds(regionIn(before.allowed, protocol), regionIn(after.allowed, protocol)),
+    exceeds(regionOf(before.allowed, protocol), regionOf(after.allowed, protocol)),
   );
+}
+
+export function allTraffic(family: Family): AllowedTraffic {
+  return { family, others: true, protocols: new Map() };
+}
+
+export function noTraffic(family: Family): AllowedTraffic {
+  return { family, others: false, protocols: new Map() };
+}
+
+/** What both allow; of one family. */
+export function intersectTraffic(left: AllowedTraffic, right: AllowedTraffic): AllowedTraffic {
+  const { family } = left;
+  const named = [...new Set([...left.protocols.keys(), ...right.protocols.keys()])].sort((one, other) => one - other);
+  const both = named.map((protocol) => [protocol, regionIntersection(regionOf(left, protocol), regionOf(right, protocol))] as const);
+  return normalised(left.others && right.others, new Map(both), family);
+}
+
+export function sameTraffic(left: AllowedTraffic, right: AllowedTraffic): boolean {
+  const isWithin = (inner: AllowedTraffic, outer: AllowedTraffic) => !narrows({ allowed: inner }, { allowed: outer });
+  return isWithin(left, right) && isWithin(right, left);
+}
+
+function regionOf({ protocols, others, family }: AllowedTraffic, protocol: number): Region {
+  return protocols.get(protocol) ?? (others ? wholePlane(planeOf(protocol, family)) : EMPTY);
 }
 
 /** Leaves out protocols that are treated as all others are. */
