@@ -21,6 +21,7 @@ import Label from './commands/label.ts';
 import MarathonCheck from './commands/marathon/check.ts';
 import NodeStatus from './commands/node/status.ts';
 import Replace from './commands/replace.ts';
+import Trace from './commands/trace.ts';
 import Version from './commands/version.ts';
 
 export const COMMANDS: Record<string, Command.Class> = {
@@ -45,5 +46,6 @@ export const COMMANDS: Record<string, Command.Class> = {
   'marathon:check': MarathonCheck,
   'node:status': NodeStatus,
   replace: Replace,
+  trace: Trace,
   version: Version,
 };

@@ -17,7 +17,9 @@ export async function main(argv: string[]): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     const status = exitStatusOf(error);
-    if (status !== EXIT.ok) process.stderr.write(errorText(error, { stack: Boolean(process.env.DEBUG) }));
+    // What answers by its exit status has said already what there is to say.
+    const isAnswer = (error as { code?: unknown }).code === 'EEXIT';
+    if (status !== EXIT.ok && !isAnswer) process.stderr.write(errorText(error, { stack: Boolean(process.env.DEBUG) }));
     return status;
   }
 }

@@ -1,5 +1,5 @@
 import { type AnyObject, type Kind, keyOf, keyPrefix, type ObjectOf, serialize } from '@weir/resources';
-import { parseEntry } from './parse-entry.ts';
+import { looseValue, parseEntry } from './parse-entry.ts';
 import { type ObjectEvent, snapshotAndWatch, type WatchObjectsOptions } from './snapshot-and-watch.ts';
 import type { Entry, LeaseId, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
@@ -14,6 +14,8 @@ export interface Versioned<O> {
 export interface InvalidObject {
   key: string;
   revision: number;
+  /** Parsed as far as it is JSON. */
+  value: unknown;
   error: Error;
 }
 
@@ -50,7 +52,7 @@ export class ObjectStore {
       try {
         objects.push({ object: parseEntry(entry) as ObjectOf<K>, revision: entry.revision });
       } catch (error) {
-        invalid.push({ key: entry.key, revision: entry.revision, error: error as Error });
+        invalid.push({ key: entry.key, revision: entry.revision, value: looseValue(entry), error: error as Error });
       }
     }
     return { objects, invalid, revision };

@@ -62,6 +62,7 @@ export {
 export type { Peer } from './rule/peer.ts';
 export { type Port, parsePort, portRange } from './rule/port.ts';
 export { hasPorts, isIcmp, type PortProtocol, type Protocol, type ProtocolName, parseProtocol, protocolNumber } from './rule/protocol.ts';
+export { type ProtocolPort, parseProtocolPort, protocolPortText } from './rule/protocol-port.ts';
 export type { Action, Icmp, Rule } from './rule/rule.ts';
 export { matches } from './selector/evaluate.ts';
 export { formatSelector } from './selector/format.ts';

@@ -1,0 +1,110 @@
+import test from 'ava';
+import { endpoint, host, Weir } from '../testing/weir.ts';
+
+const POLICY = `apiVersion: weir/v1
+kind: Policy
+metadata: {name: db, namespace: shop}
+spec:
+  selector: run == 'db'
+  ingress:
+    - {action: Allow, protocol: TCP, source: {selector: run == 'api'}, destination: {ports: [5432]}}
+    - {action: Allow, protocol: TCP, source: {selector: run == 'backup'}, destination: {ports: [5432, 5433]}}
+`;
+
+async function shop(t: Parameters<typeof Weir.in>[0]): Promise<Weir> {
+  const weir = await Weir.in(t);
+  await weir.seed(
+    host('h1', '192.168.0.1'),
+    host('h2', '192.168.0.2'),
+    endpoint('web1', { run: 'web' }, { on: 'h1', address: '10.77.0.1' }),
+    endpoint('web2', { run: 'web' }, { on: 'h2', address: '10.77.0.65' }),
+    endpoint('api1', { run: 'api' }, { on: 'h2', address: '10.77.0.66' }),
+    endpoint('db1', { run: 'db' }, { on: 'h2', address: '10.77.0.67' }),
+    {
+      kind: 'Block',
+      metadata: { name: '10.77.0.64-26' },
+      spec: { cidr: '10.77.0.64/26', pool: 'main', host: 'h2', allocations: {} },
+    },
+  );
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
+  return weir;
+}
+
+test('what is allowed ends with 0, and names the rule', async (t) => {
+  const weir = await shop(t);
+  const stdout = await weir.ok(t, ['trace', '--from', 'shop/run=api', '--to', 'run=db', '--port', 'tcp/5432']);
+  t.regex(stdout, /^shop\/api1-eth0 \(run=api, 10\.77\.0\.66 on h2\) to shop\/db1-eth0 .*, TCP 5432$/m);
+  t.regex(stdout, /^Allowed: ingress\[0\] of policy\/db in namespace shop, tier default$/m);
+  t.regex(stdout, /^Way: inside h2$/m);
+});
+
+test('what is denied ends with 1, says why no rule matched, and the least that would have to change', async (t) => {
+  const weir = await shop(t);
+  const { status, stdout, stderr } = await weir.run(['trace', '--from', 'run=web', '--to', 'db1', '--port', 'tcp/5432']);
+  t.is(status, 1);
+  t.is(stderr, '');
+  t.regex(stdout, /^Denied: no ingress rule of tier default matches$/m);
+  t.regex(stdout, /^This is one of 2 pairs; all are denied\.$/m);
+  t.regex(stdout, /^Egress of shop\/web1-eth0: allowed: no policy decides on egress/m);
+  t.regex(stdout, /^Way: h1 to h2, by a route via 192\.168\.0\.2$/m);
+  t.regex(
+    stdout,
+    /ingress\[0\] Allow TCP from .*: does not match\n +source\.selector is run == 'api', and the source has run=web in namespace shop$/m,
+  );
+  t.regex(stdout, /^To allow it:\n {2}ingress\[0\] of policy\/db in namespace shop would allow it, but source\.selector is run == 'api'/m);
+});
+
+test('of several rules the one that fails by least is proposed', async (t) => {
+  const weir = await shop(t);
+  const { stdout } = await weir.run(['trace', '--from', 'run=api', '--to', 'run=db', '--port', 'tcp/81']);
+  t.regex(stdout, /^ {2}ingress\[0\] of .* would allow it, but destination\.ports is 5432, and the flow has port 81$/m);
+});
+
+test('a private pool, and those who are nobody', async (t) => {
+  const weir = await shop(t);
+  await weir.ok(t, ['apply', '-f', '-'], {
+    stdin: 'apiVersion: weir/v1\nkind: Pool\nmetadata: {name: main}\nspec: {cidr: 10.77.0.0/16, visibility: Private}\n',
+  });
+  const { status, stdout } = await weir.run(['trace', '--from', 'outside', '--to', 'run=web', '--port', 'tcp/80']);
+  t.is(status, 1);
+  t.regex(stdout, /^outside \(192\.0\.2\.1\) to .*\nDenied: the pool 10\.77\.0\.0\/16 is private$/m);
+  t.regex(await weir.ok(t, ['trace', '--from', 'run=web', '--to', '192.0.2.9', '--port', 'icmp']), /to 192\.0\.2\.9, ICMP type 8 code 0/);
+});
+
+test('-o json has every rule with what does not match', async (t) => {
+  const weir = await shop(t);
+  const { stdout } = await weir.run(['trace', '--from', 'run=web', '--to', 'run=db', '--port', 'udp/5432', '-o', 'json']);
+  const { verdict, steps, pairs } = JSON.parse(stdout);
+  t.is(verdict, 'Deny');
+  t.deepEqual(pairs, { all: 2, allowed: 0 });
+  t.deepEqual(
+    steps[1].tiers[0].policies[0].rules.map(({ mismatches }: { mismatches: string[] }) => mismatches),
+    [
+      ['protocol', 'source.selector'],
+      ['protocol', 'source.selector'],
+    ],
+  );
+});
+
+test('a policy that cannot be read closes its endpoints, and a trace says so', async (t) => {
+  const weir = await shop(t);
+  const value =
+    '{"apiVersion":"weir/v1","kind":"Policy","metadata":{"name":"bad","namespace":"shop"},"spec":{"selector":"run == \'api\'","x":1}}';
+  await weir.withStore((store) => store.transact({ when: [], then: [{ put: '/weir/v1/Policy/shop/bad', value }] }));
+  const { status, stdout } = await weir.run(['trace', '--from', 'run=web', '--to', 'run=api', '--port', 'tcp/80']);
+  t.is(status, 1);
+  t.regex(stdout, /^Denied: policy\/bad in namespace shop is not valid, which closes its endpoints$/m);
+});
+
+test('bad ends and ports say what is meant', async (t) => {
+  const weir = await shop(t);
+  const fails = (status: number, from: string, port: string) =>
+    weir.fails(t, status, ['trace', '--from', from, '--to', 'run=db', '--port', port]);
+  t.regex(await fails(1, 'shop/run=wep', 'tcp/80'), /^error: no endpoint is "run=wep" in namespace shop\n {2}did you mean "run=web"\?$/m);
+  t.regex(await fails(1, 'shpo/run=web', 'tcp/80'), /did you mean "shop"\?/);
+  t.regex(await fails(2, 'run=web', 'tpc/80'), /^error: --port: "tpc\/80" names no protocol: did you mean "tcp"\?/);
+  t.regex(
+    await fails(1, 'run=web', 'tcp/http'),
+    /^error: shop\/db1-eth0 has no TCP port http\n {2}it has no named ports: give the number$/m,
+  );
+});

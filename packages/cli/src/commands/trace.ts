@@ -1,0 +1,49 @@
+import { string } from '@oclif/core/flags';
+import { EXIT } from '../exit-status.ts';
+import { outputFlag } from '../output-flag.ts';
+import { StoreCommand } from '../store-command.ts';
+
+export default class Trace extends StoreCommand {
+  static override summary = 'Say whether one may talk to another, and why: every policy and rule on the way.';
+  static override usage = 'trace --from END --to END --port PROTOCOL/PORT [-n NAME] [-o text|json] [STORE FLAGS]';
+  static override description =
+    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), an IP address, or outside:
+somebody whom no pool and no network set has. Where several endpoints are meant, the first pair is explained and all are counted.
+It is calculated from the store by the code that the agents run; no agent is asked. The exit status is 0 where the flow is allowed, 1 where it is denied.`;
+  static override examples = [
+    '<%= config.bin %> trace --from shop/run=web --to shop/run=db --port tcp/5432',
+    '<%= config.bin %> trace --from outside --to 10.64.0.7 --port tcp/http -o json',
+    '<%= config.bin %> trace --from shop/run=web --to 192.0.2.53 --port udp/53',
+  ];
+  static override flags = {
+    from: string({ summary: 'Who begins the flow.', required: true, helpValue: 'END' }),
+    to: string({ summary: 'Whom it is for.', required: true, helpValue: 'END' }),
+    port: string({
+      summary: 'tcp/80, udp/53, tcp/http by name, icmp, icmp/8/0, or a protocol number.',
+      required: true,
+      helpValue: 'PROTOCOL/PORT',
+    }),
+    'source-port': string({ summary: 'Default: a high one.', helpValue: 'PORT' }),
+    namespace: string({ char: 'n', summary: 'Namespace of the ends that name none. Default: all.', helpValue: 'NAME' }),
+    output: outputFlag(['text', 'json']),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Trace);
+    const [{ parseTraceRequest, trace }, { readPolicyState }] = await Promise.all([
+      import('../why/trace.ts'),
+      import('../why/policy-state.ts'),
+    ]);
+    const request = parseTraceRequest(flags);
+    const state = await this.withObjects(flags, readPolicyState);
+    const traced = trace(request, state);
+    if (flags.output === 'json') {
+      const { traceJson } = await import('../why/trace-json.ts');
+      this.log(JSON.stringify(traceJson(traced), null, 2));
+    } else {
+      const { formatTrace } = await import('../why/trace-text.ts');
+      process.stdout.write(formatTrace(traced, request, state));
+    }
+    if (traced.verdict === 'Deny') this.exit(EXIT.refused);
+  }
+}

@@ -1,0 +1,107 @@
+/** A trace, for people. */
+import type { Because, ExplainedStep, TriedRule, VisitedPolicy } from '@weir/policy';
+import { ruleText } from '../rule-text.ts';
+import { flowText, mismatchText, policyText, ruleOf } from './advice.ts';
+import { endpointText, endText, type FlowEnd } from './flow-end.ts';
+import type { PolicyState } from './policy-state.ts';
+import { stepOf, type Trace, type TraceRequest } from './trace.ts';
+import { wayText } from './way.ts';
+
+export function formatTrace(trace: Trace, request: TraceRequest, state: PolicyState): string {
+  const { verdict, from, to, flow, explanation, way, advice, pairs } = trace;
+  const lines = [
+    `${endText(from, request.from)} to ${endText(to, request.to)}, ${flowText(flow)}`,
+    `${verdict === 'Allow' ? 'Allowed' : 'Denied'}: ${decisionText(trace)}`,
+    ...(pairs.all > 1 ? [`This is one of ${pairs.all} pairs; ${pairsText(pairs)}.`] : []),
+    '',
+    ...endLines(trace, 'Egress', state),
+    `Way: ${wayText(way)}`,
+    ...(explanation.privatePool === undefined
+      ? []
+      : [`  the pool ${explanation.privatePool} is private: nobody outside of the cluster reaches it`]),
+    ...endLines(trace, 'Ingress', state),
+  ];
+  if (advice.length > 0) lines.push('', 'To allow it:', ...advice.map(({ text }) => `  ${text}`));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What made the verdict, in one sentence. */
+export function decisionText({ explanation: { privatePool, because } }: Pick<Trace, 'explanation'>): string {
+  if (privatePool !== undefined) return `the pool ${privatePool} is private`;
+  return because.direction === undefined ? 'no end is an endpoint' : becauseText(because);
+}
+
+function pairsText({ all, allowed }: { all: number; allowed: number }): string {
+  if (allowed === all) return 'all are allowed';
+  return allowed === 0 ? 'all are denied' : `${allowed} ${allowed === 1 ? 'is' : 'are'} allowed`;
+}
+
+export function becauseText({ direction, tier, policy, ruleIndex, default: preset, passedBy = [] }: Because): string {
+  const passes = passedBy
+    .map((rule) => `; passed on by ${direction?.toLowerCase()}[${rule.ruleIndex}] of ${policyText(rule.policy)}`)
+    .join('');
+  if (policy !== undefined && ruleIndex !== undefined)
+    return `${direction?.toLowerCase()}[${ruleIndex}] of ${policyText(policy)}, tier ${tier}${passes}`;
+  switch (preset) {
+    case 'no rule matched':
+      return `no ${direction?.toLowerCase()} rule of tier ${tier} matches${passes}`;
+    case 'default action':
+      return `no policy decides on ${direction?.toLowerCase()}: the default of namespace and network${passes}`;
+    case 'invalid policy':
+      return `${policyText(policy!)} is not valid, which closes its endpoints`;
+    case 'unknown tier':
+      return `${policyText(policy!)} is of tier ${tier}, which is not there: that closes its endpoints`;
+    case 'Mesos agent port':
+      return "containers always reach the Mesos agent's ports of their host";
+    case 'health checks':
+      return 'a host always reaches its own containers (mesosTraffic.healthChecks)';
+    default:
+      return String(preset);
+  }
+}
+
+function endLines(trace: Trace, direction: 'Ingress' | 'Egress', state: PolicyState): string[] {
+  const end = direction === 'Egress' ? trace.from : trace.to;
+  const step = stepOf(trace, direction);
+  if (step === undefined) return [`${direction} of ${end.address}: not of an endpoint, so no policy is asked`];
+  return [
+    `${direction} of ${endOf(step, end)}: ${step.verdict === 'Allow' ? 'allowed' : 'denied'}: ${becauseText(step.because)}`,
+    ...step.tiers.flatMap(({ tier, defaultAction, policies }) => [
+      `  tier ${tier}${defaultAction === undefined ? ', which is not there' : ` (then ${defaultAction})`}`,
+      ...policies.flatMap((policy) => policyLines(policy, direction, trace, state)),
+    ]),
+    ...(step.staged === undefined || step.staged.verdict === step.verdict
+      ? []
+      : [
+          `  with its staged policies it would be ${step.staged.verdict === 'Allow' ? 'allowed' : 'denied'}: ${becauseText(step.staged.because)}`,
+        ]),
+  ];
+}
+
+function endOf({ because }: ExplainedStep, { endpoint, address }: FlowEnd): string {
+  if (because.endpoint !== undefined) return endpointText({ metadata: because.endpoint });
+  return endpoint === undefined ? address : endpointText(endpoint);
+}
+
+function policyLines(visited: VisitedPolicy, direction: 'Ingress' | 'Egress', trace: Trace, state: PolicyState): string[] {
+  const { policy, staged, invalid, rules } = visited;
+  const remark = invalid ? ' (not valid)' : staged ? ' (staged: not in force)' : '';
+  const none = rules.length === 0 && !invalid ? `: no ${direction.toLowerCase()} rule` : '';
+  return [
+    `    ${policyText(policy)}${remark}${none}`,
+    ...rules.flatMap((rule) => {
+      const found = ruleOf(visited, rule.index, direction, state);
+      const text = found === undefined ? rule.action : ruleText(found, policy.namespace);
+      return [
+        `      ${direction.toLowerCase()}[${rule.index}] ${text}: ${ruleOutcome(rule)}`,
+        ...rule.mismatches.map((criterion) => `        ${mismatchText(criterion, found, trace)}`),
+      ];
+    }),
+  ];
+}
+
+function ruleOutcome({ action, mismatches, isReached }: TriedRule): string {
+  if (mismatches.length > 0) return isReached ? 'does not match' : 'does not match; not reached';
+  if (!isReached) return 'would match; not reached';
+  return action === 'Log' ? 'matches, and goes on' : action === 'Pass' ? 'matches: on to the next tier' : 'matches';
+}

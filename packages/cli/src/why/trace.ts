@@ -1,0 +1,135 @@
+/** Whether one may talk to another, and why. */
+import type { ExplainedStep, Explanation, Flow, PolicyCalculator } from '@weir/policy';
+import { familyOf, type ProtocolPort, parsePort, parseProtocolPort, ValidationError } from '@weir/resources';
+import { CliError } from '../cli-error.ts';
+import { type Advice, advise } from './advice.ts';
+import { endpointText, type FlowEnd, findEnds } from './flow-end.ts';
+import { calculatorOf, type PolicyState } from './policy-state.ts';
+import { type Way, wayBetween } from './way.ts';
+
+export interface TraceRequest {
+  /** As the user wrote them. */
+  from: string;
+  to: string;
+  port: ProtocolPort;
+  /** Source port; absent, any high one. */
+  sourcePort?: number | undefined;
+  namespace?: string | undefined;
+}
+
+export interface Trace {
+  verdict: 'Allow' | 'Deny';
+  from: FlowEnd;
+  to: FlowEnd;
+  flow: Flow;
+  explanation: Explanation;
+  way: Way;
+  /** What would have to change for the opposite verdict at the end that denied; empty where it is allowed. */
+  advice: Advice[];
+  /** Of all the pairs that the request means. */
+  pairs: { all: number; allowed: number };
+}
+
+/** An ephemeral port, as most flows have one: rules that name source ports are few. */
+const USUAL_SOURCE_PORT = 40_000;
+
+/** The flags of the command. @throws CliError EUSAGE */
+export function parseTraceRequest(flags: {
+  from: string;
+  to: string;
+  port: string;
+  'source-port'?: string | undefined;
+  namespace?: string | undefined;
+}): TraceRequest {
+  const { from, to, namespace, 'source-port': sourcePort } = flags;
+  return {
+    from,
+    to,
+    port: ofFlag('--port', flags.port, parseProtocolPort),
+    ...(sourcePort !== undefined && { sourcePort: Number(ofFlag('--source-port', sourcePort, parsePort)) }),
+    namespace,
+  };
+}
+
+function ofFlag<T>(name: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    throw new CliError('EUSAGE', `${name}: ${error.issues[0]!.message}`, { cause: error });
+  }
+}
+
+/** @throws CliError EUSAGE, ENOTFOUND */
+export function trace(request: TraceRequest, state: PolicyState, calculator = calculatorOf(state)): Trace {
+  const pairs = pairsOf(request, state);
+  const [first] = pairs;
+  if (first === undefined)
+    throw new CliError('EUSAGE', `there is nothing to trace: ${request.from} and ${request.to} have no two addresses of one family`);
+  const flow = flowOf(first, request);
+  const explanation = calculator.explain(flow);
+  const allowed = pairs.filter((pair) => isAllowed(pair, request, calculator)).length;
+  const { from, to } = first;
+  const advice = explanation.verdict === 'Deny' ? advise({ explanation, flow, from, to, state }) : [];
+  return {
+    verdict: explanation.verdict,
+    from,
+    to,
+    flow,
+    explanation,
+    way: wayBetween(from, to, state),
+    advice,
+    pairs: { all: pairs.length, allowed },
+  };
+}
+
+/** What the end in a direction decided; undefined if it is no endpoint. */
+export function stepOf({ explanation }: Trace, direction: 'Ingress' | 'Egress'): ExplainedStep | undefined {
+  return explanation.steps.find((step) => step.direction === direction);
+}
+
+interface Pair {
+  from: FlowEnd;
+  to: FlowEnd;
+}
+
+function pairsOf({ from, to, namespace, port }: TraceRequest, state: PolicyState): Pair[] {
+  const [sources, destinations] = [findEnds(from, state, namespace), findEnds(to, state, namespace)];
+  const family = port.protocol === 'ICMP' ? 'IPv4' : port.protocol === 'ICMPv6' ? 'IPv6' : undefined;
+  const pairs = sources.flatMap((source) =>
+    destinations
+      .filter(({ address }) => familyOf(address) === familyOf(source.address) && address !== source.address)
+      .map((destination) => ({ from: source, to: destination })),
+  );
+  return pairs
+    .filter((pair) => family === undefined || familyOf(pair.from.address) === family)
+    .sort((left, right) => Number(isIPv6(left)) - Number(isIPv6(right)));
+}
+
+const isIPv6 = ({ from }: Pair): boolean => familyOf(from.address) === 'IPv6';
+
+function flowOf({ from, to }: Pair, { port: { protocol, port, icmpType, icmpCode }, sourcePort = USUAL_SOURCE_PORT }: TraceRequest): Flow {
+  const ends = { source: from.address, destination: to.address, protocol };
+  if (port !== undefined) return { ...ends, sourcePort, destinationPort: portNumber(port, protocol, to) };
+  // An echo request, unless it was said otherwise.
+  if (protocol === 'ICMP') return { ...ends, icmpType: icmpType ?? 8, icmpCode: icmpCode ?? 0 };
+  if (protocol === 'ICMPv6') return { ...ends, icmpType: icmpType ?? 128, icmpCode: icmpCode ?? 0 };
+  return ends;
+}
+
+function portNumber(port: number | string, protocol: ProtocolPort['protocol'], { endpoint, address }: FlowEnd): number {
+  if (typeof port === 'number') return port;
+  const ports = endpoint?.spec.ports ?? [];
+  const found = ports.find((named) => named.name === port && named.protocol === protocol);
+  if (found !== undefined) return found.port;
+  const own = ports.map((named) => `${named.name} (${named.protocol} ${named.port})`).join(', ');
+  throw new CliError('ENOTFOUND', `${endpoint === undefined ? address : endpointText(endpoint)} has no ${protocol} port ${port}`, {
+    details: [own === '' ? 'it has no named ports: give the number' : `it has ${own}`],
+  });
+}
+
+function isAllowed(pair: Pair, request: TraceRequest, calculator: PolicyCalculator): boolean {
+  const flow = flowOf(pair, request);
+  const [source, destination] = [calculator.standingOf(flow.source), calculator.standingOf(flow.destination)];
+  return (source.isOfCluster || destination.privatePool === undefined) && calculator.allows(flow);
+}
