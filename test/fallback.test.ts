@@ -1,8 +1,9 @@
 /** Calls without an agent: the launcher becomes a Node process that does the same; and calls whose agent dies in the middle. */
-import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { deleteNamespace } from '@weir/kernel';
+import { deleteNamespace, fileLock } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import { hostInterfaceName } from '@weir/resources';
 import test from 'ava';
@@ -179,4 +180,31 @@ test.serial('neither agent nor store: ADD says to try again, DEL succeeds; the a
     (traces) => isDeepStrictEqual(traces, before),
   );
   t.deepEqual(after, before);
+});
+
+test.serial('a call without an agent ends in time, whatever it waits for: one to try again, and DEL well', async (t) => {
+  const bed = testbed();
+  await one.stopAgent('SIGKILL');
+  const conf = join(one.pluginsDir, 'weir-launcher.conf');
+  const before = readFileSync(conf, 'utf8');
+  writeFileSync(conf, `${before.replace(/^timeout=.*\n/m, '')}timeout=8\n`);
+  const runDir = dirname(/^socket=(.*)$/m.exec(before)![1]!);
+  try {
+    // Held as by a call that hangs: whoever comes now waits for longer than it may. One that the alarm ended would have no exit code.
+    using _held = await fileLock(join(runDir, 'host.lock'), { wait: 5_000 });
+    const namespace = bed.makeNamespace('waits');
+    const [added, deleted, rebooted] = await Promise.all([
+      callCni({ host: one, containerId: 'waits', namespace, command: 'ADD' }),
+      callCni({ host: one, containerId: 'gone', namespace, command: 'DEL' }),
+      callCni({ host: one, containerId: 'gone', command: 'DEL' }),
+    ]);
+    t.like(added, { exitCode: 1, json: { code: 11, msg: 'not done within 8 s, without an agent' } });
+    for (const { exitCode, stdout, stderr } of [deleted, rebooted]) {
+      t.deepEqual([exitCode, stdout], [0, '']);
+      t.regex(stderr, /^weir: DEL left something to the agent: not done within 8 s/);
+    }
+  } finally {
+    writeFileSync(conf, before);
+    await one.startAgent();
+  }
 });

@@ -4,8 +4,9 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { dispatch } from '@weir/cni';
+import { dispatch, type LauncherResponse } from '@weir/cni';
 import { ObjectStore } from '@weir/datastore';
+import { AgentError } from './agent-error.ts';
 import { Attachments } from './attachments.ts';
 import { readConfig } from './config.ts';
 import { hostAddresses } from './host-addresses.ts';
@@ -15,7 +16,13 @@ import { openLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { registerHost } from './presence.ts';
 
-const { values, positionals } = parseArgs({ options: { config: { type: 'string' } }, allowPositionals: true });
+/** Before the launcher's alarm, in milliseconds: time to answer, and to end. */
+const MARGIN = 2_000;
+
+const { values, positionals } = parseArgs({
+  options: { config: { type: 'string' }, timeout: { type: 'string', default: '60' } },
+  allowPositionals: true,
+});
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const works: Promise<unknown>[] = [];
 const open: HostNetwork[] = [];
@@ -26,10 +33,13 @@ await using _cleanup = {
   },
 };
 
+const call = { tool: positionals[0] ?? '', env, stdin: env.CNI_COMMAND === undefined ? Buffer.alloc(0) : readFileSync(0) };
+let isAnswered = false;
+// The launcher's clock has run since before this process started. The timer keeps nobody waiting.
+setTimeout(endInTime, Math.max(Number(values.timeout) * 1000 - MARGIN - performance.now(), 0)).unref();
+
 const answer = await dispatch({
-  tool: positionals[0] ?? '',
-  env,
-  stdin: env.CNI_COMMAND === undefined ? Buffer.alloc(0) : readFileSync(0),
+  ...call,
   services: async () => {
     const config = readConfig(values.config ?? '/etc/weir/agent.yaml');
     mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
@@ -43,6 +53,19 @@ const answer = await dispatch({
     return network.services((work) => works.push(work), new Attachments());
   },
 });
-process.stdout.write(answer.stdout);
-process.stderr.write(answer.stderr);
-process.exitCode = answer.exitCode;
+tell(answer);
+
+function tell({ exitCode, stdout, stderr }: LauncherResponse): void {
+  if (isAnswered) return;
+  isAnswered = true;
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  process.exitCode = exitCode;
+}
+
+/** To try again is the answer then, and to a DEL that the agent does the rest. What still runs is cut as by kill -9, which every call is made for. */
+async function endInTime(): Promise<void> {
+  const tooLate = new AgentError('ENOTREADY', `not done within ${values.timeout} s, without an agent`);
+  tell(await dispatch({ ...call, services: () => Promise.reject(tooLate) }));
+  process.exit();
+}

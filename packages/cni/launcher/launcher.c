@@ -221,10 +221,10 @@ __attribute__((noreturn)) static void become_node(const Buffer *input) {
     if (failed) fail(CODE_IO, "no agent at ", conf.socket, ", and ", conf.entry, ": ", error_text(failed), NULL);
     struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } by_default = { 0 };
     SYSCALL(rt_sigaction, SIGPIPE, &by_default, NULL, 8);
-    /* Mesos waits without end. The alarm outlives execve(2): Node, too, gets the time limit, no longer. */
+    /* Mesos waits without end. Node is told its time limit and keeps it; the alarm, which outlives execve(2), is for a Node that hangs. */
     struct { struct __kernel_old_timeval interval, value; } limit = { { 0, 0 }, { timeout, 0 } };
     SYSCALL(setitimer, 0 /* ITIMER_REAL */, &limit, NULL);
-    char *arguments[] = { conf.node, conf.entry, "--config", conf.config, (char *)tool, NULL };
+    char *arguments[] = { conf.node, conf.entry, "--config", conf.config, "--timeout", conf.timeout, (char *)tool, NULL };
     failed = SYSCALL(execve, conf.node, arguments, environment);
     fail(CODE_IO, "no agent at ", conf.socket, ", and ", conf.node, ": ", error_text(failed), NULL);
 }

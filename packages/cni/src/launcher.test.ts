@@ -120,7 +120,7 @@ test('no agent: the same tool in Node, with the same environment and input', asy
   const { stdout, ...rest } = await run(join(place.plugins, 'weir-ipam'), ENV, '{"name":"weir"}');
   t.deepEqual(rest, ONE_SHOT);
   t.like(JSON.parse(stdout), { command: 'ADD', mark: 'kept', stdin: '{"name":"weir"}' });
-  t.deepEqual(JSON.parse(stdout).arguments, ['--config', join(place.plugins, '../agent.yaml'), 'weir-ipam']);
+  t.deepEqual(JSON.parse(stdout).arguments, ['--config', join(place.plugins, '../agent.yaml'), '--timeout', '60', 'weir-ipam']);
 });
 
 test('a socket that nobody listens on any more', async (t) => {
