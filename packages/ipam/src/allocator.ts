@@ -15,7 +15,7 @@ import { claimAhead, runsLow } from './claim-ahead.ts';
 import { Draft, type Need, type Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
 import { type ReleaseOptions, release, releaseAddress, releaseEmptyBlocks, type Surrendered, surrender } from './release.ts';
-import { readView, refreshView, type View, withClaim, withCluster } from './view.ts';
+import { readView, refreshView, type View, withClaim, withCluster, withoutCluster } from './view.ts';
 
 export interface AllocatorOptions {
   store: Store;
@@ -53,6 +53,9 @@ interface Work {
 
 /** Each refusal means that someone else got on, so many in a row need many contenders. */
 const MAX_TRIES = 100;
+
+/** After so many refusals all blocks are listed again, where they matter. */
+const REFUSALS_PER_LIST = 4;
 
 /** Between two tries to take a block ahead of need from a pool that may have none, ms. */
 const AHEAD_INTERVAL = 10_000;
@@ -228,6 +231,8 @@ export class Allocator {
       if (wait > 0) await delay(wait);
       const current = new Map<string, Entry | undefined>(transaction.when.map(({ key }, index) => [key, result.current[index]]));
       view = await refreshView(this.#store, view, current);
+      // Who keeps being refused sees too little of what others did.
+      if (refusals % REFUSALS_PER_LIST === 0) view = withoutCluster(view);
     }
     throw new IpamError(
       'ECONFLICT',

@@ -35,7 +35,7 @@ export function blockSize(cidr: string): number {
   return 2 ** (ADDRESS_BITS[family] - prefixLength);
 }
 
-export const usedIn = (block: BlockSpec): number => Object.keys(block.allocations).length;
+export const usedIn = (block: Pick<BlockSpec, 'allocations'>): number => Object.keys(block.allocations).length;
 
 export interface FreeOptions {
   /** The address given last: the search goes on behind it, so that it need not pass all that were given before. */
@@ -50,7 +50,8 @@ export interface FreeOptions {
 export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince }: FreeOptions = {}): string | undefined {
   const { family, first } = cidrRange(block.cidr);
   const size = blockSize(block.cidr);
-  if (usedIn(block) >= size) return undefined;
+  // Told without a look at each address: hosts where tasks come and go have whole blocks at rest.
+  if (usedIn(block) + countResting(block, restingSince) >= size) return undefined;
   const start = recent === undefined ? 0 : Number(addressToNumber(recent) - first) + 1;
   const kept = rangesWithin(reserved, block.cidr);
   for (let step = 0; step < size; step++) {
@@ -60,6 +61,12 @@ export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince
     if (restingSince === undefined || (block.released[address] ?? 0) <= restingSince) return address;
   }
   return undefined;
+}
+
+function countResting({ released }: BlockSpec, restingSince: number | undefined): number {
+  let count = 0;
+  if (restingSince !== undefined) for (const address in released) if (released[address]! > restingSince) count++;
+  return count;
 }
 
 /** Of the free addresses the one that rests longest; for when all of them do. */

@@ -1,7 +1,7 @@
 /** Every block of the cluster as it was once listed: good for finding a free one, and checked by the transaction that takes it. */
 import type { Entry } from '@weir/datastore';
 import { type AddressRange, type BlockSpec, cidrRange } from '@weir/resources';
-import { BLOCK_PREFIX, blockCidr, decodeBlock } from './block.ts';
+import { BLOCK_PREFIX, blockCidr, blockSize, decodeBlock, usedIn } from './block.ts';
 
 /** What is stored is read when it is asked for: a claim needs the ranges alone. */
 export class ClusterBlock {
@@ -11,6 +11,7 @@ export class ClusterBlock {
   readonly revision: number;
   #text: string | undefined;
   #spec: BlockSpec | undefined;
+  #hasRoom: boolean | undefined;
 
   constructor({ key, value, revision }: Pick<Entry, 'key' | 'revision'> & { value: string | BlockSpec }) {
     this.name = key.slice(BLOCK_PREFIX.length);
@@ -32,5 +33,69 @@ export class ClusterBlock {
       this.#text = undefined;
     }
     return this.#spec;
+  }
+
+  /** False when it has no free address; worked out once, and without reading the block as an object: in a full pool all are asked. */
+  get hasRoom(): boolean {
+    this.#hasRoom ??= (this.#text === undefined ? usedIn(this.#spec ?? NOTHING) : countGiven(this.#text)) < blockSize(this.cidr);
+    return this.#hasRoom;
+  }
+
+  /** False when nothing of the block can be the host's. */
+  mentions(host: string): boolean {
+    return this.#text === undefined || this.#text.includes(JSON.stringify(host));
+  }
+}
+
+const NOTHING: Pick<BlockSpec, 'allocations'> = { allocations: {} };
+
+/** 0 for what is no block: it is found out by who reads it. */
+function countGiven(text: string): number {
+  try {
+    return usedIn((JSON.parse(text) as { spec: BlockSpec }).spec);
+  } catch {
+    return 0;
+  }
+}
+
+/** By name. */
+export class ClusterBlocks {
+  readonly #blocks = new Map<string, ClusterBlock>();
+  readonly #takenUp = new Set<string>();
+
+  constructor(entries: Iterable<Entry>) {
+    for (const entry of entries) this.set(new ClusterBlock(entry));
+  }
+
+  values(): Iterable<ClusterBlock> {
+    return this.#blocks.values();
+  }
+
+  set(block: ClusterBlock): void {
+    this.#blocks.set(block.name, block);
+  }
+
+  delete(name: string): void {
+    this.#blocks.delete(name);
+    this.#takenUp.clear();
+  }
+
+  /** Brings those up to date that a refused transaction told of. What is undefined is not there. */
+  correct(current: ReadonlyMap<string, Entry | undefined>): void {
+    this.#takenUp.clear();
+    for (const [key, entry] of current) {
+      if (!key.startsWith(BLOCK_PREFIX)) continue;
+      if (entry === undefined) this.delete(key.slice(BLOCK_PREFIX.length));
+      else this.set(new ClusterBlock(entry));
+    }
+  }
+
+  /** Whether it was found that no block of the pool is left, and none went since. */
+  isTakenUp(pool: string): boolean {
+    return this.#takenUp.has(pool);
+  }
+
+  noteTakenUp(pool: string): void {
+    this.#takenUp.add(pool);
   }
 }

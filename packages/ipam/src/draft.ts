@@ -104,9 +104,8 @@ export class Draft {
   }
 
   /** Every block of the cluster as it is known, those made in this draft included. */
-  *cluster(): Generator<Pick<ClusterBlock, 'name' | 'cidr' | 'range' | 'spec' | 'revision'>> {
-    const { cluster = new Map<string, ClusterBlock>() } = this.view;
-    for (const block of cluster.values()) if (!this.#changed.has(block.name)) yield block;
+  *cluster(): Generator<ClusterBlock> {
+    for (const block of this.view.cluster?.values() ?? []) if (!this.#changed.has(block.name)) yield block;
     for (const [name, value] of this.#changed) {
       if (value) yield new ClusterBlock({ key: BLOCK_PREFIX + name, revision: this.#revisionOf(name), value });
     }
@@ -166,7 +165,7 @@ export class Draft {
     for (const [name, block] of this.#changed) {
       if (block && concerns(block, view.host)) view.holdings.set(name, { value: block, revision });
       else view.holdings.delete(name);
-      if (block) view.cluster?.set(name, new ClusterBlock({ key: BLOCK_PREFIX + name, revision, value: block }));
+      if (block) view.cluster?.set(new ClusterBlock({ key: BLOCK_PREFIX + name, revision, value: block }));
       else view.cluster?.delete(name);
     }
     return { ...view, affinityRevision: revision, listed };

@@ -45,12 +45,14 @@ export function findFree(
  * The lowest, so that a pool fills in order; who was refused looks elsewhere, since all hosts that want a block at one time want that one.
  */
 export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined {
-  if (hasAllItMay(draft, poolName)) return undefined;
+  const { cluster } = draft.view;
+  if (cluster?.isTakenUp(poolName) || hasAllItMay(draft, poolName)) return undefined;
   const { pool } = draft.view.pools.get(poolName)!;
   const taken = [...draft.cluster()].map(({ range }) => range);
   const reserved = reservedRanges(draft);
   const start = draft.refusals === 0 ? 0 : spread(`${draft.view.host} ${draft.refusals}`);
   const cidr = freeBlockFrom(pool, start, taken, reserved) ?? lowestFreeBlock(pool, taken, reserved);
+  if (cidr === undefined) cluster?.noteTakenUp(poolName);
   return cidr === undefined ? undefined : emptyBlock({ cidr, pool: poolName, host: draft.view.host }, draft.now);
 }
 
@@ -82,7 +84,7 @@ function borrow(draft: Draft, pools: Pools, search: Search): Place | undefined {
   const { host, config } = draft.view;
   if (config.strictAffinity) return undefined;
   for (const { metadata } of pools) {
-    const lenders = [...draft.cluster()].filter(({ spec }) => spec?.pool === metadata.name && spec.host !== host);
+    const lenders = [...draft.cluster()].filter((block) => block.hasRoom && block.spec?.pool === metadata.name && block.spec.host !== host);
     const start = lenders.length === 0 ? 0 : spread(host) % lenders.length;
     for (const { name, spec, revision } of [...lenders.slice(start), ...lenders.slice(0, start)]) {
       const block = draft.block(name) ?? spec!;

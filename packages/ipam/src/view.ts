@@ -12,7 +12,7 @@ import {
   parseObject,
 } from '@weir/resources';
 import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
-import { ClusterBlock } from './cluster-blocks.ts';
+import { ClusterBlocks } from './cluster-blocks.ts';
 import { affinityBlocksKey, affinityKey, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
 import { Holdings, type Versioned } from './holdings.ts';
 import { decodePool, POOL_PREFIX, poolKey } from './pool.ts';
@@ -34,8 +34,8 @@ export interface View {
   readonly listed: boolean;
   /** Kept up to date with what is committed. */
   readonly holdings: Holdings;
-  /** By name. Read only when own blocks do not serve; others write blocks without telling. */
-  readonly cluster?: Map<string, ClusterBlock>;
+  /** Read only when own blocks do not serve; others write blocks without telling. */
+  readonly cluster?: ClusterBlocks;
   /** Those that requests named, by `namespace/name`. */
   readonly claims?: ReadonlyMap<string, Versioned<Claim | undefined>>;
 }
@@ -75,10 +75,11 @@ export async function readView(store: Store, host: string): Promise<View> {
 
 /**
  * The view after a refused transaction. `current` holds the keys of its conditions as they are now (an absent key as undefined), so that
- * only what they do not tell is read again.
+ * only what they do not tell is read again. Blocks of others stay as they were listed, but for those.
  */
 export async function refreshView(store: Store, view: View, current: ReadonlyMap<string, Entry | undefined>): Promise<View> {
-  const { cluster: _, claims: __, ...known } = view;
+  const { claims: _, cluster, ...known } = view;
+  cluster?.correct(current);
   const poolsChanged =
     revisionOf(current, POOLS_GUARD, view.poolsRevision) !== view.poolsRevision ||
     revisionOf(current, hostKey(view.host), view.hostRevision) !== view.hostRevision ||
@@ -94,17 +95,25 @@ export async function refreshView(store: Store, view: View, current: ReadonlyMap
     // With an unchanged guard nothing else changed of what the host holds.
     return affinity!.revision === view.affinityRevision ? view.holdings.blocks.get(name) : undefined;
   });
-  return { ...known, affinityRevision: affinity!.revision, holdings: new Holdings(view.host, blocks) };
+  return { ...known, ...(cluster && { cluster }), affinityRevision: affinity!.revision, holdings: new Holdings(view.host, blocks) };
 }
 
 /** The view with every block of the cluster, and with own ones that the affinity did not name (a store restored by hand, for instance). */
 export async function withCluster(store: Store, view: View): Promise<View> {
   const { entries } = await store.list(BLOCK_PREFIX);
-  const cluster = new Map(entries.map((entry) => [entry.key.slice(BLOCK_PREFIX.length), new ClusterBlock(entry)]));
-  for (const { name, spec, revision } of cluster.values()) {
-    if (spec && concerns(spec, view.host) && !view.holdings.blocks.has(name)) view.holdings.set(name, { value: spec, revision });
+  const cluster = new ClusterBlocks(entries);
+  for (const block of cluster.values()) {
+    const { name, revision } = block;
+    if (view.holdings.blocks.has(name) || !block.mentions(view.host)) continue;
+    const { spec } = block;
+    if (spec && concerns(spec, view.host)) view.holdings.set(name, { value: spec, revision });
   }
   return { ...view, cluster };
+}
+
+/** The view with what others hold unknown. */
+export function withoutCluster({ cluster: _, ...view }: View): View {
+  return view;
 }
 
 /** The view with the claim, which need not exist. */
