@@ -2,7 +2,7 @@ import { contentHash } from './content-hash.ts';
 
 /** The part of a table that is loaded as one script. */
 export interface BaseTable {
-  /** Hash of the script: a table that has it needs no other. */
+  /** Hash of the script, and how many rules it makes: a table that has both needs no other. */
   version: string;
   /** nft text. Creates the table, or replaces its base chains in one transaction; what the sets and maps hold stays. */
   script: string;
@@ -14,7 +14,10 @@ export interface FixedChain {
   rules: string[];
 }
 
-/** The name of the chain whose one rule holds, as its comment, the version. Nothing leads there. */
+/**
+ * The name of the chain whose one rule holds, as its comment, the version. Nothing leads there. The number of rules is part of it, since
+ * somebody may flush a chain and leave this one.
+ */
 export const VERSION_CHAIN = 'version';
 
 /** @param table family and name; @param parts.sets sets and maps, as nft writes them */
@@ -24,7 +27,8 @@ export function fixedTable(table: string, { sets, chains }: { sets: string[]; ch
     return `  chain ${name} {\n${[...type, ...rules].map((line) => `    ${line}\n`).join('')}  }`;
   });
   const body = [`table ${table} {`, ...sets.map((line) => `  ${line}`), ...text].join('\n');
-  const version = contentHash(body);
+  const count = Object.values(chains).reduce((sum, { rules }) => sum + rules.length, 0);
+  const version = `${contentHash(body)}-${count}`;
   const names = [...Object.keys(chains), VERSION_CHAIN];
   const marker = `  chain ${VERSION_CHAIN} {\n    return comment "${version}"\n  }\n}`;
   const script = [

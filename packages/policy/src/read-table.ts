@@ -5,7 +5,7 @@ import { type KeyField, type Statement, statementKey, type Verdict } from './sta
 
 /** What is in the kernel, in the terms in which it is wanted. */
 export interface ActualTable {
-  /** Of the base table that is loaded; undefined if none is. */
+  /** Of the base table that is loaded; undefined if none is, or not all of it. */
   version?: string;
   /** Chains have no rules here: their names say what is in them. */
   statements: Map<string, Statement>;
@@ -24,13 +24,16 @@ const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132
  * @throws PolicyError ETABLE for what Weir cannot have written
  */
 export function readTable(json: unknown): ActualTable {
-  const table: ActualTable = { statements: new Map() };
+  const statements = new Map<string, Statement>();
+  let version = '';
+  let fixedRules = 0;
   for (const item of entries(json)) {
-    for (const statement of statementsOf(item)) table.statements.set(statementKey(statement), statement);
+    for (const statement of statementsOf(item)) statements.set(statementKey(statement), statement);
     const { chain, comment } = record(item.rule);
-    if (chain === VERSION_CHAIN && typeof comment === 'string') table.version = comment;
+    if (chain === VERSION_CHAIN && typeof comment === 'string') version = comment;
+    else if (typeof chain === 'string' && !MADE.test(chain)) fixedRules += 1;
   }
-  return table;
+  return version.endsWith(`-${fixedRules}`) ? { version, statements } : { statements };
 }
 
 type Json = Record<string, unknown>;
