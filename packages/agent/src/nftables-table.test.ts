@@ -234,9 +234,9 @@ const anyRule: fc.Arbitrary<Rule> = fc.oneof(
       fc.constantFrom<RuleExpression[]>(
         [{ kind: 'verdict', verdict: { kind: 'drop' } }],
         [{ kind: 'verdict', verdict: { kind: 'goto', chain: 'c_0' } }],
-        [{ kind: 'log', prefix: 'default/web: ' }],
+        [{ kind: 'log', prefix: 'default/web: ', group: 7 }],
         [
-          { kind: 'log', prefix: 'x' },
+          { kind: 'log', prefix: 'x', group: 7 },
           { kind: 'verdict', verdict: { kind: 'return' } },
         ],
       ),

@@ -2,6 +2,7 @@ export { Conntrack, describeFlow, type Flow, type FlowTuple } from './conntrack.
 export { DeltaTracker, type DeltaTrackerOptions, type Pending } from './delta-tracker.ts';
 export { KernelError } from './error.ts';
 export { FileLock, type FileLockOptions, fileLock } from './file-lock.ts';
+export type { LoggedPacket } from './logged-packet.ts';
 export {
   createNamespace,
   currentNamespace,
@@ -31,10 +32,12 @@ export type { LinkReference, RouteInput } from './netlink/route-operations.ts';
 export type { Rule } from './netlink/rule.ts';
 export type { Scope } from './netlink/scope.ts';
 export type { TableChange, TableReference } from './nft-batch.ts';
+export { type Counted, NftCounters } from './nft-counters.ts';
 export { NftGeneration } from './nft-generation.ts';
 export { NftSocket } from './nft-socket.ts';
 export { Nftables, type NftObject } from './nftables.ts';
 export type { Verdict } from './nftables-element.ts';
 export type { KeyField } from './nftables-field.ts';
+export { PacketLog, type PacketLogOptions } from './packet-log.ts';
 export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
 export { sysctl } from './sysctl.ts';

@@ -21,6 +21,8 @@ export interface TableReference {
   table: string;
 }
 
+export const nfgenmsgFamily = (family: TableReference['family']): number => FAMILIES[family];
+
 export type TableChange =
   /** A chain to add must not be there; one to delete must have no references, and its rules go with it. */
   | { kind: 'chain'; op: 'add' | 'delete'; name: string }

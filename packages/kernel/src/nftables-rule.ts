@@ -29,7 +29,10 @@ export type RuleExpression =
   | { kind: 'match'; fields: readonly NumberField[]; not?: boolean; members: readonly (readonly Range[])[] }
   /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
   | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
-  | { kind: 'log'; prefix: string }
+  /** Goes on with as many packets a second, and with so many more that were saved up meanwhile. */
+  | { kind: 'limit'; perSecond: number; burst: number }
+  /** Shows the packet to who listens to that group of NFLOG: see `PacketLog`. */
+  | { kind: 'log'; prefix: string; group: number }
   | { kind: 'verdict'; verdict: Verdict };
 
 /** A set of one rule: made in the same batch, gone with the rule. */
@@ -78,7 +81,15 @@ const NFTA_LOOKUP_FLAGS = 5;
 const NFT_LOOKUP_F_INV = 1;
 const NFTA_IMMEDIATE_DREG = 1;
 const NFTA_IMMEDIATE_DATA = 2;
+const NFTA_LOG_GROUP = 1;
 const NFTA_LOG_PREFIX = 2;
+const NFTA_LIMIT_RATE = 1;
+const NFTA_LIMIT_UNIT = 2;
+const NFTA_LIMIT_BURST = 3;
+const NFTA_LIMIT_TYPE = 4;
+const NFTA_LIMIT_FLAGS = 5;
+const NFT_LIMIT_PKTS = 0;
+const ONE_SECOND = 1n;
 const VERDICT_REGISTER = 0;
 /** NFT_REG32_00 to NFT_REG32_15: the registers that packets' fields are loaded in, of 4 bytes each. */
 const FIRST_REGISTER = 8;
@@ -166,7 +177,9 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
       return [...dependencies(shape, family), load(shape, FIRST_REGISTER), lookup(map, { verdict: true })];
     }
     case 'log':
-      return [{ name: 'log', write: (writer) => writer.string(NFTA_LOG_PREFIX, expression.prefix) }];
+      return [log(expression)];
+    case 'limit':
+      return [limit(expression)];
     case 'verdict':
       return [immediate(expression.verdict)];
   }
@@ -290,6 +303,29 @@ function lookup(set: string | AnonymousSet, { not = false, verdict = false }: { 
       if (verdict) writer.be32(NFTA_LOOKUP_DREG, VERDICT_REGISTER);
       if (typeof set !== 'string') writer.be32(NFTA_LOOKUP_SET_ID, idOf(set));
       if (not) writer.be32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+    },
+  };
+}
+
+function log({ prefix, group }: Extract<RuleExpression, { kind: 'log' }>): Expression {
+  return {
+    name: 'log',
+    write(writer) {
+      writer.be16(NFTA_LOG_GROUP, group);
+      writer.string(NFTA_LOG_PREFIX, prefix);
+    },
+  };
+}
+
+function limit({ perSecond, burst }: Extract<RuleExpression, { kind: 'limit' }>): Expression {
+  return {
+    name: 'limit',
+    write(writer) {
+      writer.be64(NFTA_LIMIT_RATE, BigInt(perSecond));
+      writer.be64(NFTA_LIMIT_UNIT, ONE_SECOND);
+      writer.be32(NFTA_LIMIT_BURST, burst);
+      writer.be32(NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS);
+      writer.be32(NFTA_LIMIT_FLAGS, 0);
     },
   };
 }

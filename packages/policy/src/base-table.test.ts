@@ -8,16 +8,17 @@ test('an interface of ours may send from its own addresses only, and what is not
   t.is(
     chainOf(script, 'source'),
     [
-      '    iifname . ether saddr != @source_mac iifname != @any_mac drop comment "not the hardware address of this interface"',
-      '    ip daddr 127.0.0.0/8 drop comment "no container reaches the loopback of its host"',
+      '    iifname . ether saddr != @source_mac iifname != @any_mac goto denied_source comment "not the hardware address of this interface"',
+      '    ip daddr 127.0.0.0/8 goto denied_source comment "no container reaches the loopback of its host"',
       '    iifname . ip saddr @source4 return',
       '    iifname . ip6 saddr @source6 return',
       '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
-      '    drop comment "not an address of this interface, or an interface not yet known"',
+      '    ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
+      '    goto denied_source comment "not an address of this interface, or an interface not yet known"',
     ].join('\n'),
   );
   for (const name of ['from', 'to'])
-    t.regex(chainOf(script, name)!, /vmap @(from|to)_endpoint\n {4}drop comment "no endpoint is known here"$/);
+    t.regex(chainOf(script, name)!, /vmap @(from|to)_endpoint\n {4}goto denied_unknown comment "no endpoint is known here"$/);
 });
 
 test('the Mesos agent is reached whatever policy says, unless an operator narrows it', (t) => {
@@ -35,17 +36,17 @@ test("tunnels come from the cluster's hosts alone, and containers make none", (t
   const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 8472, vni: 7 } });
   t.regex(
     chainOf(script, 'input')!,
-    /accept;\n {4}ip saddr != @hosts4 udp dport 8472 @th,96,24 7 drop .*\n {4}ip6 saddr != @hosts6 udp dport 8472 /,
+    /accept;\n {4}ip saddr != @hosts4 udp dport 8472 @th,96,24 7 goto denied_tunnel .*\n {4}ip6 saddr != @hosts6 udp dport 8472 /,
   );
   t.regex(
     chainOf(script, 'prerouting')!,
     /jump source\n {4}ip saddr @hosts4 udp dport 8472 notrack .*\n {4}ip6 saddr @hosts6 udp dport 8472 notrack/,
   );
   t.regex(chainOf(script, 'untracked_output')!, /ip daddr @hosts4 udp dport 8472 notrack/);
-  t.regex(chainOf(script, 'from_to_host')!, /udp dport 8472 drop .*\n {4}goto from$/);
+  t.regex(chainOf(script, 'from_to_host')!, /udp dport 8472 goto denied_tunnel .*\n {4}goto from$/);
   t.regex(
     chainOf(script, 'from')!,
-    /ip daddr @hosts4 udp dport 8472 drop .*\n {4}ip6 daddr @hosts6 udp dport 8472 drop .*\n {4}iifname vmap/,
+    /ip daddr @hosts4 udp dport 8472 goto denied_tunnel .*\n {4}ip6 daddr @hosts6 udp dport 8472 goto denied_tunnel .*\n {4}iifname vmap/,
   );
 });
 

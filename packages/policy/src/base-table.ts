@@ -1,4 +1,6 @@
 import { type BaseTable, type FixedChain, fixedTable } from './fixed-table.ts';
+import { DENIALS } from './packet-log.ts';
+import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
 
 export interface BaseOptions {
   agentPorts: number[];
@@ -21,6 +23,7 @@ const OURS = ['"weir*"', '@adopted'];
 const NEIGHBOUR_DISCOVERY = 'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }';
 
 const SETS = [
+  ...RECORDING_SETS,
   'set adopted { type ifname; comment "interfaces of others that policy is over"; }',
   'set source4 { type ifname . ipv4_addr; comment "who may send from which address"; }',
   'set source6 { type ifname . ipv6_addr; comment "who may send from which address"; }',
@@ -66,10 +69,11 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
     ...(ports.length === 0
       ? []
       : [`tcp dport { ${ports.join(', ')} } accept comment "an executor reaches its Mesos agent, whatever policy says"`]),
-    `udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
+    `udp dport ${vxlan.port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
   ];
   const noTunnel = FAMILIES.map(
-    ({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} drop comment "a container makes no tunnel"`,
+    ({ ip, version }) =>
+      `${ip} daddr @hosts${version} udp dport ${vxlan.port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
   );
   return {
     prerouting: {
@@ -89,13 +93,16 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
         'ct state established,related accept comment "policy decides on the first packet"',
         ...FAMILIES.map(
           ({ ip, version }) =>
-            `${ip} daddr @private${version} ${ip} saddr != @pools${version} ${ip} saddr != @hosts${version} ct status & dnat != dnat drop comment "private, but for ports that were published"`,
+            `${ip} daddr @private${version} ${ip} saddr != @pools${version} ${ip} saddr != @hosts${version} ct status & dnat != dnat goto ${DENIALS.private} comment "private, but for ports that were published"`,
         ),
         `${NEIGHBOUR_DISCOVERY} accept comment "only bridged packets come here with a whole hop limit"`,
         ...OURS.map((name) => `iifname ${name} jump from`),
         ...bridged('saddr', 'from_bridged'),
         ...OURS.map((name) => `oifname ${name} jump to`),
         ...bridged('daddr', 'to_bridged'),
+        ...['iifname', 'oifname'].flatMap((field) => OURS.map((name) => `${field} ${name} goto ${ALLOWED}`)),
+        ...bridged('saddr', ALLOWED, 'goto'),
+        ...bridged('daddr', ALLOWED, 'goto'),
       ],
     },
     input: {
@@ -104,11 +111,13 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
         ...FAMILIES.map(
           ({ ip, version }) =>
             // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
-            `${ip} saddr != @hosts${version} udp dport ${vxlan.port} @th,96,24 ${vxlan.vni} drop comment "tunnels of this cluster come from its hosts"`,
+            `${ip} saddr != @hosts${version} udp dport ${vxlan.port} @th,96,24 ${vxlan.vni} goto ${DENIALS.tunnel} comment "tunnels of this cluster come from its hosts"`,
         ),
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
         ...bridged('saddr', 'from_bridged_to_host'),
+        ...OURS.map((name) => `iifname ${name} goto ${ALLOWED}`),
+        ...bridged('saddr', ALLOWED, 'goto'),
       ],
     },
     output: {
@@ -124,14 +133,16 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
             ],
     },
     ...hostPortChains(healthChecks),
+    ...RECORDING_CHAINS,
     source: {
       rules: [
-        'iifname . ether saddr != @source_mac iifname != @any_mac drop comment "not the hardware address of this interface"',
-        'ip daddr 127.0.0.0/8 drop comment "no container reaches the loopback of its host"',
+        `iifname . ether saddr != @source_mac iifname != @any_mac goto ${DENIALS.source} comment "not the hardware address of this interface"`,
+        `ip daddr 127.0.0.0/8 goto ${DENIALS.source} comment "no container reaches the loopback of its host"`,
         'iifname . ip saddr @source4 return',
         'iifname . ip6 saddr @source6 return',
         `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} return comment "a container looks for its gateway"`,
-        'drop comment "not an address of this interface, or an interface not yet known"',
+        'ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
+        `goto ${DENIALS.source} comment "not an address of this interface, or an interface not yet known"`,
       ],
     },
     from_to_host: { rules: [...toHost, 'goto from'] },
@@ -145,11 +156,11 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
   };
 }
 
-const NOBODY = 'drop comment "no endpoint is known here"';
+const NOBODY = `goto ${DENIALS.unknown} comment "no endpoint is known here"`;
 
 /** Behind a bridge an interface is not seen; the table bridge sees to it that addresses can be trusted there. */
-function bridged(field: 'saddr' | 'daddr', chain: string): string[] {
-  return FAMILIES.map(({ ip, version }) => `${ip} ${field} @bridged${version} jump ${chain}`);
+function bridged(field: 'saddr' | 'daddr', chain: string, how: 'jump' | 'goto' = 'jump'): string[] {
+  return FAMILIES.map(({ ip, version }) => `${ip} ${field} @bridged${version} ${how} ${chain}`);
 }
 
 /**
@@ -199,6 +210,6 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
 }
 
 const UNSOUND = [
-  'ct state invalid drop',
-  'ct state new tcp flags & (fin | syn | rst | ack) != syn drop comment "a flow that was cut does not come back in mid-stream"',
+  `ct state invalid goto ${DENIALS.state}`,
+  `ct state new tcp flags & (fin | syn | rst | ack) != syn goto ${DENIALS.state} comment "a flow that was cut does not come back in mid-stream"`,
 ];

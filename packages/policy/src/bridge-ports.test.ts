@@ -42,7 +42,7 @@ test('a change of policy changes the verdicts by address too', (t) => {
     kind: 'element',
     set: 'to_bridged4',
     key: [{ type: 'ipv4_addr', value: '10.0.0.1' }],
-    verdict: { kind: 'drop' },
+    verdict: { kind: 'goto', chain: 'denied' },
   });
   t.is(set.get('element/from_bridged4/10.0.0.1'), undefined);
   t.is(bridge.set.size + bridge.delete.size, 0);

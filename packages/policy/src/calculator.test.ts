@@ -2,6 +2,7 @@ import type { AnyObject } from '@weir/resources';
 import test from 'ava';
 import { PolicyCalculator } from './calculator.ts';
 import { PolicyError } from './policy-error.ts';
+import { verdictText } from './statement.ts';
 import { listing } from './test-support/listing.ts';
 import { endpoint, globalPolicy, namespaceObject, networkSet, policy } from './test-support/objects.ts';
 
@@ -49,7 +50,7 @@ test('the demo: nginx is for access alone', (t) => {
       'element p_1_a { 10.0.1.1 : return }',
       'chain g_1',
       '  ip saddr vmap @p_1_a comment "peers by address"',
-      '  drop comment "everybody else"',
+      '  goto denied comment "everybody else"',
       'element to_endpoint { "weirnginx" : goto g_1 }',
     ].join('\n'),
   );
@@ -97,27 +98,27 @@ test('ports, nets and classes: what many peers may is one chain', (t) => {
       'map p_1_a { type ipv4_addr : verdict; }',
       'chain c_1',
       '  icmp type { 8 } return',
-      '  drop',
+      '  goto denied',
       'map p_1_n { type ipv4_addr : verdict; flags interval; }',
       'chain c_2',
       '  icmp type { 8 } return',
       '  udp sport { 53 } return',
-      '  drop',
+      '  goto denied',
       'element p_1_n { 10.9.0.0-10.9.0.255 : goto c_2 }',
       'element p_1_n { 10.9.2.0-10.9.255.255 : goto c_2 }',
       'chain c_3',
       '  icmp type { 8 } return',
       '  tcp dport { 80, 8000-8080 } return',
-      '  drop',
+      '  goto denied',
       'element p_1_n { 192.168.0.0-192.168.8.255 : goto c_3 }',
-      'element p_1_n { 192.168.9.0-192.168.9.255 : drop }',
+      'element p_1_n { 192.168.9.0-192.168.9.255 : goto denied }',
       'element p_1_n { 192.168.10.0-192.168.255.255 : goto c_3 }',
       'element p_1_a { 10.0.1.1 : goto c_3 }',
       'chain g_1',
       '  ip saddr vmap @p_1_a comment "peers by address"',
       '  ip saddr vmap @p_1_n comment "peers by net"',
       '  meta protocol { 2048 } goto c_1',
-      '  drop comment "everybody else"',
+      '  goto denied comment "everybody else"',
       'element from_endpoint { "weirnginx" : return }',
       'element to_endpoint { "weirnginx" : goto g_1 }',
       'element any_mac { "weirnginx" }',
@@ -152,7 +153,7 @@ test("rules that tell the endpoint's own addresses apart lead to one group for e
     policy('first', { ingress: [{ action: 'Allow', destination: { nets: ['10.0.0.1/32'] } }] }),
   );
   const text = listing(calculator.flush().set.values());
-  t.regex(text, /ip daddr vmap \{ 10\.0\.0\.1 : goto g_1, 10\.0\.0\.2 : drop \}/);
+  t.regex(text, /ip daddr vmap \{ 10\.0\.0\.1 : goto g_1, 10\.0\.0\.2 : goto denied \}/);
   t.is(calculator.decide({ source: '10.9.9.9', destination: '10.0.0.1', protocol: 'TCP' }).verdict, 'Allow');
   t.is(calculator.decide({ source: '10.9.9.9', destination: '10.0.0.2', protocol: 'TCP' }).verdict, 'Deny');
 });
@@ -163,9 +164,12 @@ test('default action: Deny of the network or of the namespace closes an endpoint
       ...calculatorOf(...objects)
         .flush()
         .set.values(),
-    ].flatMap((statement) => (statement.kind === 'element' && statement.verdict ? [statement.verdict.kind] : []));
-  t.deepEqual(verdicts(endpoint('a', {}, { addresses: [], defaultAction: 'Deny' })), ['drop', 'drop']);
-  t.deepEqual(verdicts(endpoint('a', {}, { addresses: [] }), namespaceObject('demo', {}, { defaultAction: 'Deny' })), ['drop', 'drop']);
+    ].flatMap((statement) => (statement.kind === 'element' && statement.verdict ? [verdictText(statement.verdict)] : []));
+  t.deepEqual(verdicts(endpoint('a', {}, { addresses: [], defaultAction: 'Deny' })), ['goto denied', 'goto denied']);
+  t.deepEqual(verdicts(endpoint('a', {}, { addresses: [] }), namespaceObject('demo', {}, { defaultAction: 'Deny' })), [
+    'goto denied',
+    'goto denied',
+  ]);
   t.deepEqual(verdicts(endpoint('a', {}, { addresses: [] }), namespaceObject('demo', {})), ['return', 'return']);
 });
 
@@ -344,11 +348,11 @@ test("Log goes on, and says so to the kernel with the policy's name", (t) => {
     listing([...calculator.flush().set.values()].slice(0, 1)),
     [
       'chain c_1',
-      '  tcp dport { 0-21, 23-65535 } log prefix "weir Policy demo/watch Ingress 1: "',
-      '  tcp dport { 0-21, 23-65535 } log prefix "weir Policy demo/watch Ingress 3: "',
-      '  meta l4proto != { 6, 17 } log prefix "weir Policy demo/watch Ingress 3: "',
+      '  tcp dport { 0-21, 23-65535 } limit rate 100/second burst 200 packets log prefix "weir Policy demo/watch Ingress 1: " group 9480',
+      '  tcp dport { 0-21, 23-65535 } limit rate 100/second burst 200 packets log prefix "weir Policy demo/watch Ingress 3: " group 9480',
+      '  meta l4proto != { 6, 17 } limit rate 100/second burst 200 packets log prefix "weir Policy demo/watch Ingress 3: " group 9480',
       '  tcp dport { 80 } return',
-      '  drop',
+      '  goto denied',
     ].join('\n'),
   );
 });

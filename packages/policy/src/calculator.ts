@@ -15,6 +15,7 @@ import {
   type ObjectId,
   type Policy,
   type Pool,
+  parseKey,
   type Tier,
 } from '@weir/resources';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
@@ -25,6 +26,7 @@ import { HostPorts } from './host-ports.ts';
 import { type Member, Membership, splitNets } from './membership.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { NetworkSets } from './network-sets.ts';
+import { endpointParty, NetworkSetNames, type Party } from './parties.ts';
 import { PolicyIndex } from './policy-index.ts';
 import { Table, type TableChange } from './table.ts';
 
@@ -67,6 +69,7 @@ export class PolicyCalculator {
   readonly #table = new Table();
   readonly #bridgeTable = new Table();
   readonly #networks = new NetworkSets(this.#table);
+  readonly #setNames = new NetworkSetNames();
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
   readonly #defaults: NamespaceDefaults;
@@ -173,6 +176,20 @@ export class PolicyCalculator {
     return { isOfCluster: this.#networks.isOfCluster(address), privatePool: this.#networks.privatePool(address) };
   }
 
+  /** Who has an address: see {@link Party}. */
+  partyAt(address: string): Party {
+    this.#settle();
+    const [member] = this.#membership.membersAt(address);
+    const hostKey = this.#networks.hostAt(address);
+    const networkSets = this.#setNames.at(address);
+    return {
+      address,
+      ...(member !== undefined && { endpoint: endpointParty(member) }),
+      ...(hostKey !== undefined && { host: parseKey(hostKey)!.name }),
+      ...(networkSets.length > 0 && { networkSets }),
+    };
+  }
+
   #judges(): Judges {
     this.#settle();
     return {
@@ -203,7 +220,7 @@ export class PolicyCalculator {
         break;
       case 'NetworkSet':
       case 'GlobalNetworkSet':
-        this.#applyMember(key, object && networkSetMember(key, object as NetworkSet | GlobalNetworkSet));
+        this.#applyNetworkSet(key, object as NetworkSet | GlobalNetworkSet | undefined);
         break;
       case 'Tier':
         this.#changed(this.#policies.putTier(id.name, object as Tier | undefined));
@@ -273,6 +290,12 @@ export class PolicyCalculator {
       this.#policies.addEndpoint(member);
       this.#enforcement.addEndpoint({ object: local, member });
     }
+    this.#applyMember(key, member);
+  }
+
+  #applyNetworkSet(key: string, object: NetworkSet | GlobalNetworkSet | undefined): void {
+    const member = object && networkSetMember(key, object);
+    this.#setNames.put(key, member);
     this.#applyMember(key, member);
   }
 

@@ -7,7 +7,7 @@ import type { NamespaceDefaults } from './namespace-defaults.ts';
 import { addressType, PeerTable } from './peer-table.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { type Program, program } from './program.ts';
-import { type KeyField, type Statement, statementKey } from './statement.ts';
+import { DENIED, type KeyField, type Statement, statementKey } from './statement.ts';
 import { SharedStructure, sameVerdict, type Table } from './table.ts';
 
 /** An endpoint of this host. */
@@ -187,7 +187,7 @@ export class Enforcement {
     if (before.endpoint.member.addresses.some((address) => !after.endpoint.member.addresses.includes(address))) return true;
     return DIRECTIONS.some((direction) => {
       const [old, now] = [before.entries[direction].verdict, after.entries[direction].verdict];
-      return !sameVerdict(old, now) && old.kind !== 'drop' && now.kind !== 'return';
+      return !sameVerdict(old, now) && !sameVerdict(old, DENIED) && now.kind !== 'return';
     });
   }
 

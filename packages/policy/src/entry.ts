@@ -2,7 +2,7 @@ import type { Direction, Family } from '@weir/resources';
 import { contentHash } from './content-hash.ts';
 import type { PeerTable } from './peer-table.ts';
 import { type AddressField, IPV4_ETHER_TYPE, type Rule, type RuleExpression, ruleText } from './rule.ts';
-import type { ChainStatement, Verdict } from './statement.ts';
+import { type ChainStatement, DENIED, type Verdict } from './statement.ts';
 import { sameVerdict } from './table.ts';
 
 /** Where the packets of an interface go, in one direction: the verdict of its element in the dispatch map, and the chains behind it. */
@@ -50,7 +50,7 @@ export function entryByLocalAddress(direction: Direction, entries: readonly { fa
     return map.length === 0 ? [] : [{ expressions: [{ kind: 'vmap', field: `${NFT_FAMILY[family]} ${LOCAL_FIELD[direction]}`, map }] }];
   });
   const inner = entries.flatMap(({ entry }) => entry.chains);
-  const rest: Rule = { expressions: [{ kind: 'verdict', verdict: { kind: 'drop' } }], comment: 'no address of this endpoint' };
+  const rest: Rule = { expressions: [{ kind: 'verdict', verdict: DENIED }], comment: 'no address of this endpoint' };
   return chainEntry('l', [...rules, rest], inner);
 }
 

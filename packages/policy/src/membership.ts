@@ -1,16 +1,7 @@
-import {
-  ADDRESS_BITS,
-  cidrContains,
-  type Family,
-  familyOf,
-  formatSelector,
-  type Labels,
-  matches,
-  type NamedPort,
-  type Selector,
-} from '@weir/resources';
+import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
 import { MemberIndex } from './member-index.ts';
 import { addTo, deleteFrom } from './multimap.ts';
+import { NetLookup } from './net-lookup.ts';
 import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
 import { SelectorIndex } from './selector-index.ts';
 
@@ -39,6 +30,7 @@ export interface MemberSet {
   /** Single addresses, each with the number of members that have it: two endpoints may claim one address for a while. */
   readonly addresses: Readonly<Record<Family, Map<string, number>>>;
   readonly nets: Map<string, number>;
+  readonly netLookup: NetLookup;
 }
 
 /** The set of a selector. */
@@ -203,6 +195,7 @@ export class Membership {
     }
     let changed = false;
     for (const net of member.nets) changed = increment(set.nets, net) || changed;
+    if (changed) set.netLookup.forget();
     if (changed) this.#listener.netsChanged(set);
   }
 
@@ -215,12 +208,14 @@ export class Membership {
     }
     let changed = false;
     for (const net of member.nets) changed = decrement(set.nets, net) || changed;
+    if (changed) set.netLookup.forget();
     if (changed) this.#listener.netsChanged(set);
   }
 }
 
-function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets'> {
-  return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets: new Map() };
+function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets' | 'netLookup'> {
+  const nets = new Map<string, number>();
+  return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets, netLookup: new NetLookup(() => nets.keys()) };
 }
 
 function isEndpoint({ ownLabels }: Member): boolean {
@@ -230,8 +225,7 @@ function isEndpoint({ ownLabels }: Member): boolean {
 /** Whether an address is in the set, by itself or in a net. */
 export function setHolds(set: MemberSet, address: string): boolean {
   if (set.addresses[familyOf(address)].has(address)) return true;
-  for (const net of set.nets.keys()) if (cidrContains(net, address)) return true;
-  return false;
+  return set.nets.size > 0 && set.netLookup.holds(address);
 }
 
 /** @returns whether the key is new */

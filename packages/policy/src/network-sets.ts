@@ -63,6 +63,13 @@ export class NetworkSets {
     return [...this.#pools.values()].find(({ cidr, visibility }) => visibility === 'Private' && cidrContains(cidr, address))?.cidr;
   }
 
+  /** Key of the host that has an address. */
+  hostAt(address: string): string | undefined {
+    if (!this.#claims.has(address)) return undefined;
+    for (const [key, addresses] of this.#hosts) if (addresses.includes(address)) return key;
+    return undefined;
+  }
+
   #claim(address: string, change: 1 | -1): void {
     const claims = (this.#claims.get(address) ?? 0) + change;
     if (claims === 0) this.#claims.delete(address);

@@ -5,7 +5,7 @@ import { getOrCreate } from './multimap.ts';
 import { type Cell, cidrRanges, netCells, rangeAt } from './net-cells.ts';
 import type { AddressRange, NetRanges } from './net-ranges.ts';
 import type { Program, ProgramRule } from './program.ts';
-import { type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
+import { DENIED, type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from './table.ts';
 import type { PortNumber } from './traffic.ts';
 import { narrows, type TrafficClass, trafficClass } from './traffic-class.ts';
@@ -264,7 +264,7 @@ export class PeerTable {
     for (const [key, { trafficClass: gone }] of before) {
       this.#table.delete(key);
       this.#release(gone);
-      narrowed ||= gone.verdict.kind !== 'drop';
+      narrowed ||= !sameVerdict(gone.verdict, DENIED);
     }
     return narrowed;
   }

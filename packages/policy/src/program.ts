@@ -4,6 +4,7 @@ import { contentHash } from './content-hash.ts';
 import { type Member, type MemberSet, setHolds } from './membership.ts';
 import type { DefaultAction } from './namespace-defaults.ts';
 import { isEveryAddress, type NetRanges, netRangesContain } from './net-ranges.ts';
+import { logPrefix } from './packet-log.ts';
 import type { PolicyName, PolicyRule, PortCriterion, Side } from './policy-rule.ts';
 import type { LocalPorts, Traffic } from './traffic.ts';
 
@@ -212,14 +213,4 @@ function withContent(rule: Omit<ProgramRule, 'content'>): ProgramRule {
 
 function isUnconditional({ traffic, nets, notNets, within, without }: ProgramRule): boolean {
   return Object.keys(traffic).length === 0 && nets === undefined && notNets === undefined && within.length === 0 && without.length === 0;
-}
-
-/** As in `linux/netfilter/nf_log.h`: NF_LOG_PREFIXLEN is 128 with the final NUL. */
-const LONGEST_PREFIX = 127;
-
-/** What the kernel writes in front of a packet: `weir Policy shop/web Ingress 3: `. */
-function logPrefix({ policy, direction, index }: PolicyRule): string {
-  const name = policy.namespace === undefined ? policy.name : `${policy.namespace}/${policy.name}`;
-  const [before, after] = [`weir ${policy.kind} `, ` ${direction} ${index}: `];
-  return `${before}${name.slice(0, LONGEST_PREFIX - before.length - after.length)}${after}`;
 }

@@ -51,7 +51,10 @@ function* statementsOf(item: Json): Generator<Statement> {
   const set = record(item.set ?? item.map);
   if (typeof set.name !== 'string') return;
   const [types, dataTypes] = [typesOf(set.type), typesOf(set.map ?? [])];
-  const isInterval = [set.flags ?? []].flat().includes('interval');
+  const flags = [set.flags ?? []].flat();
+  const isInterval = flags.includes('interval');
+  // What packets put there for a while nobody wants otherwise.
+  if (flags.includes('timeout')) return;
   if (MADE.test(set.name))
     yield { kind: 'map', name: set.name, type: `${types.join(' . ')} : ${dataTypes.join(' . ')}`, interval: isInterval };
   for (const element of Array.isArray(set.elem) ? set.elem : []) {

@@ -14,7 +14,10 @@ export type RuleExpression =
   | Match
   /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
   | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
-  | { kind: 'log'; prefix: string }
+  /** Goes on with as many packets a second, and with so many more that were saved up meanwhile. */
+  | { kind: 'limit'; perSecond: number; burst: number }
+  /** Shows the packet to who listens to that group of NFLOG. */
+  | { kind: 'log'; prefix: string; group: number }
   | { kind: 'verdict'; verdict: Verdict };
 
 /** Goes on with packets whose fields, taken together, are in one of the members (`not`: in none), which have a range for each field. */
@@ -51,7 +54,9 @@ function expressionText(expression: RuleExpression): string {
       return `${field} vmap ${typeof map === 'string' ? `@${map}` : setText(map.map(({ address, verdict }) => `${address} : ${verdictText(verdict)}`))}`;
     }
     case 'log':
-      return `log prefix "${expression.prefix}"`;
+      return `log prefix "${expression.prefix}" group ${expression.group}`;
+    case 'limit':
+      return `limit rate ${expression.perSecond}/second burst ${expression.burst} packets`;
     case 'verdict':
       return verdictText(expression.verdict);
   }

@@ -41,6 +41,9 @@ export type KeyField =
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
 
+/** What becomes of packets that policy denies: the chain of the base table that records them, and drops them. */
+export const DENIED: Verdict = { kind: 'goto', chain: 'denied' };
+
 /** The key that a statement has in a table of statements. */
 export function statementKey(statement: Statement): string {
   if (statement.kind !== 'element') return `${statement.kind}/${statement.name}`;

@@ -1,5 +1,6 @@
 import type { Direction, Family } from '@weir/resources';
 import { contentHash } from './content-hash.ts';
+import { LOGGED_RATE, PACKET_LOG_GROUP } from './packet-log.ts';
 import type { ProgramRule } from './program.ts';
 import type { Range } from './range.ts';
 import {
@@ -17,14 +18,14 @@ import {
   wholePlane,
 } from './region.ts';
 import { type Match, type NumberField, type Rule, type RuleExpression, ruleText } from './rule.ts';
-import type { ChainStatement, Verdict } from './statement.ts';
+import { type ChainStatement, DENIED, type Verdict } from './statement.ts';
 import { boxesOf, OTHER_PROTOCOL, type Point, type PortsByName, planeOf, protocolsOf } from './traffic.ts';
 
 /**
  * What one peer may send, whoever it is: a program, projected on that peer. Many peers of many programs share one class.
  */
 export interface TrafficClass {
-  /** `return` or `drop` where protocol and ports make no difference, else to the chain that looks at them. */
+  /** `return` or {@link DENIED} where protocol and ports make no difference, else to the chain that looks at them. */
   readonly verdict: Verdict;
   readonly chain?: ChainStatement;
   readonly allowed: AllowedTraffic;
@@ -37,6 +38,8 @@ export interface AllowedTraffic {
   readonly others: boolean;
   readonly protocols: ReadonlyMap<number, Region>;
 }
+
+const RETURN: Verdict = { kind: 'return' };
 
 interface LoggedTraffic extends AllowedTraffic {
   readonly prefix: string;
@@ -64,7 +67,7 @@ export function trafficClass(
     .filter(({ action }) => action === 'Log')
     .map((rule, index): LoggedTraffic => ({ prefix: rule.logPrefix!, ...part((found) => found.logged[index]!) }))
     .filter(({ others: all, protocols }) => all || protocols.size > 0);
-  if (logged.length === 0 && allowed.protocols.size === 0) return { verdict: { kind: allowed.others ? 'return' : 'drop' }, allowed };
+  if (logged.length === 0 && allowed.protocols.size === 0) return { verdict: allowed.others ? RETURN : DENIED, allowed };
   const chain = chainOf(allowed, logged);
   return { verdict: { kind: 'goto', chain: chain.name }, chain, allowed };
 }
@@ -115,14 +118,16 @@ function normalised(others: boolean, protocols: ReadonlyMap<number, Region>, fam
 }
 
 function chainOf(allowed: AllowedTraffic, logged: readonly LoggedTraffic[]): ChainStatement {
-  const verdict = (kind: 'return' | 'drop'): RuleExpression => ({ kind: 'verdict', verdict: { kind } });
-  const [usual, exception] = allowed.others ? [verdict('return'), verdict('drop')] : [verdict('drop'), verdict('return')];
+  const expression = (verdict: Verdict): RuleExpression => ({ kind: 'verdict', verdict });
+  const [usual, exception] = allowed.others ? [expression(RETURN), expression(DENIED)] : [expression(DENIED), expression(RETURN)];
   const rules: Rule[] = [
     ...logged.flatMap((log) => {
       // Where most is logged, the rest is easier to say by what is logged than by what is not.
       const all = { ...log, others: false, protocols: new Map([...log.protocols].filter(([, region]) => region.length > 0)) };
       const logs = log.others ? [...matches(all), otherThan([...log.protocols.keys()])] : matches(log);
-      return logs.map((match): Rule => ({ expressions: [...match, { kind: 'log', prefix: log.prefix }] }));
+      return logs.map(
+        (match): Rule => ({ expressions: [...match, LOGGED_RATE, { kind: 'log', prefix: log.prefix, group: PACKET_LOG_GROUP }] }),
+      );
     }),
     ...matches(allowed).map((match): Rule => ({ expressions: [...match, exception] })),
     { expressions: [usual] },

@@ -13,7 +13,9 @@ const OLDEST_NFTABLES = [1, 0, 6] as const;
 const EXPRESSIONS = {
   nft_ct: 'ct state established accept',
   nft_fib_inet: 'fib daddr type local accept',
+  nft_limit: 'limit rate 1/second',
   nft_log: 'log prefix "weir"',
+  nfnetlink_log: 'log group 9480',
 } as const;
 
 export async function checkKernel(): Promise<Check[]> {

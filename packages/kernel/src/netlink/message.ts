@@ -188,6 +188,11 @@ export class MessageWriter {
     this.#buffer.writeUInt32BE(value >>> 0, at);
   }
 
+  be64(type: number, value: bigint): void {
+    const at = this.#attribute(type, 8);
+    this.#buffer.writeBigUInt64BE(value, at);
+  }
+
   data(type: number, value: Uint8Array): void {
     const at = this.#attribute(type, value.length);
     this.#buffer.set(value, at);

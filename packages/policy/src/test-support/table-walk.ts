@@ -1,7 +1,10 @@
 import { addressToNumber, type Direction } from '@weir/resources';
 import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../rule.ts';
-import { type ElementStatement, type Statement, verdictText } from '../statement.ts';
+import { DENIED, type ElementStatement, type Statement, verdictText } from '../statement.ts';
 import { type Packet, packetFamily } from './packet.ts';
+
+const BASE_CHAIN = 'denied';
+const DENY = verdictText(DENIED);
 
 /**
  * A small nftables: walks a packet through the statements, from an interface's element in the dispatch map to a verdict. It reads the
@@ -24,8 +27,8 @@ export class TableWalk {
   verdict(interfaceName: string, direction: Direction, packet: Packet): { verdict: 'Allow' | 'Deny'; logged: string[] } {
     const logged: string[] = [];
     const entry = this.#lookUp(direction === 'Ingress' ? 'to_endpoint' : 'from_endpoint', interfaceName);
-    let verdict = entry === undefined ? 'drop' : entry;
-    for (let steps = 0; verdict !== 'return' && verdict !== 'drop'; steps += 1) {
+    let verdict = entry === undefined ? DENY : entry;
+    for (let steps = 0; verdict !== 'return' && verdict !== 'drop' && verdict !== DENY; steps += 1) {
       if (steps > 10) throw new Error(`loop at ${verdict}`);
       verdict = this.#run(verdict.replace(/^goto /, ''), packet, logged);
     }
@@ -45,6 +48,7 @@ export class TableWalk {
         else for (const { verdict } of expression.map) if ('chain' in verdict) named.add(`chain/${verdict.chain}`);
       }
     }
+    named.delete(`chain/${BASE_CHAIN}`);
     for (const key of named) if (!this.#statements.has(key)) throw new Error(`${key} is named and not there`);
     for (const [key, { kind }] of this.#statements)
       if (kind !== 'element' && !named.has(key)) throw new Error(`${key} is there and not named`);

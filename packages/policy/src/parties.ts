@@ -1,0 +1,53 @@
+import { type Labels, parseKey } from '@weir/resources';
+import type { Member } from './membership.ts';
+import { NetLookup } from './net-lookup.ts';
+
+/** Who has an address, as far as the store tells. With none of the three it is outside of the cluster, or nobody's. */
+export interface Party {
+  address: string;
+  endpoint?: { namespace: string; name: string; labels: Labels };
+  /** Of the cluster, by name. */
+  host?: string;
+  /** Network sets that the address is in: `namespace/name`, global ones by their name. */
+  networkSets?: string[];
+}
+
+interface NamedSet {
+  readonly name: string;
+  readonly member: Member;
+  readonly nets: NetLookup;
+  /** Made when it is first asked for. */
+  addresses?: ReadonlySet<string>;
+}
+
+/** The network sets by what they hold. There are few, and they may be large. */
+export class NetworkSetNames {
+  readonly #sets = new Map<string, NamedSet>();
+
+  /** @param set undefined when it is gone */
+  put(key: string, set: Member | undefined): void {
+    if (set === undefined) this.#sets.delete(key);
+    else this.#sets.set(key, { name: nameOf(key), member: set, nets: new NetLookup(() => set.nets) });
+  }
+
+  /** Names of the sets that hold an address. */
+  at(address: string): string[] {
+    const holds = (set: NamedSet) => {
+      set.addresses ??= new Set(set.member.addresses);
+      return set.addresses.has(address) || set.nets.holds(address);
+    };
+    return [...this.#sets.values()]
+      .filter(holds)
+      .map(({ name }) => name)
+      .sort();
+  }
+}
+
+function nameOf(key: string): string {
+  const { namespace, name } = parseKey(key)!;
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+export function endpointParty({ key, namespace, labels }: Member): Party['endpoint'] {
+  return { namespace: namespace!, name: parseKey(key)!.name, labels };
+}
