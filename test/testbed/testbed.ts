@@ -128,13 +128,18 @@ export class Testbed {
     await this.#store!.transact({ when: [], then: [{ put: key, value }] });
   }
 
-  /** Runs `weir` on the first host, as its user does. */
-  async weir(args: string[], stdin = ''): Promise<CommandAnswer> {
-    const child = this.hosts[0]!.spawn(process.execPath, [WEIR, ...args], {
+  /** Starts `weir` on the first host; whoever starts it ends it. */
+  startWeir(args: string[]): ChildProcess {
+    return this.hosts[0]!.spawn(process.execPath, [WEIR, ...args], {
       cwd: REPOSITORY,
       env: { ...process.env, ...this.cluster.storeEnvironment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+  }
+
+  /** Runs `weir` on the first host, as its user does. */
+  async weir(args: string[], stdin = ''): Promise<CommandAnswer> {
+    const child = this.startWeir(args);
     child.stdin!.on('error', () => {});
     child.stdin!.end(stdin);
     const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]);

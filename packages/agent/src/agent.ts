@@ -7,6 +7,7 @@ import { AgentError } from './agent-error.ts';
 import { Attachments } from './attachments.ts';
 import { serveCni } from './cni-server.ts';
 import { type AgentConfig, readConfig } from './config.ts';
+import { keepFlows } from './flow-log.ts';
 import { serveHealth } from './health.ts';
 import { hostAddresses } from './host-addresses.ts';
 import { lockHost } from './host-lock.ts';
@@ -60,6 +61,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       watchTable(network, stop.signal),
       followTasks(network, attachments, stop.signal),
       followMarathon(network, stop.signal),
+      recordFlows(network, { config, metrics, log }, stop.signal),
     ]);
   } finally {
     stop.abort();
@@ -156,6 +158,16 @@ async function followTasks(network: HostNetwork, attachments: Attachments, signa
 async function followMarathon(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   await network.followMarathon(signal);
+}
+
+async function recordFlows(
+  network: HostNetwork,
+  { config, metrics, log }: { config: AgentConfig; metrics: Metrics; log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  await syncedOrStopped(network, signal);
+  if (signal.aborted) return;
+  await keepFlows({ host: config.host, store: network.store, policy: network.policy, metrics, log }, signal);
 }
 
 /** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */

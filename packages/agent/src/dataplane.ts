@@ -7,6 +7,7 @@ import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@
 import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets, type ObjectId } from '@weir/resources';
 import { BridgedPolicy } from './bridged-policy.ts';
 import { EstablishedFlows } from './established-flows.ts';
+import type { Policy } from './flow-description.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { NftablesTable } from './nftables-table.ts';
@@ -55,6 +56,11 @@ export class Dataplane {
       log,
       metrics,
     });
+  }
+
+  /** What is in force, as far as it was learnt. */
+  get policy(): Policy {
+    return this.#calculator;
   }
 
   /** Takes note of a change of an object; `apply` puts it in force. */

@@ -21,6 +21,7 @@ import { Dataplane } from './dataplane.ts';
 import { DeadHosts, type Seen } from './dead-hosts.ts';
 import { whileLeading } from './election.ts';
 import { Enforcement } from './enforcement.ts';
+import type { Policy } from './flow-description.ts';
 import { followTasks } from './follow-tasks.ts';
 import { openLoopback } from './host-port-loopback.ts';
 import { HostRouting } from './host-routing.ts';
@@ -153,6 +154,10 @@ export class HostNetwork {
   /** Resolves when everything that was in the store is known and in force. */
   get synced(): Promise<void> {
     return this.#synced.promise;
+  }
+
+  get policy(): Policy {
+    return this.#dataplane.policy;
   }
 
   /** Resolves when something could not be removed, because the store is away, say: reconciliation is to try soon. */

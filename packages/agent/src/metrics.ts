@@ -27,6 +27,23 @@ export function createMetrics() {
       help: 'Established flows removed because policy no longer allows them',
       registers,
     }),
+    deniedPackets: new Counter({
+      name: 'weir_denied_packets_total',
+      help: 'Packets that the table dropped',
+      labelNames: ['reason'],
+      registers,
+    }),
+    flowRecords: new Counter({
+      name: 'weir_flow_records_total',
+      help: 'Flows recorded, each once in 10 seconds',
+      labelNames: ['verdict'],
+      registers,
+    }),
+    flowPacketsLost: new Counter({
+      name: 'weir_flow_packets_lost_total',
+      help: 'Times that packets which the table told of could not be taken in',
+      registers,
+    }),
     endpoints: new Gauge({ name: 'weir_endpoints', help: "This host's endpoints", registers }),
     routesFailed: new Gauge({ name: 'weir_routes_failed', help: 'Routes that the kernel refused', registers }),
     invalidObjects: new Gauge({ name: 'weir_invalid_objects', help: 'Stored objects that do not parse', registers }),

@@ -10,6 +10,7 @@ import Create from './commands/create.ts';
 import Delete from './commands/delete.ts';
 import Describe from './commands/describe.ts';
 import EndpointList from './commands/endpoint/list.ts';
+import Flows from './commands/flows.ts';
 import Get from './commands/get.ts';
 import IpamCheck from './commands/ipam/check.ts';
 import IpamConfigure from './commands/ipam/configure.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: Record<string, Command.Class> = {
   delete: Delete,
   describe: Describe,
   'endpoint:list': EndpointList,
+  flows: Flows,
   get: Get,
   'ipam:check': IpamCheck,
   'ipam:configure': IpamConfigure,

@@ -16,6 +16,21 @@ export {
 export { type AddressRange, parseAddressRange, rangeText } from './address-range.ts';
 export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
 export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
+export {
+  type FlowAnswer,
+  type FlowEnd,
+  type FlowQuery,
+  type FlowReason,
+  type FlowRecord,
+  type FlowRequest,
+  type FlowTest,
+  flowAnswerKey,
+  flowEndTest,
+  flowQuerySchema,
+  flowRequestKey,
+  flowRequestSchema,
+  flowTest,
+} from './flow-record.ts';
 export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';

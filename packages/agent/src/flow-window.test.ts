@@ -1,0 +1,141 @@
+import type { LoggedPacket } from '@weir/kernel';
+import { PolicyCalculator } from '@weir/policy';
+import { parseObject } from '@weir/resources';
+import test from 'ava';
+import { describeFlow } from './flow-description.ts';
+import { FlowWindow } from './flow-window.ts';
+
+const endpoint = (name: string, address: string) =>
+  parseObject({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name, namespace: 'shop', labels: { app: name } },
+    spec: {
+      host: 'h1',
+      containerId: name,
+      network: 'weir',
+      interfaceName: 'eth0',
+      hostInterface: `weir${name}`,
+      addresses: [address],
+    },
+  });
+
+const policy = (name: string, spec: object) =>
+  parseObject({ apiVersion: 'weir/v1', kind: 'Policy', metadata: { name, namespace: 'shop' }, spec });
+
+const WEB = policy('web', {
+  selector: "app == 'web'",
+  ingress: [{ action: 'Allow', protocol: 'TCP', destination: { ports: [80] } }],
+});
+
+function open(...objects: ReturnType<typeof parseObject>[]): { window: FlowWindow; calculator: PolicyCalculator } {
+  const calculator = new PolicyCalculator({ host: 'h1' });
+  for (const object of [endpoint('web', '10.0.0.1'), endpoint('client', '10.0.0.2'), ...objects]) calculator.upsert(object);
+  return { calculator, window: new FlowWindow({ host: 'h1', describe: (packet, cause) => describeFlow(packet, cause, calculator) }) };
+}
+
+const packet = (prefix: string, changes: Partial<LoggedPacket> = {}): LoggedPacket => ({
+  prefix,
+  version: 4,
+  source: '10.0.0.2',
+  destination: '10.0.0.1',
+  protocol: 6,
+  sourcePort: 40_000,
+  destinationPort: 80,
+  length: 60,
+  ...changes,
+});
+
+const POLICY_WEB = { kind: 'Policy', namespace: 'shop', name: 'web' };
+
+test('packets that differ in their source port alone are one record', (t) => {
+  const { window } = open(WEB);
+  window.add(packet('weir allow'), 1_000);
+  window.add(packet('weir allow', { sourcePort: 40_001, length: 40 }), 4_000);
+  window.add(packet('weir deny policy', { destinationPort: 22 }), 5_000);
+  const [allowed, denied, ...others] = window.close();
+  t.deepEqual(others, []);
+  t.deepEqual(allowed, {
+    host: 'h1',
+    start: '1970-01-01T00:00:01.000Z',
+    end: '1970-01-01T00:00:04.000Z',
+    verdict: 'Allow',
+    source: { address: '10.0.0.2', endpoint: { namespace: 'shop', name: 'client', labels: { app: 'client' } } },
+    destination: { address: '10.0.0.1', endpoint: { namespace: 'shop', name: 'web', labels: { app: 'web' } } },
+    protocol: 'TCP',
+    destinationPort: 80,
+    because: { direction: 'Ingress', tier: 'default', policy: POLICY_WEB, ruleIndex: 0 },
+    packets: 2,
+    bytes: 100,
+  });
+  t.like(denied, {
+    verdict: 'Deny',
+    destinationPort: 22,
+    because: { direction: 'Ingress', tier: 'default', default: 'no rule matched' },
+    packets: 1,
+  });
+  t.deepEqual(window.close(), [], 'the next window begins empty');
+});
+
+test('the rule is that of the first packet, and a kernel that judged by other rules is not explained by these', (t) => {
+  const { window, calculator } = open(WEB);
+  window.add(packet('weir allow'), 0);
+  calculator.remove('Policy', 'web', 'shop');
+  calculator.upsert(policy('closed', { ingress: [] }));
+  window.add(packet('weir allow'), 1);
+  window.add(packet('weir allow', { destinationPort: 81 }), 2);
+  const [first, second] = window.close();
+  t.like(first, { packets: 2, because: { policy: POLICY_WEB } });
+  t.deepEqual(second?.because, { default: 'policy has changed since' });
+});
+
+test('what the table denies beside policy; a flow that was cut is denied by what cut it', (t) => {
+  const { window } = open(WEB);
+  window.add(packet('weir deny source', { source: '10.9.9.9' }), 0);
+  window.add(packet('weir deny state'), 0);
+  window.add(packet('weir deny state', { destinationPort: 22 }), 0);
+  t.deepEqual(
+    window.close().map(({ because }) => because.default),
+    ['not an address of the interface', 'not the begin of a flow', 'no rule matched'],
+  );
+});
+
+test('rules that log have records of their own; others who log to the group, and flows between strangers, have none', (t) => {
+  const { window } = open(WEB);
+  window.add(packet('weir Policy shop/web Ingress 0: '), 0);
+  window.add(packet('weir allow'), 0);
+  window.add(packet('ulogd'), 0);
+  window.add(packet('weir allow', { source: '192.0.2.1', destination: '192.0.2.2' }), 0);
+  const records = window.close();
+  t.deepEqual(
+    records.map(({ verdict }) => verdict),
+    ['Log', 'Allow'],
+  );
+  t.deepEqual(records[0]?.because, { direction: 'Ingress', policy: POLICY_WEB, ruleIndex: 0 });
+});
+
+test('staged policies say what they would do, in either direction', (t) => {
+  const closed = policy('closed', { staged: true, order: -1, selector: "app == 'web'", ingress: [{ action: 'Deny' }] });
+  const { window } = open(WEB, closed);
+  window.add(packet('weir allow'), 0);
+  window.add(packet('weir allow', { source: '10.0.0.1', destination: '10.0.0.2' }), 0);
+  const [denied, untouched] = window.close();
+  t.like(denied?.staged, { verdict: 'Deny', because: { policy: { name: 'closed' }, ruleIndex: 0 } });
+  t.is(untouched?.staged, undefined);
+});
+
+test('ICMP by type and code, protocols without a name by number, and a window that is full', (t) => {
+  const { window } = open();
+  const { destinationPort: _, sourcePort: __, ...bare } = packet('weir allow');
+  window.add({ ...bare, protocol: 1, icmpType: 8, icmpCode: 0 }, 0);
+  window.add({ ...bare, protocol: 47 }, 0);
+  window.add({ ...bare, protocol: 0, version: 6, source: 'fd00::1', destination: 'fd00::2', prefix: 'weir deny unknown' }, 0);
+  for (let port = 0; port < 9_997; port += 1) window.add(packet('weir allow', { destinationPort: port }), 0);
+  t.false(window.add(packet('weir allow', { destinationPort: 20_000 }), 0));
+  t.true(window.add(packet('weir allow', { destinationPort: 5 }), 0), 'a flow that is known has room');
+  const records = window.close();
+  t.is(records.length, 10_000);
+  t.like(records[0], { protocol: 'ICMP', icmpType: 8, icmpCode: 0 });
+  t.like(records[1], { protocol: 47 });
+  t.like(records[2], { protocol: 0, because: { default: 'no endpoint is known at the interface' } });
+});

@@ -1,0 +1,115 @@
+import { type FlowAnswer, type FlowRecord, flowAnswerKey, flowRequestKey, flowRequestSchema, presenceKey } from '@weir/resources';
+import test from 'ava';
+import { lines, Weir } from '../testing/weir.ts';
+
+const record = (changes: Partial<FlowRecord> = {}): FlowRecord => ({
+  host: 'h1',
+  start: '2026-03-01T12:00:00.000Z',
+  end: '2026-03-01T12:00:07.500Z',
+  verdict: 'Deny',
+  source: { address: '10.77.0.1', endpoint: { namespace: 'shop', name: 'client', labels: {} } },
+  destination: { address: '192.0.2.7', networkSets: ['partners', 'shop/mail'] },
+  protocol: 'TCP',
+  destinationPort: 25,
+  because: { direction: 'Egress', tier: 'default', policy: { kind: 'Policy', namespace: 'shop', name: 'out' }, ruleIndex: 2 },
+  packets: 3,
+  bytes: 180,
+  ...changes,
+});
+
+/** Agents of these hosts, which answer the first question; the others are there and say nothing. */
+async function withAgents(
+  weir: Weir,
+  answers: Record<string, FlowAnswer[] | undefined>,
+  work: () => Promise<unknown>,
+): Promise<ReturnType<typeof flowRequestSchema.parse>> {
+  return weir.withStore(async (store) => {
+    for (const host of Object.keys(answers))
+      await store.transact({ when: [], then: [{ put: presenceKey(host), value: '{"version": "0", "since": "", "problems": []}' }] });
+    const { revision } = await store.list(flowRequestKey());
+    const stop = new AbortController();
+    const answered = (async () => {
+      for await (const { events } of store.watch(flowRequestKey(), { from: revision + 1, signal: stop.signal })) {
+        const [event] = events;
+        if (event?.type !== 'put') continue;
+        const request = flowRequestSchema.parse(JSON.parse(event.entry.value));
+        const id = event.entry.key.slice(flowRequestKey().length);
+        for (const [host, list] of Object.entries(answers)) {
+          for (const answer of list ?? []) {
+            const operation = { put: flowAnswerKey(id, host), value: JSON.stringify(answer), lease: request.lease };
+            await store.transact({ when: [], then: [operation] });
+          }
+        }
+        return request;
+      }
+      throw new Error('nobody asked');
+    })();
+    await work();
+    const request = await answered;
+    stop.abort();
+    leftovers.push(...(await store.list('/weir/flows/')).entries.map(({ key }) => key));
+    return request;
+  });
+}
+
+const leftovers: string[] = [];
+
+test('flows of all hosts, by age, with who and why', async (t) => {
+  const weir = await Weir.in(t);
+  const allowed = record({
+    host: 'h2',
+    end: '2026-03-01T12:00:01.000Z',
+    verdict: 'Allow',
+    source: { address: '172.16.0.1', host: 'h1' },
+    destination: record().source,
+    protocol: 'ICMP',
+    icmpType: 8,
+    icmpCode: 0,
+    because: { direction: 'Ingress', default: 'default action' },
+    staged: { verdict: 'Deny', because: { direction: 'Ingress', tier: 'default', default: 'no rule matched' } },
+  });
+  delete allowed.destinationPort;
+  const answers = {
+    h1: [
+      { records: [record()], complete: false, dropped: 0 },
+      { records: [record({ protocol: 47 })].map(({ destinationPort: _, ...rest }) => rest), complete: true, dropped: 0 },
+    ],
+    h2: [{ records: [allowed], complete: true, dropped: 0 }],
+  };
+  let output = '';
+  const request = await withAgents(weir, answers, async () => {
+    output = await weir.ok(t, ['flows', '--from', 'app=client', '--denied'], { env: { COLUMNS: '400' } });
+  });
+  t.is(
+    output,
+    lines(
+      'LAST                   HOST   VERDICT   FROM          TO                                PORT       PACKETS   BYTES   BECAUSE',
+      '2026-03-01T12:00:01Z   h2     Allow     host h1       shop/client                       ICMP/8.0         3     180   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
+      '2026-03-01T12:00:07Z   h1     Deny      shop/client   192.0.2.7 (partners, shop/mail)   TCP/25           3     180   egress[2] of policy shop/out (tier default)',
+      '2026-03-01T12:00:07Z   h1     Deny      shop/client   192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
+    ),
+  );
+  t.like(request, { denied: true, from: 'app == "client"', follow: false, limit: 1000 });
+  t.deepEqual(leftovers, [], 'question and answers are gone');
+});
+
+test('an agent that does not answer is named, what others say is shown', async (t) => {
+  t.timeout(20_000);
+  const weir = await Weir.in(t);
+  await withAgents(weir, { h1: [{ records: [record()], complete: true, dropped: 7 }], h2: undefined }, async () => {
+    const { status, stdout, stderr } = await weir.run(['flows', '-o', 'json']);
+    t.is(status, 1);
+    t.deepEqual(JSON.parse(stdout), [record()]);
+    t.regex(stderr, /^warning: 7 older records are not shown.*\nerror: no answer from the agents of h2: .*\n {2}weir node status/);
+  });
+});
+
+test('no agents, no flows; questions that mean nothing are wrong usage', async (t) => {
+  const weir = await Weir.in(t);
+  t.is(await weir.ok(t, ['flows']), 'No flow was recorded.\n');
+  t.is(await weir.ok(t, ['flows', '-o', 'json']), '[]\n');
+  t.regex(await weir.fails(t, 2, ['flows', '--since', 'yesterday']), /--since "yesterday" is no time: write 30s, 10m, 1h/);
+  t.regex(await weir.fails(t, 2, ['flows', '--to', '10.0.0.300']), /^error: --to: /);
+  t.regex(await weir.fails(t, 2, ['flows', '--from', 'app in']), /not a valid selector/);
+  await weir.fails(t, 2, ['flows', '--limit', '0']);
+});

@@ -1,0 +1,40 @@
+import { boolean, integer, string } from '@oclif/core/flags';
+import { outputFlag } from '../output-flag.ts';
+import { StoreCommand } from '../store-command.ts';
+
+export default class Flows extends StoreCommand {
+  static override summary = 'Show who talked to whom, on all hosts: allowed or denied, and by which rule.';
+  static override usage = 'flows [-f] [--denied] [--from END] [--to END] [--since TIME] [--limit N] [-o table|json] [STORE FLAGS]';
+  static override description =
+    `Each host keeps the flows of the last hour, one record in 10 seconds for each pair of addresses, port and verdict.
+END is a selector for the labels of endpoints (also in kubectl's short form), NAMESPACE/NAME of an endpoint, an address or CIDR, or "outside".
+Of allowed flows the first packet is counted; of denied ones each, as far as the kernel told of it. Ends with status 1 when an agent
+that runs did not answer.`;
+  static override examples = [
+    '<%= config.bin %> flows --denied',
+    '<%= config.bin %> flows -f --denied --to app=web',
+    '<%= config.bin %> flows --from outside --since 1h -o json',
+  ];
+  static override flags = {
+    follow: boolean({ char: 'f', summary: 'Go on with flows as they come, until interrupted.' }),
+    denied: boolean({ summary: 'Only what was denied.' }),
+    from: string({ summary: 'Only flows that this end began.', helpValue: 'END' }),
+    to: string({ summary: 'Only flows to this end.', helpValue: 'END' }),
+    since: string({ summary: 'Only flows since then: 30s, 10m, 1h, or a date and time of ISO 8601.', default: '10m', helpValue: 'TIME' }),
+    limit: integer({ summary: 'The latest so many records.', default: 1000, min: 1, max: 10_000, helpValue: 'N' }),
+    output: outputFlag(['table', 'json']),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Flows);
+    const { flowQuery } = await import('../flow-query.ts');
+    const query = flowQuery(flags, Date.now());
+    const { showFlows } = await import('../show-flows.ts');
+    const { terminalWidth } = await import('../table.ts');
+    const interrupted = new AbortController();
+    const interrupt = () => interrupted.abort();
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    const options = { form: flags.output, width: terminalWidth(), signal: interrupted.signal };
+    await this.withStore(flags, (store) => showFlows(store, query, options, (text) => void process.stdout.write(text)));
+  }
+}

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { ADDRESS_BITS, cidrContains, familyOf, parseCidr } from './address.ts';
+import type { Direction } from './kinds/policy.ts';
+import type { Labels } from './metadata.ts';
+import { matches } from './selector/evaluate.ts';
+import { parseSelector } from './selector/parse.ts';
+import type { Selector } from './selector/selector.ts';
+
+/** What a host saw of one flow, or of many that differ in their source port alone, in a window of some seconds. */
+export interface FlowRecord {
+  host: string;
+  /** First and last packet, ISO 8601. */
+  start: string;
+  end: string;
+  /** `Log`: a rule with the action Log matched; what became of the packet stands in a record of its own. */
+  verdict: 'Allow' | 'Deny' | 'Log';
+  source: FlowEnd;
+  destination: FlowEnd;
+  /** Name, or number where it has none. */
+  protocol: string | number;
+  destinationPort?: number;
+  icmpType?: number;
+  icmpCode?: number;
+  because: FlowReason;
+  /** What it would have been if staged policies were enforced; absent where none selects an end. */
+  staged?: { verdict: 'Allow' | 'Deny'; because: FlowReason };
+  /** That were told of; of what was allowed, first packets of flows only. The kernel tells of so many a second and counts the rest. */
+  packets: number;
+  /** Of these packets, with their IP headers. */
+  bytes: number;
+}
+
+/** Who has an address. With neither endpoint nor host it is outside of the cluster, or nobody's. */
+export interface FlowEnd {
+  address: string;
+  endpoint?: { namespace: string; name: string; labels: Labels };
+  host?: string;
+  /** Network sets that hold the address. */
+  networkSets?: string[];
+}
+
+/** The rule, the default of the tier, or what else decided. */
+export interface FlowReason {
+  direction?: Direction;
+  tier?: string;
+  policy?: { kind: string; namespace?: string; name: string };
+  /** Position among the policy's rules of that direction, from 0. */
+  ruleIndex?: number;
+  default?: string;
+}
+
+/** What somebody wants to see of the flows. */
+export const flowQuerySchema = z.object({
+  /** Records that ended since then, ISO 8601. */
+  since: z.iso.datetime(),
+  denied: z.boolean().default(false),
+  /** See {@link flowEndTest}. */
+  from: z.string().optional(),
+  to: z.string().optional(),
+  /** Records that each host tells of at a time, the latest. */
+  limit: z.int().min(1).max(10_000),
+  /** Whether to go on with those to come. */
+  follow: z.boolean().default(false),
+});
+
+export type FlowQuery = z.infer<typeof flowQuerySchema>;
+
+/** A question to all agents, under a key of the store. It and all answers hang on the lease of who asked. */
+export const flowRequestSchema = flowQuerySchema.extend({ lease: z.string() });
+
+export type FlowRequest = z.infer<typeof flowRequestSchema>;
+
+/** What one host answers; each further answer takes the place of the one before. */
+export interface FlowAnswer {
+  records: FlowRecord[];
+  /** Whether no other answer follows, or none before there is something new. */
+  complete: boolean;
+  /** Records beyond the limit. */
+  dropped: number;
+}
+
+/** Not among the objects, whose watchers need not hear of it. */
+const REQUESTS = '/weir/flows/requests/';
+const ANSWERS = '/weir/flows/answers/';
+
+export function flowRequestKey(id = ''): string {
+  return REQUESTS + id;
+}
+
+export function flowAnswerKey(id: string, host = ''): string {
+  return `${ANSWERS}${id}/${host}`;
+}
+
+export type FlowTest = (record: FlowRecord) => boolean;
+
+/** Whether a record is wanted. Throws SelectorError, ValidationError. */
+export function flowTest({ since, denied, from, to }: FlowQuery): FlowTest {
+  const [isSource, isDestination] = [from, to].map((text) => (text === undefined ? () => true : flowEndTest(text)));
+  const first = Date.parse(since);
+  return ({ verdict, end, source, destination }) =>
+    (!denied || verdict === 'Deny') && Date.parse(end) >= first && isSource!(source) && isDestination!(destination);
+}
+
+const ADDRESS = /^(\d+(\.\d+){3}|[0-9a-f]*:[0-9a-f:]*)(\/\d+)?$/i;
+
+/** An address or CIDR, `outside`, `namespace/name` of an endpoint, or a selector for the labels of endpoints. */
+export function flowEndTest(text: string): (end: FlowEnd) => boolean {
+  if (text === 'outside') return ({ endpoint, host }) => endpoint === undefined && host === undefined;
+  if (ADDRESS.test(text)) {
+    const cidr = parseCidr(text.includes('/') ? text : `${text}/${ADDRESS_BITS[familyOf(text)]}`);
+    return ({ address }) => cidrContains(cidr, address);
+  }
+  const name = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(text);
+  if (name !== null) return ({ endpoint }) => endpoint?.namespace === name[1] && endpoint?.name === name[2];
+  const selector: Selector = parseSelector(text);
+  return ({ endpoint }) => endpoint !== undefined && matches(selector, endpoint.labels);
+}

@@ -1,0 +1,203 @@
+/** What `weir flows` tells of real packets: who, to whom, allowed or denied and by which rule, seen by the agents of both ends. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { inNamespace } from '@weir/kernel';
+import type { FlowRecord } from '@weir/resources';
+import test from 'ava';
+import { eventually } from './testbed/eventually.ts';
+import { readMetrics } from './testbed/health.ts';
+import { Testbed, type Workload } from './testbed/testbed.ts';
+
+const testbed = Testbed.share(test, { hosts: 2 });
+
+let server: Workload;
+let client: Workload;
+let guest: Workload;
+
+const POLICIES = `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: server, namespace: shop }
+spec:
+  selector: app == 'server'
+  ingress:
+    - { action: Log, protocol: UDP }
+    - { action: Allow, protocol: TCP, source: { selector: app == 'client' }, destination: { ports: [80] } }
+---
+apiVersion: weir/v1
+kind: GlobalPolicy
+metadata: { name: quarantine }
+spec:
+  staged: true
+  order: 1
+  selector: app == 'server'
+  types: [Ingress]
+  ingress:
+    - { action: Deny, source: { nets: [10.64.0.0/16] } }
+    - { action: Allow }
+---
+apiVersion: weir/v1
+kind: GlobalNetworkSet
+metadata: { name: documentation }
+spec: { nets: [192.0.2.0/24] }
+---
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: guests, namespace: guests }
+spec:
+  selector: all()
+  types: [Egress]
+  egress:
+    - { action: Deny, destination: { nets: [192.0.2.0/24] } }
+    - { action: Allow }
+`;
+
+test.serial.before('a server with a policy, a client on the other host, and a guest beside the server', async () => {
+  const bed = testbed();
+  const [one, two] = bed.hosts as [(typeof bed.hosts)[0], (typeof bed.hosts)[0]];
+  await bed.apply(POLICIES);
+  [server, client, guest] = await Promise.all([
+    bed.launch(one, { 'weir/namespace': 'shop', app: 'server' }, { name: 'server' }),
+    bed.launch(two, { 'weir/namespace': 'shop', app: 'client' }, { name: 'client' }),
+    bed.launch(one, { 'weir/namespace': 'guests', app: 'guest' }, { name: 'guest' }),
+  ]);
+});
+
+async function flows(...args: string[]): Promise<FlowRecord[]> {
+  return JSON.parse(await testbed().mustWeir(['flows', '-o', 'json', ...args])) as FlowRecord[];
+}
+
+/** Asks until some records pass the test. */
+async function seen(isWanted: (record: FlowRecord) => boolean, ...args: string[]): Promise<FlowRecord[]> {
+  const all = await eventually(
+    () => flows(...args),
+    (records) => records.some(isWanted),
+  );
+  return all.filter(isWanted);
+}
+
+const POLICY_OF_SERVER = { kind: 'Policy', namespace: 'shop', name: 'server' };
+
+test.serial('an allowed flow is told of by both hosts, with the rule of each end, and what a staged policy would do', async (t) => {
+  t.timeout(60_000);
+  t.true(await client.traffic.tcp({ address: server.ipv4, port: 80 }));
+  const isOurs = ({ destinationPort, verdict, host }: FlowRecord) =>
+    destinationPort === 80 && verdict === 'Allow' && host === server.host.name;
+  const [record] = await seen(isOurs, '--from', 'app=client', '--to', "app == 'server'");
+  t.like(record, {
+    source: { address: client.ipv4, endpoint: { namespace: 'shop', labels: { app: 'client' } } },
+    destination: { address: server.ipv4, endpoint: { namespace: 'shop' } },
+    protocol: 'TCP',
+    because: { direction: 'Ingress', tier: 'default', policy: POLICY_OF_SERVER, ruleIndex: 1 },
+    staged: { verdict: 'Deny', because: { policy: { kind: 'GlobalPolicy', name: 'quarantine' }, ruleIndex: 0 } },
+    packets: 1,
+    bytes: 60,
+  });
+  const [egress] = (await flows('--to', server.ipv4)).filter(({ host }) => host === client.host.name);
+  t.like(egress, { verdict: 'Allow', because: { direction: 'Egress', default: 'default action' } });
+  t.is(egress?.staged, undefined);
+});
+
+test.serial('a denied flow, over both versions, is told of with what denied it; those who ask for others do not see it', async (t) => {
+  t.timeout(60_000);
+  t.false(await guest.traffic.tcp({ address: server.ipv6, port: 81 }));
+  t.false(await client.traffic.tcp({ address: server.ipv4, port: 81 }));
+  const isDenied = ({ destinationPort }: FlowRecord) => destinationPort === 81;
+  const records = await eventually(
+    () => flows('--denied', '--to', server.ipv4),
+    (all) => all.some(isDenied),
+  );
+  t.true(records.every(({ verdict }) => verdict === 'Deny'));
+  t.like(records.find(isDenied), {
+    host: server.host.name,
+    source: { endpoint: { labels: { app: 'client' } } },
+    because: { direction: 'Ingress', tier: 'default', default: 'no rule matched' },
+  });
+  const [ofGuest] = await seen(isDenied, '--denied', '--from', 'app=guest');
+  t.like(ofGuest, { verdict: 'Deny', source: { address: guest.ipv6 }, destination: { address: server.ipv6 } });
+  t.deepEqual((await flows('--denied', '--from', 'outside')).filter(isDenied), []);
+});
+
+test.serial('denied on its way out, to an address of a network set; and what is not its own address', async (t) => {
+  t.timeout(60_000);
+  await guest.traffic.udp({ address: '192.0.2.7', port: 53 });
+  const [record] = await seen(({ destinationPort }) => destinationPort === 53, '--denied', '--to', '192.0.2.0/24');
+  t.like(record, {
+    verdict: 'Deny',
+    destination: { address: '192.0.2.7', networkSets: ['documentation'] },
+    because: { direction: 'Egress', policy: { name: 'guests' }, ruleIndex: 0 },
+  });
+  inNamespace(guest.container.namespace, () => execFileSync('ip', ['address', 'add', '10.64.255.1/32', 'dev', 'eth0']));
+  await guest.traffic.udp({ address: server.ipv4, port: 54, source: '10.64.255.1' });
+  const [spoofed] = await seen(({ destinationPort }) => destinationPort === 54, '--denied');
+  t.like(spoofed, { source: { address: '10.64.255.1' }, because: { default: 'not an address of the interface' } });
+});
+
+test.serial('a rule with the action Log has its own records', async (t) => {
+  t.timeout(60_000);
+  t.false(await client.traffic.udp({ address: server.ipv4, port: 80 }));
+  const records = await seen(({ protocol, destinationPort }) => protocol === 'UDP' && destinationPort === 80);
+  const logged = records.find(({ verdict }) => verdict === 'Log');
+  t.deepEqual(logged?.because, { direction: 'Ingress', policy: POLICY_OF_SERVER, ruleIndex: 0 });
+  t.true(records.some(({ verdict, host }) => verdict === 'Deny' && host === server.host.name));
+});
+
+test.serial('who floods does not hide the others, is counted whole, and the agent is told of few', async (t) => {
+  t.timeout(60_000);
+  const PACKETS = 20_000;
+  const script = `import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(${PACKETS}): s.sendto(b'x' * 64, ('192.0.2.9', 99))`;
+  inNamespace(guest.container.namespace, () => execFileSync('python3', ['-c', script]));
+  t.false(await client.traffic.tcp({ address: server.ipv4, port: 8080 }));
+  const [flood] = await seen(({ destinationPort }) => destinationPort === 99, '--denied');
+  t.true(flood!.packets < 200, `${flood!.packets} of ${PACKETS} packets were told of`);
+  t.is((await seen(({ destinationPort }) => destinationPort === 8080, '--denied')).length > 0, true);
+  const denied = await eventually(
+    async () => Number(/weir_denied_packets_total\{reason="policy"\} (\d+)/.exec((await readMetrics(server.host)).join('\n'))?.[1] ?? 0),
+    (count) => count >= PACKETS,
+    { limitMs: 15_000 },
+  );
+  t.true(denied >= PACKETS, `${denied}`);
+});
+
+test.serial('a table that somebody took away tells again; one that is read again keeps what it knows of sources', async (t) => {
+  t.timeout(60_000);
+  const nft = (...args: string[]) => inNamespace(server.host.namespace, () => execFileSync('/usr/sbin/nft', args, { encoding: 'utf8' }));
+  nft('delete', 'table', 'inet', 'weir');
+  const start = new Date().toISOString();
+  t.false(
+    await eventually(
+      () => client.traffic.tcp({ address: server.ipv4, port: 8080 }),
+      (isThrough) => !isThrough,
+    ),
+  );
+  t.true((await seen(({ end, destinationPort }) => end > start && destinationPort === 8080, '--denied')).length > 0);
+  nft('add', 'table', 'inet', 'other');
+  nft('delete', 'table', 'inet', 'other');
+  await delay(1_000);
+  t.true(nft('list', 'set', 'inet', 'weir', 'denied_rate4').includes(client.ipv4));
+});
+
+test.serial('--follow prints what comes; ends that are none are refused', async (t) => {
+  t.timeout(60_000);
+  const following = testbed().startWeir(['flows', '-f', '--since', '0s', '--to', server.ipv4, '-o', 'json']);
+  let told = '';
+  following.stdout!.on('data', (chunk: Buffer) => (told += chunk));
+  const ofPort = (port: number) => told.includes(`"destinationPort":${port}`);
+  await eventually(
+    async () => {
+      await client.traffic.udp({ address: server.ipv4, port: 8080 });
+      return ofPort(8080);
+    },
+    (isTold) => isTold,
+    { limitMs: 20_000 },
+  );
+  t.true(ofPort(8080), told);
+  following.kill('SIGINT');
+  await once(following, 'close');
+  const { code, stderr } = await testbed().weir(['flows', '--from', '10.0.0.300']);
+  t.is(code, 2, stderr);
+  t.regex(stderr, /^error: --from: /);
+});
