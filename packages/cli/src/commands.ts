@@ -21,6 +21,8 @@ import IpamSplit from './commands/ipam/split.ts';
 import Label from './commands/label.ts';
 import MarathonCheck from './commands/marathon/check.ts';
 import NodeStatus from './commands/node/status.ts';
+import PolicySimulate from './commands/policy/simulate.ts';
+import PolicyWho from './commands/policy/who.ts';
 import Replace from './commands/replace.ts';
 import Trace from './commands/trace.ts';
 import Version from './commands/version.ts';
@@ -47,6 +49,8 @@ export const COMMANDS: Record<string, Command.Class> = {
   label: Label,
   'marathon:check': MarathonCheck,
   'node:status': NodeStatus,
+  'policy:simulate': PolicySimulate,
+  'policy:who': PolicyWho,
   replace: Replace,
   trace: Trace,
   version: Version,

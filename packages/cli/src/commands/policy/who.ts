@@ -1,0 +1,47 @@
+import { boolean, string } from '@oclif/core/flags';
+import { outputFlag } from '../../output-flag.ts';
+import { StoreCommand } from '../../store-command.ts';
+
+export default class PolicyWho extends StoreCommand {
+  static override summary = 'Show who may talk to whom: which apps, on which protocols and ports.';
+  static override usage = 'policy who [--from SELECTOR] [--to SELECTOR] [-n NAME] [--by LABEL,…] [--all] [-o table|json] [STORE FLAGS]';
+  static override description =
+    `Endpoints of one namespace with the same labels are one line. outside stands for everybody whom no pool and no network set has.
+Pairs that may send each other nothing are left out, unless --all says otherwise. For one pair, weir trace says why.`;
+  static override examples = [
+    '<%= config.bin %> policy who --to run=db',
+    '<%= config.bin %> policy who --from outside',
+    '<%= config.bin %> policy who -n shop --by app -o json',
+  ];
+  static override flags = {
+    from: string({ summary: 'Only what such endpoints send; or outside.', helpValue: 'SELECTOR' }),
+    to: string({ summary: 'Only what is for such endpoints; or outside.', helpValue: 'SELECTOR' }),
+    namespace: string({ char: 'n', summary: 'Only endpoints of this namespace.', helpValue: 'NAME' }),
+    by: string({ summary: 'Labels that make a group. Default: all.', helpValue: 'LABEL,…' }),
+    all: boolean({ summary: 'Also pairs that may send nothing.' }),
+    output: outputFlag(['table', 'json']),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(PolicyWho);
+    const [{ calculatorOf, readPolicyState }, { formatWho, reachRows }] = await Promise.all([
+      import('../../why/policy-state.ts'),
+      import('../../why/reach-table.ts'),
+    ]);
+    const state = await this.withObjects(flags, readPolicyState);
+    const rows = reachRows([calculatorOf(state)], state, { ...flags, by: flags.by?.split(',') }).filter(
+      ({ traffic }) => flags.all || traffic[0] !== 'nothing',
+    );
+    if (flags.output === 'json')
+      return this.log(
+        JSON.stringify(
+          rows.map(({ traffic, ...row }) => ({ ...row, maySend: traffic[0] })),
+          null,
+          2,
+        ),
+      );
+    if (rows.length === 0) return this.logToStderr('nobody may send anything');
+    const { terminalWidth } = await import('../../table.ts');
+    process.stdout.write(formatWho(rows, terminalWidth()));
+  }
+}

@@ -1,0 +1,113 @@
+/** Who may talk to whom, by groups of endpoints with the same labels. */
+import { type Participant, type PolicyCalculator, participants, type Reach, reach, trafficText } from '@weir/policy';
+import { type Endpoint, matches } from '@weir/resources';
+import { formatLabels } from '../columns.ts';
+import { parseLabelSelector } from '../label-selector.ts';
+import { type Column, renderTable } from '../table.ts';
+import { OUTSIDE, strangers } from './flow-end.ts';
+import { endpointsOf, type PolicyState } from './policy-state.ts';
+
+/** What one group may send to another; one row more where it is not the same for all of their addresses. */
+export interface ReachRow {
+  from: string;
+  to: string;
+  /** In words, one for each state that was asked about. */
+  traffic: string[];
+  /** Pairs of addresses that it is so for, of all of the two groups. */
+  pairs: number;
+  of: number;
+  families: string[];
+}
+
+export interface ReachOptions {
+  /** Names of the labels that make a group; absent: all of them. */
+  by?: readonly string[] | undefined;
+  /** `-l` of those that the rows may begin, or end, with. */
+  from?: string | undefined;
+  to?: string | undefined;
+  /** Of endpoints on both ends. Absent: all. */
+  namespace?: string | undefined;
+}
+
+/** @param calculators of the states to compare; their endpoints are those of `state` */
+export function reachRows(calculators: readonly PolicyCalculator[], state: PolicyState, options: ReachOptions = {}): ReachRow[] {
+  const endpoints = endpointsOf(state).filter(
+    ({ metadata }) => options.namespace === undefined || metadata.namespace === options.namespace,
+  );
+  const groupOf = groupNaming(options.by);
+  const everybody: Participant[] = [
+    ...participants(endpoints, groupOf),
+    ...strangers(state).map((address) => ({ address, group: OUTSIDE })),
+  ];
+  const [from, to] = [options.from, options.to].map((selector) => groupsTaken(endpoints, selector, groupOf));
+  const isAsked = (row: Reach) => from!(row.from) && to!(row.to) && !(row.from === OUTSIDE && row.to === OUTSIDE);
+  return merged(reach(calculators, everybody).filter(isAsked)).sort(byName);
+}
+
+/** The rows of `reach` of two states that differ. */
+export function changedRows(before: PolicyCalculator, after: PolicyCalculator, state: PolicyState, options: ReachOptions = {}): ReachRow[] {
+  return reachRows([before, after], state, options).filter(({ traffic: [one, other] }) => one !== other);
+}
+
+export function formatWho(rows: readonly ReachRow[], width: number): string {
+  const columns: Column<ReachRow>[] = [FROM, TO, { header: 'MAY-SEND', value: ({ traffic }) => traffic[0]!, shrinks: true }];
+  return renderTable(withRemark(columns, rows), rows, width);
+}
+
+export function formatChanges(rows: readonly ReachRow[], width: number): string {
+  const columns: Column<ReachRow>[] = [
+    FROM,
+    TO,
+    { header: 'BEFORE', value: ({ traffic }) => traffic[0]!, shrinks: true },
+    { header: 'AFTER', value: ({ traffic }) => traffic[1]!, shrinks: true },
+  ];
+  return renderTable(withRemark(columns, rows), rows, width);
+}
+
+const FROM: Column<ReachRow> = { header: 'FROM', value: ({ from }) => from, shrinks: true };
+const TO: Column<ReachRow> = { header: 'TO', value: ({ to }) => to, shrinks: true };
+
+/** Which of the addresses a row is about, where that is not all. */
+function withRemark(columns: Column<ReachRow>[], rows: readonly ReachRow[]): Column<ReachRow>[] {
+  const isPart = ({ pairs, of }: ReachRow) => pairs < of;
+  const value = (row: ReachRow) => (isPart(row) ? `${row.pairs} of ${row.of} pairs (${row.families.join(', ')})` : 'all');
+  return rows.some(isPart) ? [...columns, { header: 'FOR', value }] : columns;
+}
+
+function groupNaming(by?: readonly string[]): (endpoint: Endpoint) => string {
+  return ({ metadata: { namespace, labels } }) => {
+    const own = by === undefined ? labels : Object.fromEntries(Object.entries(labels).filter(([key]) => by.includes(key)));
+    return `${namespace}/${formatLabels(own)}`;
+  };
+}
+
+function groupsTaken(endpoints: readonly Endpoint[], selector: string | undefined, groupOf: (endpoint: Endpoint) => string) {
+  if (selector === undefined) return () => true;
+  if (selector === OUTSIDE) return (group: string) => group === OUTSIDE;
+  const wanted = parseLabelSelector(selector);
+  const taken = new Set(endpoints.filter(({ metadata }) => matches(wanted, metadata.labels)).map(groupOf));
+  return (group: string) => taken.has(group);
+}
+
+/** Rows that read the same are one, whatever family they are of. */
+function merged(rows: readonly Reach[]): ReachRow[] {
+  const all = new Map<string, number>();
+  const found = new Map<string, ReachRow>();
+  for (const row of rows) {
+    const { from, to, pairs } = row;
+    const traffic = row.traffic.map(trafficText);
+    const ends = `${from}\n${to}`;
+    all.set(ends, (all.get(ends) ?? 0) + pairs);
+    const key = [ends, ...traffic].join('\n');
+    const { family } = row.traffic[0]!;
+    const known = found.get(key);
+    if (known === undefined) found.set(key, { from, to, traffic, pairs, of: 0, families: [family] });
+    else found.set(key, { ...known, pairs: known.pairs + pairs, families: [...new Set([...known.families, family])] });
+  }
+  return [...found.values()].map((row) => ({ ...row, of: all.get(`${row.from}\n${row.to}`)! }));
+}
+
+function byName(left: ReachRow, right: ReachRow): number {
+  const [one, other] = [left, right].map(({ from, to, traffic }) => [from, to, ...traffic].join('\n')) as [string, string];
+  return one < other ? -1 : one > other ? 1 : 0;
+}
