@@ -1,8 +1,9 @@
 /** Who may talk to whom: for all pairs of endpoints at once, and for several states of the objects side by side. */
-import { type Direction, type Endpoint, familyOf } from '@weir/resources';
+import { type Direction, type Endpoint, type Family, familyOf } from '@weir/resources';
 import type { PolicyCalculator, Standing } from './calculator.ts';
+import { getOrCreate } from './multimap.ts';
 import type { PeerTable } from './peer-table.ts';
-import { type AllowedTraffic, allTraffic, intersectTraffic, noTraffic, sameTraffic, type TrafficClass } from './traffic-class.ts';
+import { type AllowedTraffic, allTraffic, intersectTraffic, noTraffic, sameTraffic } from './traffic-class.ts';
 
 /** One address of an endpoint, or somebody who is none. */
 export interface Participant {
@@ -26,8 +27,15 @@ interface Kin {
   readonly group: string;
   readonly address: string;
   /** One for each calculator. */
-  readonly standing: readonly Standing[];
+  readonly views: readonly View[];
   count: number;
+}
+
+/** A participant as one calculator has it. */
+interface View extends Standing {
+  /** Undefined for who is no endpoint. */
+  readonly egress: PeerTable | undefined;
+  readonly ingress: PeerTable | undefined;
 }
 
 /** Every address of every endpoint. @param groupOf names the group of an endpoint */
@@ -43,27 +51,20 @@ export function participants(endpoints: Iterable<Endpoint>, groupOf: (endpoint: 
  */
 export function reach(calculators: readonly PolicyCalculator[], among: readonly Participant[]): Reach[] {
   const found = new Map<string, { from: string; to: string; traffic: readonly AllowedTraffic[]; pairs: number }>();
-  const texts = new Map<AllowedTraffic, string>();
-  const textOf = (traffic: AllowedTraffic) => {
-    const text = texts.get(traffic) ?? JSON.stringify([traffic.family, traffic.others, [...traffic.protocols]]);
-    texts.set(traffic, text);
-    return text;
-  };
-  const intersect = remembered(intersectTraffic);
-  const kins = [...Map.groupBy(among, ({ address }) => familyOf(address)).values()].map((own) => kinsOf(calculators, own));
-  for (const kin of kins) {
-    for (const from of kin) {
-      for (const to of kin) {
+  const known = new KnownTraffic();
+  const families = Map.groupBy(among, ({ address }) => familyOf(address));
+  for (const [family, own] of families) {
+    const kins = kinsOf(calculators, own);
+    for (const from of kins) {
+      for (const to of kins) {
         const pairs = from.count * (from === to ? to.count - 1 : to.count);
         if (pairs === 0) continue;
-        const traffic = calculators.map((calculator, index) => {
-          if (!from.standing[index]!.isOfCluster && to.standing[index]!.privatePool !== undefined) return noTraffic(familyOf(to.address));
-          return trafficBetween(calculator, from.address, to.address, intersect);
-        });
-        const key = [from.group, to.group, ...traffic.map(textOf)].join('\n');
-        const known = found.get(key);
-        if (known === undefined) found.set(key, { from: from.group, to: to.group, traffic, pairs });
-        else known.pairs += pairs;
+        const numbers = calculators.map((_, index) => trafficBetween(from, to, index, { family, known }));
+        const key = `${from.group}\n${to.group}\n${numbers}`;
+        const row = found.get(key);
+        if (row === undefined)
+          found.set(key, { from: from.group, to: to.group, traffic: numbers.map((number) => known.get(number)), pairs });
+        else row.pairs += pairs;
       }
     }
   }
@@ -75,50 +76,64 @@ export function isUnchanged({ traffic: [before, after] }: Reach): boolean {
   return before === undefined || after === undefined || sameTraffic(before, after);
 }
 
-function trafficBetween(
-  calculator: PolicyCalculator,
-  source: string,
-  destination: string,
-  intersect: (left: AllowedTraffic, right: AllowedTraffic) => AllowedTraffic,
-): AllowedTraffic {
-  const family = familyOf(source);
-  const egress = calculator.enforcedAt(source, 'Egress')?.table.classAt(destination).allowed ?? allTraffic(family);
-  const ingress = calculator.enforcedAt(destination, 'Ingress')?.table.classAt(source).allowed ?? allTraffic(family);
-  return intersect(egress, ingress);
+function trafficBetween(from: Kin, to: Kin, index: number, { family, known }: { family: Family; known: KnownTraffic }): number {
+  const [source, destination] = [from.views[index]!, to.views[index]!];
+  if (!source.isOfCluster && destination.privatePool !== undefined) return known.number(NO_TRAFFIC[family]);
+  const egress = source.egress?.classAt(to.address).allowed ?? ALL_TRAFFIC[family];
+  const ingress = destination.ingress?.classAt(from.address).allowed ?? ALL_TRAFFIC[family];
+  return known.intersection(known.number(egress), known.number(ingress));
 }
 
+const NO_TRAFFIC: Readonly<Record<Family, AllowedTraffic>> = { IPv4: noTraffic('IPv4'), IPv6: noTraffic('IPv6') };
+const ALL_TRAFFIC: Readonly<Record<Family, AllowedTraffic>> = { IPv4: allTraffic('IPv4'), IPv6: allTraffic('IPv6') };
+
 function kinsOf(calculators: readonly PolicyCalculator[], own: readonly Participant[]): Kin[] {
-  const directions: readonly Direction[] = ['Ingress', 'Egress'];
-  const programs = own.map(({ address }) =>
-    calculators.flatMap((calculator) => directions.map((direction) => calculator.enforcedAt(address, direction)?.table)),
-  );
-  const tables = [...new Set(programs.flat())].filter((table): table is PeerTable => table !== undefined);
-  const numbers = new Map<unknown, number>();
-  const numberOf = (value: unknown) => {
-    const number = numbers.get(value) ?? numbers.size;
-    numbers.set(value, number);
-    return number;
+  const views = own.map(({ address }) => calculators.map((calculator) => viewOf(address, calculator)));
+  const tables = new Set(views.flat().flatMap(({ egress, ingress }) => [egress, ingress]));
+  tables.delete(undefined);
+  const ids = new Map<unknown, number>();
+  const idOf = (value: unknown) => getOrCreate(ids, value, () => ids.size);
+  const verdictOf = (table: PeerTable, address: string) => {
+    const { verdict } = table.classAt(address);
+    return verdict.kind === 'goto' ? verdict.chain : verdict.kind;
   };
-  const textOf = ({ verdict }: TrafficClass) => (verdict.kind === 'goto' ? verdict.chain : verdict.kind);
   const kins = new Map<string, Kin>();
   for (const [index, { address, group }] of own.entries()) {
-    const standing = calculators.map((calculator) => calculator.standingOf(address));
-    const seen = tables.map((table) => numberOf(textOf(table.classAt(address))));
-    const key = [group, JSON.stringify(standing), ...programs[index]!.map(numberOf), ...seen].join(' ');
-    const known = kins.get(key);
-    if (known === undefined) kins.set(key, { group, address, standing, count: 1 });
-    else known.count += 1;
+    const seen = [...tables].map((table) => idOf(verdictOf(table!, address)));
+    const own = views[index]!.flatMap(({ egress, ingress, isOfCluster, privatePool }) =>
+      [egress, ingress, isOfCluster, privatePool].map(idOf),
+    );
+    const key = [idOf(group), ...own, ...seen].join(' ');
+    getOrCreate(kins, key, () => ({ group, address, views: views[index]!, count: 0 })).count += 1;
   }
   return [...kins.values()];
 }
 
-function remembered(intersect: typeof intersectTraffic): typeof intersectTraffic {
-  const known = new Map<AllowedTraffic, Map<AllowedTraffic, AllowedTraffic>>();
-  return (left, right) => {
-    const ofLeft = known.get(left) ?? new Map<AllowedTraffic, AllowedTraffic>();
-    known.set(left, ofLeft);
-    const result = ofLeft.get(right) ?? intersect(left, right);
-    ofLeft.set(right, result);
-    return result;
-  };
+function viewOf(address: string, calculator: PolicyCalculator): View {
+  const table = (direction: Direction) => calculator.enforcedAt(address, direction)?.table;
+  return { ...calculator.standingOf(address), egress: table('Egress'), ingress: table('Ingress') };
+}
+
+/** Traffic by number: equal traffic has one number, and what two have in common is worked out once. */
+class KnownTraffic {
+  readonly #numbers = new Map<AllowedTraffic, number>();
+  readonly #byText = new Map<string, number>();
+  readonly #all: AllowedTraffic[] = [];
+  readonly #intersections = new Map<number, Map<number, number>>();
+
+  number(traffic: AllowedTraffic): number {
+    return getOrCreate(this.#numbers, traffic, () => {
+      const text = JSON.stringify([traffic.family, traffic.others, [...traffic.protocols]]);
+      return getOrCreate(this.#byText, text, () => this.#all.push(traffic) - 1);
+    });
+  }
+
+  get(number: number): AllowedTraffic {
+    return this.#all[number]!;
+  }
+
+  intersection(left: number, right: number): number {
+    const ofLeft = getOrCreate(this.#intersections, left, () => new Map<number, number>());
+    return getOrCreate(ofLeft, right, () => this.number(intersectTraffic(this.get(left), this.get(right))));
+  }
 }
