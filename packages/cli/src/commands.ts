@@ -22,6 +22,7 @@ import Label from './commands/label.ts';
 import MarathonCheck from './commands/marathon/check.ts';
 import NodeStatus from './commands/node/status.ts';
 import PolicySimulate from './commands/policy/simulate.ts';
+import PolicyTest from './commands/policy/test.ts';
 import PolicyWho from './commands/policy/who.ts';
 import Replace from './commands/replace.ts';
 import Trace from './commands/trace.ts';
@@ -50,6 +51,7 @@ export const COMMANDS: Record<string, Command.Class> = {
   'marathon:check': MarathonCheck,
   'node:status': NodeStatus,
   'policy:simulate': PolicySimulate,
+  'policy:test': PolicyTest,
   'policy:who': PolicyWho,
   replace: Replace,
   trace: Trace,

@@ -74,6 +74,7 @@ export {
   type Tier,
   type WeirObject,
 } from './object.ts';
+export { type Expectation, type PolicyTest, parsePolicyTests, type TestEndpoint } from './policy-test.ts';
 export type { Peer } from './rule/peer.ts';
 export { type Port, parsePort, portRange } from './rule/port.ts';
 export { hasPorts, isIcmp, type PortProtocol, type Protocol, type ProtocolName, parseProtocol, protocolNumber } from './rule/protocol.ts';

@@ -1,0 +1,82 @@
+import test from 'ava';
+import { POLICY, Weir } from '../../testing/weir.ts';
+
+const APP = JSON.stringify({
+  id: '/shop/client',
+  networks: [{ mode: 'container', name: 'weir', labels: { run: 'client' } }],
+  container: { portMappings: [{ containerPort: 9000, name: 'metrics' }] },
+});
+const TEST = `apiVersion: weir/v1
+kind: PolicyTest
+metadata: {name: shop}
+spec:
+  files: [policies.yaml]
+  endpoints:
+    - {name: web, namespace: shop, labels: {run: web}}
+    - {name: client, app: client.json}
+  expect:
+    - {from: client, to: web, port: [tcp/80, tcp/8001], verdict: Allow}
+    - {from: [outside, 10.1.2.3], to: web, port: tcp/80, verdict: Deny}
+    - {from: web, to: client, port: tcp/metrics, verdict: Allow}
+`;
+
+async function shop(t: Parameters<typeof Weir.in>[0], content = TEST): Promise<{ weir: Weir; file: string }> {
+  const weir = await Weir.in(t);
+  await weir.file('policies.yaml', POLICY);
+  await weir.file('client.json', APP);
+  return { weir, file: await weir.file('test.yaml', content) };
+}
+
+test('expectations that hold, with endpoints inline and of an app', async (t) => {
+  const { weir, file } = await shop(t);
+  const stdout = await weir.ok(t, ['policy', 'test', file]);
+  t.is(stdout.split('\n')[1], '1..5');
+  t.regex(stdout, /^ok 1 - shop: client to web, TCP 80: Allow$/m);
+  t.regex(stdout, /^ok 5 - shop: web to client, TCP metrics: Allow$/m);
+  t.regex(stdout, /^# 5 passed, 0 failed$/m);
+});
+
+test('one that does not hold ends with 1, and says where it stands and why', async (t) => {
+  const { weir, file } = await shop(t, TEST.replace('[tcp/80, tcp/8001]', 'tcp/81'));
+  const { status, stdout, stderr } = await weir.run(['policy', 'test', file]);
+  t.is(status, 1);
+  t.is(stderr, '');
+  t.regex(
+    stdout,
+    /^not ok 1 - shop: client to web, TCP 81: Allow\n {2}---\n {2}at: .*test\.yaml:10\n {2}message: "denied: no ingress rule of tier default matches; ingress\[0\] of policy\/web in namespace shop would allow it, but destination\.ports is 80, 8000:8080, and the flow has port 81"$/m,
+  );
+  const results = JSON.parse((await weir.run(['policy', 'test', file, '-o', 'json'])).stdout);
+  t.deepEqual(
+    results.map(({ ok, line }: { ok: boolean; line: number }) => [ok, line]),
+    [
+      [false, 10],
+      [true, 11],
+      [true, 11],
+      [true, 12],
+    ],
+  );
+});
+
+test('policies may stand beside the test, and come from -f; no store is needed', async (t) => {
+  const { weir } = await shop(t);
+  const inline = TEST.replace('files: [policies.yaml]', 'files: []');
+  const env = { WEIR_STORE_PATH: '/nowhere/at/all.db' };
+  t.regex(await weir.ok(t, ['policy', 'test', '-'], { stdin: `${POLICY}---\n${inline}`, env }), /5 passed, 0 failed/);
+  t.regex(await weir.ok(t, ['policy', 'test', '-', '-f', 'policies.yaml'], { stdin: inline, env }), /5 passed, 0 failed/);
+  t.is((await weir.run(['policy', 'test', '-'], { stdin: inline, env })).status, 1, 'nothing denies without them');
+});
+
+test('faults of a test are told with file, line and what was meant', async (t) => {
+  const { weir } = await shop(t);
+  const fails = (content: string) => weir.fails(t, 1, ['policy', 'test', '-'], { stdin: content });
+  t.regex(
+    await fails(TEST.replace('verdict: Deny', 'verdict: deny')),
+    /line 11.*expect\[1\]\.verdict: "deny" is not allowed: .*did you mean "Deny"\?/s,
+  );
+  t.regex(await fails(TEST.replace('  expect:', '  expects:')), /expects: is no field here; did you mean "expect"\?/);
+  t.regex(await fails(TEST.replace('tcp/metrics', 'tpc/80')), /did you mean "tcp"\?/);
+  t.regex(await fails(TEST.replace('from: client', 'from: cleint')), /no endpoint is "cleint".*did you mean "client"\?/s);
+  t.regex(await fails(TEST.replace('client.json', 'gone.json')), /gone\.json: no such file or folder/);
+  t.regex(await fails(`${TEST}---\n${POLICY.replace('selector:', 'selecter:')}`), /line 18.*did you mean "selector"\?/s);
+  t.regex(await fails(POLICY), /stdin has no PolicyTest/);
+});

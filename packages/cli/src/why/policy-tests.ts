@@ -1,0 +1,140 @@
+/** Expectations of policies, tried with no cluster. */
+import { dirname, resolve } from 'node:path';
+import { readDefinition } from '@weir/mesos';
+import {
+  type AnyObject,
+  DEFAULT_NAMESPACE,
+  type Endpoint,
+  type Expectation,
+  keyOf,
+  type PolicyTest,
+  parseObject,
+  parsePolicyTests,
+  protocolPortText,
+  type TestEndpoint,
+  ValidationError,
+} from '@weir/resources';
+import { CliError } from '../cli-error.ts';
+import { readDocuments } from '../documents.ts';
+import { readManifestFiles } from '../manifest-files.ts';
+import { calculatorOf, type PolicyState } from './policy-state.ts';
+import { trace } from './trace.ts';
+import { decisionText } from './trace-text.ts';
+
+export interface TestResult {
+  file: string;
+  line?: number;
+  test: string;
+  /** `web to db, TCP 5432: Allow`. */
+  expectation: string;
+  ok: boolean;
+  /** What it is instead, and why; of one that holds, what decided. */
+  reason: string;
+}
+
+/**
+ * @param paths files with tests
+ * @param options.files further objects that hold for all of them
+ * @throws ValidationError, CliError ENOTFOUND for a file or an endpoint that is not there
+ */
+export async function runPolicyTests(paths: readonly string[], { files }: { files: readonly string[] }): Promise<TestResult[]> {
+  const results: TestResult[] = [];
+  const common = files.length === 0 ? [] : (await readDocuments(files, { recursive: false })).map(({ object }) => object);
+  for (const { file, text } of await readManifestFiles(paths, { recursive: false })) {
+    const { tests, objects } = parsePolicyTests(text, file);
+    if (tests.length === 0) throw new CliError('ENOTFOUND', `${file} has no PolicyTest`);
+    for (const test of tests) {
+      const state = await stateOf(test, [...common, ...objects.map(({ object }) => object)], file);
+      const calculator = calculatorOf(state);
+      for (const [index, expectation] of test.expect.entries()) {
+        const line = test.lines[index];
+        const at = { file, ...(line !== undefined && { line }), test: test.name };
+        for (const one of singly(expectation)) results.push({ ...at, ...tried(one, state, calculator) });
+      }
+    }
+  }
+  return results;
+}
+
+/** As TAP has it (version 14), so that CI systems can read it. */
+export function formatTap(results: readonly TestResult[]): string {
+  const lines = results.flatMap(({ ok, test, expectation, reason, file, line }, index) => [
+    `${ok ? 'ok' : 'not ok'} ${index + 1} - ${test}: ${expectation}`,
+    ...(ok ? [] : ['  ---', `  at: ${file}${line === undefined ? '' : `:${line}`}`, `  message: ${JSON.stringify(reason)}`, '  ...']),
+  ]);
+  const failed = results.filter(({ ok }) => !ok).length;
+  return ['TAP version 14', `1..${results.length}`, ...lines, `# ${results.length - failed} passed, ${failed} failed`, ''].join('\n');
+}
+
+type Single = Pick<Expectation, 'verdict'> & { from: string; to: string; port: Expectation['port'][number] };
+
+function singly({ from, to, port, verdict }: Expectation): Single[] {
+  return from.flatMap((source) => to.flatMap((destination) => port.map((one) => ({ from: source, to: destination, port: one, verdict }))));
+}
+
+function tried(
+  { from, to, port, verdict }: Single,
+  state: PolicyState,
+  calculator: ReturnType<typeof calculatorOf>,
+): Pick<TestResult, 'expectation' | 'ok' | 'reason'> {
+  const found = trace({ from, to, port }, state, calculator);
+  const { all, allowed } = found.pairs;
+  const ok = verdict === 'Allow' ? allowed === all : allowed === 0;
+  const how =
+    all === 1 || allowed === 0 || allowed === all
+      ? found.verdict === 'Allow'
+        ? 'allowed'
+        : 'denied'
+      : `allowed for ${allowed} of ${all} pairs`;
+  const hints = ok ? [] : found.advice.map(({ text }) => text);
+  return {
+    expectation: `${from} to ${to}, ${protocolPortText(port)}: ${verdict}`,
+    ok,
+    reason: [`${how}: ${decisionText(found)}`, ...hints].join('; '),
+  };
+}
+
+async function stateOf(test: PolicyTest, given: readonly AnyObject[], file: string): Promise<PolicyState> {
+  const folder = file === 'stdin' ? '.' : dirname(file);
+  const paths = test.files.map((path) => resolve(folder, path));
+  const documents = paths.length === 0 ? [] : await readDocuments(paths, { recursive: false });
+  const endpoints = await Promise.all(test.endpoints.map((endpoint, index) => endpointOf(endpoint, index, folder)));
+  const objects = [...given, ...documents.map(({ object }) => object), ...endpoints];
+  return { objects: new Map(objects.map((object) => [keyOf(object), object])), invalid: [] };
+}
+
+async function endpointOf(
+  { name, namespace, labels, app, address, ports }: TestEndpoint,
+  index: number,
+  folder: string,
+): Promise<Endpoint> {
+  const read = app === undefined ? undefined : await readApp(resolve(folder, app));
+  return parseObject({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name, namespace: namespace ?? read?.namespace ?? DEFAULT_NAMESPACE, labels: { ...read?.labels, ...labels } },
+    spec: {
+      host: 'test',
+      containerId: name,
+      network: 'test',
+      interfaceName: 'eth0',
+      hostInterface: `weir${index}`,
+      // Of the network for benchmarks (RFC 2544), which no pool should have.
+      addresses: [address ?? `198.18.${index >> 8}.${index & 255}`],
+      ports: ports ?? read?.ports ?? [],
+    },
+  }) as Endpoint;
+}
+
+async function readApp(path: string): Promise<{ namespace: string; labels: Record<string, string>; ports: TestEndpoint['ports'] }> {
+  const [file] = await readManifestFiles([path], { recursive: false });
+  const { appLabels } = await import('@weir/cni');
+  try {
+    const { namespace, labels, ports } = readDefinition(JSON.parse(file!.text));
+    return { namespace, labels: appLabels({ labels }).labels, ports: ports.map(({ name, protocol, port }) => ({ name, protocol, port })) };
+  } catch (error) {
+    throw new ValidationError([
+      { path: '', value: undefined, message: `${path} is no definition of a Marathon app: ${(error as Error).message}` },
+    ]);
+  }
+}
