@@ -2,7 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { CNI_CODE } from '@weir/cni';
-import { parseDocuments } from '@weir/resources';
+import { parsePolicyTests } from '@weir/resources';
 import test from 'ava';
 import { createMetrics } from '../packages/agent/src/metrics.ts';
 
@@ -64,7 +64,8 @@ for (const page of pages) {
 
   test(`${page}: every object is a valid one`, (t) => {
     for (const { line, language, text } of codeBlocks(read(page))) {
-      if (language === 'yaml' && text.includes('apiVersion:')) t.notThrows(() => parseDocuments(text, `${page}, block at line ${line}`));
+      if (language !== 'yaml' || !text.includes('apiVersion:')) continue;
+      t.notThrows(() => parsePolicyTests(text, `${page}, block at line ${line}`));
     }
     t.pass();
   });

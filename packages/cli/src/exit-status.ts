@@ -1,7 +1,7 @@
 /** What `weir` tells its caller. Scripts rely on these numbers. */
 export const EXIT = {
   ok: 0,
-  /** An object or a change was refused, is invalid, or was not found. */
+  /** An object or a change was refused, is invalid, or was not found; a flow that was asked about is denied. */
   refused: 1,
   /** The command line itself is wrong: unknown command or flag, missing argument, unusable store settings. */
   usage: 2,
@@ -14,7 +14,7 @@ export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 /** The same, for the help page. */
 export const EXIT_TEXT = [
   '0  done',
-  '1  refused, invalid or not found',
+  '1  refused, invalid or not found; of trace and policy test: denied, not as expected',
   '2  wrong usage: unknown command, flag or kind, missing argument, unusable settings',
   '3  the store is unavailable: not there, not reached, or it refused certificate or user',
 ].join('\n');

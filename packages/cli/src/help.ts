@@ -8,6 +8,10 @@ Let only what a policy names reach an app, and open it again
   $ weir apply -f access-nginx.yaml
   $ weir delete -f access-nginx.yaml
 
+Ask why, and what a change would do
+  $ weir trace --from shop/run=web --to shop/run=db --port tcp/5432
+  $ weir policy simulate -f new.yaml
+
 Look at objects, and see them change
   $ weir get policies -A -o wide
   $ weir get endpoints -l run=nginx --watch
