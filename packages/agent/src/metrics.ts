@@ -1,7 +1,12 @@
 /** What the agent counts and times; names follow Prometheus' conventions (base units, _total, _seconds). */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-export type Metrics = ReturnType<typeof createMetrics>;
+type AllMetrics = ReturnType<typeof createMetrics>;
+
+/** As those who measure know them; see `NO_METRICS` for a process in which nobody reads them. */
+export type Metrics = { [Name in Exclude<keyof AllMetrics, 'registry'>]: Pick<AllMetrics[Name], Extract<keyof AllMetrics[Name], Measure>> };
+
+type Measure = 'inc' | 'set' | 'observe' | 'startTimer';
 
 export function createMetrics() {
   const registry = new Registry();

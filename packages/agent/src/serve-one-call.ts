@@ -13,7 +13,7 @@ import { hostAddresses } from './host-addresses.ts';
 import { lockHost } from './host-lock.ts';
 import { HostNetwork } from './host-network.ts';
 import { openLog } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { NO_METRICS } from './no-metrics.ts';
 import { registerHost } from './presence.ts';
 
 /** Before the launcher's alarm, in milliseconds: time to answer, and to end. */
@@ -45,7 +45,7 @@ const answer = await dispatch({
     mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
     // Held until the process ends.
     await lockHost(config.runDir, { wait: 30_000 });
-    const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: createMetrics() });
+    const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: NO_METRICS });
     open.push(network);
     await network.syncOnce({ storeMayBeAway: env.CNI_COMMAND === 'DEL' || env.CNI_COMMAND === 'STATUS' });
     // Without the Host object the other hosts know no way to this one; a host whose agent never ran has none.
