@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNamespace, Netlink, Nftables } from '@weir/kernel';
-import type { Cluster, PluginCall } from '@weir/lab';
+import type { Cluster, LineProcess, PluginCall } from '@weir/lab';
 import { type PluginRun, PluginStarter } from './plugin-starter.ts';
 import { until } from './until.ts';
 
@@ -19,13 +19,18 @@ export interface Contender {
 export class CniCalls {
   readonly weir: Contender;
   readonly ptp: Contender;
+  /** What most others run for addresses, NAT and a firewall: a bridge, then the plugin that opens the host's firewall for it. */
+  readonly bridge: Contender;
+  readonly #firewall: Contender;
   readonly #cluster: Cluster;
   readonly #starter: PluginStarter;
+  readonly #floor: LineProcess;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     const host = cluster.hosts[0]!;
     this.#starter = new PluginStarter(host, cluster.folder);
+    this.#floor = host.lineProcess('floor', join(import.meta.dirname, 'cni-floor-process.ts'));
     const args = {
       'org.apache.mesos': { network_info: { name: 'weir', labels: { labels: [{ key: 'app', value: 'bench' }] } } },
     };
@@ -33,6 +38,9 @@ export class CniCalls {
     const ipam = { type: 'host-local', ranges: [[{ subnet: '10.99.0.0/16' }]], dataDir: join(cluster.folder.path, 'host-local') };
     this.weir = this.#contender('weir', host.pluginsDir, { chain, args });
     this.ptp = this.#contender('ptp', PEER_PLUGINS, { ipam });
+    const bridged = { type: 'host-local', ranges: [[{ subnet: '10.98.0.0/16' }]], dataDir: ipam.dataDir };
+    this.bridge = this.#contender('bridge', PEER_PLUGINS, { bridge: 'bench0', isGateway: true, ipMasq: true, ipam: bridged });
+    this.#firewall = this.#contender('firewall', PEER_PLUGINS, {});
   }
 
   #contender(name: string, pluginsDir: string, config: object): Contender {
@@ -57,6 +65,25 @@ export class CniCalls {
   async time(contender: Contender, command: string, ...containers: string[]): Promise<number> {
     const runs = await this.call(contender, command, ...containers);
     return Math.max(...runs.map(({ end }) => end)) - Math.min(...runs.map(({ start }) => start));
+  }
+
+  /** ADD of `bridge`, then of `firewall` with its result, as libcni runs a list; milliseconds of both. @throws as `call()` */
+  async timeBridgeAndFirewall(container: string): Promise<number> {
+    const [first] = (await this.call(this.bridge, 'ADD', container)) as [PluginRun];
+    const config = { cniVersion: '1.0.0', name: 'bridge', type: 'firewall', prevResult: JSON.parse(first.stdout) as object };
+    writeFileSync(this.#firewall.stdinPath, JSON.stringify(config));
+    const second = await this.time(this.#firewall, 'ADD', container);
+    return first.end - first.start + second;
+  }
+
+  /** Milliseconds of the netlink messages of an ADD alone, from a loop that does nothing else. */
+  async timeFloor(container: string): Promise<number> {
+    const namespace = this.#cluster.folder.namespacePath(container);
+    return this.#floor.request({ namespace, hostInterface: `floor${container.split('-').at(-1)}` });
+  }
+
+  close(): Promise<void> {
+    return this.#floor.close();
   }
 
   #callOf({ plugin, pluginsDir, stdinPath }: Contender, command: string, container: string): PluginCall {

@@ -2,7 +2,8 @@
  * `npm run bench:cni`: what a container's start and end wait for. The whole chain of `weir` through its launcher, with a policy in force,
  * against Debian's `ptp` with `host-local`, in turn, in fresh namespaces made beforehand. Both run as a Mesos agent runs them: started
  * from one process within the host's namespace (see start.c), over when stdout and stderr are closed. `/bin/true` run in the same way shows
- * what of that is the start of a process alone. `-- --store etcd` takes etcd instead of the embedded store.
+ * what of that is the start of a process alone, and the same netlink messages from a tight loop what is the kernel's. `-- --store etcd`
+ * takes etcd instead of the embedded store; `-- --phases` shows where the time of an ADD goes instead.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Cluster, monotonicMs } from '@weir/lab';
 import { withCluster } from './cluster.ts';
 import { CniCalls, type Contender, PEER_PLUGINS } from './cni-calls.ts';
+import { measurePhases } from './cni-phases.ts';
 import type { PluginRun } from './plugin-starter.ts';
 import { readStoreFlag } from './store-flag.ts';
 import { StoreWriter } from './store-writer.ts';
@@ -28,14 +30,21 @@ const FALLBACKS = 7;
 const PAUSE_MS = 20;
 
 if (!existsSync(join(PEER_PLUGINS, 'ptp'))) throw new Error(`${PEER_PLUGINS}/ptp is missing: apt-get install containernetworking-plugins`);
-const store = readStoreFlag() ?? 'embedded';
-report('cni', await withCluster({ bench: 'cni', hosts: 1, store }, measure));
+const store = readStoreFlag(['phases']) ?? 'embedded';
+const rows = process.argv.includes('--phases') ? measurePhases : measure;
+report('cni', await withCluster({ bench: 'cni', hosts: 1, store }, async (cluster) => rows(await prepare(cluster))));
 
-async function measure(cluster: Cluster): Promise<Row[]> {
+/** Warm, and with the times of the first calls. */
+interface Prepared {
+  cluster: Cluster;
+  bench: CniCalls;
+  cold: Series;
+}
+
+async function prepare(cluster: Cluster): Promise<Prepared> {
   await prepareStore(cluster);
   const bench = new CniCalls(cluster);
-  const { weir, ptp } = bench;
-
+  const { weir } = bench;
   progress(`${WARM_UP} × ADD and DEL of weir, so that the agent is what it is after a while`);
   const cold: Series = { name: 'ADD of weir, agent just started', unit: 'ms', samples: [] };
   for (let call = 0; call < WARM_UP; call++) {
@@ -46,17 +55,25 @@ async function measure(cluster: Cluster): Promise<Row[]> {
     await bench.time(weir, 'DEL', container);
   }
   await bench.untilLinks(0);
+  return { cluster, bench, cold };
+}
 
-  progress(`${ROUNDS} × ADD of weir and of ptp, in turn`);
+async function measure({ cluster, bench, cold }: Prepared): Promise<Row[]> {
+  const { weir, ptp } = bench;
+  progress(`${ROUNDS} × ADD of weir, of ptp, and of bridge and firewall, in turn`);
+  const bridgeAdd: Series = { name: 'ADD of bridge and firewall', unit: 'ms', samples: [] };
+  const floor: Series = { name: 'the netlink messages of an ADD alone', unit: 'ms', samples: [] };
   const constant: Series = { name: '/bin/true', unit: 'ms', samples: [] };
   const [weirAdd, ptpAdd, weirVersion, ptpVersion, weirDel, ptpDel] = ['ADD', 'VERSION', 'DEL'].flatMap((command) =>
     ['weir', 'ptp'].map((name): Series => ({ name: `${command} of ${name}`, unit: 'ms', samples: [] })),
   ) as [Series, Series, Series, Series, Series, Series];
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { name } of [weir, ptp]) bench.makeNamespace(`${name}-${round}`);
+    for (const name of ['weir', 'ptp', 'bridge', 'floor']) bench.makeNamespace(`${name}-${round}`);
     await inTurn(round, [
       async () => weirAdd.samples.push(await bench.time(weir, 'ADD', `weir-${round}`)),
       async () => ptpAdd.samples.push(await bench.time(ptp, 'ADD', `ptp-${round}`)),
+      async () => bridgeAdd.samples.push(await bench.timeBridgeAndFirewall(`bridge-${round}`)),
+      async () => floor.samples.push(await bench.timeFloor(`floor-${round}`)),
       async () => constant.samples.push(await bench.time({ ...ptp, plugin: '/bin/true' }, 'ADD', `ptp-${round}`)),
       async () => weirVersion.samples.push(await bench.time(weir, 'VERSION', `weir-${round}`)),
       async () => ptpVersion.samples.push(await bench.time(ptp, 'VERSION', `ptp-${round}`)),
@@ -97,6 +114,7 @@ async function measure(cluster: Cluster): Promise<Row[]> {
     fallback.samples.push(await bench.time(weir, 'ADD', `fallback-${round}`));
   }
 
+  await bench.close();
   const start = median(constant.samples);
   const less = (series: Series): Series => ({
     ...series,
@@ -105,7 +123,11 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   });
   return [
     medianRow(weirAdd, ptpAdd),
+    medianRow(weirAdd, bridgeAdd),
+    medianRow(weirAdd, floor),
     medianRow(ptpAdd),
+    medianRow(bridgeAdd),
+    medianRow(floor),
     { ...medianRow(cold), peer: ptpAdd.name, ratio: median(cold.samples) / median(ptpAdd.samples) },
     medianRow(weirDel, ptpDel),
     medianRow(ptpDel),
