@@ -1,7 +1,8 @@
 /** How Mesos agents and Marathons are reached: addresses, password or token, TLS. */
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
-import axios, { type AxiosInstance } from 'axios';
+import { createRequire } from 'node:module';
+import type { AxiosError, AxiosInstance } from 'axios';
 import { z } from 'zod';
 
 const path = z.string().startsWith('/', 'an absolute path');
@@ -34,6 +35,8 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 export function openHttp(connection: Partial<Connection> = {}): AxiosInstance {
   const { caFile, certFile, keyFile, timeout = 5_000 } = connection;
   const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
+  // Only a process that talks to Mesos or Marathon loads the library: a CNI call without an agent, which waits for each module, does not.
+  const { default: axios } = createRequire(import.meta.url)('axios') as typeof import('axios');
   const http = axios.create({
     timeout,
     proxy: false,
@@ -54,4 +57,9 @@ function authorizationOf({ user, passwordFile, tokenFile, tokenScheme = 'Bearer'
   if (user === undefined) return undefined;
   const password = passwordFile === undefined ? '' : secret(passwordFile);
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
+
+/** What a request of such a client fails with, as axios marks it. */
+export function isHttpError(error: unknown): error is AxiosError {
+  return (error as { isAxiosError?: unknown } | null)?.isAxiosError === true;
 }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import { type AxiosInstance, isAxiosError } from 'axios';
+import type { AxiosInstance } from 'axios';
 import { z } from 'zod';
-import { type Connection, openHttp } from './connection.ts';
+import { type Connection, isHttpError, openHttp } from './connection.ts';
 import { appStatusSchema, type MarathonAppDefinition, type MarathonAppStatus, type MarathonTask, taskSchema } from './marathon-app.ts';
 import { MarathonError } from './marathon-error.ts';
 import { readEvents } from './marathon-events.ts';
@@ -136,12 +136,12 @@ function appPath(id: string): string {
 }
 
 function isUnavailable(error: unknown): boolean {
-  const status = isAxiosError(error) ? error.response?.status : undefined;
-  return isAxiosError(error) && (status === undefined || (status >= 502 && status <= 504));
+  const status = isHttpError(error) ? error.response?.status : undefined;
+  return isHttpError(error) && (status === undefined || (status >= 502 && status <= 504));
 }
 
 function toMarathonError(request: string, error: unknown): MarathonError {
-  if (!isAxiosError(error) || !error.response) {
+  if (!isHttpError(error) || !error.response) {
     const { message } = error as Error;
     return new MarathonError('EUNAVAILABLE', `No answer from Marathon to ${request}: ${message}. Is its address right?`, { cause: error });
   }

@@ -1,6 +1,6 @@
-import { type AxiosInstance, isAxiosError } from 'axios';
+import type { AxiosInstance } from 'axios';
 import { z } from 'zod';
-import { type Connection, openHttp } from './connection.ts';
+import { type Connection, isHttpError, openHttp } from './connection.ts';
 import { MesosError } from './mesos-error.ts';
 import { containersOf, getTasksSchema, type MesosContainer, stateSchema } from './mesos-state.ts';
 
@@ -42,7 +42,7 @@ export class MesosAgentClient {
   }
 
   #explain(what: string, error: unknown): MesosError {
-    const response = isAxiosError(error) ? error.response : undefined;
+    const response = isHttpError(error) ? error.response : undefined;
     if (response === undefined) {
       return new MesosError('EUNAVAILABLE', `no answer of the Mesos agent ${this.#url} to ${what}: ${(error as Error).message}`, {
         cause: error,
