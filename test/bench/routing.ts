@@ -139,7 +139,7 @@ async function joinTimes(host: LabHost, writer: StoreWriter): Promise<number[]> 
       metadata: { name: `new-${index}` },
       spec: { addresses: [`192.0.2.${200 + index}`] },
     });
-    await writer.put({ kind: 'Block', metadata: { name: blockName(cidr) }, spec: { cidr, pool: 'native', host: `new-${index}` } });
+    await writer.put({ kind: 'Block', metadata: { name: blockName({ cidr }) }, spec: { cidr, pool: 'native', host: `new-${index}` } });
     for await (const change of changes)
       if (change.type === 'route' && change.route.destination === cidr && change.route.via !== undefined) break;
     times.push(monotonicMs() - start);
@@ -165,7 +165,7 @@ function firstSync(): Row {
     }));
     const blocks = names.map((name, index) => {
       const cidr = `10.${index >> 8}.${index & 255}.0/26`;
-      return { apiVersion: 'weir/v1', kind: 'Block', metadata: metadata(blockName(cidr)), spec: { cidr, pool: 'p', host: name } };
+      return { apiVersion: 'weir/v1', kind: 'Block', metadata: metadata(blockName({ cidr })), spec: { cidr, pool: 'p', host: name } };
     });
     const state = {
       self: 'none',

@@ -47,10 +47,20 @@ export class ClusterState {
     for (const object of this.#objects.get(kind)?.values() ?? []) yield object as ObjectOf<K>;
   }
 
+  *all(): Generator<AnyObject> {
+    for (const objects of this.#objects.values()) yield* objects.values();
+  }
+
   /** This host's own object, if there is one. */
   get host(): Host | undefined {
     const object = this.#known.get(keyOf({ kind: 'Host', metadata: { name: this.#host } }))?.object;
     return object?.kind === 'Host' ? object : undefined;
+  }
+
+  /** The network, when it has its own address space: what the store says may be newer. */
+  spaceFor(network: string): string | undefined {
+    const object = this.#known.get(keyOf({ kind: 'Network', metadata: { name: network } }))?.object;
+    return object?.kind === 'Network' && object.spec.addressSpace === 'Own' ? network : undefined;
   }
 
   localEndpoints(): Endpoint[] {

@@ -2,10 +2,9 @@
 import { statfsSync } from 'node:fs';
 import { GUARDED_PREFIX } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
-import type { Netlink } from '@weir/kernel';
-import type { LinkReaper } from '@weir/routing';
 import { type Attachments, type Owner, ownerKey } from './attachments.ts';
 import type { Enforcement } from './enforcement.ts';
+import type { HostLinks } from './host-links.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { findOrphans } from './orphans.ts';
@@ -13,8 +12,7 @@ import { findOrphans } from './orphans.ts';
 export interface Collector {
   enforcement: Enforcement;
   allocator: Allocator;
-  netlink: Netlink;
-  reaper: LinkReaper;
+  links: HostLinks;
   attachments: Attachments;
   log: Logger;
   metrics: Metrics;
@@ -22,13 +20,13 @@ export interface Collector {
 
 /** Throws the store's or the kernel's error; what was not collected then is found again the next time. */
 export async function collectOrphans(collector: Collector): Promise<void> {
-  const { enforcement, allocator, netlink, reaper, attachments, log, metrics } = collector;
+  const { enforcement, allocator, links, attachments, log, metrics } = collector;
   const held = await allocator.held();
   // All else is seen at one moment, with nothing awaited between: an ADD may begin and end meanwhile.
   const orphans = findOrphans(
     {
       endpoints: enforcement.stored,
-      links: new Set(netlink.links().map(({ name }) => name)),
+      links: links.names(),
       held,
       isNamespace,
       isBusy: (owner) => attachments.isBusy(owner),
@@ -41,7 +39,7 @@ export async function collectOrphans(collector: Collector): Promise<void> {
     if (attachments.busy > 0 || enforcement.stored.some(({ spec }) => spec.hostInterface === link)) continue;
     log.info({ link }, 'removing an interface that no endpoint knows');
     metrics.orphansRemoved.inc({ kind: 'link' });
-    await reaper.remove(link);
+    await links.remove(link);
   }
   // In the line of the owner's calls, so that an ADD that comes now waits for it.
   const collect = (kind: string, { containerId, interfaceName }: Owner, remove: () => Promise<unknown>): Promise<unknown> => {
@@ -51,7 +49,7 @@ export async function collectOrphans(collector: Collector): Promise<void> {
   };
   for (const endpoint of orphans.endpoints) {
     await collect('endpoint', endpoint.spec, async () => {
-      if (netlink.link(endpoint.spec.hostInterface) !== undefined) return; // an ADD was faster
+      if (links.has(endpoint.spec.hostInterface)) return; // an ADD was faster
       await enforcement.withdraw(endpoint.spec);
       await enforcement.remove(endpoint);
       await allocator.release(endpoint.spec);

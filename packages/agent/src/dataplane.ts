@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
 import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
-import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets, type ObjectId } from '@weir/resources';
+import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets, type ObjectId, spaceOf } from '@weir/resources';
 import { BridgedPolicy } from './bridged-policy.ts';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Policy } from './flow-description.ts';
@@ -15,8 +15,17 @@ import { NftablesTable } from './nftables-table.ts';
 /** Until the Host object is known: what it has when nobody wrote it. */
 const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
 
+export interface DataplaneOptions {
+  host: string;
+  space?: string;
+  vxlan: BaseOptions['vxlan'];
+  log: Logger;
+  metrics: Metrics;
+}
+
 export class Dataplane {
   readonly #host: string;
+  readonly #space: string | undefined;
   readonly #vxlan: BaseOptions['vxlan'];
   readonly #metrics: Metrics;
   readonly #calculator: PolicyCalculator;
@@ -40,12 +49,17 @@ export class Dataplane {
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
 
-  /** @param options.vxlan see `baseTable` */
-  constructor({ host, vxlan, log, metrics }: { host: string; vxlan: BaseOptions['vxlan']; log: Logger; metrics: Metrics }) {
+  /**
+   * In the namespace that the process is in.
+   * @param options.space the network whose own address space it is for; absent: the shared one
+   * @param options.vxlan see `baseTable`
+   */
+  constructor({ host, space, vxlan, log, metrics }: DataplaneOptions) {
     this.#host = host;
+    this.#space = space;
     this.#vxlan = vxlan;
     this.#metrics = metrics;
-    this.#calculator = new PolicyCalculator({ host });
+    this.#calculator = new PolicyCalculator({ host, space });
     this.#flows = new EstablishedFlows({
       conntrack: this.#conntrack,
       isAllowed: (flow) => this.#calculator.allows(flow),
@@ -90,7 +104,7 @@ export class Dataplane {
   }
 
   #isLocal(object: AnyObject | undefined): object is Endpoint {
-    return object?.kind === 'Endpoint' && object.spec.host === this.#host;
+    return object?.kind === 'Endpoint' && object.spec.host === this.#host && spaceOf(object.spec) === this.#space;
   }
 
   /** Whether somebody else changed nftables since: a `flush ruleset`, say, takes our table too. */

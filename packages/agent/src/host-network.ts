@@ -9,8 +9,8 @@ import { type ObjectEvent, ObjectStore, openStore, type Store } from '@weir/data
 import { type AllocationRequest, Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
 import { Netlink } from '@weir/kernel';
 import { MarathonClient, MesosAgentClient } from '@weir/mesos';
-import { type AnyObject, type Endpoint, keyOf, keyPrefix } from '@weir/resources';
-import { beginAttach, changesRoutes, findHostEnd, hostSetup, inspect, LinkReaper } from '@weir/routing';
+import { type AnyObject, type Endpoint, keyOf, keyPrefix, spaceOf } from '@weir/resources';
+import { changesRoutes, findHostEnd, hostSetup, LinkReaper } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import type { Attachments, Later } from './attachments.ts';
 import { ClusterState, type Listener } from './cluster-state.ts';
@@ -23,12 +23,14 @@ import { whileLeading } from './election.ts';
 import { Enforcement } from './enforcement.ts';
 import type { Policy } from './flow-description.ts';
 import { followTasks } from './follow-tasks.ts';
+import { HostLinks } from './host-links.ts';
 import { openLoopback } from './host-port-loopback.ts';
 import { HostRouting } from './host-routing.ts';
 import type { Logger } from './log.ts';
 import { MarathonFollower } from './marathon-follower.ts';
 import { MesosTasks } from './mesos-tasks.ts';
 import type { Metrics } from './metrics.ts';
+import { OwnNetworks } from './own-networks.ts';
 import { RoutingUpkeep } from './routing-upkeep.ts';
 import { networkLabels, TaskLabels } from './task-labels.ts';
 import { UnknownContainers } from './unknown-containers.ts';
@@ -41,6 +43,7 @@ const KINDS = [
   'GlobalPolicy',
   'Host',
   'Namespace',
+  'Network',
   'NetworkSet',
   'Policy',
   'Pool',
@@ -78,6 +81,8 @@ export class HostNetwork {
   readonly #netlink = Netlink.open();
   readonly #reaper = new LinkReaper(this.#netlink);
   readonly #dataplane: Dataplane;
+  readonly #ownNetworks: OwnNetworks;
+  readonly #links: HostLinks;
   readonly #results: ResultCache;
   readonly #routing: HostRouting;
   readonly #state: ClusterState;
@@ -117,6 +122,8 @@ export class HostNetwork {
     });
     this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
+    this.#ownNetworks = new OwnNetworks({ config, state: this.#state, log, metrics });
+    this.#links = new HostLinks({ netlink: this.#netlink, reaper: this.#reaper, ownNetworks: this.#ownNetworks });
     this.#deadHosts = new DeadHosts({ store, objects: this.#objects, log, see: () => this.#whatHostsHave() });
     this.#routing = new HostRouting({ config, state: this.#state, netlink: this.#netlink, log, metrics });
     this.upkeep = new RoutingUpkeep({
@@ -143,12 +150,18 @@ export class HostNetwork {
       objects: this.#objects,
       state: this.#state,
       apply: () => this.apply(),
-      drift: (endpoint) => this.#dataplane.drift(endpoint),
+      drift: (endpoint) => this.#drift(endpoint),
       openLoopback,
       isStoreThere: () => this.#isConnected,
       leave: () => this.#leave(),
       log,
     });
+  }
+
+  #drift(endpoint: Endpoint): string[] {
+    const space = spaceOf(endpoint.spec);
+    if (space === undefined) return this.#dataplane.drift(endpoint);
+    return this.#ownNetworks.of(endpoint)?.dataplane.drift(endpoint) ?? [`the network "${space}" is not on this host`];
   }
 
   /** Resolves when everything that was in the store is known and in force. */
@@ -200,7 +213,10 @@ export class HostNetwork {
       case 'remove': {
         const key = keyPrefix(event.kind, event.namespace) + event.name;
         // Of what never was valid the state does not know.
-        if (this.#invalid.delete(key)) this.#dataplane.forget(event);
+        if (this.#invalid.delete(key)) {
+          this.#dataplane.forget(event);
+          this.#ownNetworks.forget(event);
+        }
         if (this.#isSynced) this.#applySoon();
         this.#state.remove(key, event.revision);
         break;
@@ -208,7 +224,10 @@ export class HostNetwork {
       case 'invalid':
         this.#invalid.set(event.key, event.error.message);
         this.#log.error({ key: event.key, error: event.error.message }, 'an object in the store is not valid');
-        if (event.id !== undefined) this.#dataplane.learnInvalid(event.id, event.value);
+        if (event.id !== undefined) {
+          this.#dataplane.learnInvalid(event.id, event.value);
+          this.#ownNetworks.learnInvalid(event.id, event.value);
+        }
         if (this.#isSynced) this.#applySoon();
         break;
       case 'synced':
@@ -229,7 +248,9 @@ export class HostNetwork {
 
   readonly #learn: Listener = ({ before, after }) => {
     if (changesRoutes(before, after)) this.#routesChanged = true;
-    this.#dataplane.learn(calculated(before), calculated(after));
+    const [old, now] = [calculated(before), calculated(after)];
+    this.#dataplane.learn(old, now);
+    this.#ownNetworks.learn(old, now);
     if (this.#isSynced) this.#applySoon();
   };
 
@@ -255,7 +276,7 @@ export class HostNetwork {
     } catch {
       // As above.
     }
-    this.#dataplane.settled().then(() => {
+    this.#settled().then(() => {
       this.#isInForce = true;
       this.#synced.resolve();
     });
@@ -265,6 +286,7 @@ export class HostNetwork {
   apply(): void {
     try {
       this.#dataplane.apply(this.#state.host?.spec.mesosTraffic);
+      this.#ownNetworks.apply();
       if (this.#routesChanged) {
         this.#routing.apply();
         this.#routesChanged = false;
@@ -284,17 +306,27 @@ export class HostNetwork {
 
   /** Looks at the table again when somebody else changed nftables. Cheap when nobody did. */
   repairTable(): void {
-    if (!this.#dataplane.isTouched) return;
-    this.#dataplane.forgetActual();
+    if (!this.#dataplane.isTouched && !this.#ownNetworks.isTouched) return;
+    this.#forgetActual();
     this.apply();
   }
 
   /** Looks at the kernel again, in case somebody else changed it, and tries again what failed. */
   refresh(): void {
-    this.#dataplane.forgetActual();
+    this.#forgetActual();
     this.apply();
     if (this.#routing.dropUnwantedTunnel()) this.#log.info('no pool wants tunnels any more: their interface is removed');
     this.upkeep.repair();
+    this.#ownNetworks.repair();
+  }
+
+  #forgetActual(): void {
+    this.#dataplane.forgetActual();
+    this.#ownNetworks.forgetActual();
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.all([this.#dataplane.settled(), this.#ownNetworks.settled()]);
   }
 
   #whatHostsHave(): Omit<Seen, 'present'> {
@@ -326,17 +358,20 @@ export class HostNetwork {
         probe: (request) => this.#allocator.probe(request),
       },
       wiring: {
+        spaceFor: (network) => this.#state.spaceFor(network),
+        spaceOf: (hostInterface) => this.#links.spaceOf(hostInterface),
         attach: (request) => {
-          const { finish, abandon } = beginAttach(request);
-          const mtuFor = (addresses: string[]) => this.#routing.mtuFor(addresses);
+          const { finish, abandon } = this.#links.attach(request);
+          // No pool of another address space has a say, even if it has the address.
+          const mtuFor = (addresses: string[]) => this.#routing.mtuFor(request.space === undefined ? addresses : []);
           return { finish: (settings) => finish({ ...settings, mtu: settings.mtu ?? mtuFor(settings.addresses) }), abandon };
         },
         detach: async (hostInterface) => {
-          await this.#reaper.remove(hostInterface);
+          await this.#links.remove(hostInterface);
           // The next one to have the address must not inherit flows.
           await this.#dataplane.settled();
         },
-        inspect: async (where) => inspect(where),
+        inspect: async (where) => this.#links.inspect(where),
         findHostEnd,
       },
       ...(this.#tasks && { findTask: (call: Call) => this.#findTask(call, this.#tasks!) }),
@@ -443,12 +478,12 @@ export class HostNetwork {
     await collectOrphans({
       enforcement: this.#enforcement,
       allocator: this.#allocator,
-      netlink: this.#netlink,
-      reaper: this.#reaper,
+      links: this.#links,
       attachments,
       log: this.#log,
       metrics: this.#metrics,
     });
+    this.#ownNetworks.dropUnused();
     await this.#allocator.releaseEmptyBlocks();
     await this.#deadHosts.reclaim();
   }
@@ -469,9 +504,10 @@ export class HostNetwork {
   }
 
   async close(): Promise<void> {
-    await this.#dataplane.settled();
+    await this.#settled();
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     await this.#reaper.close();
+    await this.#ownNetworks.close();
     this.#dataplane.close();
     this.#netlink.close();
     await this.store.close();

@@ -5,7 +5,7 @@ import { type Owner, ownerKey } from './attachments.ts';
 export interface Found {
   /** This host's endpoints in the store. */
   endpoints: Endpoint[];
-  /** Names of the interfaces that exist in the host's namespace. */
+  /** Names of the interfaces that exist in the host's namespace and in those of its networks. */
   links: Set<string>;
   /** Addresses that this host holds, and for whom. */
   held: (Owner & { address: string; namespace?: string })[];

@@ -4,7 +4,7 @@ import { GUARDED_PREFIX } from '@weir/cni';
 import { type ObjectStore, type Store, StoreError } from '@weir/datastore';
 import type { Allocator } from '@weir/ipam';
 import type { Change, Netlink } from '@weir/kernel';
-import type { Endpoint } from '@weir/resources';
+import { type Endpoint, spaceOf } from '@weir/resources';
 import { hostSetup, mendContainers } from '@weir/routing';
 import type { ClusterState } from './cluster-state.ts';
 import type { AgentConfig } from './config.ts';
@@ -112,9 +112,11 @@ export class RoutingUpkeep {
   }
 }
 
-/** Containers that Weir attached; other endpoints have links of somebody else's. */
+/** Containers that Weir attached in the host's own namespace; other endpoints have links of somebody else's. */
 function containersOf(state: ClusterState): Endpoint['spec'][] {
-  return state.localEndpoints().flatMap(({ spec }) => (spec.hostInterface.startsWith(GUARDED_PREFIX) ? [spec] : []));
+  return state
+    .localEndpoints()
+    .flatMap(({ spec }) => (spec.hostInterface.startsWith(GUARDED_PREFIX) && spaceOf(spec) === undefined ? [spec] : []));
 }
 
 /** Whether a change took away what the container's attachment has on the host's side. */

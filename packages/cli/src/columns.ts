@@ -11,6 +11,7 @@ import {
   type IpamConfig,
   type Kind,
   type Namespace,
+  type Network,
   type NetworkSet,
   type ObjectOf,
   type Policy,
@@ -102,6 +103,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'STATE', value: ({ spec }) => (spec.disabled ? 'disabled' : 'enabled') },
     ],
     wide: [
+      { header: 'NETWORK', value: ({ spec }) => spec.network ?? '' },
       { header: 'VXLAN', value: ({ spec }) => spec.vxlan },
       { header: 'NAT', value: ({ spec }) => (spec.natOutgoing ? 'outgoing' : 'none') },
       { header: 'VISIBILITY', value: ({ spec }) => spec.visibility },
@@ -111,6 +113,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       labels,
     ],
   },
+  Network: { narrow: [{ header: 'ADDRESS SPACE', value: ({ spec }: Network) => spec.addressSpace }], wide: [labels] },
   Reservation: {
     narrow: [
       { header: 'ADDRESSES', value: ({ spec }: Reservation) => spec.addresses.join(','), shrinks: true },

@@ -100,6 +100,8 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         ['Pools', object.spec.pools ?? ["those of the container's network"]],
         ['Families', object.spec.families ?? ["those of the container's network"]],
       ];
+    case 'Network':
+      return [['Address space', object.spec.addressSpace === 'Own' ? 'its own: of pools that name it' : 'shared with other networks']];
     case 'IpamConfig':
       return [
         [

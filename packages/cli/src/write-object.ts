@@ -85,6 +85,8 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
     case 'Reservation':
     case 'IpamConfig':
       return void (await (await ipam()).admitRule(store, object, { revision }));
+    case 'Network':
+      return void (await (await ipam()).admitNetwork(store, object, { revision }));
     case 'Claim':
       return void (await (await ipam()).admitClaim(store, object, { revision }));
     case 'NetworkSet':
@@ -135,6 +137,8 @@ async function remove({ store, objects }: Stores, id: ObjectId): Promise<boolean
     case 'Reservation':
     case 'IpamConfig':
       return (await ipam()).removeRule(store, { kind, metadata: { name, labels: {}, annotations: {} } });
+    case 'Network':
+      return (await ipam()).removeNetwork(store, name);
     case 'Tier':
       return removeTier({ store, objects }, name);
     case 'Claim':

@@ -37,6 +37,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
     code: CNI_CODE.tryAgain,
     details: 'launch the task again when that container has ended, or give it another host port',
   },
+  ENOLINK: { code: CNI_CODE.unknownContainer, details: 'the container ended before its network was ready' },
   EEXIST: { code: CNI_CODE.kernel, details: 'something of that name is there already: remove it, or call DEL for this container first' },
   EADDRINUSE: { code: CNI_CODE.kernel, details: 'launch the task again; if it stays so, see `ip route get` for that address on this host' },
   EDEFAULTROUTE: { code: CNI_CODE.kernel, details: 'join one network with weir-route in a task' },
@@ -55,6 +56,11 @@ const EXPLANATIONS: Record<string, Explanation> = {
   EOUTSIDE: { code: CNI_CODE.addressRefused, details: 'ask for an address of a pool (`weir get pools`), or for none' },
   ETAKEN: { code: CNI_CODE.addressRefused, details: 'stop that container first, or ask for another address' },
   EREFUSED: { code: CNI_CODE.addressRefused, details: 'ask for another address, or for none' },
+  ESPACE: {
+    code: CNI_CODE.tryAgain,
+    details:
+      'the Network was changed a moment ago, or its network file has another interface plugin than weir-route; call DEL, correct that, launch the task again',
+  },
   ENOCLAIM: { code: CNI_CODE.addressRefused, details: 'make the Claim with `weir apply`, or correct the network label weir/claim' },
   // IpamError's; the kernel's EINVAL is told apart by its operation.
   EINVAL: { code: CNI_CODE.invalidConfig, details: "correct the network's configuration" },

@@ -32,8 +32,12 @@ export interface Services {
     allocate(request: Omit<AllocationRequest, 'endpoint'> & { task: TaskIdentity }): Promise<Assigned[]>;
   } & Pick<Allocator, 'release' | 'held' | 'probe'>;
   wiring: {
+    /** The network, when its containers' addresses are of its own space; undefined: they are of the shared one. */
+    spaceFor(network: string): string | undefined;
+    /** The network whose own address space the host's end of a link is in. Throws when there is no such link. */
+    spaceOf(hostInterface: string): string | undefined;
     /** Begins to make the link, which may go on while its addresses are found out; see `beginAttach`. */
-    attach(request: LinkRequest): Attaching;
+    attach(request: Omit<LinkRequest, 'hostNamespace'> & { space?: string | undefined }): Attaching;
     /** Resolves when the link is gone; at once when it is not there. */
     detach(hostInterface: string): Promise<void>;
     inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring>;

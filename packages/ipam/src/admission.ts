@@ -15,9 +15,10 @@ import {
   type Reservation,
   serialize,
 } from '@weir/resources';
-import { BLOCK_PREFIX, blockCidr, decodeBlock, usedIn } from './block.ts';
+import { BLOCK_PREFIX, blockPlace, decodeBlock, usedIn } from './block.ts';
 import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
+import { refuseOtherThanOwn } from './network.ts';
 import { decodePool, POOL_PREFIX, poolKey, refuseOverlap } from './pool.ts';
 
 /** Other changes of pools are rare and short, so a few tries do. */
@@ -51,7 +52,8 @@ export interface AdmitOptions {
 /**
  * Creates or replaces a pool and gives its revision.
  *
- * Throws IpamError EOVERLAP, naming both pools and CIDRs; EINUSE when `cidr` or `blockSize` would change while blocks are cut from the pool;
+ * Throws IpamError EOVERLAP, naming both pools and CIDRs; EINVAL when `network` names none with its own address space; EINUSE when `cidr`,
+ * `blockSize` or `network` would change while blocks are cut from the pool;
  * ECONFLICT when the stored pool has another revision than asked for.
  */
 export async function admitPool(store: Store, pool: Pool, { revision }: AdmitOptions = {}): Promise<number> {
@@ -61,6 +63,7 @@ export async function admitPool(store: Store, pool: Pool, { revision }: AdmitOpt
     if (revision !== undefined && revision !== (stored?.revision ?? 0)) {
       throw new IpamError('ECONFLICT', `pool "${name}" is at revision ${stored?.revision ?? 0}, not ${revision}: read it again`);
     }
+    await refuseOtherThanOwn(store, pool);
     refuseOverlap(
       pool,
       [...pools.values()].map((other) => other.pool),
@@ -212,14 +215,18 @@ function readPool({ key, value, revision }: Entry): StoredPool {
   }
 }
 
-const cutsOtherwise = (before: Pool, after: Pool): boolean =>
-  before.spec.cidr !== after.spec.cidr || before.spec.blockSize !== after.spec.blockSize;
+/** What the blocks of a pool are cut by. */
+const CUTTING = ['cidr', 'blockSize', 'network'] as const;
+
+const cutsOtherwise = (before: Pool, after: Pool): boolean => CUTTING.some((field) => before.spec[field] !== after.spec[field]);
 
 async function refuseWithBlocks(store: Store, before: Pool, after: Pool): Promise<void> {
   const blocks = await blocksOf(store, before);
   if (blocks.length === 0) return;
-  const changes = (['cidr', 'blockSize'] as const).filter((field) => before.spec[field] !== after.spec[field]);
-  const change = changes.map((field) => `spec.${field} from ${before.spec[field]} to ${after.spec[field]}`).join(' and ');
+  const changes = CUTTING.filter((field) => before.spec[field] !== after.spec[field]);
+  const change = changes
+    .map((field) => `spec.${field} from ${before.spec[field] ?? 'none'} to ${after.spec[field] ?? 'none'}`)
+    .join(' and ');
   throw new IpamError(
     'EINUSE',
     `pool "${before.metadata.name}": cannot change ${change} while hosts own blocks of it (${blocks.length}, the first is ${blocks[0]!.cidr}): disable it and create another pool`,
@@ -247,8 +254,8 @@ function refuseInUse(pool: Pool, blocks: StoredBlock[]): void {
 async function blocksOf(store: Store, { spec }: Pool): Promise<StoredBlock[]> {
   const { entries } = await store.list(BLOCK_PREFIX);
   return entries
-    .map(({ key, value, revision }) => ({ key, value, revision, cidr: blockCidr(key.slice(BLOCK_PREFIX.length)) }))
-    .filter(({ cidr }) => cidrsOverlap(cidr, spec.cidr))
+    .map(({ key, value, revision }) => ({ key, value, revision, ...blockPlace(key.slice(BLOCK_PREFIX.length)) }))
+    .filter(({ cidr, network }) => network === spec.network && cidrsOverlap(cidr, spec.cidr))
     .map(({ key, value, revision, cidr }) => ({ key, cidr, revision, spec: decodeBlock(value) }));
 }
 

@@ -14,12 +14,14 @@ import type { Draft, Need, Outcome } from './draft.ts';
 import { exhausted } from './exhausted.ts';
 import { findFree } from './free-address.ts';
 import { IpamError } from './ipam-error.ts';
-import { type KnownPool, whyNotFor } from './pool-choice.ts';
+import { type KnownPool, poolsOf, whyNotFor } from './pool-choice.ts';
 import { findRequested } from './requested-address.ts';
 
 export interface AllocationRequest extends Owner {
   /** Name of the CNI network, kept with the address. */
   network: string;
+  /** The network again, when its containers are to have addresses of its own space: it has to have one, and else must have none. */
+  space?: string;
   /** Path of the container's network namespace, kept with the address: the sign that its owner may live. */
   namespace?: string;
   /** One address of each; default: the families that enabled pools (of `pools`) have. */
@@ -77,6 +79,7 @@ export function allocate(draft: Draft, request: AllocationRequest): Outcome<Assi
 function work(draft: Draft, request: AllocationRequest): Assigned[] {
   draft.restOnPools();
   const held = heldBy(draft, request);
+  refuseOtherSpace(draft, request);
   const claim = claimOf(draft, request);
   const wanted = wantedAddresses(request, claim).filter((address) => !held.some((one) => one.address === address));
   if (held.length > 0 && request.families === undefined && wanted.length === 0) return held;
@@ -113,7 +116,7 @@ function give(draft: Draft, request: AllocationRequest, places: Place[]): void {
     since: draft.now,
   };
   for (const { address, block, revision } of places) {
-    const name = blockName(block.cidr);
+    const name = blockName(block);
     // Another address of the request may have changed the same block.
     draft.change(withAllocation(draft.block(name) ?? block, address, allocation), revision);
     draft.recent.set(name, address);
@@ -151,10 +154,31 @@ function familiesFor(request: AllocationRequest, claim: Claim | undefined, usabl
   return [...new Set(asked ?? [...usable.map(({ pool }) => familyOf(pool.spec.cidr)), ...wanted.map(familyOf)])];
 }
 
+/**
+ * Whether the network has its own address space was found out before; here it is made certain, since every change of a Network is one of the
+ * pools' guard. Throws IpamError ESPACE.
+ */
+function refuseOtherSpace(draft: Draft, request: AllocationRequest): void {
+  const { network, space, containerId, interfaceName } = request;
+  const who = `${interfaceName} of container ${containerId}`;
+  const isOwn = draft.view.ownNetworks.has(network);
+  if (isOwn !== (space !== undefined)) {
+    const [has, wants] = isOwn ? ['its own', 'the shared'] : ['the shared', 'its own'];
+    throw new IpamError('ESPACE', `${who}: network "${network}" has ${has} address space, and an address of ${wants} is asked for`);
+  }
+  for (const block of draft.blocksOf(request)) {
+    if (block.network === space || heldIn(block, request, draft.view.host).length === 0) continue;
+    throw new IpamError('ESPACE', `${who} holds addresses of another address space, from before network "${network}" was changed`);
+  }
+}
+
 /** Throws IpamError ENOPOOL. */
-function poolsFor({ view }: Draft, { pools: names }: AllocationRequest): KnownPool[] {
-  const known = view.pools;
-  if (known.size === 0) throw new IpamError('ENOPOOL', 'there is no pool to take an address from: create one (kind Pool, spec.cidr)');
+function poolsFor({ view }: Draft, { pools: names, space }: AllocationRequest): KnownPool[] {
+  const known = poolsOf(view.pools, space);
+  if (known.size === 0) {
+    const wanted = space === undefined ? 'spec.cidr' : `spec.cidr, spec.network: ${space}`;
+    throw new IpamError('ENOPOOL', `there is no pool to take an address from: create one (kind Pool, ${wanted})`);
+  }
   if (names === undefined) return [...known.values()];
   const unknown = names.find((name) => !known.has(name));
   if (unknown === undefined) return names.map((name) => known.get(name)!);

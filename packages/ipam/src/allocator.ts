@@ -33,6 +33,8 @@ export interface AllocatorOptions {
 export interface Held extends Owner {
   address: string;
   network: string;
+  /** The network again, when the address is of its own space. */
+  space?: string;
   /** As in the request. */
   namespace?: string;
   /** CIDR. */
@@ -101,8 +103,8 @@ export class Allocator {
   }
 
   /** Gives back one address, whoever of this host holds it. Throws IpamError ESTALE when that is no longer the allocation of this number. */
-  releaseAddress({ address, sequence }: Pick<Held, 'address' | 'sequence'>): Promise<void> {
-    return this.#enqueue((draft) => releaseAddress(draft, address, sequence));
+  releaseAddress(held: Pick<Held, 'address' | 'sequence' | 'space'>): Promise<void> {
+    return this.#enqueue((draft) => releaseAddress(draft, held));
   }
 
   /** Gives back blocks that have been empty for as long as IpamConfig says, and says which. */
@@ -137,11 +139,12 @@ export class Allocator {
   }
 
   /** Takes nothing. Throws what an `allocate` for a new owner would throw now. */
-  async probe({ pools, families }: Pick<AllocationRequest, 'pools' | 'families'>): Promise<void> {
+  async probe({ network, space, pools, families }: Pick<AllocationRequest, 'network' | 'space' | 'pools' | 'families'>): Promise<void> {
     const request = {
       containerId: '(any)',
       interfaceName: 'a new interface',
-      network: '',
+      network,
+      ...(space !== undefined && { space }),
       ...(pools && { pools }),
       ...(families && { families }),
     };
@@ -157,10 +160,20 @@ export class Allocator {
   /** Everything that the host holds, read from the store. */
   async held(): Promise<Held[]> {
     const { holdings } = await readView(this.#store, this.#host);
-    return [...holdings.blocks.values()].flatMap(({ value: { cidr, allocations } }) =>
+    return [...holdings.blocks.values()].flatMap(({ value: { cidr, network: space, allocations } }) =>
       Object.entries(allocations).flatMap(([address, { host, containerId, interfaceName, network, ...rest }]): Held[] => {
         if (host !== this.#host || containerId === undefined) return [];
-        return [{ ...rest, containerId, interfaceName: interfaceName!, network: network ?? '', address, block: cidr }];
+        return [
+          {
+            ...rest,
+            containerId,
+            interfaceName: interfaceName!,
+            network: network ?? '',
+            ...(space !== undefined && { space }),
+            address,
+            block: cidr,
+          },
+        ];
       }),
     );
   }

@@ -48,7 +48,7 @@ export function splitBlock(draft: Draft, cidr: string, prefixLength: number): Ou
 }
 
 function withOwn<T>(draft: Draft, cidr: string, change: (block: BlockSpec) => Outcome<T>): Outcome<T> {
-  const block = draft.block(blockName(cidr));
+  const block = draft.block(blockName({ cidr }));
   if (block !== undefined && block.host === draft.view.host) return change(block);
   return { refused: new IpamError('ESTALE', `block ${cidr} is not of host ${draft.view.host} any more: look again`) };
 }

@@ -2,7 +2,7 @@ import { type BlockSpec, blockName, parseAddressRange } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import {
-  blockCidr,
+  blockPlace,
   blockSize,
   decodeBlock,
   emptyBlock,
@@ -21,10 +21,12 @@ const allocation = { ...owner, network: 'weir', host: 'a' };
 const empty = (cidr: string): BlockSpec => emptyBlock({ cidr, pool: 'p', host: 'a' }, 0);
 const TIMES = { now: 1000, forget: 0 };
 
-test('a name is readable in a key and gives the CIDR back', (t) => {
+test('a name is readable in a key and gives the CIDR and its address space back', (t) => {
   for (const cidr of ['10.65.0.64/26', 'fd00:65::40/122', 'fd00:65::/122', '::/116']) {
-    t.notRegex(blockName(cidr), /[/:]/);
-    t.is(blockCidr(blockName(cidr)), cidr);
+    for (const place of [{ cidr }, { cidr, network: 'a' }, { cidr, network: '10.65.0.64-26' }, { cidr, network: 'tenant-a.example' }]) {
+      t.notRegex(blockName(place), /[/:]/);
+      t.deepEqual(blockPlace(blockName(place)), place);
+    }
   }
 });
 

@@ -23,10 +23,13 @@ export interface Owner {
 /** All keys of blocks begin with it. */
 export const BLOCK_PREFIX = keyPrefix('Block');
 
-/** The inverse of `blockName`: it tells what range a block takes even when its value is unreadable. */
-export function blockCidr(name: string): string {
-  const slash = name.lastIndexOf('-');
-  return `${name.slice(0, slash).replaceAll('-', ':')}/${name.slice(slash + 1)}`;
+/** The inverse of `blockName`: it tells what range of which address space a block takes even when its value is unreadable. */
+export function blockPlace(name: string): Pick<BlockSpec, 'cidr' | 'network'> {
+  const end = name.indexOf('_');
+  const range = name.slice(end + 1);
+  const slash = range.lastIndexOf('-');
+  const cidr = `${range.slice(0, slash).replaceAll('-', ':')}/${range.slice(slash + 1)}`;
+  return end < 0 ? { cidr } : { cidr, network: name.slice(0, end) };
 }
 
 /** How many addresses; a block holds at most 4096 (/20, /116). Every one is usable: they are routed one by one, so none is a broadcast address. */
@@ -125,7 +128,7 @@ export const concerns = (block: BlockSpec, host: string): boolean =>
   block.host === host || Object.values(block.allocations).some((allocation) => allocation.host === host);
 
 /** A block of which nothing is given. Its numbers go on from the clock, so that they are above those of the block that was there before. */
-export const emptyBlock = (at: { cidr: string; pool: string; host: string }, nowMs: number): BlockSpec => ({
+export const emptyBlock = (at: Pick<BlockSpec, 'cidr' | 'pool' | 'network' | 'host'>, nowMs: number): BlockSpec => ({
   ...at,
   sequence: nowMs * 1000,
   allocations: {},
@@ -180,7 +183,7 @@ export const emptySince = (block: BlockSpec): number | undefined =>
 export const blockObject = (spec: BlockSpec): Block => ({
   apiVersion: 'weir/v1',
   kind: 'Block',
-  metadata: { name: blockName(spec.cidr), labels: {}, annotations: {} },
+  metadata: { name: blockName(spec), labels: {}, annotations: {} },
   spec,
 });
 

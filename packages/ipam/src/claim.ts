@@ -1,7 +1,7 @@
 /** Claims as people write and delete them. */
 import type { Store } from '@weir/datastore';
 import { type BlockSpec, blockName, type Claim, cidrContains, claimedAddresses, parseObject, serialize } from '@weir/resources';
-import { BLOCK_PREFIX, blockCidr, decodeBlock, encodeBlock } from './block.ts';
+import { BLOCK_PREFIX, blockPlace, decodeBlock, encodeBlock } from './block.ts';
 import { IpamError } from './ipam-error.ts';
 import { claimKey } from './view.ts';
 
@@ -45,7 +45,7 @@ export async function removeClaim(store: Store, name: string, now = Date.now()):
     const { entries } = await store.list(BLOCK_PREFIX);
     const addresses = claimedAddresses(parseObject(JSON.parse(entry.value)) as Claim);
     const blocks = entries.filter(({ key }) =>
-      addresses.some((address) => cidrContains(blockCidr(key.slice(BLOCK_PREFIX.length)), address)),
+      addresses.some((address) => cidrContains(blockPlace(key.slice(BLOCK_PREFIX.length)).cidr, address)),
     );
     const { committed } = await store.transact({
       when: [entry, ...blocks].map(({ key, revision }) => ({ key, revision })),
@@ -66,7 +66,7 @@ export async function removeClaim(store: Store, name: string, now = Date.now()):
  * @param at `block` as a CIDR, `claim` as `namespace/name`
  */
 export async function freeKept(store: Store, { block, claim }: { block: string; claim: string }, now = Date.now()): Promise<void> {
-  const entry = await store.get(BLOCK_PREFIX + blockName(block));
+  const entry = await store.get(BLOCK_PREFIX + blockName({ cidr: block }));
   if (entry !== undefined) {
     const { committed } = await store.transact({
       when: [

@@ -1,12 +1,14 @@
 /** Every block of the cluster as it was once listed: good for finding a free one, and checked by the transaction that takes it. */
 import type { Entry } from '@weir/datastore';
 import { type AddressRange, type BlockSpec, cidrRange } from '@weir/resources';
-import { BLOCK_PREFIX, blockCidr, blockSize, decodeBlock, usedIn } from './block.ts';
+import { BLOCK_PREFIX, blockPlace, blockSize, decodeBlock, usedIn } from './block.ts';
 
 /** What is stored is read when it is asked for: a claim needs the ranges alone. */
 export class ClusterBlock {
   readonly name: string;
   readonly cidr: string;
+  /** As its pool's: the network whose own address space it is of. */
+  readonly network: string | undefined;
   readonly range: AddressRange;
   readonly revision: number;
   #text: string | undefined;
@@ -15,7 +17,9 @@ export class ClusterBlock {
 
   constructor({ key, value, revision }: Pick<Entry, 'key' | 'revision'> & { value: string | BlockSpec }) {
     this.name = key.slice(BLOCK_PREFIX.length);
-    this.cidr = blockCidr(this.name);
+    const { cidr, network } = blockPlace(this.name);
+    this.cidr = cidr;
+    this.network = network;
     this.range = cidrRange(this.cidr);
     this.revision = revision;
     if (typeof value === 'string') this.#text = value;

@@ -113,13 +113,13 @@ export class Draft {
 
   /** @param revision of a block that was found in the cluster; a new one has none */
   change(block: BlockSpec, revision?: number): void {
-    const name = blockName(block.cidr);
+    const name = blockName(block);
     if (revision !== undefined && !this.view.holdings.blocks.has(name)) this.#adopted.set(name, revision);
     this.#changed.set(name, block);
   }
 
   remove(block: BlockSpec): void {
-    this.#changed.set(blockName(block.cidr), undefined);
+    this.#changed.set(blockName(block), undefined);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Where the next address comes from. */
-import { type AddressRange, type BlockSpec, blockName, type Family, familyOf } from '@weir/resources';
+import { type AddressRange, type BlockSpec, blockName, type Family, familyOf, type Pool } from '@weir/resources';
 import { Missing, type Place } from './allocation.ts';
 import { emptyBlock, longestRested, nextFree } from './block.ts';
 import type { Draft } from './draft.ts';
@@ -20,7 +20,7 @@ export function findFree(
   const reserved = [...reservedRanges(draft), ...kept];
   const rested = (block: BlockSpec) =>
     nextFree(block, {
-      recent: draft.recent.get(blockName(block.cidr)),
+      recent: draft.recent.get(blockName(block)),
       reserved,
       restingSince: draft.now - 1000 * draft.view.config.cooldownSeconds,
     });
@@ -48,12 +48,17 @@ export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined
   const { cluster } = draft.view;
   if (cluster?.isTakenUp(poolName) || hasAllItMay(draft, poolName)) return undefined;
   const { pool } = draft.view.pools.get(poolName)!;
-  const taken = [...draft.cluster()].map(({ range }) => range);
+  const taken = [...draft.cluster()].filter(({ network }) => network === pool.spec.network).map(({ range }) => range);
   const reserved = reservedRanges(draft);
   const start = draft.refusals === 0 ? 0 : spread(`${draft.view.host} ${draft.refusals}`);
   const cidr = freeBlockFrom(pool, start, taken, reserved) ?? lowestFreeBlock(pool, taken, reserved);
   if (cidr === undefined) cluster?.noteTakenUp(poolName);
-  return cidr === undefined ? undefined : emptyBlock({ cidr, pool: poolName, host: draft.view.host }, draft.now);
+  return cidr === undefined ? undefined : blockOf(pool, cidr, draft);
+}
+
+/** A new block of the pool, for this host. */
+export function blockOf({ metadata, spec: { network } }: Pool, cidr: string, { view, now }: Draft): BlockSpec {
+  return emptyBlock({ cidr, pool: metadata.name, ...(network !== undefined && { network }), host: view.host }, now);
 }
 
 /** Whether the host owns as many blocks of the pool as maxBlocksPerHost allows. */

@@ -7,6 +7,7 @@ export type { Owner } from './block.ts';
 export { admitClaim, removeClaim } from './claim.ts';
 export { type Inventory, readInventory } from './inventory.ts';
 export { IpamError, type IpamErrorCode, type PassedOver } from './ipam-error.ts';
+export { admitNetwork, removeNetwork } from './network.ts';
 export type { ReleaseOptions, Surrendered } from './release.ts';
 export { repair, repairText } from './repair.ts';
 export { type SplitBlocks, shrinkBlocks, splitBlock, splitPool } from './split.ts';

@@ -16,6 +16,7 @@ import {
   type Pool,
   parseObject,
   presenceKey,
+  spaceOf,
 } from '@weir/resources';
 import { BLOCK_PREFIX } from './block.ts';
 import { ClusterBlock } from './cluster-blocks.ts';
@@ -36,7 +37,10 @@ export interface Inventory {
   unreadable: { key: string; reason: string }[];
 }
 
-/** Each kind at a revision of its own: what changes meanwhile may look wrong in one inventory, and does not in the next. Throws StoreError, IpamError EINVAL. */
+/**
+ * Of the shared address space: what is of networks with their own is left out. Each kind at a revision of its own: what changes meanwhile
+ * may look wrong in one inventory, and does not in the next. Throws StoreError, IpamError EINVAL.
+ */
 export async function readInventory(store: Store): Promise<Inventory> {
   const unreadable: Inventory['unreadable'] = [];
   const list = async <K extends Kind>(kind: K): Promise<ObjectOf<K>[]> => {
@@ -60,9 +64,14 @@ export async function readInventory(store: Store): Promise<Inventory> {
     store.list(presenceKey()),
     store.get(keyOf({ kind: 'IpamConfig', metadata: { name: IPAM_CONFIG_NAME } })),
   ]);
+  const all = blocks.entries.map((entry) => new ClusterBlock(entry));
+  const elsewhere = all.filter(({ network }) => network !== undefined).flatMap(({ spec }) => Object.values(spec?.allocations ?? {}));
   return {
-    ...{ pools, reservations, claims, endpoints, hosts, unreadable },
-    blocks: blocks.entries.map((entry) => new ClusterBlock(entry)),
+    ...{ reservations, hosts, unreadable },
+    claims: claims.filter((claim) => !elsewhere.some((one) => one.claim === claimName(claim))),
+    pools: pools.filter(({ spec }) => spec.network === undefined),
+    endpoints: endpoints.filter(({ spec }) => spaceOf(spec) === undefined),
+    blocks: all.filter(({ network }) => network === undefined),
     present: new Set(presence.entries.map(({ key }) => key.slice(presenceKey().length))),
     config: config ? (parseObject(JSON.parse(config.value)) as IpamConfig).spec : DEFAULT_IPAM_CONFIG,
   };

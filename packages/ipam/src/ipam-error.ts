@@ -4,6 +4,7 @@ import type { Owner } from './block.ts';
  * - ENOPOOL: there is no pool, or none of the name asked for
  * - EEXHAUSTED: no pool has an address for this host; `passedOver` says why, pool by pool
  * - EOUTSIDE, ETAKEN, EREFUSED: an address that was asked for is in no pool, is another's, or may not be given to this request
+ * - ESPACE: the network has its own address space and the request is not for it, or the other way round
  * - ENOCLAIM: there is no claim of the name that was asked for
  * - ESTALE: the address is no longer held as it was when its release was decided
  * - EOVERLAP: the pool's CIDR overlaps another pool's
@@ -17,6 +18,7 @@ export type IpamErrorCode =
   | 'EOUTSIDE'
   | 'ETAKEN'
   | 'EREFUSED'
+  | 'ESPACE'
   | 'ENOCLAIM'
   | 'ESTALE'
   | 'EOVERLAP'

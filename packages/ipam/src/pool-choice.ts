@@ -23,6 +23,11 @@ export function readPool(pool: Pool, revision: number, hostLabels: Record<string
   };
 }
 
+/** The pools of an address space: of a network's own, or of the shared one. */
+export function poolsOf(pools: ReadonlyMap<string, KnownPool>, space: string | undefined): Map<string, KnownPool> {
+  return new Map([...pools].filter(([, { pool }]) => pool.spec.network === space));
+}
+
 /** Why the pool is not for the request, as it completes "pool … is"; undefined when it is. */
 export function whyNotFor(
   { pool, forHost, selector, namespaceSelector }: KnownPool,

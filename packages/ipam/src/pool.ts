@@ -72,9 +72,12 @@ function wholeBlocks({ family, first, last }: AddressRange, size: bigint): Addre
   return whole.first <= whole.last ? [whole] : [];
 }
 
-/** Throws EOVERLAP when the pool shares an address with one of the others. */
+/** Throws EOVERLAP when the pool shares an address with one of the others of its address space. */
 export function refuseOverlap(pool: Pool, others: Pool[]): void {
-  const other = others.find(({ metadata, spec }) => metadata.name !== pool.metadata.name && cidrsOverlap(spec.cidr, pool.spec.cidr));
+  const other = others.find(
+    ({ metadata, spec }) =>
+      metadata.name !== pool.metadata.name && spec.network === pool.spec.network && cidrsOverlap(spec.cidr, pool.spec.cidr),
+  );
   if (other !== undefined) {
     throw new IpamError(
       'EOVERLAP',

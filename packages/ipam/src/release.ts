@@ -23,9 +23,12 @@ export function release(draft: Draft, owner: Owner, { sequences }: ReleaseOption
 }
 
 /** Gives back one address that this host holds, whoever's it is. Refuses with ESTALE unless the allocation of that number still stands. */
-export function releaseAddress(draft: Draft, address: string, sequence: number): Outcome<void> {
+export function releaseAddress(
+  draft: Draft,
+  { address, sequence, space }: { address: string; sequence: number; space?: string },
+): Outcome<void> {
   for (const block of draft.blocks()) {
-    if (!cidrContains(block.cidr, address) || block.allocations[address]?.sequence !== sequence) continue;
+    if (block.network !== space || !cidrContains(block.cidr, address) || block.allocations[address]?.sequence !== sequence) continue;
     if (block.allocations[address].host !== draft.view.host) continue;
     draft.change(withoutAddresses(block, [address], draft.times));
     return { done: undefined };
@@ -78,7 +81,7 @@ export function surrender(draft: Draft, { all }: { all: boolean }): Outcome<Surr
     if (isEmpty) draft.remove(block);
     else if (held.length > 0) draft.change(left);
     surrendered.addresses.push(...held);
-    if (isEmpty) surrendered.blocks.push(blockName(block.cidr));
+    if (isEmpty) surrendered.blocks.push(blockName(block));
   }
   return { done: surrendered };
 }

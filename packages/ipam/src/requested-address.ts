@@ -10,11 +10,11 @@ import {
   type Pool,
 } from '@weir/resources';
 import { type AllocationRequest, Missing, type Place } from './allocation.ts';
-import { emptyBlock, isOwner } from './block.ts';
+import { isOwner } from './block.ts';
 import type { Draft } from './draft.ts';
-import { hasAllItMay } from './free-address.ts';
+import { blockOf, hasAllItMay } from './free-address.ts';
 import { IpamError } from './ipam-error.ts';
-import { type KnownPool, whyNotFor } from './pool-choice.ts';
+import { type KnownPool, poolsOf, whyNotFor } from './pool-choice.ts';
 import { isWithin, reservationOf } from './reservation.ts';
 
 /**
@@ -27,12 +27,13 @@ import { isWithin, reservationOf } from './reservation.ts';
  */
 export function findRequested(draft: Draft, address: string, request: AllocationRequest): Place {
   const { host, cluster, pools, holdings, config } = draft.view;
-  const pool = poolOf(address, request, [...pools.values()], host);
+  const pool = poolOf(address, request, [...poolsOf(pools, request.space).values()], host);
+  const { network } = pool.spec;
   const around = blockAround(address, pool);
-  const own = draft.block(blockName(around));
+  const own = draft.block(blockName({ cidr: around, ...(network !== undefined && { network }) }));
   if (own === undefined && cluster === undefined) throw new Missing('cluster');
   const place = own ? { address, block: own } : placeInCluster(draft, address, around, request);
-  const block = place?.block ?? emptyBlock({ cidr: around, pool: pool.metadata.name, host }, draft.now);
+  const block = place?.block ?? blockOf(pool, around, draft);
   refuseTaken(address, request, host, block);
   if (place === undefined && hasAllItMay(draft, pool.metadata.name)) {
     throw refused(
@@ -46,12 +47,13 @@ export function findRequested(draft: Draft, address: string, request: Allocation
   if (isBorrowed && config.strictAffinity && !isKept(address, request, block)) {
     throw refused(address, request, `of a block of host ${block.host}, which strictAffinity forbids to borrow from`);
   }
-  return { address, block, revision: place && !holdings.blocks.has(blockName(block.cidr)) ? place.revision : undefined };
+  return { address, block, revision: place && !holdings.blocks.has(blockName(block)) ? place.revision : undefined };
 }
 
 /** Undefined when no block is there. Throws EREFUSED when the one that is does not hold the address, or cannot be read. */
 function placeInCluster(draft: Draft, address: string, around: string, request: AllocationRequest): Place | undefined {
-  for (const { cidr, spec, revision } of draft.cluster()) {
+  for (const { cidr, network, spec, revision } of draft.cluster()) {
+    if (network !== request.space) continue;
     if (!cidrContains(around, cidr) && !cidrContains(cidr, around)) continue;
     if (spec === undefined) throw refused(address, request, `of the block ${cidr}, which cannot be read`);
     if (!cidrContains(cidr, address)) throw refused(address, request, `whose block would overlap ${cidr}`);

@@ -132,10 +132,16 @@ async function readPool(store: Store, name: string): Promise<{ guard: Condition;
   const guard = await store.get(POOLS_GUARD);
   const entry = await store.get(poolKey(name));
   if (entry === undefined) throw new IpamError('ENOPOOL', `there is no pool "${name}"`);
+  const pool = decodePool(entry.value);
+  if (pool.spec.network !== undefined)
+    throw new IpamError(
+      'EINVAL',
+      `pool "${name}" is of network "${pool.spec.network}" with its own address space: such a pool cannot be split`,
+    );
   const inventory = await readInventory(store);
   return {
     guard: { key: POOLS_GUARD, revision: guard?.revision ?? 0 },
-    pool: decodePool(entry.value),
+    pool,
     revision: entry.revision,
     inventory,
   };

@@ -9,12 +9,14 @@ import {
   type IpamConfig,
   type IpamConfigSpec,
   keyOf,
+  type Network,
   parseObject,
 } from '@weir/resources';
 import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
 import { ClusterBlocks } from './cluster-blocks.ts';
 import { affinityBlocksKey, affinityKey, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
 import { Holdings, type Versioned } from './holdings.ts';
+import { NETWORK_PREFIX } from './network.ts';
 import { decodePool, POOL_PREFIX, poolKey } from './pool.ts';
 import { type KnownPool, readPool } from './pool-choice.ts';
 import { type KnownReservation, readReservations } from './reservation.ts';
@@ -25,6 +27,8 @@ export interface View {
   readonly poolsRevision: number;
   /** By name, in the order of their names. */
   readonly pools: ReadonlyMap<string, KnownPool>;
+  /** Names of networks with their own address space. Under the guard of the pools, as these. */
+  readonly ownNetworks: ReadonlySet<string>;
   readonly reservations: readonly KnownReservation[];
   readonly config: IpamConfigSpec;
   /** Of the Host object; 0: there is none. */
@@ -52,8 +56,9 @@ export function claimKey(claim: string): string {
 /** Reads all that the host's allocator needs. Guards are read first: what changes after that, they betray. */
 export async function readView(store: Store, host: string): Promise<View> {
   const [guard, affinity] = await Promise.all([store.get(POOLS_GUARD), store.get(affinityKey(host))]);
-  const [poolEntries, reservations, config, hostEntry, names] = await Promise.all([
+  const [poolEntries, networkEntries, reservations, config, hostEntry, names] = await Promise.all([
     store.list(POOL_PREFIX),
+    store.list(NETWORK_PREFIX),
     readReservations(store),
     store.get(CONFIG_KEY),
     store.get(hostKey(host)),
@@ -64,6 +69,7 @@ export async function readView(store: Store, host: string): Promise<View> {
     host,
     poolsRevision: guard?.revision ?? 0,
     pools: readPools(poolEntries.entries, hostObject?.metadata.labels ?? {}),
+    ownNetworks: readOwnNetworks(networkEntries.entries),
     reservations,
     config: (config && tryParse<IpamConfig>(config.value)?.spec) ?? DEFAULT_IPAM_CONFIG,
     hostRevision: hostEntry?.revision ?? 0,
@@ -121,6 +127,12 @@ export async function withClaim(store: Store, view: View, claim: string): Promis
   const entry = await store.get(claimKey(claim));
   const value = entry && tryParse<Claim>(entry.value);
   return { ...view, claims: new Map([...(view.claims ?? []), [claim, { value, revision: entry?.revision ?? 0 }]]) };
+}
+
+/** With those that cannot be read: nobody is to come into the shared space who may not. */
+function readOwnNetworks(entries: Entry[]): Set<string> {
+  const own = entries.filter(({ value }) => tryParse<Network>(value)?.spec.addressSpace !== 'Shared');
+  return new Set(own.map(({ key }) => key.slice(NETWORK_PREFIX.length)));
 }
 
 function readPools(entries: Entry[], hostLabels: Record<string, string>): Map<string, KnownPool> {

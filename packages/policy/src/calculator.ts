@@ -16,6 +16,7 @@ import {
   type Policy,
   type Pool,
   parseKey,
+  spaceOf,
   type Tier,
 } from '@weir/resources';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
@@ -63,6 +64,7 @@ interface Pending {
  */
 export class PolicyCalculator {
   readonly #host: string | undefined;
+  readonly #space: string | undefined;
   readonly #pending = new Map<string, Pending>();
   readonly #namespaces = new Map<string, Namespace>();
   readonly #members = new Map<string, Member>();
@@ -81,9 +83,12 @@ export class PolicyCalculator {
   /**
    * @param options.host name of the Host whose endpoints the table is for. Absent: those of all hosts are judged, each by its own host's
    * exemptions; the tables are then for no kernel
+   * @param options.space name of the network whose own address space they are in; absent: the shared one. Endpoints, pools and hosts of
+   * other spaces are nobody here: their addresses may be the same
    */
-  constructor(options: { host?: string } = {}) {
+  constructor(options: { host?: string; space?: string | undefined } = {}) {
     this.#host = options.host;
+    this.#space = options.space;
     const labels = (namespace: string): Labels => namespaceLabels(namespace, this.#namespaces.get(namespace));
     this.#membership = new Membership(
       {
@@ -216,7 +221,10 @@ export class PolicyCalculator {
         this.#changed(invalid === undefined ? this.#policies.put(key, undefined) : this.#policies.putInvalid(key, id, invalid.value));
         break;
       case 'Endpoint':
-        this.#applyEndpoint(key, object as Endpoint | undefined);
+        this.#applyEndpoint(
+          key,
+          this.#within(object as Endpoint | undefined, (endpoint) => spaceOf(endpoint.spec)),
+        );
         break;
       case 'NetworkSet':
       case 'GlobalNetworkSet':
@@ -234,14 +242,30 @@ export class PolicyCalculator {
         );
         break;
       case 'Host':
-        if (object === undefined) this.#hosts.delete(id.name);
-        else this.#hosts.set(id.name, object as Host);
-        this.#networks.putHost(key, object as Host | undefined);
+        this.#applyHost(
+          key,
+          id.name,
+          this.#within(object as Host | undefined, () => undefined),
+        );
         break;
       case 'Pool':
-        this.#networks.putPool(key, object as Pool | undefined);
+        this.#networks.putPool(
+          key,
+          this.#within(object as Pool | undefined, ({ spec }) => spec.network),
+        );
         break;
     }
+  }
+
+  /** Undefined also for what is of another address space. */
+  #within<T>(object: T | undefined, spaceIn: (object: T) => string | undefined): T | undefined {
+    return object !== undefined && spaceIn(object) === this.#space ? object : undefined;
+  }
+
+  #applyHost(key: string, name: string, object: Host | undefined): void {
+    if (object === undefined) this.#hosts.delete(name);
+    else this.#hosts.set(name, object);
+    this.#networks.putHost(key, object);
   }
 
   #changed(endpoints: Iterable<Member>): void {

@@ -35,12 +35,13 @@ export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses } from './kinds/claim.ts';
-export type { EndpointSpec, HostPort, MesosFacts, NamedPort } from './kinds/endpoint.ts';
+export { type EndpointSpec, type HostPort, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec, VxlanEnd } from './kinds/host.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
 export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';
 export { NAMESPACE_NAME_LABEL, type NamespaceDefault, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
+export type { NetworkSpec } from './kinds/network.ts';
 export type { NetworkSetSpec } from './kinds/network-set.ts';
 export { type Direction, type PolicySpec, tierOf } from './kinds/policy.ts';
 export type { PoolSpec, Visibility, VxlanMode } from './kinds/pool.ts';
@@ -65,6 +66,7 @@ export {
   type Host,
   type IpamConfig,
   type Namespace,
+  type Network,
   type NetworkSet,
   type ObjectOf,
   type Policy,

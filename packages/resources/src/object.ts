@@ -28,6 +28,7 @@ export type Tier = ObjectOf<'Tier'>;
 export type NetworkSet = ObjectOf<'NetworkSet'>;
 export type GlobalNetworkSet = ObjectOf<'GlobalNetworkSet'>;
 export type Namespace = ObjectOf<'Namespace'>;
+export type Network = ObjectOf<'Network'>;
 export type Pool = ObjectOf<'Pool'>;
 export type Reservation = ObjectOf<'Reservation'>;
 export type Claim = ObjectOf<'Claim'>;

@@ -21,6 +21,8 @@ export interface LinkRequest {
   interfaceName: string;
   /** On the host: at most 15 bytes. */
   hostInterface: string;
+  /** Path of the namespace that the host's end is in; default: the one that the process is in. */
+  hostNamespace?: string | undefined;
   /** Of the container's end; default: one made of the host interface's name. */
   mac?: string | undefined;
 }
@@ -106,7 +108,7 @@ interface Ends extends Disposable {
 function openEnds(request: LinkRequest): Ends {
   using stack = new DisposableStack();
   const namespace = stack.use(openNamespace(request.namespace));
-  const host = stack.use(Netlink.open());
+  const host = stack.use(Netlink.open({ namespace: request.hostNamespace }));
   const container = stack.use(Netlink.open({ namespace }));
   const kept = stack.move();
   return { namespace, host, container, [Symbol.dispose]: () => kept.dispose() };

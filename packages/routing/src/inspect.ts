@@ -23,10 +23,19 @@ export interface Wiring {
   hostRoutes: string[];
 }
 
-/** Throws KernelError ENOENT when there is no such namespace. */
-export function inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Wiring {
+/**
+ * Throws KernelError ENOENT when there is no such namespace.
+ *
+ * @param where.hostNamespace as in `LinkRequest`
+ */
+export function inspect(where: {
+  namespace: string;
+  interfaceName: string;
+  hostInterface: string;
+  hostNamespace?: string | undefined;
+}): Wiring {
   using namespace = openNamespace(where.namespace);
-  using host = Netlink.open();
+  using host = Netlink.open({ namespace: where.hostNamespace });
   using container = Netlink.open({ namespace });
   const outside = host.link(where.hostInterface);
   const inside = container.link(where.interfaceName);

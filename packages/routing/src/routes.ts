@@ -54,7 +54,7 @@ const BORROWED = LAST_RESORT - 1;
  * - to another host's block: by that host's first address of the block's family, which must be on a link of ours; or through the tunnel to
  *   that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
  * - to an address that another host than the block's holds (borrowed, or asked for): by that host, all else as for a block;
- * - none to a block of a pool whose containers share a link;
+ * - none to a block of a pool whose containers share a link, or of a network with its own address space;
  * - own block: a blackhole. Containers have longer prefixes; what remains is addressed to nobody, and would otherwise leave by the default
  *   route, to be sent back here, round and round;
  * - a block whose host is dead or cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
@@ -67,6 +67,8 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead }: Rout
   const routes = new Map<string, BlockRoute>();
   const peers = new Map<string, { mac: string; address: string; gateways: Set<string> }>();
   for (const { spec } of blocks) {
+    // Such addresses mean nothing outside of their network.
+    if (spec.network !== undefined) continue;
     const pool = specs.get(spec.pool);
     if (pool?.routes === 'None') continue;
     const mode = pool?.vxlan ?? 'Never';
@@ -133,6 +135,7 @@ export function changesRoutes(before: AnyObject | undefined, after: AnyObject | 
 function routedBy(object: AnyObject | undefined): string {
   switch (object?.kind) {
     case 'Block':
+      if (object.spec.network !== undefined) return '';
       return JSON.stringify([object.spec.cidr, object.spec.host, object.spec.pool, borrowedIn(object.spec)]);
     case 'Host':
       return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan]);

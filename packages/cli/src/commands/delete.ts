@@ -1,5 +1,5 @@
 import { boolean } from '@oclif/core/flags';
-import type { ObjectId } from '@weir/resources';
+import type { Kind, ObjectId } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { FileCommand, type FileFlagValues } from '../file-command.ts';
 import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
@@ -9,6 +9,9 @@ interface Target {
   title: string;
   id: ObjectId;
 }
+
+/** Tiers go when the policies in them have gone, networks when the pools that name them have. */
+const LAST: ReadonlySet<Kind> = new Set(['Tier', 'Network']);
 
 export default class Delete extends FileCommand {
   static override summary = 'Delete objects, by kind and name or by the files that they came from.';
@@ -60,9 +63,8 @@ export default class Delete extends FileCommand {
       const { originText } = await import('../documents.ts');
       const documents = await this.readFiles('delete', flags);
       const targets = documents.map(({ object: { kind, metadata }, origin }) => ({ title: originText(origin), id: { kind, ...metadata } }));
-      // Tiers go when the policies in them have gone.
-      const isTier = ({ id }: Target) => id.kind === 'Tier';
-      return [...targets.filter((target) => !isTier(target)), ...targets.filter(isTier)];
+      const isLast = ({ id }: Target) => LAST.has(id.kind);
+      return [...targets.filter((target) => !isLast(target)), ...targets.filter(isLast)];
     }
     if (flags.filename !== undefined) throw new CliError('EUSAGE', 'give either -f or kinds and names, not both');
     const { parseReferences, referenceText } = await import('../references.ts');

@@ -1,6 +1,6 @@
-/** Everything that policy depends on, as of one moment. */
+/** Everything that policy depends on, as of one moment: in the shared address space, since elsewhere an address is somebody else's. */
 import { PolicyCalculator } from '@weir/policy';
-import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectId, parseKey } from '@weir/resources';
+import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectId, parseKey, spaceOf } from '@weir/resources';
 import type { Stores } from '../write-object.ts';
 
 export interface PolicyState {
@@ -26,7 +26,13 @@ const KINDS: readonly Kind[] = [
 export async function readPolicyState({ objects }: Stores): Promise<PolicyState> {
   const lists = await Promise.all(KINDS.map((kind) => objects.list(kind)));
   return {
-    objects: new Map(lists.flatMap((list) => list.objects.map(({ object }) => [keyOf(object), object as AnyObject]))),
+    objects: new Map(
+      lists.flatMap((list) =>
+        list.objects.flatMap(({ object }): [string, AnyObject][] =>
+          isShared(object as AnyObject) ? [[keyOf(object), object as AnyObject]] : [],
+        ),
+      ),
+    ),
     invalid: lists.flatMap((list) =>
       list.invalid.flatMap(({ key, value }) => {
         const id = parseKey(key);
@@ -34,6 +40,18 @@ export async function readPolicyState({ objects }: Stores): Promise<PolicyState>
       }),
     ),
   };
+}
+
+function isShared(object: AnyObject): boolean {
+  switch (object.kind) {
+    case 'Endpoint':
+      return spaceOf(object.spec) === undefined;
+    case 'Pool':
+    case 'Block':
+      return object.spec.network === undefined;
+    default:
+      return true;
+  }
 }
 
 /** Judges the endpoints of all hosts, as their agents do. */

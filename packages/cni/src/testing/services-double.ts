@@ -9,6 +9,8 @@ interface Link {
   containerInterface: string;
   addresses: string[];
   mac: string;
+  /** The network whose own address space it is in. */
+  space?: string | undefined;
 }
 
 /** An error with a stable code, as the lower packages throw them. */
@@ -80,8 +82,13 @@ export class ServicesDouble implements Services {
     probe: async () => this.#do('probe'),
   };
 
+  /** Networks with their own address space. */
+  readonly ownNetworks = new Set<string>();
+
   readonly wiring: Services['wiring'] = {
-    attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01' }) => {
+    spaceFor: (network) => (this.ownNetworks.has(network) ? network : undefined),
+    spaceOf: (hostInterface) => this.links.get(hostInterface)?.space,
+    attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01', space }) => {
       this.#begun++;
       return {
         finish: async ({ addresses }) => {
@@ -91,7 +98,7 @@ export class ServicesDouble implements Services {
           const taken =
             this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
           if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac });
+          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
           return {
             hostMac: 'ee:ee:ee:ee:ee:ee',
             containerMac: mac,

@@ -79,7 +79,7 @@ export const weirIpam: Tool = {
 
   async status({ config }, services) {
     const { pools, families } = parseConfig(configSchema, config.ipam ?? {}, 'ipam');
-    await services.addresses.probe({ pools, families });
+    await services.addresses.probe({ network: config.name, pools, families });
   },
 };
 

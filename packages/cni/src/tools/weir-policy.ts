@@ -91,6 +91,7 @@ function lastingParts({ spec }: Endpoint): Record<string, string> {
     host: spec.host,
     hostInterface: spec.hostInterface,
     addresses: spec.addresses.join(),
+    addressSpace: spec.addressSpace ?? 'Shared',
     hostPorts: hostPorts.join() || 'none',
   };
 }
@@ -127,6 +128,7 @@ function endpointOf(call: Call, made: Result, services: Services): Endpoint {
       addresses: addressesOf(made, inContainer),
       ...(mac === undefined ? {} : { mac }),
       ...hostPortsOf(config),
+      ...spaceIn(call, made, services),
       ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
       ...(task && { ports: containerPorts(task.ports, config.runtimeConfig?.portMappings ?? []) }),
       ...(isFromMesos(call.config) && { mesos: { ...task?.facts, ...(namespaceGiven && { namespaceGiven }) } }),
@@ -136,6 +138,24 @@ function endpointOf(call: Call, made: Result, services: Services): Endpoint {
   return parseObject(endpoint) as Endpoint;
 }
 
+/** Ours may be in a network with its own address space. What others made is in the host's own namespace, where such a network must not be. */
+function spaceIn(call: Call, made: Result, services: Services): Pick<EndpointSpec, 'addressSpace'> {
+  const ours = ownLink(made);
+  if (ours !== undefined) return services.wiring.spaceOf(ours.name) === undefined ? {} : { addressSpace: 'Own' };
+  if (services.wiring.spaceFor(call.config.name) === undefined) return {};
+  throw new CniError(
+    CNI_CODE.invalidConfig,
+    `the network "${call.config.name}" has its own address space, and its interface is not of weir-route`,
+    {
+      details: 'weir-route as the interface plugin of its network file, or spec.addressSpace: Shared in its Network',
+    },
+  );
+}
+
+function ownLink(made: Result): Interface | undefined {
+  return made.interfaces.find((link) => !isInContainer(link) && link.name.startsWith(GUARDED_PREFIX));
+}
+
 function hostPortsOf({ runtimeConfig }: z.infer<typeof configSchema>): Pick<EndpointSpec, 'hostPorts'> {
   const mappings = runtimeConfig?.portMappings ?? [];
   return mappings.length === 0 ? {} : { hostPorts: mappings };
@@ -143,7 +163,7 @@ function hostPortsOf({ runtimeConfig }: z.infer<typeof configSchema>): Pick<Endp
 
 /** Ours is named in the result. Where others made it, it is looked for: what their results name is the bridge too, or nothing at all. */
 function hostEndOf(call: Call, made: Result, services: Services): HostEnd {
-  const ours = made.interfaces.find((link) => !isInContainer(link) && link.name.startsWith(GUARDED_PREFIX));
+  const ours = ownLink(made);
   if (ours !== undefined) return { hostInterface: ours.name };
   return services.wiring.findHostEnd({ namespace: call.namespace!, interfaceName: call.interfaceName });
 }

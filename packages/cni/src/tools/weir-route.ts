@@ -31,8 +31,9 @@ export const weirRoute: Tool = {
   async add(call, services) {
     const config = parseConfig(configSchema, call.config, 'weir-route');
     await refuseSecond(call, config.failClosed, services);
-    const ipam = pluginFor(config.ipam.type, [weirIpam], services);
-    const link = beginLink(call, config, services);
+    const space = services.wiring.spaceFor(call.config.name);
+    const ipam = ipamFor(space, call.config.name, config.ipam.type, services);
+    const link = beginLink(call, config, services, space);
     const given = await addressesFor(call, ipam, link);
     try {
       return await wire(call, config, given, link);
@@ -76,9 +77,29 @@ export const weirRoute: Tool = {
 
   async status(call, services) {
     const { ipam } = parseConfig(configSchema, call.config, 'weir-route');
-    await pluginFor(ipam.type, [weirIpam], services).status(call);
+    await ipamFor(services.wiring.spaceFor(call.config.name), call.config.name, ipam.type, services).status(call);
   },
 };
+
+/**
+ * Only addresses of our own IPAM come with the space that they are of. It is told which one the link is made in, and holds it against what
+ * the store has at that moment.
+ */
+function ipamFor(space: string | undefined, network: string, type: string, services: Services): Plugin {
+  if (space === undefined) return pluginFor(type, [weirIpam], services);
+  if (type !== weirIpam.name) {
+    throw new CniError(CNI_CODE.invalidConfig, `the network "${network}" has its own address space, which ${type} gives no addresses of`, {
+      details: `"ipam": { "type": "${weirIpam.name}" } in its network file, or spec.addressSpace: Shared in its Network`,
+    });
+  }
+  const { addresses } = services;
+  const within: Services['addresses'] = {
+    ...addresses,
+    allocate: (request) => addresses.allocate({ ...request, space }),
+    probe: (request) => addresses.probe({ ...request, space }),
+  };
+  return pluginFor(type, [weirIpam], { ...services, addresses: within });
+}
 
 async function checkWiring(call: Call, told: Result, hostInterface: string, services: Services): Promise<void> {
   const place = { namespace: call.namespace!, interfaceName: call.interfaceName, hostInterface };
@@ -99,11 +120,11 @@ interface Link {
 }
 
 /** A link of that name that is there already is what a killed ADD left, and goes first. */
-function beginLink(call: Call, config: z.infer<typeof configSchema>, services: Services): Link {
+function beginLink(call: Call, config: z.infer<typeof configSchema>, services: Services, space: string | undefined): Link {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
   const { namespace, interfaceName } = call;
   const mac = requestedMac(call);
-  const begin = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac });
+  const begin = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, space });
   const first = begin();
   return {
     hostInterface,

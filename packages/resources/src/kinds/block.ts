@@ -7,6 +7,8 @@ export interface BlockSpec {
   cidr: string;
   /** Name of the Pool. */
   pool: string;
+  /** Name of the Network whose own address space it is of, as its pool has it; absent: of the shared one. */
+  network?: string;
   /** Name of the Host that owns the block. */
   host: string;
   /** Number of the next allocation. Never the same twice for one address, also after the block was deleted and made anew. */
@@ -57,6 +59,7 @@ export const blockSpecSchema: z.ZodType<BlockSpec> = acrossFields(
   z.strictObject({
     cidr: field(parseCidr),
     pool: string('pool name'),
+    network: string('network name').optional(),
     host: string('host name'),
     sequence: count('sequence number').prefault(0),
     allocations: z.record(field(parseAddress), allocationSchema).prefault({}),
@@ -72,7 +75,11 @@ export const blockSpecSchema: z.ZodType<BlockSpec> = acrossFields(
   },
 );
 
-/** The name of a block's object: its CIDR with `-` for `/` and `:`, since neither may stand in a name. */
-export function blockName(cidr: string): string {
-  return parseCidr(cidr).replaceAll(/[/:]/g, '-');
+/**
+ * The name of a block's object: its CIDR with `-` for `/` and `:`, since neither may stand in a name. In front of it the network with its own
+ * address space, with `_`, which the names of networks cannot have.
+ */
+export function blockName({ cidr, network }: Pick<BlockSpec, 'cidr' | 'network'>): string {
+  const range = parseCidr(cidr).replaceAll(/[/:]/g, '-');
+  return network === undefined ? range : `${network}_${range}`;
 }

@@ -13,6 +13,8 @@ export interface EndpointSpec {
   containerId: string;
   /** Name in the network file. */
   network: string;
+  /** `Own`: its addresses are of its network's own space, and mean nothing outside of it. Absent: of the shared one. */
+  addressSpace?: 'Own';
   /** The interface in the container, `eth0`. */
   interfaceName: string;
   /** Its other end on the host. */
@@ -79,6 +81,7 @@ const schema = z.strictObject({
   host: text({ what: 'host name', ...ANY }),
   containerId: text({ what: 'container id', ...ANY }),
   network: text({ what: 'network name', ...ANY }),
+  addressSpace: oneOf('Own').optional(),
   interfaceName: text(INTERFACE_NAME),
   hostInterface: text(INTERFACE_NAME),
   bridge: text(INTERFACE_NAME).optional(),
@@ -118,8 +121,10 @@ const schema = z.strictObject({
   waitsForLabels: z.literal(true).optional(),
 });
 
-export const endpointSpecSchema: z.ZodType<EndpointSpec> = schema.superRefine(({ addresses, hostPorts = [] }, context) => {
+export const endpointSpecSchema: z.ZodType<EndpointSpec> = schema.superRefine(({ addresses, addressSpace, hostPorts = [] }, context) => {
   const refuse = (index: number, message: string) => context.addIssue({ code: 'custom', path: ['hostPorts', index], message });
+  if (addressSpace === 'Own' && hostPorts.length > 0)
+    refuse(0, 'leads nowhere: the host has no way into a network with its own address space');
   for (const [index, hostPort] of hostPorts.entries()) {
     const sockets = hostSockets({ addresses, hostPorts: [hostPort] });
     if (sockets.length === 0) refuse(index, `leads nowhere: the endpoint has no address of the family of ${hostPort.hostIP ?? 'any'}`);
@@ -132,4 +137,9 @@ export const endpointSpecSchema: z.ZodType<EndpointSpec> = schema.superRefine(({
 function parseMac(value: unknown): string {
   if (typeof value === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value)) return value.toLowerCase();
   throw ValidationError.of(value, 'is no hardware address', 'expected one such as "02:00:5e:10:00:01"');
+}
+
+/** The network whose own address space the endpoint's addresses are of; undefined: the shared one. */
+export function spaceOf({ addressSpace, network }: EndpointSpec): string | undefined {
+  return addressSpace === 'Own' ? network : undefined;
 }

@@ -72,8 +72,9 @@ test('Block: allocations lie within it', (t) => {
   t.throws(() => parseWith(blockSpecSchema, { ...spec, released: { '10.0.0.64': 5 } }), { message: /is not of the block/ });
   t.throws(() => parseWith(blockSpecSchema, { ...spec, allocations: { '10.0.0.1': { host: 'h' } } }), { message: /is nobody's/ });
   t.notThrows(() => parseWith(blockSpecSchema, { ...spec, allocations: { '10.0.0.1': { host: 'h', claim: 'shop/web' } } }));
-  t.is(blockName('10.0.0.0/26'), '10.0.0.0-26');
-  t.is(blockName('FD00:0::/122'), 'fd00---122');
+  t.is(blockName({ cidr: '10.0.0.0/26' }), '10.0.0.0-26');
+  t.is(blockName({ cidr: 'FD00:0::/122' }), 'fd00---122');
+  t.is(blockName({ cidr: '10.0.0.0/26', network: 'tenant-a' }), 'tenant-a_10.0.0.0-26');
 });
 
 test('Reservation: addresses in every form, each in its shortest', (t) => {

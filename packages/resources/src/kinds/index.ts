@@ -9,6 +9,7 @@ import { type GlobalPolicySpec, globalPolicySpecSchema } from './global-policy.t
 import { type HostSpec, hostSpecSchema } from './host.ts';
 import { type IpamConfigSpec, ipamConfigSpecSchema } from './ipam-config.ts';
 import { type NamespaceSpec, namespaceSpecSchema } from './namespace.ts';
+import { type NetworkSpec, networkSpecSchema } from './network.ts';
 import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
 import { type PolicySpec, policySpecSchema } from './policy.ts';
 import { type PoolSpec, poolSpecSchema } from './pool.ts';
@@ -24,6 +25,7 @@ export interface SpecByKind {
   NetworkSet: NetworkSetSpec;
   GlobalNetworkSet: GlobalNetworkSetSpec;
   Namespace: NamespaceSpec;
+  Network: NetworkSpec;
   Pool: PoolSpec;
   Reservation: ReservationSpec;
   Claim: ClaimSpec;
@@ -74,6 +76,7 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
     spec: globalNetworkSetSpecSchema,
   },
   Namespace: { kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'], namespaced: false, names: 'chosen', spec: namespaceSpecSchema },
+  Network: { kind: 'Network', plural: 'networks', shortNames: ['net'], namespaced: false, names: 'chosen', spec: networkSpecSchema },
   Pool: { kind: 'Pool', plural: 'pools', shortNames: [], namespaced: false, names: 'chosen', spec: poolSpecSchema },
   Reservation: {
     kind: 'Reservation',

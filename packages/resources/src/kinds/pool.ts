@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ADDRESS_BITS, familyOf, parseCidr } from '../address.ts';
-import { acrossFields, field, oneOf } from '../field.ts';
+import { acrossFields, failed, field, oneOf, type Report, text } from '../field.ts';
+import { NAMES } from '../metadata.ts';
 import { selectorText } from '../selector/field.ts';
 import { ValidationError } from '../validation-error.ts';
 
@@ -28,6 +29,8 @@ export interface PoolSpec {
    * `macvlan`: there the subnet of the link leads to them. Default `Blocks`.
    */
   routes: 'Blocks' | 'None';
+  /** Name of the Network whose own address space it is of: for its containers alone, and for none of another. Absent: of the shared one. */
+  network?: string;
   /** Labels of the hosts whose containers may have addresses of this pool; all when absent. */
   hostSelector?: string;
   /** Labels of the endpoints that may have them; all when absent. */
@@ -53,11 +56,13 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
     natOutgoing: z.boolean().prefault(false),
     visibility: oneOf('Private', 'Routed', 'Exported').prefault('Routed'),
     routes: oneOf('Blocks', 'None').prefault('Blocks'),
+    network: text({ ...NAMES.chosen, what: 'network name' }).optional(),
     hostSelector: selectorText({ empty: 'all()' }).optional(),
     selector: selectorText({ empty: 'all()' }).optional(),
     namespaceSelector: selectorText({ empty: 'all()' }).optional(),
   }),
-  ({ cidr, blockSize }, report) => {
+  ({ cidr, blockSize, network, ...rest }, report) => {
+    if (network !== undefined) refuseWaysOut(rest, report);
     if (typeof cidr !== 'string') return;
     const { minimum, maximum, preset } = BLOCK_SIZES[familyOf(cidr)];
     const size = typeof blockSize === 'number' ? blockSize : preset;
@@ -69,6 +74,20 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
     }
   },
 ).transform(({ cidr, blockSize, ...rest }) => ({ cidr, blockSize: blockSize ?? BLOCK_SIZES[familyOf(cidr)].preset, ...rest }));
+
+/** What these fields are about does not happen there. */
+const WITHIN = { vxlan: 'Never', natOutgoing: false, visibility: 'Routed', routes: 'Blocks' } as const;
+
+function refuseWaysOut(spec: Partial<PoolSpec>, report: Report): void {
+  for (const [name, preset] of Object.entries(WITHIN)) {
+    const value = spec[name as keyof typeof WITHIN];
+    if (value === preset || failed(value)) continue;
+    report(
+      [name],
+      `${JSON.stringify(value)} does not go with spec.network: no packet leaves a network with its own address space on this host; leave it out`,
+    );
+  }
+}
 
 function parseBlockSize(value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ADDRESS_BITS.IPv6) return value;

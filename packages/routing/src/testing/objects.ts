@@ -28,7 +28,7 @@ export const pool = (vxlan: VxlanMode, cidr = '10.0.0.0/16'): Pool => ({
 export const block = (cidr: string, owner: string, borrowed: Record<string, string> = {}): Block => ({
   apiVersion: 'weir/v1',
   kind: 'Block',
-  metadata: { name: blockName(cidr), labels: {}, annotations: {} },
+  metadata: { name: blockName({ cidr }), labels: {}, annotations: {} },
   spec: {
     cidr,
     pool: 'p',
