@@ -6,6 +6,7 @@ import {
   blockName,
   type Claim,
   claimedAddresses,
+  claimedSpace,
   type Family,
   familyOf,
 } from '@weir/resources';
@@ -101,7 +102,7 @@ function work(draft: Draft, request: AllocationRequest): Assigned[] {
     ...held.filter(({ family, address }) => families.includes(family) || request.addresses?.includes(address)),
     ...places.map(({ address, block }) => assignedFrom(address, block)),
   ].sort(byFamily);
-  if (claim !== undefined) bind(draft, request.claim!, claim, result);
+  if (claim !== undefined) bind(draft, request, claim, result);
   return result;
 }
 
@@ -125,19 +126,25 @@ function give(draft: Draft, request: AllocationRequest, places: Place[]): void {
 }
 
 /** Written only when the claim comes to hold other addresses than before: which container has them, the blocks say. */
-function bind(draft: Draft, name: string, claim: Claim, assigned: Assigned[]): void {
+function bind(draft: Draft, { claim: name, space }: AllocationRequest, claim: Claim, assigned: Assigned[]): void {
   const addresses = assigned.map(({ address }) => address);
   const known = claimedAddresses(claim);
-  draft.useClaim(name, addresses.every((address) => known.includes(address)) ? undefined : { ...claim, status: { addresses } });
+  const status = { addresses, ...(space !== undefined && { network: space }) };
+  draft.useClaim(name!, addresses.every((address) => known.includes(address)) ? undefined : { ...claim, status });
 }
 
-/** Undefined when none is asked for. Throws Missing, and IpamError ENOCLAIM. */
-function claimOf(draft: Draft, { claim, containerId, interfaceName }: AllocationRequest): Claim | undefined {
+/** Undefined when none is asked for. Throws Missing, and IpamError ENOCLAIM, EREFUSED. */
+function claimOf(draft: Draft, { claim, space, containerId, interfaceName }: AllocationRequest): Claim | undefined {
   if (claim === undefined) return undefined;
   const known = draft.claim(claim);
   if (known === undefined) throw new Missing({ claim });
-  if (known.claim !== undefined) return known.claim;
-  throw new IpamError('ENOCLAIM', `${interfaceName} of container ${containerId} asks for the claim ${claim}, which there is not`);
+  const who = `${interfaceName} of container ${containerId}`;
+  if (known.claim === undefined) throw new IpamError('ENOCLAIM', `${who} asks for the claim ${claim}, which there is not`);
+  const holds = claimedAddresses(known.claim).length > 0;
+  if (!holds || claimedSpace(known.claim) === space) return known.claim;
+  const where =
+    claimedSpace(known.claim) === undefined ? 'the shared address space' : `the address space of network "${claimedSpace(known.claim)}"`;
+  throw new IpamError('EREFUSED', `${who} asks for the claim ${claim}, which holds addresses of ${where}`);
 }
 
 function wantedAddresses({ addresses = [] }: AllocationRequest, claim: Claim | undefined): string[] {

@@ -12,7 +12,7 @@ import { IpamError } from './ipam-error.ts';
 import { shrinkBlocks, splitPool } from './split.ts';
 import { FakeStore, type Fault } from './testing/fake-store.ts';
 import { MortalStore } from './testing/mortal-store.ts';
-import { claim, configure, pool, reserve } from './testing/objects.ts';
+import { claim, configure, ownNetwork, pool, reserve } from './testing/objects.ts';
 import { usage } from './usage.ts';
 
 const HOSTS = ['a', 'b', 'c'];
@@ -24,7 +24,11 @@ const POOLS = {
   four: pool('four', '10.0.0.0/29', { blockSize: 31 }),
   spare: pool('spare', '10.0.1.0/30', { blockSize: 32 }),
   six: pool('six', 'fd00::/124', { blockSize: 126 }),
+  // The same addresses as `four` has.
+  red: pool('red', '10.0.0.0/29', { blockSize: 31, network: 'red' }),
 };
+/** Containers of a network with its own address space. */
+const RED = ['c4', 'c5'];
 const REFUSALS = ['EEXHAUSTED', 'ENOPOOL', 'EOUTSIDE', 'ETAKEN', 'EREFUSED', 'ENOCLAIM'];
 
 interface Who {
@@ -63,13 +67,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 9, arbitrary: fc.record({ do: named('calls'), calls: fc.array(call, { minLength: 1, maxLength: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: named('crash', 'empty blocks'), host, process }) },
   { weight: 1, arbitrary: fc.record({ do: named('host death'), host, all: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ do: named('disable', 'enable', 'remove', 'split', 'shrink'), pool: named('four', 'spare', 'six') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: named('disable', 'enable', 'remove', 'split', 'shrink'), pool: named('four', 'spare', 'six', 'red') }),
+  },
   { weight: 1, arbitrary: fc.record({ do: named('delete claim', 'make claim'), claim: named(...CLAIMS) }) },
   { weight: 1, arbitrary: fc.record({ do: named('time passes'), seconds: fc.constantFrom(1, 31, 61) }) },
   { weight: 1, arbitrary: fc.record({ do: named('strict'), strict: fc.boolean() }) },
 );
 
 const codeOf = (error: unknown): string | undefined => (error as { code?: string }).code;
+const networkOf = (container: string) => (RED.includes(container) ? { network: 'red', space: 'red' } : { network: 'weir' });
 const keyOf = ({ host: of, container }: Pick<Who, 'host' | 'container'>): string => `${of}/${container}`;
 
 /** Errors of these codes are what may happen. */
@@ -87,6 +95,7 @@ class Run {
   #now = 1_000_000;
 
   async begin(): Promise<void> {
+    await ownNetwork(this.#store, 'red');
     for (const one of Object.values(POOLS)) await admitPool(this.#store, one);
     await reserve(this.#store, 'machines', ['10.0.0.0', '10.0.0.3']);
     await reserve(this.#store, 'chosen', ['10.0.0.1'], 'Allow');
@@ -187,7 +196,7 @@ class Run {
         return;
       }
       const wish = { ...(address !== undefined && { addresses: [address] }), ...(name !== undefined && { claim: `shop/${name}` }) };
-      const assigned = await this.#process(of, number).allocator.allocate({ ...owner, network: 'weir', ...wish });
+      const assigned = await this.#process(of, number).allocator.allocate({ ...owner, ...networkOf(container), ...wish });
       const addresses = assigned.map((one) => one.address);
       if (address !== undefined && !addresses.includes(address)) throw new Error(`${key} asked for ${address}, was given ${addresses}`);
       const lost = before?.filter((one) => !addresses.includes(one)) ?? [];
@@ -208,7 +217,7 @@ class Run {
   async check(): Promise<void> {
     const blocks = await this.#blocks();
     for (const [index, { spec }] of blocks.entries()) {
-      const other = blocks.slice(index + 1).find((one) => cidrsOverlap(one.spec.cidr, spec.cidr));
+      const other = blocks.slice(index + 1).find((one) => one.spec.network === spec.network && cidrsOverlap(one.spec.cidr, spec.cidr));
       if (other !== undefined) throw new Error(`blocks ${spec.cidr} and ${other.spec.cidr} overlap`);
     }
     const held = new Map<string, string[]>();
@@ -222,6 +231,7 @@ class Run {
         if (name !== undefined) claimed.set(name, (claimed.get(name) ?? new Set()).add(`${containerId}`));
         if (containerId === undefined) continue;
         const key = containerId.replace('-', '/');
+        if (networkOf(key.slice(2)).space !== spec.network) throw new Error(`${key} has ${address} of the address space ${spec.network}`);
         if (!key.startsWith(`${allocation.host}/`)) throw new Error(`${address} of ${key} stands for host ${allocation.host}`);
         held.set(key, [...(held.get(key) ?? []), address]);
       }

@@ -3,6 +3,7 @@ import type { Store } from '@weir/datastore';
 import {
   type Claim,
   cidrContains,
+  claimedSpace,
   DEFAULT_IPAM_CONFIG,
   type Endpoint,
   type Host,
@@ -65,10 +66,9 @@ export async function readInventory(store: Store): Promise<Inventory> {
     store.get(keyOf({ kind: 'IpamConfig', metadata: { name: IPAM_CONFIG_NAME } })),
   ]);
   const all = blocks.entries.map((entry) => new ClusterBlock(entry));
-  const elsewhere = all.filter(({ network }) => network !== undefined).flatMap(({ spec }) => Object.values(spec?.allocations ?? {}));
   return {
     ...{ reservations, hosts, unreadable },
-    claims: claims.filter((claim) => !elsewhere.some((one) => one.claim === claimName(claim))),
+    claims: claims.filter((claim) => claimedSpace(claim) === undefined),
     pools: pools.filter(({ spec }) => spec.network === undefined),
     endpoints: endpoints.filter(({ spec }) => spaceOf(spec) === undefined),
     blocks: all.filter(({ network }) => network === undefined),

@@ -1,4 +1,4 @@
-import { type AnyObject, type Direction, type Endpoint, familyOf, keyOf, parseProtocol } from '@weir/resources';
+import { type AnyObject, type Direction, type Endpoint, familyOf, keyOf, parseProtocol, spaceOf } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { PolicyCalculator } from './calculator.ts';
@@ -152,6 +152,45 @@ test('the table depends on the objects alone, not on what came before nor on the
   );
   t.pass();
 });
+
+test('to each address space, what is of the others is not there', (t) => {
+  let both = 0;
+  const spaces = [undefined, 'red', 'blue'];
+  const anyPlaced = fc.array(fc.tuple(anyObject, fc.constantFrom(...spaces)), { minLength: 1, maxLength: 30 });
+  const placed = (object: AnyObject, space: string | undefined): AnyObject => {
+    if (object.kind !== 'Endpoint' || space === undefined) return object;
+    const { hostPorts: _, ...spec } = object.spec;
+    return { ...object, spec: { ...spec, network: space, addressSpace: 'Own' } };
+  };
+  fc.assert(
+    fc.property(anyPlaced, (all) => {
+      const history = all.map(([object, space]) => placed(object, space));
+      for (const space of spaces) {
+        const calculator = new PolicyCalculator({ host: 'here', space });
+        const table = new Map<string, Statement>();
+        for (const object of history) {
+          calculator.upsert(object);
+          applyFlush(table, calculator);
+        }
+        const objects = finalState(history);
+        const isHere = (object: AnyObject) =>
+          object.kind === 'Endpoint' ? spaceOf(object.spec) === space : isEverywhere(object) || space === undefined;
+        const alone = new PolicyCalculator({ host: 'here', space });
+        for (const object of objects.filter(isHere)) alone.upsert(object);
+        const { set, delete: superfluous } = difference(alone.flush().set, table);
+        if (set.size + superfluous.size > 0) throw new Error(`missing ${[...set.keys()]}, left over ${[...superfluous]}`);
+        if (objects.some((object) => object.kind === 'Endpoint' && !isHere(object)) && table.size > 0) both += 1;
+      }
+    }),
+    { numRuns: 400 },
+  );
+  t.true(both > 200);
+});
+
+/** Policies are for the endpoints of every network; hosts and pools are of the shared address space. */
+function isEverywhere({ kind }: AnyObject): boolean {
+  return kind !== 'Host' && kind !== 'Pool';
+}
 
 test('allows says what decide says, at every state', (t) => {
   let compared = 0;

@@ -34,7 +34,7 @@ export {
 export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
-export { type ClaimSpec, type ClaimStatus, claimedAddresses } from './kinds/claim.ts';
+export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
 export { type EndpointSpec, type HostPort, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec, VxlanEnd } from './kinds/host.ts';

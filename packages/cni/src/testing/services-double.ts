@@ -58,8 +58,9 @@ export class ServicesDouble implements Services {
   #begun = 0;
 
   readonly addresses: Services['addresses'] = {
-    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'], addresses: wanted = [] }) => {
+    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'], addresses: wanted = [], space }) => {
       this.#do('allocate');
+      this.spaces.push(space);
       return families.map((family) => {
         const key = `${containerId} ${interfaceName} ${family}`;
         const number = [...this.held.keys()].indexOf(key) + 1 || this.held.size + 1;
@@ -82,6 +83,8 @@ export class ServicesDouble implements Services {
     probe: async () => this.#do('probe'),
   };
 
+  /** Of each allocation. */
+  readonly spaces: (string | undefined)[] = [];
   /** Networks with their own address space. */
   readonly ownNetworks = new Set<string>();
 

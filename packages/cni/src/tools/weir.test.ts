@@ -515,3 +515,46 @@ test('a port that another container has may be free later', async (t) => {
   t.regex(answer.msg, /leads to container other already/);
   t.regex(answer.details, /another host port/);
 });
+
+const RED = { ...POLICY_DEMO, name: 'red' };
+
+test('a network with its own address space: its endpoint says so, its link and addresses are of it, and DEL leaves nothing', async (t) => {
+  const services = new ServicesDouble();
+  services.ownNetworks.add('red');
+  t.is((await callTool('weir', environment('ADD'), RED, services)).exitCode, 0);
+  t.is(services.links.get(HOST_END)?.space, 'red');
+  t.deepEqual(services.spaces, ['red']);
+  t.like([...services.endpoints.values()][0]?.spec, { network: 'red', addressSpace: 'Own' });
+  t.is((await callTool('weir', environment('DEL'), RED, services)).exitCode, 0);
+  await services.settled();
+  t.true(services.isEmpty);
+});
+
+test('what puts addresses where all networks are does not go with an own address space', async (t) => {
+  const policy = { type: 'weir-policy' };
+  for (const [network, message] of [
+    [{ ...RED, chain: [{ type: 'weir-route', ipam: { type: 'host-local' } }, policy] }, /which host-local gives no addresses of/],
+    [
+      { ...RED, runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: 'tcp' }] } },
+      /the host has no way into a network/,
+    ],
+  ] as const) {
+    const services = new ServicesDouble();
+    services.ownNetworks.add('red');
+    const { exitCode, answer } = await callTool('weir', environment('ADD'), network, services);
+    t.is(exitCode, 1);
+    t.regex(answer.msg, message);
+    await services.settled();
+    t.true(services.isEmpty);
+  }
+  const services = new ServicesDouble();
+  services.ownNetworks.add('red');
+  const prevResult = {
+    cniVersion: '1.0.0',
+    interfaces: [{ name: 'cni0' }, { name: 'eth0', sandbox: NAMESPACE_FILE }],
+    ips: [{ address: '10.0.0.1/24', interface: 1 }],
+  };
+  const { answer } = await callTool('weir-policy', environment('ADD'), { ...RED, type: 'weir-policy', prevResult }, services);
+  t.regex(answer.msg, /network "red" has its own address space, and its interface is not of weir-route/);
+  t.true(services.isEmpty);
+});

@@ -1,9 +1,9 @@
 /** For tests: objects with all their defaults. */
 
 import type { Store } from '@weir/datastore';
-import type { Claim, ClaimSpec, Host, IpamConfig, IpamConfigSpec, Pool, PoolSpec, Reservation } from '@weir/resources';
+import type { Claim, ClaimSpec, Host, IpamConfig, IpamConfigSpec, Network, Pool, PoolSpec, Reservation } from '@weir/resources';
 import { keyOf, parseObject, serialize } from '@weir/resources';
-import { admitClaim, admitRule } from '../index.ts';
+import { admitClaim, admitNetwork, admitRule } from '../index.ts';
 
 const object = (kind: string, metadata: object, spec: object) => parseObject({ apiVersion: 'weir/v1', kind, metadata, spec });
 
@@ -17,6 +17,10 @@ export async function reserve(store: Store, name: string, addresses: string[], r
 
 export async function configure(store: Store, spec: Partial<IpamConfigSpec>): Promise<void> {
   await admitRule(store, object('IpamConfig', { name: 'default' }, spec) as IpamConfig);
+}
+
+export async function ownNetwork(store: Store, name: string): Promise<void> {
+  await admitNetwork(store, object('Network', { name }, { addressSpace: 'Own' }) as Network, { revision: 0 });
 }
 
 export async function claim(store: Store, name: string, spec: ClaimSpec = {}): Promise<void> {

@@ -19,6 +19,8 @@ export interface ClaimSpec {
 export interface ClaimStatus {
   /** What the claim holds, until it is deleted. */
   addresses: string[];
+  /** The network whose own address space they are of; absent: of the shared one. */
+  network?: string;
 }
 
 export const claimSpecSchema: z.ZodType<ClaimSpec> = z
@@ -32,10 +34,15 @@ export const claimSpecSchema: z.ZodType<ClaimSpec> = z
   })
   .prefault({});
 
-const statusSchema: z.ZodType<ClaimStatus> = z.object({ addresses: z.array(field(parseAddress)) });
+const statusSchema: z.ZodType<ClaimStatus> = z.object({ addresses: z.array(field(parseAddress)), network: z.string().optional() });
 
 /** What a claim's status says that it holds; nothing when it was never bound. */
 export function claimedAddresses({ status }: { status?: unknown }): string[] {
   const read = statusSchema.safeParse(status);
   return read.success ? read.data.addresses : [];
+}
+
+/** The network whose own address space a claim's addresses are of; undefined: of the shared one, or there are none. */
+export function claimedSpace({ status }: { status?: unknown }): string | undefined {
+  return statusSchema.safeParse(status).data?.network;
 }
