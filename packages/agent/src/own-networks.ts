@@ -95,7 +95,8 @@ export class OwnNetworks {
     const namespace = join(this.#folder, name);
     inNamespace(namespace, hostSetup);
     const netlink = Netlink.open({ namespace });
-    const dataplane = inNamespace(namespace, () => new Dataplane({ host: config.host, space: name, vxlan: config.vxlan, log, metrics }));
+    const options = { host: config.host, space: name, vxlan: config.vxlan, log: log.child({ network: name }), metrics };
+    const dataplane = inNamespace(namespace, () => new Dataplane(options));
     const network = { name, namespace, netlink, reaper: new LinkReaper(netlink), dataplane, begun: 0 };
     for (const object of state.all()) if (KINDS.has(object.kind)) dataplane.learn(undefined, object);
     for (const { id, value } of this.#invalid.values()) dataplane.learnInvalid(id, value);
