@@ -15,6 +15,9 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
   'int bind(int fd, const void *address, uint32_t length)',
 );
+export const connect: (fd: number, address: Buffer, length: number) => number = libc.func(
+  'int connect(int fd, const void *address, uint32_t length)',
+);
 export const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number = libc.func(
   'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
 );

@@ -1,11 +1,11 @@
-import { string } from '@oclif/core/flags';
+import { boolean, string } from '@oclif/core/flags';
 import { EXIT } from '../exit-status.ts';
 import { outputFlag } from '../output-flag.ts';
 import { StoreCommand } from '../store-command.ts';
 
 export default class Trace extends StoreCommand {
   static override summary = 'Say whether one may talk to another, and why: every policy and rule on the way.';
-  static override usage = 'trace --from END --to END --port PROTOCOL/PORT [-n NAME] [-o text|json] [STORE FLAGS]';
+  static override usage = 'trace --from END --to END --port PROTOCOL/PORT [-n NAME] [--live] [-o text|json] [STORE FLAGS]';
   static override description =
     `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), an IP address, or outside:
 somebody whom no pool and no network set has. Where several endpoints are meant, the first pair is explained and all are counted.
@@ -25,6 +25,9 @@ It is calculated from the store by the code that the agents run; no agent is ask
     }),
     'source-port': string({ summary: 'Default: a high one.', helpValue: 'PORT' }),
     namespace: string({ char: 'n', summary: 'Namespace of the ends that name none. Default: all.', helpValue: 'NAME' }),
+    live: boolean({
+      summary: 'Also send a real packet from the container, and look at what the kernel does with it. As root, on its host.',
+    }),
     output: outputFlag(['text', 'json']),
   };
 
@@ -37,13 +40,14 @@ It is calculated from the store by the code that the agents run; no agent is ask
     const request = parseTraceRequest(flags);
     const state = await this.withObjects(flags, readPolicyState);
     const traced = trace(request, state);
+    const live = flags.live ? await (await import('../why/live.ts')).traceLive(traced) : undefined;
     if (flags.output === 'json') {
       const { traceJson } = await import('../why/trace-json.ts');
-      this.log(JSON.stringify(traceJson(traced), null, 2));
+      this.log(JSON.stringify({ ...traceJson(traced), ...(live !== undefined && { live }) }, null, 2));
     } else {
-      const { formatTrace } = await import('../why/trace-text.ts');
-      process.stdout.write(formatTrace(traced, request, state));
+      const [{ formatTrace }, { formatLive }] = await Promise.all([import('../why/trace-text.ts'), import('../why/live.ts')]);
+      process.stdout.write(formatTrace(traced, request, state) + (live === undefined ? '' : formatLive(live)));
     }
-    if (traced.verdict === 'Deny') this.exit(EXIT.refused);
+    if (traced.verdict === 'Deny' || (live !== undefined && live.verdict !== live.calculated)) this.exit(EXIT.refused);
   }
 }
