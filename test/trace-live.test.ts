@@ -1,5 +1,5 @@
 /** `weir trace --live`: what is calculated, and what the kernel does with a real packet. */
-import { inNamespace, Nftables } from '@weir/kernel';
+import { Nftables } from '@weir/kernel';
 import test from 'ava';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
@@ -46,7 +46,7 @@ test.serial('a denied flow is dropped where it is calculated to be; UDP and ICMP
   for (const port of ['tcp/81', 'udp/80', 'icmp']) {
     const { code, stdout } = await trace(port);
     t.is(code, 1);
-    t.regex(stdout, /^Live: the kernel dropped the probe in inet weir /m, port);
+    t.regex(stdout, /^Live: the kernel dropped the packet in inet weir /m, port);
     t.regex(stdout, /^The kernel does what is calculated\.$/m);
   }
 });
@@ -60,11 +60,44 @@ test.serial('somebody else’s rule that drops it is named; nothing is left behi
   try {
     const { code, stdout } = await trace('tcp/80');
     t.is(code, 1);
-    t.regex(stdout, /dropped the probe in ip theirs forward # handle \d+ "not on my watch"$/m);
+    t.regex(stdout, /dropped the packet in ip theirs forward # handle \d+ "not on my watch"$/m);
     t.regex(stdout, /^The kernel differs: allowed is calculated for this host\. The table ip theirs is not Weir's\.$/m);
   } finally {
     nftables.run('delete table ip theirs');
   }
   t.is(nftables.list('inet weir_trace'), undefined);
-  t.truthy(inNamespace(namespace, () => true));
+});
+
+test.serial('IPv6, and a destination on another host: what this host does with it', async (t) => {
+  const far = await testbed().launch(testbed().hosts[1]!, { run: 'db' }, { name: 'far' });
+  const { code, stdout } = await testbed().weir([
+    'trace',
+    '--live',
+    '--from',
+    web.ipv6,
+    '--to',
+    far.ipv6,
+    '--port',
+    'tcp/80',
+    '-o',
+    'json',
+  ]);
+  t.is(code, 0);
+  t.like(JSON.parse(stdout).live, { verdict: 'Allow', calculated: 'Allow', answer: 'answered' });
+});
+
+test.serial('on the host of the destination, what comes from elsewhere is followed', async (t) => {
+  const far = await testbed().launch(testbed().hosts[1]!, { run: 'stranger' });
+  const tracing = testbed().weir(['trace', '--live', '--from', far.ipv4, '--to', db.ipv4, '--port', 'tcp/80']);
+  const sent = new AbortController();
+  const sending = (async () => {
+    while (!sent.signal.aborted) await far.traffic.tcp({ address: db.ipv4, port: 80, timeoutMs: 300 });
+  })();
+  const { code, stdout, stderr } = await tracing;
+  sent.abort();
+  await sending;
+  t.is(code, 1);
+  t.regex(stderr, /^waiting up to 30 s for the first packet of the flow$/m);
+  t.regex(stdout, /^Live: the kernel dropped the packet in inet weir /m);
+  t.regex(stdout, /^The kernel does what is calculated\.$/m);
 });

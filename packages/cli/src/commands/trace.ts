@@ -26,7 +26,7 @@ It is calculated from the store by the code that the agents run; no agent is ask
     'source-port': string({ summary: 'Default: a high one.', helpValue: 'PORT' }),
     namespace: string({ char: 'n', summary: 'Namespace of the ends that name none. Default: all.', helpValue: 'NAME' }),
     live: boolean({
-      summary: 'Also send a real packet from the container, and look at what the kernel does with it. As root, on its host.',
+      summary: 'Also look at what the kernel does with a real packet. As root, on the host of an end; on that of the source it is sent.',
     }),
     output: outputFlag(['text', 'json']),
   };
@@ -40,7 +40,8 @@ It is calculated from the store by the code that the agents run; no agent is ask
     const request = parseTraceRequest(flags);
     const state = await this.withObjects(flags, readPolicyState);
     const traced = trace(request, state);
-    const live = flags.live ? await (await import('../why/live.ts')).traceLive(traced) : undefined;
+    const waiting = (seconds: number) => this.logToStderr(`waiting up to ${seconds} s for the first packet of the flow`);
+    const live = flags.live ? await (await import('../why/live.ts')).traceLive(traced, waiting) : undefined;
     if (flags.output === 'json') {
       const { traceJson } = await import('../why/trace-json.ts');
       this.log(JSON.stringify({ ...traceJson(traced), ...(live !== undefined && { live }) }, null, 2));

@@ -12,9 +12,9 @@ import {
   type ProbeAnswer,
   type TraceEvent,
 } from '@weir/kernel';
-import { type Endpoint, familyOf, protocolNumber } from '@weir/resources';
+import { familyOf, protocolNumber } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { endpointText } from './flow-end.ts';
+import type { FlowEnd } from './flow-end.ts';
 import { stepOf, type Trace } from './trace.ts';
 
 export interface Live {
@@ -22,64 +22,91 @@ export interface Live {
   verdict: 'Allow' | 'Deny';
   /** Every rule that matched, and every chain's policy. */
   events: (TraceEvent & { comment?: string })[];
-  answer: ProbeAnswer;
+  /** Absent where the packet was somebody else's. */
+  answer?: ProbeAnswer;
   /** What is calculated for this host alone. */
   calculated: 'Allow' | 'Deny';
 }
 
-/** Until the last event has come, and an answer of another host. In milliseconds. */
+/** Until the last event has come, and an answer. In milliseconds. */
 const PATIENCE = 400;
+/** For a packet that somebody else sends. */
+const FOREIGN_PATIENCE = 30_000;
 const TABLE = 'weir_trace';
 const PROBED = ['TCP', 'UDP', 'ICMP', 'ICMPv6'];
 
-/** @throws CliError EREFUSED where no probe can be sent from here; KernelError */
-export async function traceLive(traced: Trace): Promise<Live> {
+/**
+ * On the host of the source a probe is sent. On that of the destination the first packet that comes is looked at, whoever sends it: the same
+ * command on the other host, say.
+ *
+ * @param waiting called where it waits for somebody else's packet
+ * @throws CliError EREFUSED where neither end is on this host, ENOTFOUND when no packet came; KernelError
+ */
+export async function traceLive(traced: Trace, waiting: (seconds: number) => void): Promise<Live> {
   const { from, to, flow } = traced;
-  if (from.endpoint === undefined) throw new CliError('EREFUSED', 'a probe is sent from a container: --from has to name an endpoint');
   if (!PROBED.includes(String(flow.protocol)))
     throw new CliError('EREFUSED', `no probe of protocol ${flow.protocol} can be sent: use ${PROBED.join(', ')}`);
-  if (process.geteuid?.() !== 0)
-    throw new CliError('EREFUSED', 'a probe can be sent by root alone: run weir trace --live as root, on the host of the source');
-  const path = namespaceOf(from.endpoint, from.address);
-  using container = openNamespace(path);
+  if (process.geteuid?.() !== 0) throw new CliError('EREFUSED', 'the kernel is asked by root alone: run weir trace --live as root');
+  const [source, destination] = [from, to].map((end) => namespaceOf(end));
+  if (source === undefined && destination === undefined) throw notHere(traced);
   // The table is this socket's: it goes with the process, however that ends.
   using marking = Nftables.open();
   using trace = NftTrace.open();
   marking.run(markingTable(traced));
-  const { destinationPort } = flow;
-  using probe = Probe.send({
-    namespace: container,
-    destination: to.address,
-    protocol: protocolNumber(flow.protocol),
-    ...(destinationPort !== undefined && { port: destinationPort }),
-  });
-  await delay(PATIENCE);
-  const all = trace.read();
+  using probe = source === undefined ? undefined : sendProbe(source, traced);
+  if (probe === undefined) waiting(FOREIGN_PATIENCE / 1000);
+  const all = await firstEvents(trace, probe === undefined ? FOREIGN_PATIENCE : PATIENCE);
   const [first] = all;
-  if (first === undefined)
-    throw new CliError(
-      'EREFUSED',
-      `the kernel saw no packet of ${endpointText(from.endpoint)} on this host: does the container have a route to ${to.address}?`,
-    );
+  if (first === undefined) {
+    const hint = probe === undefined ? `send it now, from ${from.address}` : `does the container have a route to ${to.address}?`;
+    throw new CliError('ENOTFOUND', `this host saw no packet from ${from.address} to ${to.address}: ${hint}`);
+  }
   // Later ones are of the answer to the answer, or sent again.
   const own = all.filter(({ id, table }) => id === first.id && table !== TABLE);
-  const events = own.map((event) => ({ ...event, ...commentOf(event, marking) }));
   return {
     verdict: own.some(({ verdict }) => verdict === 'drop') ? 'Deny' : 'Allow',
-    events,
-    answer: probe.answer,
-    calculated: calculatedHere(traced),
+    events: own.map((event) => ({ ...event, ...commentOf(event, marking) })),
+    ...(probe !== undefined && { answer: probe.answer }),
+    calculated: calculatedHere(traced, { source: source !== undefined, destination: destination !== undefined }),
   };
 }
 
+function sendProbe(path: string, { to, flow: { protocol, destinationPort } }: Trace): Probe {
+  using namespace = openNamespace(path);
+  const port = destinationPort !== undefined && { port: destinationPort };
+  return Probe.send({ namespace, destination: to.address, protocol: protocolNumber(protocol), ...port });
+}
+
+/** All events of the first moments, from the first that comes. */
+async function firstEvents(trace: NftTrace, patience: number): Promise<TraceEvent[]> {
+  const end = performance.now() + patience;
+  let events: TraceEvent[] = [];
+  while (events.length === 0 && performance.now() < end) {
+    await delay(50);
+    events = trace.read();
+  }
+  await delay(PATIENCE);
+  return [...events, ...trace.read()];
+}
+
+function notHere({ from, to }: Trace): CliError {
+  const hosts = [from, to].flatMap(({ endpoint }) => endpoint?.spec.host ?? []);
+  const where = hosts.length === 0 ? 'none is an endpoint' : `run weir trace --live on ${[...new Set(hosts)].join(' or ')}`;
+  return new CliError('EREFUSED', `neither end is on this host: ${where}`);
+}
+
+const ANSWERS: Readonly<Record<ProbeAnswer, string>> = {
+  answered: 'it was answered',
+  refused: 'it was refused, by the other end or on the way',
+  none: 'no answer came, or none is waited for',
+};
+
 export function formatLive({ verdict, events, answer, calculated }: Live): string {
   const drop = events.find((event) => event.verdict === 'drop');
-  const said = { answered: 'it was answered', refused: 'it was refused by the other end', none: 'no answer was waited for, or came' }[
-    answer
-  ];
+  const said = answer === undefined ? '' : `; ${ANSWERS[answer]}`;
   return [
     '',
-    `Live: ${drop === undefined ? `the probe passed this host; ${said}` : `the kernel dropped the probe in ${placeOf(drop)}`}`,
+    `Live: ${drop === undefined ? `the packet passed this host${said}` : `the kernel dropped the packet in ${placeOf(drop)}`}`,
     ...events
       .filter((event) => event.type === 'rule' || event.verdict === 'drop')
       .map((event) => `  ${placeOf(event)}: ${event.verdict}${event.target === undefined ? '' : ` ${event.target}`}`),
@@ -100,10 +127,10 @@ function placeOf({ family, table, chain, type, handle, comment }: Live['events']
   return `${family} ${table} ${chain}${rule}${comment === undefined ? '' : ` "${comment}"`}`;
 }
 
-function calculatedHere(traced: Trace): 'Allow' | 'Deny' {
-  if (stepOf(traced, 'Egress')?.verdict === 'Deny') return 'Deny';
-  const isHere = traced.to.endpoint !== undefined && traced.to.endpoint.spec.host === traced.from.endpoint?.spec.host;
-  return isHere && stepOf(traced, 'Ingress')?.verdict === 'Deny' ? 'Deny' : 'Allow';
+function calculatedHere(traced: Trace, here: { source: boolean; destination: boolean }): 'Allow' | 'Deny' {
+  const isDenied = (direction: 'Ingress' | 'Egress') => stepOf(traced, direction)?.verdict === 'Deny';
+  if (here.destination && traced.explanation.privatePool !== undefined) return 'Deny';
+  return (here.source && isDenied('Egress')) || (here.destination && isDenied('Ingress')) ? 'Deny' : 'Allow';
 }
 
 function markingTable({ flow: { source, destination, protocol, destinationPort } }: Trace): string {
@@ -123,8 +150,11 @@ function commentOf({ family, table, handle }: TraceEvent, nftables: Nftables): {
   return typeof comment === 'string' ? { comment } : {};
 }
 
-/** The network namespace of a container's processes that has the address. */
-function namespaceOf(endpoint: Endpoint, address: string): string {
+/** The network namespace of processes on this host that has the address of an endpoint; undefined if there is none. */
+function namespaceOf({ endpoint, address }: FlowEnd): string | undefined {
+  if (endpoint === undefined) return undefined;
+  using host = Netlink.open();
+  if (host.link(endpoint.spec.hostInterface) === undefined) return undefined;
   const seen = new Set<number>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const path = `/proc/${pid}/ns/net`;
@@ -134,11 +164,11 @@ function namespaceOf(endpoint: Endpoint, address: string): string {
       seen.add(ino);
       using namespace = openNamespace(path);
       using netlink = Netlink.open({ namespace });
-      if (netlink.addresses().some((own) => own.cidr.split('/')[0] === address)) return path;
+      if (netlink.addresses().some(({ cidr }) => cidr.split('/')[0] === address)) return path;
     } catch (error) {
       // The process has ended meanwhile.
       if (!(error instanceof KernelError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
     }
   }
-  throw new CliError('EREFUSED', `${endpointText(endpoint)} has no process on this host: run weir trace --live on ${endpoint.spec.host}`);
+  return undefined;
 }
