@@ -128,6 +128,11 @@ export class LabHost {
     }
   }
 
+  /** Of the agent; undefined while none runs. */
+  get agentPid(): number | undefined {
+    return this.#agent?.pid;
+  }
+
   /** Ends the agent; `SIGKILL` lets it do nothing more. */
   async stopAgent(signal: LabProcess['signal'] = 'SIGTERM'): Promise<void> {
     if (!this.#agent) return;
