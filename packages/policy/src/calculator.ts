@@ -24,7 +24,7 @@ import { type Enforced, Enforcement } from './enforcement.ts';
 import { type Explanation, explain } from './explanation.ts';
 import type { Flow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
-import { type Member, Membership, splitNets } from './membership.ts';
+import { type Member, Membership } from './membership.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { NetworkSets } from './network-sets.ts';
 import { endpointParty, NetworkSetNames, type Party } from './parties.ts';
@@ -93,7 +93,7 @@ export class PolicyCalculator {
     this.#membership = new Membership(
       {
         addressChanged: (set, address) => this.#enforcement.addressChanged(set, address),
-        netsChanged: (set) => this.#enforcement.netsChanged(set),
+        netsChanged: (set, ranges) => this.#enforcement.netsChanged(set, ranges),
       },
       labels,
     );
@@ -332,7 +332,15 @@ export class PolicyCalculator {
   #endpointMember(key: string, { metadata, spec }: Endpoint): Member {
     const { namespace, labels: ownLabels } = metadata;
     const addresses = [...new Set(spec.addresses)];
-    return { key, namespace: namespace!, labels: this.#labelsOf(namespace!, ownLabels), ownLabels, addresses, nets: [], ports: spec.ports };
+    return {
+      key,
+      namespace: namespace!,
+      labels: this.#labelsOf(namespace!, ownLabels),
+      ownLabels,
+      addresses,
+      cidrs: [],
+      ports: spec.ports,
+    };
   }
 
   #labelsOf(namespace: string, ownLabels: Labels): Labels {
@@ -347,5 +355,5 @@ function withoutBridge({ bridge: _, ...spec }: EndpointSpec): EndpointSpec {
 
 function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet): Member {
   const { namespace, labels } = metadata;
-  return { key, ...(namespace !== undefined && { namespace }), labels, ...splitNets(spec.nets), ports: [] };
+  return { key, ...(namespace !== undefined && { namespace }), labels, addresses: [], cidrs: spec.nets, ports: [] };
 }

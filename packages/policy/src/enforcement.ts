@@ -2,8 +2,9 @@ import { type Direction, type Endpoint, type Family, familyOf } from '@weir/reso
 import { BridgePorts } from './bridge-ports.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
-import { addTo, deleteFrom } from './multimap.ts';
+import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { NamespaceDefaults } from './namespace-defaults.ts';
+import type { AddressRange } from './net-ranges.ts';
 import { addressType, PeerTable } from './peer-table.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { type Program, program } from './program.ts';
@@ -57,7 +58,7 @@ export class Enforcement {
   readonly #tablesBySet = new Map<MemberSet, Set<SharedTable>>();
   readonly #dirtyInterfaces = new Set<string>();
   readonly #dirtyAddresses = new Map<SharedTable, Set<string>>();
-  readonly #dirtyNets = new Set<SharedTable>();
+  readonly #dirtyNets = new Map<SharedTable, Map<MemberSet, AddressRange[]>>();
 
   constructor(of: {
     membership: Membership;
@@ -109,8 +110,14 @@ export class Enforcement {
     for (const member of this.#policies.endpointsThatLookIn(set)) if (member.addresses.includes(address)) this.endpointChanged(member);
   }
 
-  netsChanged(set: MemberSet): void {
-    for (const shared of this.#tablesBySet.get(set) ?? []) this.#dirtyNets.add(shared);
+  /** @param ranges what the change is within */
+  netsChanged(set: MemberSet, ranges: Readonly<Record<Family, readonly AddressRange[]>>): void {
+    for (const shared of this.#tablesBySet.get(set) ?? []) {
+      const changed = ranges[shared.table.program.family];
+      if (changed.length === 0) continue;
+      const bySet = getOrCreate(this.#dirtyNets, shared, () => new Map<MemberSet, AddressRange[]>());
+      bySet.set(set, (bySet.get(set) ?? []).concat(changed));
+    }
     for (const member of this.#policies.endpointsThatLookIn(set)) this.endpointChanged(member);
   }
 
@@ -128,16 +135,16 @@ export class Enforcement {
     const report = (shared: SharedTable, lost: boolean) => {
       if (lost) for (const name of shared.users.keys()) narrowed.add(name);
     };
-    for (const [shared, addresses] of this.#dirtyAddresses) {
-      if (!inUse(shared) || this.#dirtyNets.has(shared)) continue;
-      for (const address of addresses) report(shared, shared.table.refreshAddress(address));
-    }
-    for (const shared of this.#dirtyNets) {
+    for (const [shared, changed] of this.#dirtyNets) {
       if (!inUse(shared)) continue;
       const hadNets = shared.table.netMap !== undefined;
-      report(shared, shared.table.refreshNets());
+      report(shared, shared.table.refreshNets(changed));
       // The way from the interface leads over the map of nets only while there is one.
       if (hadNets !== (shared.table.netMap !== undefined)) for (const name of shared.users.keys()) this.#dirtyInterfaces.add(name);
+    }
+    for (const [shared, addresses] of this.#dirtyAddresses) {
+      if (!inUse(shared)) continue;
+      for (const address of addresses) report(shared, shared.table.refreshAddress(address));
     }
     for (const name of this.#dirtyInterfaces) if (this.#settleInterface(name)) narrowed.add(name);
     this.#dirtyInterfaces.clear();

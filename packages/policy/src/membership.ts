@@ -1,9 +1,12 @@
 import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
+import { addressNumber } from './canonical-address.ts';
 import { MemberIndex } from './member-index.ts';
 import { addTo, deleteFrom } from './multimap.ts';
-import { NetLookup } from './net-lookup.ts';
+import { NetCover } from './net-cover.ts';
+import type { AddressRange } from './net-ranges.ts';
 import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
 import { SelectorIndex } from './selector-index.ts';
+import { SingleAddresses } from './single-addresses.ts';
 
 /** What a selector can take: an endpoint of any host, with its addresses, or a network set, with its nets. */
 export interface Member {
@@ -14,9 +17,10 @@ export interface Member {
   readonly labels: Labels;
   /** Of an endpoint, without those that it inherits from its namespace; absent for network sets. */
   readonly ownLabels?: Labels;
+  /** Of an endpoint; empty for network sets. */
   readonly addresses: readonly string[];
-  /** CIDRs of more than one address; those of one are among `addresses`. */
-  readonly nets: readonly string[];
+  /** Of a network set; empty for endpoints. */
+  readonly cidrs: readonly string[];
   readonly ports: readonly NamedPort[];
 }
 
@@ -29,8 +33,8 @@ export interface MemberSet {
   readonly members: Set<Member>;
   /** Single addresses, each with the number of members that have it: two endpoints may claim one address for a while. */
   readonly addresses: Readonly<Record<Family, Map<string, number>>>;
-  readonly nets: Map<string, number>;
-  readonly netLookup: NetLookup;
+  /** CIDRs of more than one address; those of one are among `addresses`. */
+  readonly nets: NetCover;
 }
 
 /** The set of a selector. */
@@ -48,21 +52,14 @@ interface PortSet extends MemberSet {
 /** Told of every change of a set, in terms of addresses; of a port name's set also when an address has other ports of that name. */
 export interface MembershipListener {
   addressChanged(set: MemberSet, address: string): void;
-  netsChanged(set: MemberSet): void;
+  netsChanged(set: MemberSet, ranges: Readonly<Record<Family, readonly AddressRange[]>>): void;
 }
 
 const NO_ADDRESSES: ReadonlySet<MemberSet> = new Set();
 
-/** Splits CIDRs into single addresses, which are looked up by hash, and wider blocks. */
-export function splitNets(cidrs: readonly string[]): { addresses: string[]; nets: string[] } {
-  const isSingle = (cidr: string) => cidr.endsWith(`/${ADDRESS_BITS[familyOf(cidr)]}`);
-  const single = new Set(cidrs.filter(isSingle).map((cidr) => cidr.slice(0, cidr.indexOf('/'))));
-  return { addresses: [...single], nets: [...new Set(cidrs.filter((cidr) => !isSingle(cidr)))] };
-}
-
 /**
  * Which addresses belong to which criterion, kept up to date change by change. A change of one member costs by the number of sets that it
- * enters, leaves or is in, whatever their number and size.
+ * enters, leaves or is in, whatever their number and size; that of a network set, by the CIDRs that changed.
  */
 export class Membership {
   readonly #listener: MembershipListener;
@@ -71,7 +68,7 @@ export class Membership {
   readonly #byKey = new Map<string, Member>();
   readonly #byAddress = new Map<string, Set<Member>>();
   readonly #setsOf = new Map<Member, Set<MemberSet>>();
-  readonly #setsAt = new Map<string, Set<MemberSet>>();
+  readonly #setsAt = new SingleAddresses<MemberSet>();
   readonly #selectorSets = new Map<string, SelectorSet>();
   readonly #selectors = new SelectorIndex<SelectorSet>();
   readonly #portSets = new Map<string, PortSet>();
@@ -137,7 +134,7 @@ export class Membership {
     set.references -= 1;
     if (set.references > 0) return;
     for (const member of set.members) this.#setsOf.get(member)?.delete(set);
-    for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) deleteFrom(this.#setsAt, address, set);
+    for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) this.#setsAt.delete(address, set);
     if ('portName' in set) {
       this.#portSets.delete(set.portName);
     } else {
@@ -148,7 +145,12 @@ export class Membership {
 
   /** The sets that hold an address as such, not by a net that it lies in. */
   setsAt(address: string): ReadonlySet<MemberSet> {
-    return this.#setsAt.get(address) ?? NO_ADDRESSES;
+    return this.#setsAt.at(address) ?? NO_ADDRESSES;
+  }
+
+  /** The addresses in a range that any set holds as such. */
+  addressesWithin(family: Family, range: AddressRange): string[] {
+    return this.#setsAt.within(family, range);
   }
 
   /** The endpoints that have an address. More than one only while an old owner has not yet gone. */
@@ -166,12 +168,13 @@ export class Membership {
     const after = next === undefined ? new Set<MemberSet>() : this.#setsFor(next);
     if (old !== undefined) this.#setsOf.delete(old);
     if (next !== undefined) this.#setsOf.set(next, after);
+    const [gone, come] = old === undefined || next === undefined ? [old?.cidrs, next?.cidrs] : changedPart(old.cidrs, next.cidrs);
     for (const set of after) {
       // Entering before leaving keeps an address that stays from being reported as gone and come again.
-      if (old !== next || !before.has(set)) this.#enter(set, next!);
+      if (old !== next || !before.has(set)) this.#enter(set, next!, before.has(set) ? come! : next!.cidrs);
     }
     for (const set of before) {
-      if (old !== next || !after.has(set)) this.#leave(set, old!);
+      if (old !== next || !after.has(set)) this.#leave(set, old!, after.has(set) ? gone! : old!.cidrs);
     }
   }
 
@@ -185,37 +188,59 @@ export class Membership {
     return sets;
   }
 
-  #enter(set: MemberSet, member: Member): void {
+  /** @param cidrs those of the member that the set does not have from its old state */
+  #enter(set: MemberSet, member: Member, cidrs: readonly string[] = member.cidrs): void {
     set.members.add(member);
     addTo(this.#setsOf, member, set);
-    for (const address of member.addresses) {
+    const { addresses, nets } = splitCidrs(cidrs);
+    for (const address of [...member.addresses, ...addresses]) {
       const isNew = increment(set.addresses[familyOf(address)], address);
-      if (isNew) addTo(this.#setsAt, address, set);
+      if (isNew) this.#setsAt.add(address, set);
       if (isNew || 'portName' in set) this.#listener.addressChanged(set, address);
     }
-    let changed = false;
-    for (const net of member.nets) changed = increment(set.nets, net) || changed;
-    if (changed) set.netLookup.forget();
-    if (changed) this.#listener.netsChanged(set);
+    if (nets.length > 0) this.#reportNets(set, set.nets.add(nets));
   }
 
-  #leave(set: MemberSet, member: Member): void {
+  /** @param cidrs those of the member that the set does not have from its new state */
+  #leave(set: MemberSet, member: Member, cidrs: readonly string[]): void {
     set.members.delete(member);
-    for (const address of member.addresses) {
+    const { addresses, nets } = splitCidrs(cidrs);
+    for (const address of [...member.addresses, ...addresses]) {
       const isGone = decrement(set.addresses[familyOf(address)], address);
-      if (isGone) deleteFrom(this.#setsAt, address, set);
+      if (isGone) this.#setsAt.delete(address, set);
       if (isGone || 'portName' in set) this.#listener.addressChanged(set, address);
     }
-    let changed = false;
-    for (const net of member.nets) changed = decrement(set.nets, net) || changed;
-    if (changed) set.netLookup.forget();
-    if (changed) this.#listener.netsChanged(set);
+    if (nets.length > 0) this.#reportNets(set, set.nets.delete(nets));
+  }
+
+  #reportNets(set: MemberSet, ranges: Record<Family, AddressRange[]>): void {
+    if (ranges.IPv4.length + ranges.IPv6.length > 0) this.#listener.netsChanged(set, ranges);
   }
 }
 
-function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets' | 'netLookup'> {
-  const nets = new Map<string, number>();
-  return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets, netLookup: new NetLookup(() => nets.keys()) };
+/** What is left of two lists without what they have in common at either end: people change a line or two of a long list. */
+function changedPart(old: readonly string[], next: readonly string[]): [gone: readonly string[], come: readonly string[]] {
+  const shorter = Math.min(old.length, next.length);
+  let start = 0;
+  while (start < shorter && old[start] === next[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && old[old.length - 1 - end] === next[next.length - 1 - end]) end += 1;
+  return [old.slice(start, old.length - end), next.slice(start, next.length - end)];
+}
+
+/** Single addresses, which are looked up by hash, and wider blocks. */
+function splitCidrs(cidrs: readonly string[]): { addresses: string[]; nets: string[] } {
+  const addresses: string[] = [];
+  const nets: string[] = [];
+  for (const cidr of cidrs) {
+    if (cidr.endsWith(`/${ADDRESS_BITS[familyOf(cidr)]}`)) addresses.push(cidr.slice(0, cidr.indexOf('/')));
+    else nets.push(cidr);
+  }
+  return { addresses, nets };
+}
+
+function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets'> {
+  return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets: new NetCover() };
 }
 
 function isEndpoint({ ownLabels }: Member): boolean {
@@ -223,9 +248,9 @@ function isEndpoint({ ownLabels }: Member): boolean {
 }
 
 /** Whether an address is in the set, by itself or in a net. */
-export function setHolds(set: MemberSet, address: string): boolean {
-  if (set.addresses[familyOf(address)].has(address)) return true;
-  return set.nets.size > 0 && set.netLookup.holds(address);
+export function setHolds({ addresses, nets }: MemberSet, address: string): boolean {
+  const family = familyOf(address);
+  return addresses[family].has(address) || (!nets.isEmpty && nets.holds(family, addressNumber(address)));
 }
 
 /** @returns whether the key is new */

@@ -1,51 +1,69 @@
-import { cidrRange, type Family, familyOf } from '@weir/resources';
-import { bisect } from './bisection.ts';
-import type { AddressRange } from './net-ranges.ts';
+import { type AddressRange, clipped } from './net-ranges.ts';
+import { RangeMap, type Stretch } from './range-map.ts';
 
-/** A stretch of addresses that lie in the same nets. */
-export interface Cell extends AddressRange {
-  /** Numbers of the criteria whose nets hold the stretch, rising. Never empty. */
-  readonly criteria: readonly number[];
+/** Which criteria hold for an address by its nets. Never none. */
+export interface Criteria {
+  /** Rising. */
+  readonly numbers: readonly number[];
+  /** Equal for equal numbers. */
+  readonly text: string;
 }
 
-/** What each criterion spans. */
-export function cidrRanges(cidrs: Iterable<string>, family: Family): AddressRange[] {
-  return [...cidrs].filter((cidr) => familyOf(cidr) === family).map((cidr) => cidrRange(cidr));
+const sameCriteria = (left: Criteria, right: Criteria) => left.text === right.text;
+
+/** The address space, cut where the nets of any criterion begin or end. What is in no net is in no cell. */
+export class NetCells {
+  readonly #cells: RangeMap<Criteria>;
+
+  /** @param spans for each criterion, by its number, ranges that may overlap */
+  constructor(spans: ReadonlyMap<number, Iterable<AddressRange>> = new Map()) {
+    this.#cells = new RangeMap(sameCriteria, cells(spans));
+  }
+
+  get size(): number {
+    return this.#cells.size;
+  }
+
+  at(address: bigint): Stretch<Criteria> | undefined {
+    return this.#cells.at(address);
+  }
+
+  within(range: AddressRange): Stretch<Criteria>[] {
+    return this.#cells.within(range);
+  }
+
+  /** Lets a criterion hold within a range for those addresses alone that are in `held`. */
+  mark(criterion: number, range: AddressRange, held: Iterable<AddressRange>): void {
+    this.#cells.update(range, (value) => value && criteria(value.numbers.filter((number) => number !== criterion)));
+    for (const part of held) {
+      this.#cells.update(clipped(part, range), (value) => criteria([...(value?.numbers ?? []), criterion]));
+    }
+  }
 }
 
-/**
- * Cuts the address space where the nets of any criterion begin or end.
- *
- * @param spans for each criterion, by its number, ranges that may overlap
- * @returns cells by rising address, disjoint, neighbours different; what is in no net is in no cell
- */
-export function netCells(spans: ReadonlyMap<number, readonly AddressRange[]>): Cell[] {
+function criteria(numbers: Iterable<number>): Criteria | undefined {
+  const rising = [...numbers].sort((left, right) => left - right);
+  return rising.length === 0 ? undefined : { numbers: rising, text: rising.join(',') };
+}
+
+function* cells(spans: ReadonlyMap<number, Iterable<AddressRange>>): Generator<Stretch<Criteria>> {
   const edges: { at: bigint; criterion: number; step: 1 | -1 }[] = [];
   for (const [criterion, ranges] of spans) {
     for (const { first, last } of ranges) edges.push({ at: first, criterion, step: 1 }, { at: last + 1n, criterion, step: -1 });
   }
   edges.sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
   const depth = new Map<number, number>();
-  const cells: Cell[] = [];
+  let latest: Criteria | undefined;
   for (const [index, { at, criterion, step }] of edges.entries()) {
     const now = (depth.get(criterion) ?? 0) + step;
     if (now === 0) depth.delete(criterion);
     else depth.set(criterion, now);
     const next = edges[index + 1]?.at;
-    if (next === undefined || next === at || depth.size === 0) continue;
-    append(cells, { first: at, last: next - 1n, criteria: [...depth.keys()].sort((left, right) => left - right) });
+    if (next === undefined || next === at) continue;
+    const value = criteria(depth.keys());
+    if (value === undefined) continue;
+    // Of a long list, most cells are like the one before: they share one value.
+    if (latest?.text !== value.text) latest = value;
+    yield { first: at, last: next - 1n, value: latest };
   }
-  return cells;
-}
-
-/** The one of disjoint ranges by rising address that holds an address. */
-export function rangeAt<T extends AddressRange>(ranges: readonly T[], address: bigint): T | undefined {
-  return bisect(ranges, ({ first, last }) => (address < first ? -1 : address > last ? 1 : 0));
-}
-
-function append(cells: Cell[], cell: Cell): void {
-  const previous = cells.at(-1);
-  const continues = previous !== undefined && previous.last + 1n === cell.first && String(previous.criteria) === String(cell.criteria);
-  if (continues) cells[cells.length - 1] = { ...previous, last: cell.last };
-  else cells.push(cell);
 }

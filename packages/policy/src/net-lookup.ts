@@ -1,25 +1,21 @@
 import { type Family, familyOf } from '@weir/resources';
+import { bisect } from './bisection.ts';
 import { addressNumber } from './canonical-address.ts';
-import { rangeAt } from './net-cells.ts';
 import { type AddressRange, netRanges } from './net-ranges.ts';
 
-/** Whether addresses are in one of many nets, by bisection. Sorted when it is first asked: most sets of nets never are. */
+/** Whether addresses are in one of many nets, by bisection. Sorted when it is first asked: most lists of nets never are. */
 export class NetLookup {
-  readonly #cidrs: () => Iterable<string>;
-  #ranges: Partial<Record<Family, readonly AddressRange[]>> = {};
+  readonly #cidrs: readonly string[];
+  readonly #ranges: Partial<Record<Family, readonly AddressRange[]>> = {};
 
-  constructor(cidrs: () => Iterable<string>) {
+  constructor(cidrs: readonly string[]) {
     this.#cidrs = cidrs;
-  }
-
-  /** To be called when the nets have changed. */
-  forget(): void {
-    this.#ranges = {};
   }
 
   holds(address: string): boolean {
     const family = familyOf(address);
-    this.#ranges[family] ??= netRanges([...this.#cidrs()], family).ranges;
-    return rangeAt(this.#ranges[family], addressNumber(address)) !== undefined;
+    this.#ranges[family] ??= netRanges(this.#cidrs, family).ranges;
+    const number = addressNumber(address);
+    return bisect(this.#ranges[family], ({ first, last }) => (number < first ? -1 : number > last ? 1 : 0)) !== undefined;
   }
 }

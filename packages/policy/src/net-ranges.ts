@@ -1,4 +1,6 @@
-import { addressFromNumber, addressToNumber, cidrRange, type Family, familyOf } from '@weir/resources';
+import { addressFromNumber, cidrRange, type Family, familyOf } from '@weir/resources';
+import { bisect } from './bisection.ts';
+import { addressNumber } from './canonical-address.ts';
 
 /** Addresses from `first` to `last`, both included, as numbers of their family. */
 export interface AddressRange {
@@ -13,7 +15,19 @@ export interface NetRanges {
   readonly text: string;
 }
 
-const LAST: Readonly<Record<Family, bigint>> = { IPv4: (1n << 32n) - 1n, IPv6: (1n << 128n) - 1n };
+/** Every address of a family. */
+export const WHOLE: Readonly<Record<Family, AddressRange>> = {
+  IPv4: { first: 0n, last: (1n << 32n) - 1n },
+  IPv6: { first: 0n, last: (1n << 128n) - 1n },
+};
+
+/** The part of a range that lies within another one. They have to overlap. */
+export function clipped({ first, last }: AddressRange, within: AddressRange): AddressRange {
+  const clip = { first, last };
+  if (first < within.first) clip.first = within.first;
+  if (last > within.last) clip.last = within.last;
+  return clip;
+}
 
 /** The addresses of a family that are in any of the CIDRs. */
 export function netRanges(cidrs: readonly string[], family: Family): NetRanges {
@@ -33,10 +47,10 @@ export function netRanges(cidrs: readonly string[], family: Family): NetRanges {
 
 export function netRangesContain(nets: NetRanges, address: string): boolean {
   if (familyOf(address) !== nets.family || nets.ranges.length === 0) return false;
-  const number = addressToNumber(address);
-  return nets.ranges.some(({ first, last }) => first <= number && number <= last);
+  const number = addressNumber(address);
+  return bisect(nets.ranges, ({ first, last }) => (number < first ? -1 : number > last ? 1 : 0)) !== undefined;
 }
 
 export function isEveryAddress({ family, ranges }: NetRanges): boolean {
-  return ranges.length === 1 && ranges[0]!.first === 0n && ranges[0]!.last === LAST[family];
+  return ranges.length === 1 && ranges[0]!.first === 0n && ranges[0]!.last === WHOLE[family].last;
 }

@@ -14,10 +14,7 @@ export interface Party {
 
 interface NamedSet {
   readonly name: string;
-  readonly member: Member;
   readonly nets: NetLookup;
-  /** Made when it is first asked for. */
-  addresses?: ReadonlySet<string>;
 }
 
 /** The network sets by what they hold. There are few, and they may be large. */
@@ -27,17 +24,13 @@ export class NetworkSetNames {
   /** @param set undefined when it is gone */
   put(key: string, set: Member | undefined): void {
     if (set === undefined) this.#sets.delete(key);
-    else this.#sets.set(key, { name: nameOf(key), member: set, nets: new NetLookup(() => set.nets) });
+    else this.#sets.set(key, { name: nameOf(key), nets: new NetLookup(set.cidrs) });
   }
 
   /** Names of the sets that hold an address. */
   at(address: string): string[] {
-    const holds = (set: NamedSet) => {
-      set.addresses ??= new Set(set.member.addresses);
-      return set.addresses.has(address) || set.nets.holds(address);
-    };
     return [...this.#sets.values()]
-      .filter(holds)
+      .filter(({ nets }) => nets.holds(address))
       .map(({ name }) => name)
       .sort();
   }

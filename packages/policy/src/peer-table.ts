@@ -2,9 +2,10 @@ import { addressFromNumber, type Family, protocolNumber } from '@weir/resources'
 import { addressNumber } from './canonical-address.ts';
 import type { MemberSet, Membership } from './membership.ts';
 import { getOrCreate } from './multimap.ts';
-import { type Cell, cidrRanges, netCells, rangeAt } from './net-cells.ts';
-import type { AddressRange, NetRanges } from './net-ranges.ts';
+import { type Criteria, NetCells } from './net-cells.ts';
+import { type AddressRange, type NetRanges, WHOLE } from './net-ranges.ts';
 import type { Program, ProgramRule } from './program.ts';
+import type { Stretch } from './range-map.ts';
 import { DENIED, type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from './table.ts';
 import type { PortNumber } from './traffic.ts';
@@ -32,6 +33,9 @@ interface Interval extends AddressRange {
 /** More signatures than a program meets at a time: beyond it the memory of classes starts anew. */
 const REMEMBERED_CLASSES = 4096;
 
+/** So many ranges at once, as a share of the cells, cost less as a whole than one by one. */
+const MANY = { atLeast: 64, share: 1 / 8 };
+
 const NO_PORTS: ReadonlyMap<string, readonly PortNumber[]> = new Map();
 
 /**
@@ -58,8 +62,8 @@ export class PeerTable {
   readonly #portSets = new Map<string, MemberSet>();
   readonly #classes = new Map<string, TrafficClass>();
   readonly #elements = new Map<string, TrafficClass>();
-  #cells: Cell[] = [];
-  #intervals: Interval[] = [];
+  #cells = new NetCells();
+  #intervalCount = 0;
 
   constructor(program: Program, context: { membership: Membership; table: Table; structure: SharedStructure }) {
     this.program = program;
@@ -76,7 +80,7 @@ export class PeerTable {
     this.defaultClass = this.#classOf({ criteria: new Set(), portsByName: NO_PORTS, text: '' });
     if (this.addressMap !== undefined) this.#structure.retain(this.addressMap);
     this.#retain(this.defaultClass);
-    this.refreshNets();
+    this.#refreshAllNets();
   }
 
   /** The sets whose changes concern this table. */
@@ -87,7 +91,7 @@ export class PeerTable {
   /** Takes everything of it out of the nftables table. */
   remove(): void {
     for (const address of [...this.#elements.keys()]) this.#setElement(address, undefined);
-    this.#replaceIntervals([]);
+    this.#replaceIntervals(this.#intervalsWithin(WHOLE[this.program.family]), []);
     if (this.addressMap !== undefined) this.#structure.release(this.addressMap);
     this.#release(this.defaultClass);
     for (const set of this.#portSets.values()) this.#membership.release(set);
@@ -108,30 +112,49 @@ export class PeerTable {
   }
 
   /**
-   * Brings everything up to date after nets have changed.
+   * Brings everything up to date after nets of sets have changed.
    *
+   * @param changed for each set, what its changes are within
    * @returns whether some address may do less than before; said too often rather than not often enough
    */
-  refreshNets(): boolean {
-    const spans = new Map<number, readonly AddressRange[]>();
-    for (const { number, nets } of this.#netNumbers.values()) spans.set(number, nets.ranges);
-    for (const [set, number] of this.#setNumbers) {
-      if (set.nets.size > 0) spans.set(number, cidrRanges(set.nets.keys(), this.program.family));
+  refreshNets(changed: ReadonlyMap<MemberSet, readonly AddressRange[]>): boolean {
+    const count = [...changed.values()].reduce((sum, ranges) => sum + ranges.length, 0);
+    if (count >= MANY.atLeast && count > this.#cells.size * MANY.share) return this.#refreshAllNets();
+    let narrowed = false;
+    for (const [set, ranges] of changed) {
+      for (const range of ranges) narrowed = this.#refreshRange(set, range) || narrowed;
     }
-    this.#cells = netCells(spans);
-    let narrowed = this.#replaceIntervals(this.#intervalsOfCells());
+    return narrowed;
+  }
+
+  #refreshRange(set: MemberSet, range: AddressRange): boolean {
+    const { family } = this.program;
+    const around = this.#withNeighbours(range);
+    const before = this.#intervalsWithin(around);
+    this.#cells.mark(this.#setNumbers.get(set)!, range, set.nets.ranges(family, range));
+    let narrowed = this.#replaceIntervals(before, this.#intervalsWithin(around));
+    if (this.addressMap === undefined) return narrowed;
+    for (const address of this.#membership.addressesWithin(family, range)) narrowed = this.refreshAddress(address) || narrowed;
+    return narrowed;
+  }
+
+  #refreshAllNets(): boolean {
+    const { family } = this.program;
+    const spans = new Map<number, Iterable<AddressRange>>();
+    for (const { number, nets } of this.#netNumbers.values()) spans.set(number, nets.ranges);
+    for (const [{ nets }, number] of this.#setNumbers) if (!nets.isEmpty) spans.set(number, nets.ranges(family));
+    const before = this.#intervalsWithin(WHOLE[family]);
+    this.#cells = new NetCells(spans);
+    let narrowed = this.#replaceIntervals(before, this.#intervalsWithin(WHOLE[family]));
     const singledOut = new Set(this.#elements.keys());
-    for (const set of this.#setNumbers.keys()) for (const address of set.addresses[this.program.family].keys()) singledOut.add(address);
+    for (const set of this.#setNumbers.keys()) for (const address of set.addresses[family].keys()) singledOut.add(address);
     for (const address of singledOut) narrowed = this.refreshAddress(address) || narrowed;
     return narrowed;
   }
 
   /** The class that the maps lead a packet of the address to. */
   classAt(address: string): TrafficClass {
-    const found = this.#elements.get(address);
-    if (found !== undefined) return found;
-    const interval = this.#intervals.length === 0 ? undefined : rangeAt(this.#intervals, addressNumber(address));
-    return interval?.trafficClass ?? this.defaultClass;
+    return this.#elements.get(address) ?? this.#classByNet(address);
   }
 
   #map(name: string, interval: boolean): MapStatement {
@@ -159,7 +182,7 @@ export class PeerTable {
   }
 
   #signature(address: string): Signature {
-    const criteria = [...new Set([...(this.#cellAt(address)?.criteria ?? []), ...this.#setsAt(address)])].sort(
+    const criteria = [...new Set([...(this.#criteriaAt(address)?.numbers ?? []), ...this.#setsAt(address)])].sort(
       (left, right) => left - right,
     );
     const portsByName = this.#portsByName(address);
@@ -181,29 +204,30 @@ export class PeerTable {
   }
 
   #classOf({ criteria, portsByName, text }: Signature): TrafficClass {
-    let known = this.#classes.get(text);
-    if (known === undefined) {
+    return this.#remembered(text, () => {
       const { rules, rest, family, direction } = this.program;
       const ofPeer = rules.filter((_, index) => holds(this.#conditions[index]!, criteria));
-      known = trafficClass(ofPeer, rest, { family, direction, portsByName: (name) => portsByName.get(name) ?? [] });
-      if (this.#classes.size >= REMEMBERED_CLASSES) this.#classes.clear();
-      this.#classes.set(text, known);
-    }
-    return known;
+      return trafficClass(ofPeer, rest, { family, direction, portsByName: (name) => portsByName.get(name) ?? [] });
+    });
   }
 
-  #classOfCell(cell: Cell): TrafficClass {
-    return this.#classOf({ criteria: new Set(cell.criteria), portsByName: NO_PORTS, text: cell.criteria.join(',') });
+  #classOfNets({ numbers, text }: Criteria): TrafficClass {
+    return this.#classes.get(text) ?? this.#classOf({ criteria: new Set(numbers), portsByName: NO_PORTS, text });
   }
 
-  #cellAt(address: string): Cell | undefined {
-    return this.#cells.length === 0 ? undefined : rangeAt(this.#cells, addressNumber(address));
+  #remembered(text: string, form: () => TrafficClass): TrafficClass {
+    if (!this.#classes.has(text) && this.#classes.size >= REMEMBERED_CLASSES) this.#classes.clear();
+    return getOrCreate(this.#classes, text, form);
+  }
+
+  #criteriaAt(address: string): Criteria | undefined {
+    return this.#cells.size === 0 ? undefined : this.#cells.at(addressNumber(address))?.value;
   }
 
   /** What a packet of the address meets if the map of single addresses does not have it. */
   #classByNet(address: string): TrafficClass {
-    const cell = this.#cellAt(address);
-    return cell === undefined ? this.defaultClass : this.#classOfCell(cell);
+    const criteria = this.#criteriaAt(address);
+    return criteria === undefined ? this.defaultClass : this.#classOfNets(criteria);
   }
 
   #setElement(address: string, next: TrafficClass | undefined): void {
@@ -222,17 +246,36 @@ export class PeerTable {
   }
 
   /** The intervals whose class is not the default, as few as can be. */
-  #intervalsOfCells(): Interval[] {
-    const merged: (AddressRange & { trafficClass: TrafficClass })[] = [];
-    for (const cell of this.#cells) {
-      const found = this.#classOfCell(cell);
+  #intervalsWithin(range: AddressRange): Interval[] {
+    const merged: Omit<Interval, 'key'>[] = [];
+    for (const { first, last, value } of this.#cells.within(range)) {
+      const found = this.#classOfNets(value);
       if (sameVerdict(found.verdict, this.defaultClass.verdict)) continue;
       const previous = merged.at(-1);
-      const continues = previous?.last === cell.first - 1n && sameVerdict(previous.trafficClass.verdict, found.verdict);
-      if (continues) merged[merged.length - 1] = { ...previous, last: cell.last };
-      else merged.push({ first: cell.first, last: cell.last, trafficClass: found });
+      const continues = previous?.last === first - 1n && sameVerdict(previous.trafficClass.verdict, found.verdict);
+      if (continues) merged[merged.length - 1] = { ...previous, last };
+      else merged.push({ first, last, trafficClass: found });
     }
     return merged.map((interval) => ({ ...interval, key: statementKey(this.#intervalStatement(interval)) }));
+  }
+
+  /** The range, and on either side the interval that touches it: the two may become one, or one become two. */
+  #withNeighbours({ first, last }: AddressRange): AddressRange {
+    const verdictOf = (cell: Stretch<Criteria> | undefined) => cell && this.#classOfNets(cell.value).verdict;
+    const end = (from: bigint, next: (cell: Stretch<Criteria>) => bigint) => {
+      const verdict = verdictOf(this.#cells.at(from));
+      if (verdict === undefined || sameVerdict(verdict, this.defaultClass.verdict)) return undefined;
+      let cell = this.#cells.at(from)!;
+      for (let beyond: typeof cell | undefined = cell; beyond !== undefined && sameVerdict(verdictOf(beyond)!, verdict); ) {
+        cell = beyond;
+        beyond = this.#cells.at(next(cell));
+      }
+      return cell;
+    };
+    return {
+      first: end(first - 1n, (cell) => cell.first - 1n)?.first ?? first,
+      last: end(last + 1n, (cell) => cell.last + 1n)?.last ?? last,
+    };
   }
 
   #intervalStatement({ first, last, trafficClass: found }: AddressRange & { trafficClass: TrafficClass }): ElementStatement {
@@ -246,10 +289,10 @@ export class PeerTable {
   }
 
   /** @returns whether anything has changed that may take something from somebody */
-  #replaceIntervals(next: Interval[]): boolean {
-    const before = new Map(this.#intervals.map((interval) => [interval.key, interval]));
-    this.#intervals = next;
-    this.#keepNetMap(next.length > 0);
+  #replaceIntervals(present: readonly Interval[], next: readonly Interval[]): boolean {
+    const before = new Map(present.map((interval) => [interval.key, interval]));
+    this.#intervalCount += next.length - present.length;
+    this.#keepNetMap(this.#intervalCount > 0);
     let narrowed = false;
     for (const interval of next) {
       const present = before.get(interval.key);

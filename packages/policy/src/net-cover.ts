@@ -1,0 +1,81 @@
+import { cidrRange, type Family, familyOf } from '@weir/resources';
+import type { AddressRange } from './net-ranges.ts';
+import { RangeMap, type Stretch } from './range-map.ts';
+
+/** So many nets at once, as a share of what is there, cost less as a whole than one by one. */
+const MANY = 1 / 8;
+
+const sameDepth = (left: number, right: number) => left === right;
+
+/** The addresses that any of some nets hold, of either family. A net may be there several times: it has to go as often. */
+export class NetCover {
+  /** By how many nets an address is held. */
+  readonly #depths: Record<Family, RangeMap<number>> = { IPv4: new RangeMap(sameDepth), IPv6: new RangeMap(sameDepth) };
+
+  get isEmpty(): boolean {
+    return this.#depths.IPv4.size + this.#depths.IPv6.size === 0;
+  }
+
+  /** @returns ranges in which addresses are held that were not before; others may be in them, too */
+  add(cidrs: readonly string[]): Record<Family, AddressRange[]> {
+    return this.#step(cidrs, 1);
+  }
+
+  /** @returns ranges in which addresses are held no more */
+  delete(cidrs: readonly string[]): Record<Family, AddressRange[]> {
+    return this.#step(cidrs, -1);
+  }
+
+  holds(family: Family, address: bigint): boolean {
+    return this.#depths[family].at(address) !== undefined;
+  }
+
+  /** All of a family, or those that reach into a range, by rising address. Neighbours may touch each other. */
+  ranges(family: Family, within?: AddressRange): Iterable<AddressRange> {
+    const depths = this.#depths[family];
+    return within === undefined ? depths : depths.within(within);
+  }
+
+  #step(cidrs: readonly string[], step: 1 | -1): Record<Family, AddressRange[]> {
+    const byFamily: Record<Family, AddressRange[]> = { IPv4: [], IPv6: [] };
+    for (const cidr of cidrs) {
+      const { first, last } = cidrRange(cidr);
+      byFamily[familyOf(cidr)].push({ first, last });
+    }
+    return { IPv4: this.#stepFamily('IPv4', byFamily.IPv4, step), IPv6: this.#stepFamily('IPv6', byFamily.IPv6, step) };
+  }
+
+  #stepFamily(family: Family, ranges: AddressRange[], step: 1 | -1): AddressRange[] {
+    const depths = this.#depths[family];
+    if (ranges.length > 1 && ranges.length > depths.size * MANY) {
+      this.#depths[family] = new RangeMap(sameDepth, stepped([...depths], ranges, step));
+      return ranges;
+    }
+    return ranges.filter((range) => {
+      let isSeen = false;
+      depths.update(range, (depth = 0) => {
+        const now = depth + step;
+        isSeen ||= depth === 0 || now === 0;
+        return now === 0 ? undefined : now;
+      });
+      return isSeen;
+    });
+  }
+}
+
+/** All depths with all steps, cut where anything begins or ends. */
+function stepped(depths: readonly Stretch<number>[], ranges: readonly AddressRange[], step: 1 | -1): Stretch<number>[] {
+  const edges = [...depths, ...ranges.map((range) => ({ ...range, value: step }))].flatMap(({ first, last, value }) => [
+    { at: first, by: value },
+    { at: last + 1n, by: -value },
+  ]);
+  edges.sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
+  const result: Stretch<number>[] = [];
+  let value = 0;
+  for (const [index, { at, by }] of edges.entries()) {
+    value += by;
+    const next = edges[index + 1]?.at;
+    if (value > 0 && next !== undefined && next > at) result.push({ first: at, last: next - 1n, value });
+  }
+  return result;
+}
