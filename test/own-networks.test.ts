@@ -1,8 +1,8 @@
 /** Networks with their own address space: one address in several at once, real packets within each, and none between them or out. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Netlink, Nftables } from '@weir/kernel';
+import { deleteNamespace, Netlink, Nftables } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import { hostInterfaceName } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
@@ -198,6 +198,33 @@ test.serial('a call without an agent does the same', async (t) => {
   await expectAnswers(t, [[late, true]]);
   await bed.destroy(late);
   await one.startAgent();
+});
+
+test.serial('what a container that died without DEL, or a reboot, left of a network goes when the agent starts', async (t) => {
+  const bed = testbed();
+  const namespace = bed.makeNamespace('short-lived');
+  const added = await callCni({
+    host: one,
+    command: 'ADD',
+    containerId: 'short-lived',
+    namespace,
+    stdin: mesosNetwork({}, { name: 'red' }),
+  });
+  t.is(added.exitCode, 0, added.stdout);
+  const address = added.json.ips[0].address.split('/')[0] as string;
+  t.true(await friends.red!.traffic.ping(address));
+  await one.stopAgent('SIGKILL');
+  deleteNamespace(namespace);
+  // On a folder that outlives the machine's end, the file of a mount is what is left of it.
+  writeFileSync(join(networksOf(one), 'gone'), '');
+  await one.startAgent();
+  const left = await eventually(
+    async () => (await findTraces(bed.hosts, bed.objects)).filter((trace) => trace.includes('short-lived')),
+    ({ length }) => length === 0,
+  );
+  t.deepEqual(left, []);
+  t.deepEqual(readdirSync(networksOf(one)).sort(), ['blue', 'red']);
+  await expectAnswers(t, [[friends.red!, true]]);
 });
 
 test.serial('what does not go with an own address space is refused, with nothing left', async (t) => {
