@@ -1,8 +1,12 @@
 /** `weir trace --live`: what is calculated, and what the kernel does with a real packet. */
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Nftables } from '@weir/kernel';
 import test from 'ava';
+import { eventually } from './testbed/eventually.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
+const WEIR = fileURLToPath(new URL('../packages/cli/bin/weir.ts', import.meta.url));
 const testbed = Testbed.share(test, { hosts: 2 });
 
 const DENY = `apiVersion: weir/v1
@@ -84,6 +88,32 @@ test.serial('IPv6, and a destination on another host: what this host does with i
   ]);
   t.is(code, 0);
   t.like(JSON.parse(stdout).live, { verdict: 'Allow', calculated: 'Allow', answer: 'answered' });
+});
+
+test.serial('a trace that is killed leaves no table behind', async (t) => {
+  const [host] = testbed().hosts;
+  const far = await testbed().launch(testbed().hosts[1]!, { run: 'silent' });
+  const flags = ['trace', '--live', '--from', far.ipv4, '--to', db.ipv4, '--port', 'tcp/80'];
+  const child = host!.spawn(process.execPath, [WEIR, ...flags], {
+    env: { ...process.env, ...testbed().cluster.storeEnvironment },
+    stdio: 'ignore',
+  });
+  using nftables = Nftables.open({ namespace: host!.namespace });
+  t.truthy(
+    await eventually(
+      () => nftables.list('inet weir_trace'),
+      (table) => table !== undefined,
+    ),
+  );
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  t.is(
+    await eventually(
+      () => nftables.list('inet weir_trace'),
+      (table) => table === undefined,
+    ),
+    undefined,
+  );
 });
 
 test.serial('on the host of the destination, what comes from elsewhere is followed', async (t) => {
