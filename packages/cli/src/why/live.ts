@@ -154,7 +154,9 @@ function commentOf({ family, table, handle }: TraceEvent, nftables: Nftables): {
 function namespaceOf({ endpoint, address }: FlowEnd): string | undefined {
   if (endpoint === undefined) return undefined;
   using host = Netlink.open();
-  if (host.link(endpoint.spec.hostInterface) === undefined) return undefined;
+  const { hostInterface, interfaceName, mac } = endpoint.spec;
+  const outside = host.link(hostInterface);
+  if (outside === undefined) return undefined;
   const seen = new Set<number>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const path = `/proc/${pid}/ns/net`;
@@ -164,6 +166,10 @@ function namespaceOf({ endpoint, address }: FlowEnd): string | undefined {
       seen.add(ino);
       using namespace = openNamespace(path);
       using netlink = Netlink.open({ namespace });
+      // Networks with an address space of their own may have the same address: both ends of the link have to know each other.
+      const inside = netlink.link(interfaceName);
+      if (inside === undefined || inside.peer !== outside.index || outside.peer !== inside.index) continue;
+      if (mac !== undefined && inside.mac !== mac) continue;
       if (netlink.addresses().some(({ cidr }) => cidr.split('/')[0] === address)) return path;
     } catch (error) {
       // The process has ended meanwhile.
