@@ -66,7 +66,6 @@ export function objectsOf<K extends Kind>({ objects }: PolicyState, kind: K): Ex
   return [...objects.values()].filter((object): object is Extract<AnyObject, { kind: K }> => object.kind === kind);
 }
 
-/** Those of the shared address space, as the calculator has them: in others the same addresses are somebody else's. */
 export function endpointsOf(state: PolicyState): Endpoint[] {
-  return objectsOf(state, 'Endpoint').filter(({ spec }) => spaceOf(spec) === undefined);
+  return objectsOf(state, 'Endpoint');
 }
