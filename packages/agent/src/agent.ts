@@ -41,9 +41,11 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   const metrics = createMetrics();
   const network = await HostNetwork.open({ config, log, metrics, stays: true });
   const attachments = new Attachments();
+  const registered = Promise.withResolvers<void>();
+  const ready = Promise.all([network.synced, registered.promise]);
   const server = await serveCni({
     socketPath: join(config.runDir, 'agent.sock'),
-    handle: (request) => serveCall(request, { network, attachments, metrics, log }),
+    handle: (request) => serveCall(request, { network, ready, attachments, metrics, log }),
     log,
   });
   const health = await serveHealth({
@@ -56,7 +58,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
     await Promise.all([
       network.follow(stop.signal),
       keepRouting(network, stop.signal),
-      present(network, { config, addresses }, stop.signal, log),
+      present(network, { config, addresses, registered: registered.resolve }, stop.signal, log),
       reconcileNowAndThen(network, attachments, stop.signal, log),
       watchTable(network, stop.signal),
       followTasks(network, attachments, stop.signal),
@@ -88,9 +90,9 @@ async function waitForLock(runDir: string, signal: AbortSignal, log: Logger): Pr
 
 async function serveCall(
   request: LauncherRequest,
-  agent: { network: HostNetwork; attachments: Attachments; metrics: Metrics; log: Logger },
+  agent: { network: HostNetwork; ready: Promise<unknown>; attachments: Attachments; metrics: Metrics; log: Logger },
 ): Promise<LauncherResponse> {
-  const { network, attachments, metrics, log } = agent;
+  const { network, ready, attachments, metrics, log } = agent;
   const { CNI_COMMAND: command = '', CNI_CONTAINERID: containerId = '', CNI_IFNAME: interfaceName = '' } = request.env;
   const started = performance.now();
   const answer = await attachments.run({ containerId, interfaceName }, (later) =>
@@ -98,7 +100,7 @@ async function serveCall(
       ...request,
       services: async () => {
         // DEL never waits for the store: what it cannot do now, reconciliation does. STATUS is to say that it is away.
-        if (command !== 'DEL' && command !== 'STATUS') await untilReady(network);
+        if (command !== 'DEL' && command !== 'STATUS') await withinPatience(ready, network);
         return network.services(later, attachments);
       },
     }),
@@ -114,13 +116,14 @@ async function serveCall(
   return answer;
 }
 
-async function untilReady(network: HostNetwork): Promise<void> {
+/** Until all that the store has is in force, and the store has this host: what a host without a Host object holds may be given to others. */
+async function withinPatience(ready: Promise<unknown>, network: HostNetwork): Promise<void> {
   const patience = new AbortController();
   const tooLate = delay(START_PATIENCE, undefined, { signal: patience.signal }).then(() => {
     throw new AgentError('ENOTREADY', `the agent is not ready: ${network.problems.join('; ')}`);
   });
   try {
-    await Promise.race([network.synced, tooLate]);
+    await Promise.race([ready, tooLate]);
   } finally {
     patience.abort();
   }
@@ -133,7 +136,7 @@ async function syncedOrStopped(network: HostNetwork, signal: AbortSignal): Promi
 /** Host object and sign of life, as soon as the store answers. */
 async function present(
   network: HostNetwork,
-  { config, addresses }: { config: AgentConfig; addresses: string[] },
+  { config, addresses, registered }: { config: AgentConfig; addresses: string[]; registered: () => void },
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
@@ -141,7 +144,7 @@ async function present(
   if (signal.aborted) return;
   const { host, presenceTtl: ttlSeconds } = config;
   const problems = () => network.problems;
-  await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, problems, signal, log });
+  await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, problems, registered, signal, log });
 }
 
 async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<void> {

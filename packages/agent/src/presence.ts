@@ -49,16 +49,19 @@ export async function keepPresence(options: {
   ttlSeconds: number;
   /** What is wrong on this host, for people; they read it with `weir node status`. */
   problems: () => readonly string[];
+  /** Called when the Host object is there. */
+  registered?: () => void;
   signal: AbortSignal;
   log: Logger;
 }): Promise<void> {
-  const { store, host, addresses, version, ttlSeconds, problems, signal, log } = options;
+  const { store, host, addresses, version, ttlSeconds, problems, registered, signal, log } = options;
   const objects = new ObjectStore(store);
   const since = new Date().toISOString();
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   while (!signal.aborted) {
     try {
       await registerHost(objects, host, addresses);
+      registered?.();
       const lease = await store.lease(ttlSeconds);
       const over = Promise.race([lease.lost, aborted]).then(() => true);
       const tell = async (sign: string) => {

@@ -48,7 +48,7 @@ const answer = await dispatch({
     const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: NO_METRICS });
     open.push(network);
     await network.syncOnce({ storeMayBeAway: env.CNI_COMMAND === 'DEL' || env.CNI_COMMAND === 'STATUS' });
-    // Without the Host object the other hosts know no way to this one; a host whose agent never ran has none.
+    // Without the Host object the other hosts know no way to this one, and may give away what it holds; a host whose agent never ran has none.
     if (env.CNI_COMMAND === 'ADD') await registerHost(new ObjectStore(network.store), config.host, config.addresses ?? hostAddresses());
     return network.services((work) => works.push(work), new Attachments());
   },

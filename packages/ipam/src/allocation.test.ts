@@ -8,6 +8,7 @@ import type { IpamError } from './ipam-error.ts';
 import { FakeStore } from './testing/fake-store.ts';
 import { claim, configure, labelHost, pool, request, reserve } from './testing/objects.ts';
 import { usage } from './usage.ts';
+import { hostKey } from './view.ts';
 
 async function storeWith(...pools: ReturnType<typeof pool>[]): Promise<FakeStore> {
   const store = new FakeStore();
@@ -259,6 +260,9 @@ test('blocks of a host that is gone: empty ones, or all, and none while it lives
   await store.transact({ when: [], then: [{ delete: presenceKey('gone') }] });
   t.deepEqual(await judge().surrender({ all: false }), { addresses: [], blocks: ['10.0.0.0-30'] });
   t.is(await give('b', 'borrower', { addresses: ['10.0.0.4'] }).catch(({ code }) => code), 'ETAKEN');
+  await store.transact({ when: [], then: [{ put: hostKey('gone'), value: '{}' }] });
+  await t.throwsAsync(judge().surrender({ all: true }), { code: 'ECONFLICT' }, 'its agent may serve calls before it gives a sign of life');
+  await store.transact({ when: [], then: [{ delete: hostKey('gone') }] });
   const all = await judge().surrender({ all: true });
   t.is(all.addresses.length, 4);
   t.deepEqual(await blocks(), []);

@@ -3,6 +3,7 @@ import { blockName, cidrContains, presenceKey } from '@weir/resources';
 import { blockSize, emptySince, heldIn, type Owner, withoutAddresses } from './block.ts';
 import type { Draft, Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
+import { hostKey } from './view.ts';
 
 export interface ReleaseOptions {
   /** Numbers of the allocations that are meant: what the owner was given since stays. Default: all that it holds. */
@@ -65,10 +66,14 @@ export interface Surrendered {
 /**
  * Gives back the blocks of a host that is gone and gives no sign of life, as many as fit: empty ones, and with `all` whatever it holds. Blocks that others have borrowed
  * from, or of which a claim keeps an address, stay its own until they are empty.
+ *
+ * What a host holds is given back only while it has no Host object: one that returns writes that before it gives an address, and its sign
+ * of life perhaps later, or never, where calls are served without an agent.
  */
 export function surrender(draft: Draft, { all }: { all: boolean }): Outcome<Surrendered> {
   const { host } = draft.view;
   draft.requireAbsent(presenceKey(host));
+  if (all) draft.requireAbsent(hostKey(host));
   const surrendered: Surrendered = { addresses: [], blocks: [] };
   for (const block of [...draft.blocks()]) {
     if (draft.full) break;
