@@ -95,13 +95,16 @@ export async function refreshView(store: Store, view: View, current: ReadonlyMap
   const affinity = current.get(affinityKey(view.host));
   const names = affinity && (await store.get(affinityBlocksKey(view.host)));
   if (names === undefined) return readView(store, view.host);
-  const blocks = await readBlocks(store, view.host, decodeAffinityBlocks(names.value), (name) => {
-    const key = BLOCK_PREFIX + name;
-    if (current.has(key)) return { entry: current.get(key) };
-    // With an unchanged guard nothing else changed of what the host holds.
-    return affinity!.revision === view.affinityRevision ? view.holdings.blocks.get(name) : undefined;
-  });
-  return { ...known, ...(cluster && { cluster }), affinityRevision: affinity!.revision, holdings: new Holdings(view.host, blocks) };
+  const held = decodeAffinityBlocks(names.value);
+  const { holdings } = view;
+  // With an unchanged guard nothing else changed of what the host holds. A view that is kept up to date costs by what changed.
+  const isGuarded = affinity!.revision === view.affinityRevision;
+  const changed = held.filter((name) => !isGuarded || current.has(BLOCK_PREFIX + name) || !holdings.blocks.has(name));
+  const blocks = await readBlocks(store, view.host, changed, current);
+  for (const name of new Set(holdings.blocks.keys()).difference(new Set(held))) holdings.delete(name);
+  for (const name of changed) holdings.delete(name);
+  for (const [name, block] of blocks) holdings.set(name, block);
+  return { ...known, ...(cluster && { cluster }), affinityRevision: affinity!.revision };
 }
 
 /** The view with every block of the cluster, and with own ones that the affinity did not name (a store restored by hand, for instance). */
@@ -145,19 +148,19 @@ function readPools(entries: Entry[], hostLabels: Record<string, string>): Map<st
   return pools;
 }
 
-type KnownBlock = Versioned<BlockSpec> | { entry: Entry | undefined } | undefined;
 type NamedBlock = [name: string, block: Versioned<BlockSpec>];
 
+/** @param current what is known of keys already: an absent one as undefined */
 async function readBlocks(
   store: Store,
   host: string,
   names: string[],
-  known: (name: string) => KnownBlock = () => undefined,
+  current: ReadonlyMap<string, Entry | undefined> = new Map(),
 ): Promise<NamedBlock[]> {
-  const read = await Promise.all(names.map(async (name) => known(name) ?? { entry: await store.get(BLOCK_PREFIX + name) }));
+  const keys = names.map((name) => BLOCK_PREFIX + name);
+  const entries = await Promise.all(keys.map((key) => (current.has(key) ? current.get(key) : store.get(key))));
   return names.flatMap((name, index): NamedBlock[] => {
-    const found = read[index]!;
-    const block = 'entry' in found ? hostBlock(found.entry, host) : found;
+    const block = hostBlock(entries[index], host);
     return block ? [[name, block]] : [];
   });
 }
