@@ -59,6 +59,24 @@ test.serial('an address in a block of the other host: every host knows the way',
   await gone(first, back);
 });
 
+test.serial('an address that cannot be given: the answer says why, and nothing is held', async (t) => {
+  t.timeout(60_000);
+  const host = testbed().hosts[0]!;
+  const before = (await holders()).length;
+  for (const [labels, why] of [
+    [{ 'weir/ip': '10.99.0.1' }, /asks for 10\.99\.0\.1, which is in no pool; the pools are: .*main.*10\.64\.0\.0\/28/],
+    [{ 'weir/ip': '10.64.0.1' }, /asks for 10\.64\.0\.1, which reservation \S*machines\S* keeps from containers/],
+    [{ 'weir/ip': '10.65.0.3' }, /asks for 10\.65\.0\.3, of pool \S*front\S*, which is for endpoints with other labels/],
+    [{ 'weir/ip': 'fd00:64::7', 'weir/pool': 'main' }, /asks for fd00:64::7, of pool \S*six\S*: the network takes addresses of main alone/],
+    [{ 'weir/ip': '10.64.0.3,10.99.0.1' }, /asks for 10\.99\.0\.1, which is in no pool/],
+  ] as const) {
+    const error = await t.throwsAsync(testbed().launch(host, { run: 'refused', ...labels }));
+    t.regex(error.message, /108/);
+    t.regex(error.message, why);
+  }
+  t.is((await holders()).length, before);
+});
+
 test.serial('a pool is used to its last address, over both hosts; what is reserved and what is for others is not', async (t) => {
   t.timeout(60_000);
   const hosts = testbed().hosts;
