@@ -1,4 +1,10 @@
-/** Removes what orphans.ts finds: endpoints, addresses and links of containers that are gone. */
+/**
+ * Removes what orphans.ts finds: endpoints, addresses and links of containers that are gone.
+ *
+ * An address is freed without a grace time: a namespace that is gone does not come back, its runtime has it there before ADD, and calls under
+ * way and what the owner was given since are left alone. What the Mesos agent says is less certain, and has one (unknown-containers.ts); packets
+ * that are still on their way are what the rest of a freed address is for (IpamConfig, cooldownSeconds).
+ */
 import { statfsSync } from 'node:fs';
 import { GUARDED_PREFIX } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
@@ -67,11 +73,11 @@ export async function collectOrphans(collector: Collector): Promise<void> {
 /** statfs(2) of a mounted namespace (linux/magic.h). */
 const NSFS_MAGIC = 0x6e736673;
 
-/** False for a path that is gone, and for the plain file that stays of a mount after a reboot. */
+/** False for a path that is gone, and for the plain file that stays of a mount after a reboot; true where that cannot be told. */
 function isNamespace(path: string): boolean {
   try {
     return statfsSync(path).type === NSFS_MAGIC;
-  } catch {
-    return false;
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }
