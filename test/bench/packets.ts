@@ -1,30 +1,38 @@
 /**
- * `npm run bench:packets`: what policies cost packets. Throughput (iperf3) and new connections a second (connections.c) between two
- * containers, on two hosts and on one, with 0, 10 and 1,000 policies that all select the server, in turn. Half of the policies allow the
- * client further ports, half allow somebody else; one of the first ten allows what is measured. How many select the server is switched by
- * its label. At the end the same without agents and without Weir's table, thus without connection tracking: not in turn with the others.
+ * `npm run bench:packets`: what policies cost packets. Throughput (iperf3), new connections a second and round trips (connections.c)
+ * between two containers, on two hosts and on one, with 0, 100 and 10,000 policies that all select the server, and with one that refuses a
+ * list of 100,000 nets, in turn. Half of the policies allow the client further ports, half allow somebody else; one of the first hundred
+ * allows what is measured. How many select the server is switched by its label. At the end the same without agents and without Weir's table, thus without connection tracking: not in turn with the others.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Nftables, sysctl } from '@weir/kernel';
 import { AGENT_HTTP, type Cluster, type Container, type LabHost, nsenterArguments, type Probe } from '@weir/lab';
 import { endpointName } from '@weir/resources';
+import { netAt } from './calc-objects.ts';
 import { withCluster } from './cluster.ts';
 import { compile } from './compile.ts';
 import { type Manifest, StoreWriter } from './store-writer.ts';
 import { medianRow, progress, type Row, report, type Series } from './table.ts';
 import { until } from './until.ts';
 
-const POLICIES = [0, 10, 1000] as const;
+const POLICIES = [0, 100, 10_000] as const;
+/** Instead of a number of policies: the one with the list. */
+const LISTED = 'listed';
+const LISTED_NETS = 100_000;
+const CONDITIONS = [...POLICIES, LISTED] as const;
 const ROUNDS = 5;
 const ROUNDS_WITHOUT_TABLE = 3;
 const SECONDS = '1';
 const IPERF_PORT = 5201;
 const DIAL_PORT = 7000;
+const TALK_PORT = 7002;
+const MEASURED_PORTS = [IPERF_PORT, DIAL_PORT, TALK_PORT];
 /** The server listens here, and no policy allows it: open without policies, closed with them. */
 const FORBIDDEN_PORT = 7001;
 /** The label that says how many policies select an endpoint. */
 const COUNT_LABEL = 'policies';
+const UNITS = { throughput: 'Gbit/s', connections: '/s', 'round trip': 'µs' };
 const WITHOUT_TABLE = 'without the table';
 
 interface Path {
@@ -32,7 +40,8 @@ interface Path {
   client: Container;
 }
 
-type Measured = Record<'throughput' | 'connections', number>;
+type Condition = (typeof CONDITIONS)[number];
+type Measured = Record<keyof typeof UNITS, number>;
 
 const run = promisify(execFile);
 
@@ -41,11 +50,11 @@ report('packets', await withCluster({ bench: 'packets', hosts: 2 }, measure));
 async function measure(cluster: Cluster): Promise<Row[]> {
   const program = compile('connections.c', cluster.folder);
   const writer = new StoreWriter(cluster);
-  await writer.load([{ kind: 'Pool', metadata: { name: 'bench' }, spec: { cidr: '10.100.0.0/16' } }, ...policies()]);
+  await writer.load([{ kind: 'Pool', metadata: { name: 'bench' }, spec: { cidr: '10.100.0.0/16' } }, ...policies(), ...list()]);
   const [near, far] = cluster.hosts as [LabHost, LabHost];
   // Of the tens of thousands of connections that were reset, none is to be there any more when the next ones are made.
   for (const { namespace } of cluster.hosts) sysctl('net/netfilter/nf_conntrack_tcp_timeout_close', 1, { namespace });
-  const listen = [DIAL_PORT, FORBIDDEN_PORT].map((port) => `${program} serve ${port} &`).join(' ');
+  const listen = `${program} serve ${DIAL_PORT} & ${program} serve ${FORBIDDEN_PORT} & ${program} echo ${TALK_PORT} &`;
   const [server, nearClient, farClient] = await Promise.all([
     launch(near, 'server', `${listen} exec iperf3 -s -p ${IPERF_PORT}`),
     launch(near, 'client', 'exec sleep 1000'),
@@ -56,7 +65,7 @@ async function measure(cluster: Cluster): Promise<Row[]> {
     { name: 'two hosts', client: farClient },
     { name: 'one host', client: nearClient },
   ];
-  for (const { client } of paths) for (const port of [IPERF_PORT, DIAL_PORT]) await untilOpen(client, address, port, true);
+  for (const { client } of paths) for (const port of MEASURED_PORTS) await untilOpen(client, address, port, true);
 
   const agents = cluster.hosts.map((host) => host.startProbe());
   const samples = new Map<string, Measured[]>();
@@ -66,17 +75,18 @@ async function measure(cluster: Cluster): Promise<Row[]> {
       const measured = {
         throughput: await measureThroughput(client, address),
         connections: await measureConnections(client, program, address),
+        'round trip': await measureRoundTrip(client, program, address),
       };
       samples.set(key, [...(samples.get(key) ?? []), measured]);
     }
   };
   for (let round = 0; round < ROUNDS; round++) {
-    progress(`round ${round + 1} of ${ROUNDS}: ${POLICIES.join(', ')} policies`);
-    for (const count of [...POLICIES.slice(round % POLICIES.length), ...POLICIES.slice(0, round % POLICIES.length)]) {
-      await switchPolicies(writer, server, count);
-      await Promise.all(paths.map(({ client }) => untilOpen(client, address, FORBIDDEN_PORT, count === 0)));
+    progress(`round ${round + 1} of ${ROUNDS}: ${CONDITIONS.map(conditionOf).join(', ')}`);
+    for (const condition of [...CONDITIONS.slice(round % CONDITIONS.length), ...CONDITIONS.slice(0, round % CONDITIONS.length)]) {
+      await switchPolicies(writer, server, condition);
+      await Promise.all(paths.map(({ client }) => untilOpen(client, address, FORBIDDEN_PORT, condition === 0)));
       await untilIdle(agents);
-      await measurePaths(conditionOf(count));
+      await measurePaths(conditionOf(condition));
     }
   }
   await Promise.all([writer, ...agents].map((process) => process.close()));
@@ -84,27 +94,27 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   progress('without the table');
   for (const host of cluster.hosts) await dropTable(host);
   for (let round = 0; round < ROUNDS_WITHOUT_TABLE; round++) await measurePaths(WITHOUT_TABLE);
-  return paths.flatMap(({ name }) => (['throughput', 'connections'] as const).flatMap((what) => rowsOf(what, name, samples)));
+  return paths.flatMap(({ name }) => (Object.keys(UNITS) as (keyof Measured)[]).flatMap((what) => rowsOf(what, name, samples)));
 }
 
-function conditionOf(count: number): string {
-  return `${count} policies`;
+function conditionOf(condition: Condition): string {
+  return condition === LISTED ? `a list of ${LISTED_NETS}` : `${condition} policies`;
 }
 
 function rowsOf(what: keyof Measured, path: string, samples: Map<string, Measured[]>): Row[] {
   const seriesOf = (condition: string): Series => ({
     name: `${what}, ${path}, ${condition}`,
-    unit: what === 'throughput' ? 'Gbit/s' : '/s',
+    unit: UNITS[what],
     samples: samples.get(`${path}, ${condition}`)!.map((measured) => measured[what]),
   });
-  const [none, ...some] = POLICIES.map((count) => seriesOf(conditionOf(count)));
+  const [none, ...some] = CONDITIONS.map((condition) => seriesOf(conditionOf(condition)));
   return [medianRow(none!), ...some.map((series) => medianRow(series, none)), medianRow(seriesOf(WITHOUT_TABLE), none)].map((row) => ({
     ...row,
     ...(row.peer !== undefined && { peer: conditionOf(0) }),
   }));
 }
 
-/** As many as select the server at most. The tenth allows what is measured, so that the first ten do as well as all. */
+/** As many as select the server at most. The last of the few allows what is measured, so that these do as well as all. */
 function policies(): Manifest[] {
   const [, few, most] = POLICIES;
   return Array.from({ length: most }, (_, index) => ({
@@ -119,9 +129,22 @@ function policies(): Manifest[] {
 
 function allowedBy(index: number, few: number): object {
   const client = { selector: "role == 'client'" };
-  if (index === few - 1) return { source: client, destination: { ports: [IPERF_PORT, DIAL_PORT] } };
+  if (index === few - 1) return { source: client, destination: { ports: MEASURED_PORTS } };
   if (index % 2 === 0) return { source: client, destination: { ports: [10_000 + index] } };
   return { source: { nets: [`198.18.${index >> 8}.${index & 255}/32`] }, destination: { ports: [10_000 + index] } };
+}
+
+/** A list that the client is not in, and the policy that refuses it. */
+function list(): Manifest[] {
+  const sets = [0, 1].map((index): Manifest => {
+    const nets = Array.from({ length: LISTED_NETS / 2 }, (_, at) => netAt((index * LISTED_NETS) / 2 + at, 'nets'));
+    return { kind: 'NetworkSet', metadata: { name: `listed-${index}`, labels: { list: 'refused' } }, spec: { nets } };
+  });
+  const ingress = [
+    { action: 'Deny', source: { selector: "list == 'refused'" } },
+    { action: 'Allow', protocol: 'TCP', source: { selector: "role == 'client'" }, destination: { ports: MEASURED_PORTS } },
+  ];
+  return [...sets, { kind: 'Policy', metadata: { name: LISTED }, spec: { selector: `${COUNT_LABEL} == '${LISTED}'`, ingress } }];
 }
 
 function launch(host: LabHost, role: 'server' | 'client', command: string): Promise<Container> {
@@ -129,9 +152,9 @@ function launch(host: LabHost, role: 'server' | 'client', command: string): Prom
   return host.containerizer().launch({ containerId: `${role}-${host.index}`, networkInfos: [{ name: 'weir', labels }], command });
 }
 
-async function switchPolicies(writer: StoreWriter, { containerId }: Container, count: number): Promise<void> {
+async function switchPolicies(writer: StoreWriter, { containerId }: Container, condition: Condition): Promise<void> {
   const endpoint = await writer.get('Endpoint', endpointName(containerId, 'eth0'));
-  const labels = { ...endpoint.metadata.labels, [COUNT_LABEL]: String(count) };
+  const labels = { ...endpoint.metadata.labels, [COUNT_LABEL]: String(condition) };
   await writer.put({ ...endpoint, metadata: { ...endpoint.metadata, labels } });
 }
 
@@ -165,6 +188,11 @@ async function measureThroughput(client: Container, address: string): Promise<nu
 /** @returns connections a second, one after the other */
 async function measureConnections(client: Container, program: string, address: string): Promise<number> {
   return Number(await within(client, program, 'dial', address, String(DIAL_PORT), SECONDS));
+}
+
+/** @returns microseconds of one byte there and back */
+async function measureRoundTrip(client: Container, program: string, address: string): Promise<number> {
+  return Number(await within(client, program, 'talk', address, String(TALK_PORT), SECONDS));
 }
 
 async function within(container: Container, ...command: string[]): Promise<string> {
