@@ -3,8 +3,18 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
-import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator } from '@weir/policy';
-import { type AnyObject, type Endpoint, type HostSocket, type HostSpec, hostSockets, type ObjectId, spaceOf } from '@weir/resources';
+import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf } from '@weir/policy';
+import {
+  type AnyObject,
+  type Endpoint,
+  failsafePorts,
+  type HostEndpoint,
+  type HostSocket,
+  type HostSpec,
+  hostSockets,
+  type ObjectId,
+  spaceOf,
+} from '@weir/resources';
 import { BridgedPolicy } from './bridged-policy.ts';
 import { EstablishedFlows } from './established-flows.ts';
 import type { Policy } from './flow-description.ts';
@@ -12,8 +22,11 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { NftablesTable } from './nftables-table.ts';
 
+/** What of its Host object the fixed part of the table depends on. */
+type HostRules = Pick<HostSpec, 'mesosTraffic' | 'failsafePorts'>;
+
 /** Until the Host object is known: what it has when nobody wrote it. */
-const DEFAULT_MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
+const DEFAULT_RULES: HostRules = { mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } };
 
 export interface DataplaneOptions {
   host: string;
@@ -35,7 +48,7 @@ export class Dataplane {
   readonly #generation = NftGeneration.open();
   readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, socket: this.#nftSocket });
   readonly #bridged = new BridgedPolicy({ nftables: this.#nftables, socket: this.#nftSocket });
-  /** Of this host's endpoints, by host interface. */
+  /** Of this host's endpoints, by what the calculator calls their places. */
   readonly #addresses = new Map<string, string[]>();
   /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
   readonly #narrowed = new Set<string>();
@@ -45,7 +58,7 @@ export class Dataplane {
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
-  #base: { of: HostSpec['mesosTraffic']; table: BaseTable } | undefined;
+  #base: { of: HostRules; table: BaseTable } | undefined;
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
 
@@ -91,6 +104,8 @@ export class Dataplane {
       for (const address of after.spec.addresses) this.#gone.delete(address);
       this.#mapped.push(...hostSockets(after.spec));
     }
+    if (this.#isOwnInterface(before)) this.#addresses.delete(placeOf(before));
+    if (this.#isOwnInterface(after)) this.#addresses.set(placeOf(after), after.spec.expectedIPs);
   }
 
   /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */
@@ -105,6 +120,10 @@ export class Dataplane {
 
   #isLocal(object: AnyObject | undefined): object is Endpoint {
     return object?.kind === 'Endpoint' && object.spec.host === this.#host && spaceOf(object.spec) === this.#space;
+  }
+
+  #isOwnInterface(object: AnyObject | undefined): object is HostEndpoint {
+    return object?.kind === 'HostEndpoint' && object.spec.host === this.#host && this.#space === undefined;
   }
 
   /** Whether somebody else changed nftables since: a `flush ruleset`, say, takes our table too. */
@@ -127,7 +146,7 @@ export class Dataplane {
    * Puts everything that was learnt in force. Returns when it is.
    * Throws KernelError when the kernel refused it; what is in force then is known only after it was read again, which the next call does.
    */
-  apply(mesosTraffic = DEFAULT_MESOS_TRAFFIC): void {
+  apply({ mesosTraffic, failsafePorts }: HostRules = DEFAULT_RULES): void {
     const stop = this.#metrics.dataplaneDuration.startTimer();
     try {
       const change = this.#calculator.flush();
@@ -135,7 +154,7 @@ export class Dataplane {
       this.#bridged.desire(change.bridge);
       for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
       this.#bridged.bringInStep();
-      const wasRead = this.#table.bringInStep(this.#baseFor(mesosTraffic));
+      const wasRead = this.#table.bringInStep(this.#baseFor({ mesosTraffic, ...(failsafePorts && { failsafePorts }) }));
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
       this.#lastGeneration = this.#generation.read();
@@ -145,9 +164,10 @@ export class Dataplane {
     }
   }
 
-  #baseFor(mesosTraffic: HostSpec['mesosTraffic']): BaseTable {
-    if (!isDeepStrictEqual(mesosTraffic, this.#base?.of))
-      this.#base = { of: mesosTraffic, table: baseTable({ ...mesosTraffic, vxlan: this.#vxlan }) };
+  #baseFor(of: HostRules): BaseTable {
+    if (!isDeepStrictEqual(of, this.#base?.of)) {
+      this.#base = { of, table: baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, failsafePorts: failsafePorts(of) }) };
+    }
     return this.#base!.table;
   }
 

@@ -42,6 +42,7 @@ const KINDS = [
   'GlobalNetworkSet',
   'GlobalPolicy',
   'Host',
+  'HostEndpoint',
   'Namespace',
   'Network',
   'NetworkSet',
@@ -285,7 +286,7 @@ export class HostNetwork {
   /** Brings the kernel in step with what is known. Returns when it is; throws what the kernel refused. */
   apply(): void {
     try {
-      this.#dataplane.apply(this.#state.host?.spec.mesosTraffic);
+      this.#dataplane.apply(this.#state.host?.spec);
       this.#ownNetworks.apply();
       if (this.#routesChanged) {
         this.#routing.apply();

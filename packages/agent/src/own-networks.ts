@@ -81,7 +81,7 @@ export class OwnNetworks {
     createNamespace(path);
     try {
       const network = this.#openNetwork(name);
-      network.dataplane.apply(this.#mesosTraffic);
+      network.dataplane.apply(this.#hostSpec);
       this.#of.log.info({ network: name, namespace: path }, 'a network with its own address space begins on this host');
       return network;
     } catch (error) {
@@ -122,8 +122,8 @@ export class OwnNetworks {
     for (const { dataplane } of this.#open.values()) dataplane.forget(id);
   }
 
-  get #mesosTraffic(): HostSpec['mesosTraffic'] | undefined {
-    return this.#of.state.host?.spec.mesosTraffic;
+  get #hostSpec(): HostSpec | undefined {
+    return this.#of.state.host?.spec;
   }
 
   /** Puts everything that was learnt in force, in every network; then throws the first of the failures. */
@@ -131,7 +131,7 @@ export class OwnNetworks {
     const failures: unknown[] = [];
     for (const { dataplane } of this.#open.values()) {
       try {
-        dataplane.apply(this.#mesosTraffic);
+        dataplane.apply(this.#hostSpec);
       } catch (error) {
         failures.push(error);
       }

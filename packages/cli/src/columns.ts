@@ -8,6 +8,7 @@ import {
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
+  type HostEndpoint,
   type IpamConfig,
   type Kind,
   type Namespace,
@@ -143,6 +144,16 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'MESOS-TRAFFIC', value: ({ spec }) => formatMesosTraffic(spec.mesosTraffic) },
     ],
     wide: [labels],
+  },
+  HostEndpoint: {
+    narrow: [
+      { header: 'HOST', value: ({ spec }: HostEndpoint) => spec.host },
+      { header: 'INTERFACE', value: ({ spec }) => spec.interfaceName },
+      { header: 'ADDRESS', value: ({ spec }) => spec.expectedIPs.join(',') },
+      { header: 'DEFAULT', value: ({ spec }) => spec.defaultAction },
+      labels,
+    ],
+    wide: [],
   },
   Namespace: {
     narrow: [

@@ -7,6 +7,7 @@ import {
   type Endpoint,
   type GlobalPolicy,
   type Host,
+  type HostEndpoint,
   type HostPort,
   matches,
   type Namespace,
@@ -74,6 +75,8 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
       return poolFields(object, surroundings);
     case 'Host':
       return hostFields(object, surroundings);
+    case 'HostEndpoint':
+      return hostEndpointFields(object, surroundings);
     case 'Namespace':
       return namespaceFields(object, surroundings);
     case 'Block':
@@ -115,6 +118,21 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         ['Dead hosts', `lose empty blocks after ${object.spec.deadHostSeconds} s`],
       ];
   }
+}
+
+function hostEndpointFields({ metadata, spec }: HostEndpoint, { policies }: Surroundings): Field[] {
+  const isFor = (policy: Policy | GlobalPolicy): boolean =>
+    policy.kind === 'GlobalPolicy' &&
+    !('namespaceSelector' in policy.spec) &&
+    matches(parseSelector(policy.spec.selector), metadata.labels);
+  return [
+    ['Host', spec.host],
+    ['Interface', spec.interfaceName === '*' ? 'all of the host that have no HostEndpoint of their own' : spec.interfaceName],
+    ['Addresses', spec.expectedIPs],
+    ['Ports', spec.ports.map(({ name, protocol, port }) => `${name} ${protocol.toLowerCase()}/${port}`)],
+    ['Default action', `${spec.defaultAction} what no policy is for, but for failsafe ports of its Host`],
+    ['Policies', policies.filter(isFor).map(policyTitle)],
+  ];
 }
 
 function tierFields({ metadata, spec }: Tier, { policies }: Surroundings): Field[] {

@@ -24,9 +24,9 @@ test('an interface of ours may send from its own addresses only, and what is not
 test('the Mesos agent is reached whatever policy says, unless an operator narrows it', (t) => {
   const always = baseTable({ agentPorts: [5052, 5051, 5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } }).script;
   t.true(chainOf(always, 'from_to_host')!.includes('tcp dport { 5051, 5052 } accept'));
-  t.false(chainOf(always, 'output')!.includes('jump'));
+  t.false(chainOf(always, 'output')!.includes('jump to\n'));
   const narrowed = baseTable({ agentPorts: [], healthChecks: 'Policy', vxlan: { port: 4789, vni: 4096 } }).script;
-  t.false(narrowed.includes('tcp dport'));
+  t.false(chainOf(narrowed, 'from_to_host')!.includes('tcp dport'));
   t.true(chainOf(narrowed, 'output')!.includes('oifname "weir*" jump to'));
   t.false(chainOf(always, 'postrouting')!.includes('jump'));
   t.true(chainOf(narrowed, 'postrouting')!.includes('ct status dnat oifname "weir*" fib saddr type local jump to'));
@@ -48,6 +48,24 @@ test("tunnels come from the cluster's hosts alone, and containers make none", (t
     chainOf(script, 'from')!,
     /ip daddr @hosts4 udp dport 8472 goto denied_tunnel .*\n {4}ip6 daddr @hosts6 udp dport 8472 goto denied_tunnel .*\n {4}iifname vmap/,
   );
+});
+
+test('a host interface that is not known is open, and failsafe ports come before all policy', (t) => {
+  const failsafePorts = { inbound: ['tcp/2222', 'tcp/22', 'udp/68'], outbound: [] };
+  const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 }, failsafePorts });
+  t.regex(
+    chainOf(script, 'to_host')!,
+    /iifname "lo" return\n.*iifname "weir\*" return\n[\s\S]*tcp dport \{ 22, 2222 \} accept .*\n.*udp dport \{ 68, 4789 \} accept .*\n[\s\S]*iifname vmap @to_host\n[\s\S]*vmap @any_to_host$/,
+  );
+  t.regex(chainOf(script, 'from_host')!, /oifname "lo" return\n[\s\S]*\n {4}udp dport \{ 4789 \} accept/);
+  t.false(chainOf(script, 'forward_in')!.includes('dport'));
+  for (const [hook, chain] of [
+    ['input', 'to_host'],
+    ['output', 'from_host'],
+    ['forward', 'forward_out'],
+  ] as const) {
+    t.regex(chainOf(script, hook)!, new RegExp(`jump ${chain}$`));
+  }
 });
 
 test('the version follows from what is loaded, and comments fit', (t) => {

@@ -1,3 +1,4 @@
+import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts } from '@weir/resources';
 import { type BaseTable, type FixedChain, fixedTable } from './fixed-table.ts';
 import { DENIALS } from './packet-log.ts';
 import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
@@ -6,6 +7,7 @@ export interface BaseOptions {
   agentPorts: number[];
   healthChecks: 'Always' | 'Policy';
   vxlan: { port: number; vni: number };
+  failsafePorts?: FailsafePorts;
 }
 
 const FAMILIES = [
@@ -42,6 +44,16 @@ const SETS = [
   'map any_host_port6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of all addresses of this host"; }',
   'set hairpin4 { type ipv4_addr . ipv4_addr; comment "who may reach itself by a port of this host"; }',
   'set hairpin6 { type ipv6_addr . ipv6_addr; comment "who may reach itself by a port of this host"; }',
+  ...['', 'any_'].flatMap((any) => {
+    const [type, where] = any === '' ? ['ifname', 'by interface'] : ['ether_type', 'where none is named'];
+    return [
+      `set ${any}host_endpoint { type ${type}; comment "endpoints of the host itself, ${where}"; }`,
+      `map ${any}to_host { type ${type} : verdict; comment "ingress policy of this host, ${where}"; }`,
+      `map ${any}from_host { type ${type} : verdict; comment "egress policy of this host, ${where}"; }`,
+      `map ${any}forward_in { type ${type} : verdict; comment "policy of what comes through, ${where}"; }`,
+      `map ${any}forward_out { type ${type} : verdict; comment "policy of what leaves through, ${where}"; }`,
+    ];
+  }),
   ...(['4', '6'] as const).flatMap((version) => [
     `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
     `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
@@ -57,12 +69,13 @@ const SETS = [
  * @param options.agentPorts TCP ports of this host that containers always reach: an executor without its Mesos agent fails its task
  * @param options.healthChecks whether this host reaches its own containers beside all policy
  * @param options.vxlan how the hosts' tunnels look on the wire: containers may make none
+ * @param options.failsafePorts see `FailsafePorts`; beside them, the tunnels' port
  */
 export function baseTable(options: BaseOptions): BaseTable {
   return fixedTable('inet weir', { sets: SETS, chains: baseChains(options) });
 }
 
-function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<string, FixedChain> {
+function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_FAILSAFE_PORTS }: BaseOptions): Record<string, FixedChain> {
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
   const toHost = [
     `${NEIGHBOUR_DISCOVERY} accept comment "a container looks for its gateway"`,
@@ -100,6 +113,8 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
         ...bridged('saddr', 'from_bridged'),
         ...OURS.map((name) => `oifname ${name} jump to`),
         ...bridged('daddr', 'to_bridged'),
+        'jump forward_in',
+        'jump forward_out',
         ...['iifname', 'oifname'].flatMap((field) => OURS.map((name) => `${field} ${name} goto ${ALLOWED}`)),
         ...bridged('saddr', ALLOWED, 'goto'),
         ...bridged('daddr', ALLOWED, 'goto'),
@@ -118,20 +133,24 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
         ...bridged('saddr', 'from_bridged_to_host'),
         ...OURS.map((name) => `iifname ${name} goto ${ALLOWED}`),
         ...bridged('saddr', ALLOWED, 'goto'),
+        'jump to_host',
       ],
     },
     output: {
       hook: 'filter hook output priority filter',
-      rules:
-        healthChecks === 'Always'
+      rules: [
+        'ct state established,related accept comment "answers of this host"',
+        ...(healthChecks === 'Always'
           ? []
           : [
-              'ct state established,related accept comment "answers of this host"',
               `${NEIGHBOUR_DISCOVERY} accept comment "how the host finds its containers"`,
               ...OURS.map((name) => `oifname ${name} jump to`),
               ...bridged('daddr', 'to_bridged'),
-            ],
+            ]),
+        'jump from_host',
+      ],
     },
+    ...hostEndpointChains({ ...failsafePorts, tunnel: `udp/${vxlan.port}` }),
     ...hostPortChains(healthChecks),
     ...RECORDING_CHAINS,
     source: {
@@ -153,6 +172,47 @@ function baseChains({ agentPorts, healthChecks, vxlan }: BaseOptions): Record<st
       rules: [...UNSOUND, ...noTunnel, ...FAMILIES.map(({ ip, version }) => `${ip} saddr vmap @from_bridged${version}`), NOBODY],
     },
     to_bridged: { rules: [...UNSOUND, ...FAMILIES.map(({ ip, version }) => `${ip} daddr vmap @to_bridged${version}`), NOBODY] },
+  };
+}
+
+/** What a host needs of its neighbours to have them and its addresses at all (RFC 4861, RFC 2710, RFC 3810). */
+const NEIGHBOURS =
+  'icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }';
+
+/**
+ * Policy of this host's own interfaces. One that it does not know is open: what has no HostEndpoint is not Weir's to close. The host's
+ * traffic with its own containers is theirs, and not asked for again.
+ */
+function hostEndpointChains({ inbound, outbound, tunnel }: FailsafePorts & { tunnel: string }): Record<string, FixedChain> {
+  const chain = (name: string, interfaceKey: 'iifname' | 'oifname', open: string[]): FixedChain => {
+    const field = interfaceKey === 'iifname' ? 'saddr' : 'daddr';
+    return {
+      rules: [
+        `${interfaceKey} "lo" return`,
+        ...OURS.map((ours) => `${interfaceKey} ${ours} return`),
+        ...FAMILIES.map(({ ip, version }) => `${ip} ${field} @bridged${version} return`),
+        ...open,
+        `${interfaceKey} @host_endpoint jump sound`,
+        `${interfaceKey} vmap @${name}`,
+        'meta protocol @any_host_endpoint jump sound',
+        `meta protocol vmap @any_${name}`,
+      ],
+    };
+  };
+  const failsafe = (ports: string[]) => [
+    ...['tcp', 'udp'].flatMap((protocol) => {
+      const own = [...new Set([...ports, tunnel])].filter((port) => port.startsWith(protocol)).map((port) => Number(port.split('/')[1]));
+      const numbers = own.sort((left, right) => left - right).join(', ');
+      return own.length === 0 ? [] : [`${protocol} dport { ${numbers} } accept comment "failsafe"`];
+    }),
+    `${NEIGHBOURS} accept comment "neighbours"`,
+  ];
+  return {
+    to_host: chain('to_host', 'iifname', failsafe(inbound)),
+    from_host: chain('from_host', 'oifname', failsafe(outbound)),
+    forward_in: chain('forward_in', 'iifname', []),
+    forward_out: chain('forward_out', 'oifname', []),
+    sound: { rules: UNSOUND },
   };
 }
 

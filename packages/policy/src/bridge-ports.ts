@@ -1,7 +1,7 @@
-import { type Direction, familyOf } from '@weir/resources';
+import { type Endpoint, familyOf } from '@weir/resources';
 import { Claims } from './claims.ts';
-import type { LocalEndpoint } from './enforcement.ts';
-import type { Entry } from './entry.ts';
+import type { Entries, LocalEndpoint } from './local-endpoint.ts';
+import type { Member } from './membership.ts';
 import { addressType } from './peer-table.ts';
 import type { ElementStatement, KeyField } from './statement.ts';
 import type { Table } from './table.ts';
@@ -19,17 +19,16 @@ export class BridgePorts {
     this.#byPort = new Claims(tables.bridge);
   }
 
-  /** @param of undefined when there is no endpoint on the interface, or the interface is no port */
-  put(hostInterface: string, of: { endpoint: LocalEndpoint; entries: Readonly<Record<Direction, Entry>> } | undefined): void {
-    this.#byAddress.put(
-      hostInterface,
-      of === undefined ? [] : of.endpoint.member.addresses.flatMap((one) => addressElements(one, of.entries)),
-    );
-    this.#byPort.put(hostInterface, of === undefined ? [] : portElements(of.endpoint));
+  /** @param of undefined when there is no endpoint on the interface */
+  put(hostInterface: string, of: { endpoint: LocalEndpoint; entries: Entries } | undefined): void {
+    const object = of?.endpoint.object;
+    const isPort = of !== undefined && object?.kind === 'Endpoint' && object.spec.bridge !== undefined;
+    this.#byAddress.put(hostInterface, isPort ? of.endpoint.member.addresses.flatMap((one) => addressElements(one, of.entries)) : []);
+    this.#byPort.put(hostInterface, isPort ? portElements(object, of.endpoint.member) : []);
   }
 }
 
-function addressElements(address: string, entries: Readonly<Record<Direction, Entry>>): ElementStatement[] {
+function addressElements(address: string, entries: Entries): ElementStatement[] {
   const version = familyOf(address) === 'IPv4' ? '4' : '6';
   const key = [addressField(address)];
   return [
@@ -39,15 +38,15 @@ function addressElements(address: string, entries: Readonly<Record<Direction, En
   ];
 }
 
-function portElements({ object, member }: LocalEndpoint): ElementStatement[] {
-  const { hostInterface, mac } = object.spec;
+function portElements({ spec }: Endpoint, { addresses }: Member): ElementStatement[] {
+  const { hostInterface, mac } = spec;
   const name: KeyField = { type: 'ifname', value: hostInterface };
   return [
     { kind: 'element', set: 'port', key: [name] },
     mac === undefined
       ? { kind: 'element', set: 'any_mac', key: [name] }
       : { kind: 'element', set: 'source_mac', key: [name, { type: 'ether_addr', value: mac }] },
-    ...member.addresses.flatMap((address): ElementStatement[] => {
+    ...addresses.flatMap((address): ElementStatement[] => {
       const sets = familyOf(address) === 'IPv4' ? ['address4'] : ['address6', 'target6'];
       return sets.map((set) => ({ kind: 'element', set, key: [name, addressField(address)] }));
     }),

@@ -1,15 +1,16 @@
-import { type AnyObject, type Direction, type Endpoint, familyOf, keyOf, parseProtocol, spaceOf } from '@weir/resources';
+import { type AnyObject, type Direction, type Endpoint, familyOf, type HostEndpoint, keyOf, parseProtocol, spaceOf } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { PolicyCalculator } from './calculator.ts';
 import type { Flow } from './flow.ts';
 import { difference, type Statement } from './statement.ts';
-import { anyHeader, anyHost, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
+import { anyHeader, anyHost, anyHostEndpoint, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
 import type { Packet } from './test-support/packet.ts';
 import { reference } from './test-support/reference.ts';
 import { TableWalk } from './test-support/table-walk.ts';
 
 const anyObjects = fc.array(anyObject, { minLength: 1, maxLength: 24 });
+const anyHostEndpoints = fc.array(anyHostEndpoint, { minLength: 1, maxLength: 3 });
 const anyTraffic = fc.array(fc.record({ peer: anyPeer, header: anyHeader }), { minLength: 6, maxLength: 10 });
 
 /** The last state of each object. */
@@ -83,6 +84,71 @@ test('the table, decide and allows say what the plain evaluator says', (t) => {
   t.true(compared > 20_000);
   t.true(allowed > compared / 5 && allowed < (compared * 4) / 5);
 });
+
+/** Of several on one interface the first by name has it: which does not depend on who came first. */
+function hostEndpointsOf(objects: readonly AnyObject[]): HostEndpoint[] {
+  const all = objects.filter((object) => object.kind === 'HostEndpoint' && object.spec.host === 'here') as HostEndpoint[];
+  const first = new Map<string, HostEndpoint>();
+  for (const one of all.sort((left, right) => (left.metadata.name < right.metadata.name ? 1 : -1))) first.set(one.spec.interfaceName, one);
+  return [...first.values()];
+}
+
+test('host endpoints: the table says what the plain evaluator says of their own and of forwarded packets', (t) => {
+  const count = { compared: 0, allowed: 0, decided: 0 };
+  fc.assert(
+    fc.property(anyObjects, anyHostEndpoints, anyTraffic, (others, hosts, traffic) => {
+      const all = [...others, ...hosts];
+      const objects = finalState(all);
+      const calculator = calculatorOf(all);
+      const walk = new TableWalk(calculator.flush().set);
+      const endpoints = hostEndpointsOf(objects);
+      for (const name of ['eth0', 'eth1', 'tapred1', 'dummy0']) {
+        const endpoint =
+          endpoints.find(({ spec }) => spec.interfaceName === name) ?? endpoints.find(({ spec }) => spec.interfaceName === '*');
+        for (const local of [...(endpoint?.spec.expectedIPs ?? []), '10.0.2.9', 'fd00::9']) {
+          for (const { peer, header } of endpoint === undefined ? traffic.slice(0, 1) : traffic) {
+            if (familyOf(peer) !== familyOf(local)) continue;
+            for (const [direction, forwarded, map] of WAYS) {
+              const [source, destination] = direction === 'Ingress' ? [peer, local] : [local, peer];
+              const packet = { ...header, source, destination };
+              const walked = walk.hostVerdict(map, name, packet);
+              const expected =
+                endpoint === undefined ? { verdict: 'Allow', logged: [] } : reference(objects, endpoint, direction, packet, { forwarded });
+              const show = () => `${map} ${name} ${JSON.stringify(packet)}`;
+              if (walked.verdict !== expected.verdict) throw new Error(`table: ${walked.verdict}, expected ${expected.verdict}; ${show()}`);
+              if (String(walked.logged.sort()) !== String(expected.logged.sort()))
+                throw new Error(`table logs ${walked.logged}; ${show()}`);
+              count.compared += 1;
+              if (walked.verdict === 'Allow') count.allowed += 1;
+              if (forwarded || endpoint === undefined) continue;
+              const step = calculator.decide(packet).steps.find(({ because }) => because.direction === direction);
+              if (
+                step === undefined ||
+                step.because.endpoint?.name !== endpoint.metadata.name ||
+                step.because.endpoint.namespace !== undefined
+              )
+                continue;
+              if (step.because.default === 'own traffic' || step.because.default === 'failsafe port') continue;
+              if (step.verdict !== expected.verdict) throw new Error(`decide: ${step.verdict}, expected ${expected.verdict}; ${show()}`);
+              count.decided += 1;
+            }
+          }
+        }
+      }
+    }),
+    { numRuns: 400 },
+  );
+  t.log(count);
+  t.true(count.compared > 20_000 && count.decided > 500);
+  t.true(count.allowed > count.compared / 5 && count.allowed < (count.compared * 19) / 20);
+});
+
+const WAYS = [
+  ['Ingress', false, 'to_host'],
+  ['Egress', false, 'from_host'],
+  ['Ingress', true, 'forward_in'],
+  ['Egress', true, 'forward_out'],
+] as const;
 
 type Change = { do: 'upsert' | 'remove' | 'spoil'; object: AnyObject } | { do: 'flush' };
 

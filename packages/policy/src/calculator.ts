@@ -6,6 +6,7 @@ import {
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
+  type HostEndpoint,
   type Kind,
   keyOf,
   type Labels,
@@ -184,7 +185,8 @@ export class PolicyCalculator {
   /** Who has an address: see {@link Party}. */
   partyAt(address: string): Party {
     this.#settle();
-    const [member] = this.#membership.membersAt(address);
+    // A host endpoint's is told of as the host's.
+    const member = [...this.#membership.membersAt(address)].find(({ namespace }) => namespace !== undefined);
     const hostKey = this.#networks.hostAt(address);
     const networkSets = this.#setNames.at(address);
     return {
@@ -200,6 +202,7 @@ export class PolicyCalculator {
     return {
       enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction),
       stagedProgram: (endpoint, address, direction) => this.#enforcement.stagedProgram(endpoint, address, direction),
+      isOnHost: (address, host) => this.#enforcement.isOnHost(address, host),
       membership: this.#membership,
       hosts: this.#hosts,
     };
@@ -224,6 +227,12 @@ export class PolicyCalculator {
         this.#applyEndpoint(
           key,
           this.#within(object as Endpoint | undefined, (endpoint) => spaceOf(endpoint.spec)),
+        );
+        break;
+      case 'HostEndpoint':
+        this.#applyHostEndpoint(
+          key,
+          this.#within(object as HostEndpoint | undefined, () => undefined),
         );
         break;
       case 'NetworkSet':
@@ -297,6 +306,13 @@ export class PolicyCalculator {
     this.#replaceEndpoint(key, object && this.#endpointMember(key, object), local);
   }
 
+  #applyHostEndpoint(key: string, object: HostEndpoint | undefined): void {
+    const isLocal = this.#host === undefined || object?.spec.host === this.#host;
+    // As with the interfaces of containers: of several hosts each may have an eth0.
+    const named = this.#host === undefined && object ? { ...object, spec: { ...object.spec, interfaceName: key } } : object;
+    this.#replaceEndpoint(key, object && hostMember(key, object), isLocal ? named : undefined);
+  }
+
   #local(key: string, object: Endpoint | undefined): Endpoint | undefined {
     // Two hosts may have interfaces of one name; what tells them apart here is the endpoint.
     if (this.#host === undefined) return object && { ...object, spec: { ...withoutBridge(object.spec), hostInterface: key } };
@@ -304,7 +320,7 @@ export class PolicyCalculator {
   }
 
   /** @param local the object, if it is an endpoint of this host */
-  #replaceEndpoint(key: string, member: Member | undefined, local: Endpoint | undefined): void {
+  #replaceEndpoint(key: string, member: Member | undefined, local: Endpoint | HostEndpoint | undefined): void {
     const before = this.#members.get(key);
     if (before !== undefined && this.#enforcement.localEndpoint(before) !== undefined) {
       this.#policies.deleteEndpoint(before);
@@ -351,6 +367,11 @@ export class PolicyCalculator {
 
 function withoutBridge({ bridge: _, ...spec }: EndpointSpec): EndpointSpec {
   return spec;
+}
+
+function hostMember(key: string, { metadata, spec }: HostEndpoint): Member {
+  const { labels } = metadata;
+  return { key, labels, ownLabels: labels, addresses: [...new Set(spec.expectedIPs)], cidrs: [], ports: spec.ports };
 }
 
 function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet): Member {

@@ -1,7 +1,9 @@
 import { cidrContains, type Direction, type Host, protocolNumber } from '@weir/resources';
-import type { Enforced, LocalEndpoint } from './enforcement.ts';
+import type { Enforced } from './enforcement.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
+import { failsafeNumbers } from './failsafe.ts';
 import { type Flow, type ParsedFlow, parseFlow } from './flow.ts';
+import type { LocalEndpoint } from './local-endpoint.ts';
 import type { Membership } from './membership.ts';
 import type { PolicyName } from './policy-rule.ts';
 import type { PolicyDefault, Program } from './program.ts';
@@ -29,7 +31,8 @@ export interface Reason {
 export interface Because {
   /** Absent if no end of the flow is an endpoint of this host. */
   direction?: Direction;
-  endpoint?: { namespace: string; name: string };
+  /** In no namespace: a HostEndpoint. */
+  endpoint?: { namespace?: string; name: string };
   /** Absent where no tier decided. */
   tier?: string;
   policy?: PolicyName;
@@ -48,13 +51,17 @@ export interface RuleName {
 
 /**
  * - `Mesos agent port`, `health checks`: traffic of Mesos' own with this host, which is allowed beside all policy.
+ * - `failsafe port`: of this host, or of another that it reaches, which no policy closes.
+ * - `own traffic`: of a host with itself and with its own containers, which host endpoints are not asked about.
  * - `no local endpoint`: nothing that this host decides.
  */
-export type Default = PolicyDefault | 'Mesos agent port' | 'health checks' | 'no local endpoint';
+export type Default = PolicyDefault | 'Mesos agent port' | 'health checks' | 'failsafe port' | 'own traffic' | 'no local endpoint';
 
 export interface Judges {
   enforcedAt(address: string, direction: Direction): Enforced | undefined;
   stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction): Program | undefined;
+  /** Whether the address is of an endpoint of that host, itself or a container, which is judged here. */
+  isOnHost(address: string, host: string): boolean;
   membership: Membership;
   /** By name, those whose endpoints are judged. */
   hosts: ReadonlyMap<string, Host>;
@@ -78,12 +85,11 @@ export function permits(flow: Flow, judges: Judges): boolean {
   return permitsStep(parsed, 'Egress', judges) && permitsStep(parsed, 'Ingress', judges);
 }
 
-function permitsStep(flow: ParsedFlow, direction: Direction, { enforcedAt, hosts }: Judges): boolean {
+function permitsStep(flow: ParsedFlow, direction: Direction, judges: Judges): boolean {
   const { local, peer } = endsOf(flow, direction);
-  const found = enforcedAt(local, direction);
+  const found = judges.enforcedAt(local, direction);
   if (found === undefined) return true;
-  const host = hosts.get(found.endpoint.object.spec.host);
-  if (host !== undefined && exemptionFor(flow, direction, peer, host) !== undefined) return true;
+  if (exemptionOf(found, flow, direction, judges) !== undefined) return true;
   return allowedAt(found.table.classAt(peer), flow);
 }
 
@@ -96,11 +102,9 @@ export function judgeStep(flow: ParsedFlow, direction: Direction, judges: Judges
   const { local, peer } = endsOf(flow, direction);
   const found = judges.enforcedAt(local, direction);
   if (found === undefined) return undefined;
-  const { metadata, spec } = found.endpoint.object;
-  const { name, namespace } = metadata;
-  const host = judges.hosts.get(spec.host);
-  const at = { direction, endpoint: { namespace: namespace!, name } };
-  const exemption = host && exemptionFor(flow, direction, peer, host);
+  const { name, namespace } = found.endpoint.object.metadata;
+  const at = { direction, endpoint: { ...(namespace !== undefined && { namespace }), name } };
+  const exemption = exemptionOf(found, flow, direction, judges);
   if (exemption !== undefined) return { verdict: 'Allow', because: { ...at, default: exemption } };
   const reason = (program: Program) => reasonOf(evaluate(program, peer, flow, judges.membership), at);
   const staged = judges.stagedProgram(found.endpoint, local, direction);
@@ -116,6 +120,26 @@ function reasonOf({ verdict, origin, passedBy }: Evaluation, at: Pick<Because, '
 
 /** Where a flow begins that a process of this host opened to a host port of `localhost`. */
 const LOOPBACK = '127.0.0.0/8';
+
+function exemptionOf({ endpoint: { object } }: Enforced, flow: ParsedFlow, direction: Direction, judges: Judges): Default | undefined {
+  const { peer } = endsOf(flow, direction);
+  const host = judges.hosts.get(object.spec.host);
+  if (object.kind === 'HostEndpoint') return hostExemption(flow, direction, { host, isOwn: judges.isOnHost(peer, object.spec.host) });
+  return host && exemptionFor(flow, direction, peer, host);
+}
+
+/** What the base chains allow beside the policies of a host endpoint. */
+function hostExemption(
+  flow: ParsedFlow,
+  direction: Direction,
+  { host, isOwn }: { host: Host | undefined; isOwn: boolean },
+): Default | undefined {
+  const { peer } = endsOf(flow, direction);
+  const isItself = host?.spec.addresses.includes(peer) || cidrContains(LOOPBACK, peer) || peer === '::1';
+  if (isItself || isOwn) return 'own traffic';
+  const open = failsafeNumbers(host?.spec ?? {}, direction);
+  return open.some(({ protocol, port }) => protocol === flow.protocol && port === flow.second) ? 'failsafe port' : undefined;
+}
 
 /** What the base chains allow beside all policy, between this host itself and its endpoints. */
 function exemptionFor({ protocol, second }: ParsedFlow, direction: Direction, peer: string, { spec }: Host): Default | undefined {

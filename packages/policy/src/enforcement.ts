@@ -1,21 +1,16 @@
-import { type Direction, type Endpoint, type Family, familyOf } from '@weir/resources';
+import { type Direction, type Family, familyOf } from '@weir/resources';
 import { BridgePorts } from './bridge-ports.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
+import { dispatchStatements, type Entries, type LocalEndpoint, placeOf } from './local-endpoint.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
-import type { NamespaceDefaults } from './namespace-defaults.ts';
+import type { DefaultAction, NamespaceDefaults } from './namespace-defaults.ts';
 import type { AddressRange } from './net-ranges.ts';
-import { addressType, PeerTable } from './peer-table.ts';
+import { PeerTable } from './peer-table.ts';
 import type { PolicyIndex } from './policy-index.ts';
-import { type Program, program } from './program.ts';
-import { DENIED, type KeyField, type Statement, statementKey } from './statement.ts';
+import { type LocalSide, type Program, program } from './program.ts';
+import { type ChainStatement, DENIED, type Statement, statementKey } from './statement.ts';
 import { SharedStructure, sameVerdict, type Table } from './table.ts';
-
-/** An endpoint of this host. */
-export interface LocalEndpoint {
-  readonly object: Endpoint;
-  readonly member: Member;
-}
 
 /** A program of an endpoint for one of its addresses, and the table that is shared by all that have an equal one. */
 export interface Enforced {
@@ -27,7 +22,9 @@ export interface Enforced {
 interface InterfaceState {
   readonly endpoint: LocalEndpoint;
   readonly enforced: Readonly<Record<Direction, ReadonlyMap<string, Enforced>>>;
-  readonly entries: Readonly<Record<Direction, Entry>>;
+  /** Of a host endpoint: for packets that pass through the host. */
+  readonly forwarded?: Readonly<Record<Direction, ReadonlyMap<string, Enforced>>>;
+  readonly entries: Entries;
   readonly statements: ReadonlyMap<string, Statement>;
 }
 
@@ -39,9 +36,6 @@ interface SharedTable {
 
 const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
 const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
-
-/** Interfaces that Weir made have this prefix, and the base chains know them by it; others have to be adopted one by one. */
-const OWN_PREFIX = 'weir';
 
 /** From what has changed to the desired table: interfaces whose programs may differ, and addresses and nets whose classes may. */
 export class Enforcement {
@@ -77,18 +71,18 @@ export class Enforcement {
   }
 
   addEndpoint(endpoint: LocalEndpoint): void {
-    const { hostInterface } = endpoint.object.spec;
+    const place = placeOf(endpoint.object);
     this.#endpoints.set(endpoint.member, endpoint);
-    addTo(this.#byInterface, hostInterface, endpoint);
-    this.#dirtyInterfaces.add(hostInterface);
+    addTo(this.#byInterface, place, endpoint);
+    this.#dirtyInterfaces.add(place);
   }
 
   deleteEndpoint(member: Member): void {
     const endpoint = this.#endpoints.get(member)!;
-    const { hostInterface } = endpoint.object.spec;
+    const place = placeOf(endpoint.object);
     this.#endpoints.delete(member);
-    deleteFrom(this.#byInterface, hostInterface, endpoint);
-    this.#dirtyInterfaces.add(hostInterface);
+    deleteFrom(this.#byInterface, place, endpoint);
+    this.#dirtyInterfaces.add(place);
   }
 
   /** Undefined if it is not an endpoint of this host. */
@@ -99,7 +93,7 @@ export class Enforcement {
   /** To be called when the policies of an endpoint have changed, or what they or the default action look at. */
   endpointChanged(member: Member): void {
     const endpoint = this.#endpoints.get(member);
-    if (endpoint !== undefined) this.#dirtyInterfaces.add(endpoint.object.spec.hostInterface);
+    if (endpoint !== undefined) this.#dirtyInterfaces.add(placeOf(endpoint.object));
   }
 
   addressChanged(set: MemberSet, address: string): void {
@@ -157,19 +151,31 @@ export class Enforcement {
   enforcedAt(address: string, direction: Direction): Enforced | undefined {
     let first: { name: string; enforced: Enforced } | undefined;
     for (const member of this.#membership.membersAt(address)) {
-      const name = this.#endpoints.get(member)?.object.spec.hostInterface;
-      if (name === undefined || (first !== undefined && first.name <= name)) continue;
+      const endpoint = this.#endpoints.get(member);
+      if (endpoint === undefined) continue;
+      const name = placeOf(endpoint.object);
+      if (first !== undefined && first.name <= name) continue;
       const enforced = this.#states.get(name)?.enforced[direction].get(address);
       if (enforced !== undefined) first = { name, enforced };
     }
     return first?.enforced;
   }
 
+  /** Whether the address is of an endpoint of that host. */
+  isOnHost(address: string, host: string): boolean {
+    return [...this.#membership.membersAt(address)].some((member) => this.#endpoints.get(member)?.object.spec.host === host);
+  }
+
   /** The program that the endpoint would have for one of its addresses if staged policies were enforced; undefined if none selects it. */
-  stagedProgram({ object, member }: LocalEndpoint, address: string, direction: Direction): Program | undefined {
+  stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction): Program | undefined {
+    const { member } = endpoint;
     if (!this.#policies.hasStaged(member, direction)) return undefined;
     const tiers = this.#policies.tiersFor(member, direction, { staged: true });
-    return program(tiers, direction, familyOf(address), { member, address, defaultAction: this.#defaults.of(object, direction) });
+    return program(tiers, direction, familyOf(address), { member, address, defaultAction: this.#defaultOf(endpoint, direction) });
+  }
+
+  #defaultOf({ object }: LocalEndpoint, direction: Direction): DefaultAction {
+    return object.kind === 'Endpoint' ? this.#defaults.of(object, direction) : { rest: object.spec.defaultAction };
   }
 
   #settleInterface(name: string): boolean {
@@ -184,9 +190,11 @@ export class Enforcement {
       else if (statement.kind === 'element' && statement.verdict !== undefined) this.#table.set(statement);
     }
     for (const key of before?.statements.keys() ?? []) if (!after?.statements.has(key)) this.#table.delete(key);
-    this.#bridgePorts.put(name, endpoint?.object.spec.bridge === undefined ? undefined : after);
+    this.#bridgePorts.put(name, after);
     if (before !== undefined) this.#release(before);
-    return before !== undefined && this.#mayHaveLost(before, after);
+    // A container's interface carries nothing before it has its endpoint; a host's is open.
+    if (before === undefined) return endpoint?.object.kind === 'HostEndpoint';
+    return this.#mayHaveLost(before, after);
   }
 
   #mayHaveLost(before: InterfaceState, after: InterfaceState | undefined): boolean {
@@ -199,35 +207,58 @@ export class Enforcement {
   }
 
   #stateOf(endpoint: LocalEndpoint): InterfaceState {
-    const ingress = this.#enforce(endpoint, 'Ingress');
-    const egress = this.#enforce(endpoint, 'Egress');
-    const entries = { Ingress: entryOf('Ingress', endpoint, ingress), Egress: entryOf('Egress', endpoint, egress) };
-    for (const chain of DIRECTIONS.flatMap((direction) => entries[direction].chains)) this.#structure.retain(chain);
-    const statements = new Map(interfaceStatements(endpoint, entries).map((statement) => [statementKey(statement), statement]));
-    return { endpoint, enforced: { Ingress: ingress, Egress: egress }, entries, statements };
+    const enforced = bothDirections((direction) => this.#enforce(endpoint, direction));
+    const forwarded =
+      endpoint.object.kind === 'HostEndpoint' ? bothDirections((direction) => this.#enforceForwarded(endpoint, direction)) : undefined;
+    const entries: Entries = {
+      ...bothDirections((direction) => entryOf(direction, endpoint, enforced[direction])),
+      ...(forwarded && { forwarded: bothDirections((direction) => groupEntry(direction, tablesOfOthers(forwarded[direction]))) }),
+    };
+    for (const chain of chainsOf(entries)) this.#structure.retain(chain);
+    const statements = new Map(dispatchStatements(endpoint, entries).map((statement) => [statementKey(statement), statement]));
+    return { endpoint, enforced, ...(forwarded && { forwarded }), entries, statements };
   }
 
-  #release(state: InterfaceState): void {
+  #release({ endpoint, enforced, forwarded, entries }: InterfaceState): void {
+    const place = placeOf(endpoint.object);
     for (const direction of DIRECTIONS) {
-      for (const { table } of state.enforced[direction].values()) this.#releaseTable(table, state.endpoint.object.spec.hostInterface);
-      for (const chain of state.entries[direction].chains) this.#structure.release(chain);
+      for (const { table } of enforced[direction].values()) this.#releaseTable(table, place);
+      for (const { table } of forwarded?.[direction].values() ?? []) this.#releaseTable(table, place);
     }
+    for (const chain of chainsOf(entries)) this.#structure.release(chain);
   }
 
-  /** Programs by local address; for a family that the endpoint has no address of, by the name of the family. */
+  /**
+   * Programs by local address; by the name of the family for addresses that nobody told of, which a host may have, and for a family that
+   * a container has no address of.
+   */
   #enforce(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
     const { object, member } = endpoint;
     const tiers = this.#policies.tiersFor(member, direction, { staged: false });
-    const defaultAction = this.#defaults.of(object, direction);
+    const defaultAction = this.#defaultOf(endpoint, direction);
+    const hasOthers = object.kind === 'HostEndpoint';
     const enforced = new Map<string, Enforced>();
     for (const family of FAMILIES) {
       const own = addressesOf(member, family);
-      for (const address of own.length === 0 ? [undefined] : own) {
-        const formed = program(tiers, direction, family, { member, address, defaultAction });
-        enforced.set(address ?? family, { program: formed, table: this.#acquireTable(formed, object.spec.hostInterface), endpoint });
+      for (const address of hasOthers ? [...own, undefined] : own.length === 0 ? [undefined] : own) {
+        enforced.set(
+          address ?? family,
+          this.#enforcedBy(program(tiers, direction, family, { member, address, hasOthers, defaultAction }), endpoint),
+        );
       }
     }
     return enforced;
+  }
+
+  /** What passes through a host does so, unless a policy is for it; its own end is not the host's. */
+  #enforceForwarded(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
+    const tiers = this.#policies.tiersFor(endpoint.member, direction, { staged: false, forwarded: true });
+    const local: LocalSide = { member: endpoint.member, address: undefined, hasOthers: true, defaultAction: { rest: 'Allow' } };
+    return new Map(FAMILIES.map((family) => [family, this.#enforcedBy(program(tiers, direction, family, local), endpoint)]));
+  }
+
+  #enforcedBy(formed: Program, endpoint: LocalEndpoint): Enforced {
+    return { program: formed, table: this.#acquireTable(formed, placeOf(endpoint.object)), endpoint };
   }
 
   #acquireTable(formed: Program, interfaceName: string): PeerTable {
@@ -258,36 +289,34 @@ function addressesOf(member: Member, family: Family): string[] {
   return member.addresses.filter((address) => familyOf(address) === family).sort();
 }
 
-function entryOf(direction: Direction, { member }: LocalEndpoint, enforced: ReadonlyMap<string, Enforced>): Entry {
+function bothDirections<T>(of: (direction: Direction) => T): Record<Direction, T> {
+  return { Ingress: of('Ingress'), Egress: of('Egress') };
+}
+
+function chainsOf({ Ingress, Egress, forwarded }: Entries): ChainStatement[] {
+  return [Ingress, Egress, ...(forwarded === undefined ? [] : [forwarded.Ingress, forwarded.Egress])].flatMap(({ chains }) => chains);
+}
+
+/** For addresses that nobody told of. */
+function tablesOfOthers(enforced: ReadonlyMap<string, Enforced>): TablesByFamily {
+  return { IPv4: enforced.get('IPv4')!.table, IPv6: enforced.get('IPv6')!.table };
+}
+
+function entryOf(direction: Direction, { object, member }: LocalEndpoint, enforced: ReadonlyMap<string, Enforced>): Entry {
   const tables = (family: Family) => {
     const own = addressesOf(member, family);
     return (own.length === 0 ? [family] : own).map((address) => ({ family, address, table: enforced.get(address)!.table }));
   };
   const byFamily = { IPv4: tables('IPv4'), IPv6: tables('IPv6') };
-  const first: TablesByFamily = { IPv4: byFamily.IPv4[0]!.table, IPv6: byFamily.IPv6[0]!.table };
+  const isHost = object.kind === 'HostEndpoint';
+  const first: TablesByFamily = isHost ? tablesOfOthers(enforced) : { IPv4: byFamily.IPv4[0]!.table, IPv6: byFamily.IPv6[0]!.table };
   const all = [...byFamily.IPv4, ...byFamily.IPv6];
-  if (all.every(({ family, table }) => table === first[family])) return groupEntry(direction, first);
+  const usual = groupEntry(direction, first);
+  if (all.every(({ family, table }) => table === first[family])) return usual;
   const own = all.filter(({ family, address }) => address !== family);
   return entryByLocalAddress(
     direction,
     own.map(({ family, address, table }) => ({ family, address, entry: groupEntry(direction, { ...first, [family]: table }) })),
+    isHost ? usual : undefined,
   );
-}
-
-function interfaceStatements({ object, member }: LocalEndpoint, entries: Readonly<Record<Direction, Entry>>): Statement[] {
-  const name: KeyField = { type: 'ifname', value: object.spec.hostInterface };
-  const isOwn = name.value.startsWith(OWN_PREFIX);
-  return [
-    { kind: 'element', set: 'from_endpoint', key: [name], verdict: entries.Egress.verdict },
-    { kind: 'element', set: 'to_endpoint', key: [name], verdict: entries.Ingress.verdict },
-    ...(isOwn ? [] : [{ kind: 'element' as const, set: 'adopted', key: [name] }]),
-    object.spec.mac === undefined
-      ? { kind: 'element', set: 'any_mac', key: [name] }
-      : { kind: 'element', set: 'source_mac', key: [name, { type: 'ether_addr', value: object.spec.mac }] },
-    ...member.addresses.map((address): Statement => {
-      const family = familyOf(address);
-      const set = family === 'IPv4' ? 'source4' : 'source6';
-      return { kind: 'element', set, key: [name, { type: addressType(family), value: address }] };
-    }),
-  ];
 }

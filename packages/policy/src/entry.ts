@@ -40,18 +40,26 @@ export function groupEntry(direction: Direction, tables: TablesByFamily): Entry 
 }
 
 /**
- * The entry of an interface whose addresses have different programs, since a rule tells its own addresses apart by net. An address that
- * is not the endpoint's has no business there.
+ * The entry of an interface whose addresses have different programs, since a rule tells its own addresses apart by net.
+ *
+ * @param others for other addresses; absent: these have no business there
  */
-export function entryByLocalAddress(direction: Direction, entries: readonly { family: Family; address: string; entry: Entry }[]): Entry {
+export function entryByLocalAddress(
+  direction: Direction,
+  entries: readonly { family: Family; address: string; entry: Entry }[],
+  others?: Entry,
+): Entry {
   const rules = (['IPv4', 'IPv6'] as const).flatMap((family): Rule[] => {
     const own = entries.filter((entry) => entry.family === family);
     const map = own.map(({ address, entry }) => ({ address, verdict: entry.verdict }));
     return map.length === 0 ? [] : [{ expressions: [{ kind: 'vmap', field: `${NFT_FAMILY[family]} ${LOCAL_FIELD[direction]}`, map }] }];
   });
   const inner = entries.flatMap(({ entry }) => entry.chains);
-  const rest: Rule = { expressions: [{ kind: 'verdict', verdict: DENIED }], comment: 'no address of this endpoint' };
-  return chainEntry('l', [...rules, rest], inner);
+  const rest: Rule =
+    others === undefined
+      ? { expressions: [{ kind: 'verdict', verdict: DENIED }], comment: 'no address of this endpoint' }
+      : { expressions: [{ kind: 'verdict', verdict: others.verdict }], comment: 'addresses that nobody told of' };
+  return chainEntry('l', [...rules, rest], [...inner, ...(others?.chains ?? [])]);
 }
 
 function chainEntry(prefix: string, rules: Rule[], inner: readonly ChainStatement[]): Entry {

@@ -13,7 +13,7 @@ import {
 } from '@weir/resources';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom } from './multimap.ts';
-import { type Reach, reachOfUnreadable } from './policy-reach.ts';
+import { appliesOnForward, type Reach, reachOfUnreadable } from './policy-reach.ts';
 import { type PolicyName, type PolicyRule, policyRule, releaseRule } from './policy-rule.ts';
 import type { Closed, Tiers } from './program.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope, scopeTakes } from './scope.ts';
@@ -25,6 +25,8 @@ export interface IndexedPolicy extends Reach {
   readonly name: PolicyName;
   readonly tier: string;
   readonly staged: boolean;
+  /** At host endpoints it is for what passes through, too. */
+  readonly applyOnForward: boolean;
   /** Absent orders come last. */
   readonly order: number;
   /** Absent for a direction that the policy is not for. */
@@ -74,6 +76,7 @@ export class PolicyIndex {
       name: { kind, ...(namespace !== undefined && { namespace }), name },
       tier: DEFAULT_TIER,
       staged: false,
+      applyOnForward: appliesOnForward(value),
       order: 0,
       rules: { Ingress: [], Egress: [] },
       isInvalid: true,
@@ -106,9 +109,12 @@ export class PolicyIndex {
    * The tiers that apply to an endpoint in a direction, in order, with their policies in order.
    *
    * @param options.staged as if staged policies were enforced
+   * @param options.forwarded only those that are for what passes through a host
    */
-  tiersFor(endpoint: Member, direction: Direction, { staged }: { staged: boolean }): Tiers | Closed {
-    const policies = this.policiesOf(endpoint, direction).filter((policy) => staged || !policy.staged);
+  tiersFor(endpoint: Member, direction: Direction, options: { staged: boolean; forwarded?: boolean }): Tiers | Closed {
+    const policies = this.policiesOf(endpoint, direction).filter(
+      ({ staged, applyOnForward }) => (options.staged || !staged) && (!options.forwarded || applyOnForward),
+    );
     const invalid = policies.find(({ isInvalid }) => isInvalid);
     if (invalid !== undefined) return { policy: invalid.name, reason: 'invalid' };
     const astray = policies.find(({ tier }) => this.#tiers.get(tier) === undefined);
@@ -204,8 +210,9 @@ function indexed({ kind, metadata, spec }: Policy | GlobalPolicy, membership: Me
     rules[direction] = list.map((rule, index) => policyRule(rule, { policy, direction, index }, membership));
   }
   const { staged = false, order = Number.POSITIVE_INFINITY } = spec;
+  const applyOnForward = kind === 'GlobalPolicy' && spec.applyOnForward === true;
   const reach = { selector: parseSelector(spec.selector), scope: scope() };
-  return { name: policy, tier: tierOf(spec), staged, order, ...reach, rules, isInvalid: false, endpoints: new Set() };
+  return { name: policy, tier: tierOf(spec), staged, applyOnForward, order, ...reach, rules, isInvalid: false, endpoints: new Set() };
 }
 
 function localSets({ rules }: IndexedPolicy): Set<MemberSet> {

@@ -23,6 +23,11 @@ export function reachOfUnreadable({ namespace, name, kind }: ObjectId, value: un
   return { selector, scope: readable(field(spec, 'namespaceSelector'), namespacesScope) ?? EVERYWHERE };
 }
 
+/** Whether an object that cannot be read says that it is for what passes through hosts. */
+export function appliesOnForward(value: unknown): boolean {
+  return field(field(value, 'spec'), 'applyOnForward') === true;
+}
+
 function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
 }

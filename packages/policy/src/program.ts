@@ -74,8 +74,10 @@ export interface Closed {
 /** The end of the traffic that a program is for. */
 export interface LocalSide {
   readonly member: Member;
-  /** Undefined for a family that the endpoint has no address of. */
+  /** Undefined for a family that the endpoint has no address of, and for its addresses that nobody told of. */
   readonly address: string | undefined;
+  /** Of a host: it may have addresses that nobody told of. Default false. */
+  readonly hasOthers?: boolean;
   readonly defaultAction: DefaultAction;
 }
 
@@ -110,7 +112,7 @@ function assemble(tiers: Tiers | Closed, family: Family, local: LocalSide): Asse
   }
   const { rule, rest } = local.defaultAction;
   const origin: Origin = { default: 'default action' };
-  const localised = rule && local.address !== undefined ? programRule(rule, family, { ...local, address: local.address }) : undefined;
+  const localised = rule && programRule(rule, family, local);
   if (localised !== undefined) add(localised, origin);
   return end(rest, origin);
 }
@@ -127,8 +129,8 @@ function addTier(
 ): { closing?: { action: 'Allow' | 'Deny'; origin: Origin }; passes: boolean } {
   let passes = false;
   // Nothing of a family that the endpoint has no address of can be for it or from it: the rules need not be asked.
-  for (const rule of local.address === undefined ? [] : tier.policies.flat()) {
-    const localised = programRule(rule, family, { ...local, address: local.address! });
+  for (const rule of local.address === undefined && !local.hasOthers ? [] : tier.policies.flat()) {
+    const localised = programRule(rule, family, local);
     if (localised === undefined) continue;
     const { action } = localised;
     const origin = { tier: tier.name, policy: rule.policy, index: rule.index };
@@ -142,9 +144,11 @@ function addTier(
   return { closing: { action: 'Deny', origin: { tier: tier.name, default: 'no rule matched' } }, passes };
 }
 
-function programRule(rule: PolicyRule, family: Family, local: LocalSide & { address: string }): ProgramRule | undefined {
-  if (rule.ipVersion !== undefined && rule.ipVersion !== (family === 'IPv4' ? 4 : 6)) return undefined;
-  if (!matchesLocally(rule.local, family, local)) return undefined;
+function programRule(written: PolicyRule, family: Family, { member, address, hasOthers }: LocalSide): ProgramRule | undefined {
+  if (address === undefined && !hasOthers) return undefined;
+  const rule = address === undefined ? forUnknownAddress(written) : written;
+  if (rule === undefined || (rule.ipVersion !== undefined && rule.ipVersion !== (family === 'IPv4' ? 4 : 6))) return undefined;
+  if (address !== undefined && !matchesLocally(rule.local, family, { member, address })) return undefined;
   const nets = rule.peer.nets?.[family];
   const notNets = rule.peer.notNets?.[family];
   if (nets?.ranges.length === 0 || (notNets !== undefined && isEveryAddress(notNets))) return undefined;
@@ -154,7 +158,7 @@ function programRule(rule: PolicyRule, family: Family, local: LocalSide & { addr
   if (known !== undefined) return known;
   const made = withContent({
     action: rule.action,
-    traffic: trafficOf(rule, local.member.ports),
+    traffic: trafficOf(rule, member.ports),
     ...(nets !== undefined && !isEveryAddress(nets) && { nets }),
     ...(notNets !== undefined && notNets.ranges.length > 0 && { notNets }),
     within: rule.peer.within,
@@ -163,6 +167,14 @@ function programRule(rule: PolicyRule, family: Family, local: LocalSide & { addr
   });
   if (isShared) shared.set(rule, { ...shared.get(rule), [family]: made });
   return made;
+}
+
+/** Whether an address that nobody told of is meant cannot be known: what might forbid does, what might allow does not. */
+function forUnknownAddress(rule: PolicyRule): PolicyRule | undefined {
+  const { nets, notNets, within, without, ...anyAddress } = rule.local;
+  if (nets === undefined && notNets === undefined && within.length === 0 && without.length === 0) return rule;
+  if (rule.action === 'Allow' || rule.action === 'Log') return undefined;
+  return { ...rule, action: 'Deny', local: { ...anyAddress, within: [], without: [] } };
 }
 
 const UNCONDITIONAL = { traffic: {}, within: [], without: [] };

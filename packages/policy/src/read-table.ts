@@ -16,6 +16,7 @@ const MADE = /^[cglp]_/;
 
 /** As nft calls them in elements. */
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
+const ETHER_TYPES: Readonly<Record<string, number>> = { ip: 0x0800, ip6: 0x86dd };
 
 /**
  * Reads what `nft -j list table <family> <name>` prints (libnftables-json(5)).
@@ -105,6 +106,7 @@ function fieldOf(value: unknown, type: string): KeyField {
   if ((type === 'ifname' || type === 'ether_addr') && typeof value === 'string') return { type, value };
   if ((type === 'ipv4_addr' || type === 'ipv6_addr') && typeof value === 'string') return { type, value: canonical(value) };
   if (type === 'inet_proto' && typeof value === 'string' && value in PROTOCOLS) return { type, value: PROTOCOLS[value]! };
+  if (type === 'ether_type' && typeof value === 'string' && value in ETHER_TYPES) return { type, value: ETHER_TYPES[value]! };
   if ((type === 'inet_proto' || type === 'inet_service') && typeof value === 'number') return { type, value };
   throw unexpected(value, `a value of type ${type}`);
 }

@@ -36,8 +36,10 @@ export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
 export { type EndpointSpec, type HostPort, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
+export { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, failsafePorts } from './kinds/failsafe-ports.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec, VxlanEnd } from './kinds/host.ts';
+export type { HostEndpointSpec } from './kinds/host-endpoint.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
 export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';
 export { NAMESPACE_NAME_LABEL, type NamespaceDefault, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';
@@ -64,6 +66,7 @@ export {
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
+  type HostEndpoint,
   type IpamConfig,
   type Namespace,
   type Network,

@@ -34,6 +34,7 @@ export type Reservation = ObjectOf<'Reservation'>;
 export type Claim = ObjectOf<'Claim'>;
 export type IpamConfig = ObjectOf<'IpamConfig'>;
 export type Host = ObjectOf<'Host'>;
+export type HostEndpoint = ObjectOf<'HostEndpoint'>;
 export type Block = ObjectOf<'Block'>;
 
 /** An object of any kind; `kind` tells which. */

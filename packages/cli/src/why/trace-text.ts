@@ -55,6 +55,10 @@ export function becauseText({ direction, tier, policy, ruleIndex, default: prese
       return "containers always reach the Mesos agent's ports of their host";
     case 'health checks':
       return 'a host always reaches its own containers (mesosTraffic.healthChecks)';
+    case 'failsafe port':
+      return 'a failsafe port of its host, which no policy closes (failsafePorts)';
+    case 'own traffic':
+      return 'traffic of a host with itself and its own containers: its host endpoints are not asked';
     default:
       return String(preset);
   }

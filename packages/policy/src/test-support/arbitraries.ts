@@ -212,6 +212,21 @@ const endpoint = fc
     ),
   );
 
+export const anyHostEndpoint: fc.Arbitrary<AnyObject> = fc
+  .record({
+    name,
+    labels,
+    host: fc.constantFrom('here', 'here', 'there'),
+    // One name is an adopted endpoint's as well.
+    interfaceName: fc.constantFrom('eth0', 'eth1', '*', 'tapred1'),
+    expectedIPs: fc.uniqueArray(fc.constantFrom(...ADDRESSES, '10.0.2.1'), { maxLength: 3 }),
+    ports: fc.array(fc.constantFrom({ name: 'http', protocol: 'TCP', port: 80 }, { name: 'dns', protocol: 'UDP', port: 53 }), {
+      maxLength: 2,
+    }),
+    defaultAction: fc.constantFrom('Allow', 'Deny'),
+  })
+  .map(({ name: called, labels: own, ...spec }) => object('HostEndpoint', { name: called, labels: own }, spec));
+
 /** The schema refuses a mapping that leads to no address. */
 function isReachable(addresses: string[], hostIP: string | undefined): boolean {
   return addresses.some((address) => hostIP === undefined || familyOf(address) === familyOf(hostIP));
@@ -225,6 +240,17 @@ const globalNetworkSet = fc
   .record({ name, labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })
   .map((made) => object('GlobalNetworkSet', { name: made.name, labels: made.labels }, { nets: made.nets }));
 
+/** The schema refuses rules that name the host's own end where it is not the host's. */
+function forwardable<T extends { applyOnForward: boolean; ingress: Rule[]; egress: Rule[] }>(spec: T): T {
+  if (!spec.applyOnForward) return spec;
+  const portsOf = ({ ports: own, notPorts }: Peer = {}): Peer => ({ ...(own && { ports: own }), ...(notPorts && { notPorts }) });
+  return {
+    ...spec,
+    ingress: spec.ingress.map((made) => ({ ...made, destination: portsOf(made.destination) })),
+    egress: spec.egress.map((made) => ({ ...made, source: portsOf(made.source) })),
+  };
+}
+
 const policy = fc
   .record({ name, namespace: fc.constantFrom(...NAMESPACES), spec: fc.record(policySpec) })
   .map((made) => object('Policy', { name: made.name, namespace: made.namespace }, tidy(made.spec)));
@@ -235,14 +261,16 @@ const globalPolicy = fc
     spec: fc.record({
       ...policySpec,
       namespaceSelector: fc.option(fc.constantFrom('all()', 'team == "a"', 'team != "a"'), { nil: undefined }),
+      applyOnForward: fc.boolean(),
     }),
   })
-  .map((made) => object('GlobalPolicy', { name: made.name }, tidy(made.spec)));
+  .map((made) => object('GlobalPolicy', { name: made.name }, tidy(forwardable(made.spec))));
 
 /** Any object that policy depends on. Names repeat, so that a list of them holds several states of one object. */
 export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
   { weight: 1, arbitrary: namespace },
   { weight: 5, arbitrary: endpoint },
+  { weight: 2, arbitrary: anyHostEndpoint },
   { weight: 1, arbitrary: tier },
   { weight: 2, arbitrary: networkSet },
   { weight: 1, arbitrary: globalNetworkSet },

@@ -5,6 +5,7 @@ import {
   type Endpoint,
   familyOf,
   type GlobalPolicy,
+  type HostEndpoint,
   type Labels,
   matches,
   type Namespace,
@@ -26,16 +27,17 @@ import type { Packet } from './packet.ts';
  */
 export function reference(
   objects: readonly AnyObject[],
-  endpoint: Endpoint,
+  endpoint: Endpoint | HostEndpoint,
   direction: Direction,
   packet: Packet,
-  { staged }: { staged: boolean } = { staged: false },
+  { staged = false, forwarded = false }: { staged?: boolean; forwarded?: boolean } = {},
 ): { verdict: 'Allow' | 'Deny'; logged: string[] } {
   const logged: string[] = [];
   const policies = objects
     .filter((object): object is Policy | GlobalPolicy => object.kind === 'Policy' || object.kind === 'GlobalPolicy')
     .filter((policy) => policy.spec.types.includes(direction) && selects(objects, policy, endpoint))
     .filter((policy) => staged || !policy.spec.staged)
+    .filter((policy) => !forwarded || (policy.kind === 'GlobalPolicy' && policy.spec.applyOnForward))
     .sort(inOrder);
   const tiers = tiersInOrder(objects);
   if (policies.some(({ spec }) => !tiers.some(({ name }) => name === (spec.tier ?? 'default')))) return { verdict: 'Deny', logged };
@@ -45,6 +47,15 @@ export function reference(
     for (const policy of own) {
       const rules = direction === 'Ingress' ? policy.spec.ingress : policy.spec.egress;
       for (const [index, rule] of rules.entries()) {
+        const isUnsure = forwarded || isUnknown(endpoint, direction === 'Ingress' ? packet.destination : packet.source);
+        const end = direction === 'Ingress' ? 'destination' : 'source';
+        if (isUnsure && ADDRESS_CRITERIA.some((criterion) => rule[end]?.[criterion] !== undefined)) {
+          // Whether the rule means that address cannot be known, so it forbids and does not allow.
+          if (rule.action === 'Allow' || rule.action === 'Log') continue;
+          const ofPorts = { ...rule, [end]: { ports: rule[end]?.ports, notPorts: rule[end]?.notPorts } };
+          if (ruleMatches(objects, policy, ofPorts, endpoint, direction, packet)) return { verdict: 'Deny', logged };
+          continue;
+        }
         if (!ruleMatches(objects, policy, rule, endpoint, direction, packet)) continue;
         if (rule.action === 'Pass') continue evaluation;
         if (rule.action !== 'Log') return { verdict: rule.action, logged };
@@ -55,7 +66,15 @@ export function reference(
     if (tier.defaultAction === 'Deny') return { verdict: 'Deny', logged };
   }
   const peer = direction === 'Ingress' ? packet.source : packet.destination;
+  if (endpoint.kind === 'HostEndpoint') return { verdict: forwarded ? 'Allow' : endpoint.spec.defaultAction, logged };
   return { verdict: defaultVerdict(objects, endpoint, direction, peer), logged };
+}
+
+const ADDRESS_CRITERIA = ['nets', 'notNets', 'selector', 'notSelector', 'namespaceSelector'] as const;
+
+/** Hosts have addresses that nobody told of. */
+function isUnknown(endpoint: Endpoint | HostEndpoint, address: string): boolean {
+  return endpoint.kind === 'HostEndpoint' && !endpoint.spec.expectedIPs.includes(address);
 }
 
 function tiersInOrder(objects: readonly AnyObject[]): { name: string; order: number; defaultAction: 'Deny' | 'Pass' }[] {
@@ -99,6 +118,7 @@ function defaultVerdict(objects: readonly AnyObject[], endpoint: Endpoint, direc
 /** Whether an endpoint has the address, or a network set holds it. */
 function hasAddress(object: AnyObject, address: string): boolean {
   if (object.kind === 'Endpoint') return object.spec.addresses.includes(address);
+  if (object.kind === 'HostEndpoint') return object.spec.expectedIPs.includes(address);
   const isSet = object.kind === 'NetworkSet' || object.kind === 'GlobalNetworkSet';
   return isSet && object.spec.nets.some((net) => cidrContains(net, address));
 }
@@ -117,18 +137,18 @@ function namespaceTaken(objects: readonly AnyObject[], selector: string, namespa
   return matches(parseSelector(selector), namespaceLabels(namespace, namespaceObject(objects, namespace)));
 }
 
-function selects(objects: readonly AnyObject[], policy: Policy | GlobalPolicy, endpoint: Endpoint): boolean {
+function selects(objects: readonly AnyObject[], policy: Policy | GlobalPolicy, endpoint: Endpoint | HostEndpoint): boolean {
   if (!matches(parseSelector(policy.spec.selector), labelsOf(objects, endpoint))) return false;
   if (policy.kind === 'Policy') return policy.metadata.namespace === endpoint.metadata.namespace;
   const { namespaceSelector } = policy.spec;
-  return namespaceSelector === undefined || namespaceTaken(objects, namespaceSelector, endpoint.metadata.namespace!);
+  return namespaceSelector === undefined || namespaceTaken(objects, namespaceSelector, endpoint.metadata.namespace);
 }
 
 function ruleMatches(
   objects: readonly AnyObject[],
   policy: Policy | GlobalPolicy,
   rule: Rule,
-  endpoint: Endpoint,
+  endpoint: Endpoint | HostEndpoint,
   direction: Direction,
   packet: Packet,
 ): boolean {
@@ -145,7 +165,7 @@ function ruleMatches(
     address,
     port,
     protocol: packet.protocol,
-    owners: isLocal ? [endpoint] : endpoints(objects).filter(({ spec }) => spec.addresses.includes(address)),
+    owners: isLocal ? [endpoint] : objects.filter(isEndpoint).filter((object) => hasAddress(object, address)),
   });
   const source = at(packet.source, packet.sourcePort, direction === 'Egress');
   const destination = at(packet.destination, packet.destinationPort, direction === 'Ingress');
@@ -158,7 +178,7 @@ interface End {
   port: number | undefined;
   protocol: number;
   /** Whose named ports count. */
-  owners: Endpoint[];
+  owners: (Endpoint | HostEndpoint)[];
 }
 
 function endMatches(objects: readonly AnyObject[], own: string | undefined, peer: Peer, end: End): boolean {
@@ -187,6 +207,6 @@ function portMatches(port: Port, number: number, { owners, protocol }: End): boo
   return all.some((named) => named.name === port && named.port === number && protocolNumber(named.protocol) === protocol);
 }
 
-function endpoints(objects: readonly AnyObject[]): Endpoint[] {
-  return objects.filter((object) => object.kind === 'Endpoint');
+function isEndpoint(object: AnyObject): object is Endpoint | HostEndpoint {
+  return object.kind === 'Endpoint' || object.kind === 'HostEndpoint';
 }

@@ -25,9 +25,22 @@ export class TableWalk {
   }
 
   verdict(interfaceName: string, direction: Direction, packet: Packet): { verdict: 'Allow' | 'Deny'; logged: string[] } {
+    return this.#follow(this.#lookUp(direction === 'Ingress' ? 'to_endpoint' : 'from_endpoint', interfaceName) ?? DENY, packet);
+  }
+
+  /** As the chain of a hook at an interface of the host itself. */
+  hostVerdict(
+    map: 'to_host' | 'from_host' | 'forward_in' | 'forward_out',
+    interfaceName: string,
+    packet: Packet,
+  ): { verdict: 'Allow' | 'Deny'; logged: string[] } {
+    const etherType = packetFamily(packet) === 'IPv4' ? IPV4_ETHER_TYPE : IPV6_ETHER_TYPE;
+    return this.#follow(this.#lookUp(map, interfaceName) ?? this.#lookUp(`any_${map}`, etherType) ?? 'return', packet);
+  }
+
+  #follow(entry: string, packet: Packet): { verdict: 'Allow' | 'Deny'; logged: string[] } {
     const logged: string[] = [];
-    const entry = this.#lookUp(direction === 'Ingress' ? 'to_endpoint' : 'from_endpoint', interfaceName);
-    let verdict = entry === undefined ? DENY : entry;
+    let verdict = entry;
     for (let steps = 0; verdict !== 'return' && verdict !== 'drop' && verdict !== DENY; steps += 1) {
       if (steps > 10) throw new Error(`loop at ${verdict}`);
       verdict = this.#run(verdict.replace(/^goto /, ''), packet, logged);
@@ -93,7 +106,7 @@ export class TableWalk {
     return verdict && verdictText(verdict);
   }
 
-  #lookUp(set: string, key: string): string | undefined {
+  #lookUp(set: string, key: string | number): string | undefined {
     const found = (this.#sets.get(set) ?? []).filter((element) => holds(element, key));
     if (found.length > 1) throw new Error(`${set} has ${key} more than once`);
     const verdict = found[0]?.verdict;
@@ -101,8 +114,8 @@ export class TableWalk {
   }
 }
 
-function holds({ key, to }: ElementStatement, value: string): boolean {
-  if (to === undefined) return key[0]!.value === value;
+function holds({ key, to }: ElementStatement, value: string | number): boolean {
+  if (to === undefined || typeof value === 'number') return key[0]!.value === value;
   const number = addressToNumber(value);
   return addressToNumber(String(key[0]!.value)) <= number && number <= addressToNumber(String(to[0]!.value));
 }

@@ -77,6 +77,16 @@ export const INTERFACE_NAME = {
 };
 const ANY = { pattern: /^[^\s].*$/s, allowed: 'a string that is not empty' };
 
+export const namedPortsSchema = z
+  .array(
+    z.strictObject({
+      name: text({ what: 'port name', pattern: /^[a-zA-Z0-9_.-]{1,128}$/, allowed: '1 to 128 letters, digits, "_", "." and "-"' }),
+      protocol: oneOf('TCP', 'UDP', 'SCTP'),
+      port: field(parsePortNumber),
+    }),
+  )
+  .prefault([]);
+
 const schema = z.strictObject({
   host: text({ what: 'host name', ...ANY }),
   containerId: text({ what: 'container id', ...ANY }),
@@ -87,15 +97,7 @@ const schema = z.strictObject({
   bridge: text(INTERFACE_NAME).optional(),
   addresses: z.array(field(parseAddress)),
   mac: field(parseMac).optional(),
-  ports: z
-    .array(
-      z.strictObject({
-        name: text({ what: 'port name', pattern: /^[a-zA-Z0-9_.-]{1,128}$/, allowed: '1 to 128 letters, digits, "_", "." and "-"' }),
-        protocol: oneOf('TCP', 'UDP', 'SCTP'),
-        port: field(parsePortNumber),
-      }),
-    )
-    .prefault([]),
+  ports: namedPortsSchema,
   hostPorts: z
     .array(
       z.strictObject({

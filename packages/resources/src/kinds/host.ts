@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseAddress, parseCidr } from '../address.ts';
 import { field, integer, oneOf, text } from '../field.ts';
 import { parsePortNumber } from '../rule/port.ts';
+import { type FailsafePorts, failsafePortsSchema } from './failsafe-ports.ts';
 
 /** A Mesos agent's machine that runs `weir agent`. */
 export interface HostSpec {
@@ -18,6 +19,8 @@ export interface HostSpec {
     /** `Always`: the agent's health checks reach their containers whatever policy says. `Policy`: as policy says. Default `Always`. */
     healthChecks: 'Always' | 'Policy';
   };
+  /** What the policies of its HostEndpoints never close. A list that is left out: see `DEFAULT_FAILSAFE_PORTS`. */
+  failsafePorts?: Partial<FailsafePorts>;
 }
 
 /** A host's end of VXLAN tunnels (RFC 7348). */
@@ -51,4 +54,5 @@ export const hostSpecSchema: z.ZodType<HostSpec> = z.strictObject({
       healthChecks: oneOf('Always', 'Policy').prefault('Always'),
     })
     .prefault({}),
+  failsafePorts: failsafePortsSchema.optional(),
 });

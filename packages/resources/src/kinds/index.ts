@@ -7,6 +7,7 @@ import { type EndpointSpec, endpointSpecSchema } from './endpoint.ts';
 import { type GlobalNetworkSetSpec, globalNetworkSetSpecSchema } from './global-network-set.ts';
 import { type GlobalPolicySpec, globalPolicySpecSchema } from './global-policy.ts';
 import { type HostSpec, hostSpecSchema } from './host.ts';
+import { type HostEndpointSpec, hostEndpointSpecSchema } from './host-endpoint.ts';
 import { type IpamConfigSpec, ipamConfigSpecSchema } from './ipam-config.ts';
 import { type NamespaceSpec, namespaceSpecSchema } from './namespace.ts';
 import { type NetworkSpec, networkSpecSchema } from './network.ts';
@@ -31,6 +32,7 @@ export interface SpecByKind {
   Claim: ClaimSpec;
   IpamConfig: IpamConfigSpec;
   Host: HostSpec;
+  HostEndpoint: HostEndpointSpec;
   Block: BlockSpec;
 }
 
@@ -89,6 +91,14 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
   Claim: { kind: 'Claim', plural: 'claims', shortNames: [], namespaced: true, names: 'chosen', spec: claimSpecSchema },
   IpamConfig: { kind: 'IpamConfig', plural: 'ipamconfigs', shortNames: [], namespaced: false, names: 'chosen', spec: ipamConfigSpecSchema },
   Host: { kind: 'Host', plural: 'hosts', shortNames: [], namespaced: false, names: 'chosen', spec: hostSpecSchema },
+  HostEndpoint: {
+    kind: 'HostEndpoint',
+    plural: 'hostendpoints',
+    shortNames: ['hep'],
+    namespaced: false,
+    names: 'chosen',
+    spec: hostEndpointSpecSchema,
+  },
   Block: { kind: 'Block', plural: 'blocks', shortNames: [], namespaced: false, names: 'derived', spec: blockSpecSchema },
 };
 

@@ -1,0 +1,175 @@
+/** The host itself as an endpoint: closed but for failsafe ports, opened by policy, asked for what passes through only when policy says so. */
+import type { LabHost } from '@weir/lab';
+import test, { type ExecutionContext } from 'ava';
+import { eventually } from './testbed/eventually.ts';
+import { expectFlows, hostPlace, type Passage, type Place } from './testbed/flows.ts';
+import { Testbed, type Workload } from './testbed/testbed.ts';
+import { Traffic } from './testbed/traffic.ts';
+
+const testbed = Testbed.share(test, { hosts: 2 });
+
+let places: Record<string, Place> & { server: Workload; far: Workload };
+let one: LabHost;
+let two: LabHost;
+
+test.serial.before(async () => {
+  const bed = testbed();
+  [one, two] = bed.hosts as [LabHost, LabHost];
+  const inHosts = bed.hosts.map((host) => new Traffic(host.name, host.namespace));
+  await Promise.all(inHosts.map((traffic) => traffic.listen({ tcp: [5051, 9998, 9999], udp: [9999] })));
+  const [server, far] = await Promise.all([
+    bed.launch(one, { 'weir/namespace': 'shop', app: 'server' }, { name: 'server' }),
+    bed.launch(two, { 'weir/namespace': 'shop', app: 'far' }, { name: 'far' }),
+  ]);
+  places = { server, far, 'host-1': hostPlace(one, inHosts[0]!), 'host-2': hostPlace(two, inHosts[1]!) };
+});
+
+test.after.always(async () => {
+  await Promise.all([places?.['host-1']?.traffic.close(), places?.['host-2']?.traffic.close()]);
+});
+
+function hostEndpoint(host: LabHost, { interfaceName = 'eth0', defaultAction = 'Deny' } = {}): string {
+  const { ipv4, ipv6 } = host.addresses;
+  return `---
+apiVersion: weir/v1
+kind: HostEndpoint
+metadata: { name: ${host.name}, labels: { mesos: agent, host: ${host.name} } }
+spec:
+  host: ${host.name}
+  interfaceName: "${interfaceName}"
+  expectedIPs: ["${ipv4}", "${ipv6}"]
+  ports: [{ name: admin, protocol: TCP, port: 9998 }]
+  defaultAction: ${defaultAction}
+`;
+}
+
+function globalPolicy(name: string, spec: string): string {
+  return `---\napiVersion: weir/v1\nkind: GlobalPolicy\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+}
+
+async function under(t: ExecutionContext, manifests: string, wanted: Record<string, Passage>): Promise<void> {
+  t.timeout(60_000);
+  await testbed().apply(manifests);
+  try {
+    await expectFlows(t, places, wanted);
+  } finally {
+    await testbed().delete(manifests);
+  }
+}
+
+const CLOSED = {
+  'host-2 > host-1 tcp/9999': false,
+  'host-2 > host-1 udp/9999': false,
+  'host-2 > host-1 ping': false,
+  'far > host-1 tcp/9999': false,
+  'host-1 > host-2 tcp/9999': false,
+  // The failsafe ports.
+  'host-2 > host-1 tcp/5051': true,
+  'host-1 > host-2 tcp/5051': true,
+  // A host and its own containers.
+  'server > host-1 tcp/9999': true,
+  'host-1 > server tcp/80': true,
+  // What passes through.
+  'far > server tcp/80': true,
+  'server > host-2 tcp/9999': true,
+};
+
+for (const interfaceName of ['eth0', '*']) {
+  test.serial(
+    `a host endpoint of ${interfaceName} without policy is closed, but for failsafe ports, its own containers and forwarding`,
+    async (t) => {
+      await under(t, hostEndpoint(one, { interfaceName }), CLOSED);
+      await expectFlows(t, places, { 'host-2 > host-1 tcp/9999': true });
+    },
+  );
+}
+
+test.serial('policy opens it, by port name and to peers by label, containers and hosts alike', async (t) => {
+  const manifests =
+    hostEndpoint(one) +
+    hostEndpoint(two, { defaultAction: 'Allow' }) +
+    globalPolicy(
+      'admin',
+      `
+  selector: host == '${one.name}'
+  ingress:
+    - { action: Allow, protocol: TCP, source: { selector: host == '${two.name}' }, destination: { ports: [admin] } }
+    - { action: Allow, protocol: TCP, source: { selector: app == 'far' }, destination: { ports: [9999] } }`,
+    );
+  await under(t, manifests, {
+    'host-2 > host-1 tcp/9998': true,
+    'host-2 > host-1 tcp/9999': false,
+    'far > host-1 tcp/9999': true,
+    'far > host-1 tcp/9998': false,
+    'host-1 > host-2 tcp/9999': false,
+    'far > server tcp/80': true,
+  });
+});
+
+test.serial('forwarded packets are asked for by policies with applyOnForward, and the host itself stays as it was', async (t) => {
+  const manifests =
+    hostEndpoint(one, { defaultAction: 'Allow' }) +
+    globalPolicy(
+      'through',
+      `
+  selector: host == '${one.name}'
+  applyOnForward: true
+  ingress:
+    - { action: Allow, protocol: TCP, source: { selector: app == 'far' }, destination: { ports: [81] } }`,
+    );
+  await under(t, manifests, {
+    'far > server tcp/81': true,
+    'far > server tcp/80': false,
+    'host-2 > server tcp/81': false,
+    'far > host-1 tcp/9999': false,
+    'server > far tcp/80': true,
+    'host-1 > server tcp/80': true,
+    'server > host-1 tcp/9999': true,
+  });
+});
+
+test.serial("containers' policies name hosts as peers", async (t) => {
+  const manifests = `${hostEndpoint(two, { defaultAction: 'Allow' })}---
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: to-agents, namespace: shop }
+spec:
+  selector: app == 'server'
+  types: [Egress]
+  egress:
+    - { action: Allow, protocol: TCP, destination: { selector: mesos == 'agent', namespaceSelector: global(), ports: [admin] } }
+`;
+  await under(t, manifests, {
+    'server > host-2 tcp/9998': true,
+    'server > host-2 tcp/9999': false,
+    'server > far tcp/80': false,
+  });
+});
+
+test.serial('an established flow of the host that lost its permission is cut, one of a failsafe port goes on', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const { traffic } = places['host-2']!;
+  await traffic.stream('cut', { address: one.addresses.ipv4, port: 9999 });
+  await traffic.stream('failsafe', { address: one.addresses.ipv4, port: 5051 });
+  const answered = async (name: string) => (await traffic.streamState(name)).answered;
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 500));
+  await eventually(
+    () => answered('cut'),
+    (count) => count > 3,
+  );
+  await bed.apply(hostEndpoint(one));
+  try {
+    const isStill = async () => {
+      const before = await answered('cut');
+      await pause();
+      return (await answered('cut')) === before;
+    };
+    t.true(await eventually(isStill, (still) => still), 'the forbidden flow');
+    const before = await answered('failsafe');
+    await pause();
+    t.true((await answered('failsafe')) > before, 'the flow of a failsafe port');
+  } finally {
+    await bed.delete(hostEndpoint(one));
+  }
+});
