@@ -40,6 +40,7 @@ export { Nftables, type NftObject } from './nftables.ts';
 export type { Verdict } from './nftables-element.ts';
 export type { KeyField } from './nftables-field.ts';
 export { PacketLog, type PacketLogOptions } from './packet-log.ts';
+export { PacketQueue, type PacketQueueOptions } from './packet-queue.ts';
 export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
 export { Probe, type ProbeAnswer } from './probe.ts';
 export { sysctl } from './sysctl.ts';

@@ -9,9 +9,12 @@ import type { Namespace } from './namespace.ts';
 import { decodeAcknowledgement, NLMSG_ERROR } from './netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
 import { NftBatch, type TableChange, type TableReference } from './nft-batch.ts';
+import type { Rule } from './nftables-rule.ts';
 
 export class NftSocket {
   readonly #socket: NetlinkSocket;
+  /** The kernel was built without nft's own expression for queues. */
+  #queuesAsTarget = false;
 
   private constructor(socket: NetlinkSocket) {
     this.#socket = socket;
@@ -40,6 +43,19 @@ export class NftSocket {
    * go is still in use), EINVAL (the key is not of the set's type). Throws TypeError for a value that its type cannot have.
    */
   apply(table: TableReference, changes: readonly TableChange[]): void {
+    const targets = changes.map(withQueueTarget);
+    const hasQueue = targets.some((change, index) => change !== changes[index]);
+    try {
+      this.#applyOnce(table, hasQueue && this.#queuesAsTarget ? targets : changes);
+    } catch (error) {
+      if (!hasQueue || this.#queuesAsTarget || !(error instanceof KernelError) || error.code !== 'ENOENT') throw error;
+      // The same answer as for a chain that is not there: whichever it was, this says so again.
+      this.#applyOnce(table, targets);
+      this.#queuesAsTarget = true;
+    }
+  }
+
+  #applyOnce(table: TableReference, changes: readonly TableChange[]): void {
     const batch = new NftBatch(table, changes, () => this.#socket.nextSequence());
     if (batch.isEmpty) return;
     const operation = `nft ${changes.length} changes in ${table.family} ${table.table}`;
@@ -66,4 +82,16 @@ export class NftSocket {
       }
     }
   }
+}
+
+/** The same change when it has no queue. */
+function withQueueTarget(change: TableChange): TableChange {
+  if (change.kind !== 'rules' || change.op !== 'add') return change;
+  const isQueue = ({ expressions }: Rule) => expressions.some(({ kind }) => kind === 'queue');
+  if (!change.rules.some(isQueue)) return change;
+  const rules = change.rules.map(({ expressions, ...rest }) => ({
+    ...rest,
+    expressions: expressions.map((expression) => (expression.kind === 'queue' ? { ...expression, asTarget: true } : expression)),
+  }));
+  return { ...change, rules };
 }

@@ -33,6 +33,8 @@ export type RuleExpression =
   | { kind: 'limit'; perSecond: number; burst: number }
   /** Shows the packet to who listens to that group of NFLOG: see `PacketLog`. */
   | { kind: 'log'; prefix: string; group: number }
+  /** Hands the packet to whoever listens to the queue, and lets it go on when nobody does. `asTarget`: by iptables' target, for kernels without nft's own. */
+  | { kind: 'queue'; number: number; asTarget?: boolean }
   | { kind: 'verdict'; verdict: Verdict };
 
 /** A set of one rule: made in the same batch, gone with the rule. */
@@ -90,6 +92,13 @@ const NFTA_LIMIT_TYPE = 4;
 const NFTA_LIMIT_FLAGS = 5;
 const NFT_LIMIT_PKTS = 0;
 const ONE_SECOND = 1n;
+const NFTA_QUEUE_NUM = 1;
+const NFTA_QUEUE_TOTAL = 2;
+const NFTA_QUEUE_FLAGS = 3;
+const NFTA_TARGET_NAME = 1;
+const NFTA_TARGET_REV = 2;
+const NFTA_TARGET_INFO = 3;
+const NFT_QUEUE_FLAG_BYPASS = 1;
 const VERDICT_REGISTER = 0;
 /** NFT_REG32_00 to NFT_REG32_15: the registers that packets' fields are loaded in, of 4 bytes each. */
 const FIRST_REGISTER = 8;
@@ -180,6 +189,8 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
       return [log(expression)];
     case 'limit':
       return [limit(expression)];
+    case 'queue':
+      return [expression.asTarget === true ? queueTarget(expression.number) : queue(expression.number)];
     case 'verdict':
       return [immediate(expression.verdict)];
   }
@@ -336,6 +347,32 @@ function immediate(verdict: Verdict): Expression {
     write(writer) {
       writer.be32(NFTA_IMMEDIATE_DREG, VERDICT_REGISTER);
       writeVerdict(writer, NFTA_IMMEDIATE_DATA, verdict);
+    },
+  };
+}
+
+function queue(number: number): Expression {
+  return {
+    name: 'queue',
+    write(writer) {
+      writer.be16(NFTA_QUEUE_NUM, number);
+      writer.be16(NFTA_QUEUE_TOTAL, 1);
+      writer.be16(NFTA_QUEUE_FLAGS, NFT_QUEUE_FLAG_BYPASS);
+    },
+  };
+}
+
+function queueTarget(number: number): Expression {
+  const info = Buffer.alloc(8); // struct xt_NFQ_info_v3: number u16, total u16, flags u16, padding
+  info.writeUInt16LE(number, 0);
+  info.writeUInt16LE(1, 2);
+  info.writeUInt16LE(NFT_QUEUE_FLAG_BYPASS, 4);
+  return {
+    name: 'target',
+    write(writer) {
+      writer.string(NFTA_TARGET_NAME, 'NFQUEUE');
+      writer.be32(NFTA_TARGET_REV, 3);
+      writer.data(NFTA_TARGET_INFO, info);
     },
   };
 }
