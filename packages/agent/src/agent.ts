@@ -63,6 +63,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       watchTable(network, stop.signal),
       followTasks(network, attachments, stop.signal),
       followMarathon(network, stop.signal),
+      network.followDns(stop.signal),
       recordFlows(network, { config, metrics, log }, stop.signal),
     ]);
   } finally {

@@ -108,6 +108,16 @@ export class Dataplane {
     if (this.#isOwnInterface(after)) this.#addresses.set(placeOf(after), after.spec.expectedIPs);
   }
 
+  /** Takes note of what DNS told an endpoint: see `PolicyCalculator.resolved`. */
+  resolved(endpointKey: string, name: string, addresses: readonly string[]): void {
+    this.#calculator.resolved(endpointKey, name, addresses);
+  }
+
+  /** The connections of this host's containers and of itself, each as `<source> <destination>`. */
+  async connections(): Promise<Set<string>> {
+    return new Set((await this.#conntrack.list()).map(({ original }) => `${original.source} ${original.destination}`));
+  }
+
   /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */
   learnInvalid(id: ObjectId, value: unknown): void {
     this.#calculator.upsertInvalid(id, value);

@@ -19,6 +19,7 @@ import { collectStale } from './collect-stale.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 import { DeadHosts, type Seen } from './dead-hosts.ts';
+import { DnsLearner } from './dns-learner.ts';
 import { whileLeading } from './election.ts';
 import { Enforcement } from './enforcement.ts';
 import type { Policy } from './flow-description.ts';
@@ -31,6 +32,7 @@ import { MarathonFollower } from './marathon-follower.ts';
 import { MesosTasks } from './mesos-tasks.ts';
 import type { Metrics } from './metrics.ts';
 import { OwnNetworks } from './own-networks.ts';
+import { ResolvedNames } from './resolved-names.ts';
 import { RoutingUpkeep } from './routing-upkeep.ts';
 import { networkLabels, TaskLabels } from './task-labels.ts';
 import { UnknownContainers } from './unknown-containers.ts';
@@ -88,6 +90,7 @@ export class HostNetwork {
   readonly #routing: HostRouting;
   readonly #state: ClusterState;
   readonly #enforcement: Enforcement;
+  readonly #names: ResolvedNames;
   readonly #deadHosts: DeadHosts;
   readonly #tasks: MesosTasks | undefined;
   readonly #taskLabels: TaskLabels;
@@ -122,6 +125,11 @@ export class HostNetwork {
       onWritten: (block, revision) => this.#state.put(block, revision),
     });
     this.#dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
+    this.#names = new ResolvedNames({
+      path: join(config.runDir, 'names.json'),
+      onChange: (endpoint, name, addresses) => this.#dataplane.resolved(endpoint, name, addresses),
+    });
+    this.#names.load();
     this.#state = new ClusterState(config.host, (change) => this.#learn(change));
     this.#ownNetworks = new OwnNetworks({ config, state: this.#state, log, metrics });
     this.#links = new HostLinks({ netlink: this.#netlink, reaper: this.#reaper, ownNetworks: this.#ownNetworks });
@@ -252,6 +260,7 @@ export class HostNetwork {
     const [old, now] = [calculated(before), calculated(after)];
     this.#dataplane.learn(old, now);
     this.#ownNetworks.learn(old, now);
+    if (before?.kind === 'Endpoint' && after === undefined) this.#names.forget(keyOf(before));
     if (this.#isSynced) this.#applySoon();
   };
 
@@ -404,6 +413,26 @@ export class HostNetwork {
   async #findTask(call: Call, tasks: MesosTasks): Promise<Task | undefined> {
     const task = await tasks.find(call.containerId);
     return task && this.#taskLabels.prepare(task, networkLabels(call));
+  }
+
+  /** Learns what names stand for from the DNS answers of containers, until the signal. */
+  async followDns(signal: AbortSignal): Promise<void> {
+    // Of other address spaces another endpoint may have the same address.
+    const local = (has: (endpoint: Endpoint) => boolean) =>
+      this.#state.localEndpoints().find((one) => spaceOf(one.spec) === undefined && has(one));
+    const learner = new DnsLearner({
+      names: this.#names,
+      endpointAt: (address) => {
+        const endpoint = local(({ spec }) => spec.addresses.includes(address));
+        return endpoint && keyOf(endpoint);
+      },
+      addressesOf: (key) => local((endpoint) => keyOf(endpoint) === key)?.spec.addresses ?? [],
+      // Before that the table is as an agent before left it.
+      apply: () => this.#isSynced && this.apply(),
+      connections: () => this.#dataplane.connections(),
+      log: this.#log,
+    });
+    await learner.follow(signal);
   }
 
   /** Follows Marathon for the cluster while this host leads, until the signal. */

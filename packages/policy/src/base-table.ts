@@ -18,6 +18,10 @@ const FAMILIES = [
 /** The same flow twice would be twice the work, and twice the room in the table of connections. */
 const TRACKED_INSIDE = 'comment "a tunnel: the packets in it are tracked"';
 
+/** DNS messages of endpoints whose rules name domains: a verdict ends the chain, and policy's own chains come later, or came before. */
+const ASKED = 'comment "what it asks is what it may be told"';
+const ANSWERED = 'comment "an answer waits until what it says is in force"';
+
 /** Interfaces that are ours, by the prefix that Weir gives them or one by one. */
 const OURS = ['"weir*"', '@adopted'];
 
@@ -54,6 +58,9 @@ const SETS = [
       `map ${any}forward_out { type ${type} : verdict; comment "policy of what leaves through, ${where}"; }`,
     ];
   }),
+  ...(['4', '6'] as const).map(
+    (version) => `map dns_client${version} { type ipv${version}_addr : verdict; comment "whose DNS messages the agent looks at"; }`,
+  ),
   ...(['4', '6'] as const).flatMap((version) => [
     `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
     `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
@@ -94,6 +101,7 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
       rules: [
         ...OURS.map((name) => `iifname ${name} jump source`),
         ...FAMILIES.map(({ ip, version }) => `${ip} saddr @hosts${version} udp dport ${vxlan.port} notrack ${TRACKED_INSIDE}`),
+        ...FAMILIES.map(({ ip, version }) => `udp dport 53 ${ip} saddr vmap @dns_client${version} ${ASKED}`),
       ],
     },
     untracked_output: {
@@ -257,14 +265,18 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
     // In the hook output a packet whose destination was changed still has the interface that it would have left by.
     postrouting: {
       hook: 'filter hook postrouting priority filter',
-      rules:
-        healthChecks === 'Always'
+      rules: [
+        ...FAMILIES.map(
+          ({ ip, version }) => `udp sport 53 ct state established ct direction reply ${ip} daddr vmap @dns_client${version} ${ANSWERED}`,
+        ),
+        ...(healthChecks === 'Always'
           ? []
           : [
               'ct state established,related accept comment "answers of this host"',
               ...OURS.map((name) => `ct status dnat oifname ${name} fib saddr type local jump to`),
               ...bridged('daddr', 'to_bridged').map((rule) => `ct status dnat fib saddr type local ${rule}`),
-            ],
+            ]),
+      ],
     },
   };
 }

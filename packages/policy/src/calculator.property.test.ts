@@ -337,3 +337,72 @@ test('every interface that lost a permission is reported', (t) => {
   t.true(lost > 100);
   t.log(`${lost} permissions lost, ${reported} interfaces reported`);
 });
+
+const NAMES = ['a.test', 'x.a.test', 'b.test'];
+const DOMAINS = [['a.test'], ['*.a.test'], ['*.test'], ['b.test', '*.a.test']];
+
+/** The same object, with domains in the rules of egress that allow, alone or beside other criteria of the destination. */
+function withDomains(object: AnyObject, pick: number): AnyObject {
+  if (object.kind !== 'Policy' && object.kind !== 'GlobalPolicy') return object;
+  const egress = object.spec.egress.map((rule, index) =>
+    rule.action === 'Allow'
+      ? {
+          action: rule.action,
+          destination: { ...(pick % 2 === 0 && rule.destination), domains: DOMAINS[(pick + index) % DOMAINS.length]! },
+        }
+      : rule,
+  );
+  const all = pick % 3 === 0 ? { selector: 'all()' } : {};
+  return { ...object, spec: { ...object.spec, ...all, egress } } as AnyObject;
+}
+
+test('what DNS tells an endpoint counts for that endpoint alone, whenever it is told, and until it is taken back', (t) => {
+  const anyTold = fc.record({ endpoint: fc.nat(8), name: fc.constantFrom(...NAMES), addresses: fc.uniqueArray(anyPeer, { maxLength: 3 }) });
+  const anyStep = fc.oneof(
+    fc.tuple(anyObject, fc.nat(8)).map(([object, pick]) => withDomains(object, pick)),
+    anyTold,
+  );
+  let byName = 0;
+  fc.assert(
+    fc.property(fc.array(anyStep, { minLength: 20, maxLength: 60 }), anyTraffic, fc.nat(3), (steps, traffic, flushes) => {
+      const calculator = new PolicyCalculator({ host: 'here' });
+      const objects = new Map<string, AnyObject>();
+      const told = new Map<string, Map<string, string[]>>();
+      const table = new Map<string, Statement>();
+      const flush = () => {
+        const change = calculator.flush();
+        for (const [key, statement] of change.set) table.set(key, statement);
+        for (const key of change.delete) table.delete(key);
+      };
+      for (const [index, step] of steps.entries()) {
+        if ('kind' in step) {
+          calculator.upsert(step);
+          objects.set(keyOf(step), step);
+        } else {
+          const endpoints = [...objects.values()].filter((object) => object.kind === 'Endpoint' && object.spec.host === 'here');
+          const endpoint = endpoints[step.endpoint % (endpoints.length || 1)];
+          if (endpoint === undefined) continue;
+          const key = keyOf(endpoint);
+          calculator.resolved(key, step.name, step.addresses);
+          told.set(key, (told.get(key) ?? new Map()).set(step.name, step.addresses));
+        }
+        if (index % (flushes + 1) === flushes) flush();
+      }
+      flush();
+      const walk = new TableWalk(table);
+      const final = [...objects.values()];
+      const namesOf = (endpoint: Endpoint, address: string) =>
+        [...(told.get(keyOf(endpoint)) ?? [])].flatMap(([name, addresses]) => (addresses.includes(address) ? [name] : []));
+      for (const { endpoint, direction, packet } of packetsOf(final, traffic)) {
+        const expected = reference(final, endpoint, direction, packet, { told: namesOf }).verdict;
+        const walked = walk.verdict(endpoint.spec.hostInterface, direction, packet).verdict;
+        if (walked !== expected)
+          throw new Error(`table: ${walked}, expected ${expected}; ${endpoint.metadata.name} ${JSON.stringify(packet)}`);
+        if (expected === 'Allow' && reference(final, endpoint, direction, packet).verdict === 'Deny') byName += 1;
+      }
+    }),
+    { numRuns: 400 },
+  );
+  t.log(`${byName} packets allowed by what DNS told`);
+  t.true(byName > 20);
+});

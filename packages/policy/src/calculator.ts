@@ -80,6 +80,7 @@ export class PolicyCalculator {
   readonly #hostPorts = new HostPorts(this.#table);
   readonly #hosts = new Map<string, Host>();
   #narrowed = new Set<string>();
+  #isSettled = true;
 
   /**
    * @param options.host name of the Host whose endpoints the table is for. Absent: those of all hosts are judged, each by its own host's
@@ -128,6 +129,19 @@ export class PolicyCalculator {
 
   remove(kind: Kind, name: string, namespace?: string): void {
     this.#note({ id: { kind, ...(namespace !== undefined && { namespace }), name } });
+  }
+
+  /**
+   * Takes in what DNS told an endpoint of this host: the addresses of a name, in the place of those before; none, when they are no longer
+   * good. It is kept, for rules with domains that come later, until the endpoint is removed.
+   *
+   * @param endpointKey as `keyOf` gives it; the endpoint may not be known yet
+   * @param name canonical; addresses too
+   */
+  resolved(endpointKey: string, name: string, addresses: readonly string[]): void {
+    this.#settleObjects();
+    this.#membership.putResolved(endpointKey, name, addresses);
+    this.#isSettled = false;
   }
 
   #note(pending: Pending): void {
@@ -209,12 +223,20 @@ export class PolicyCalculator {
   }
 
   #settle(): void {
-    if (this.#pending.size === 0) return;
-    for (const [key, pending] of this.#pending) this.#apply(key, pending);
-    this.#pending.clear();
+    this.#settleObjects();
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     this.#narrowed = this.#narrowed.union(this.#enforcement.settle());
     this.#policies.releaseReplaced();
     this.#defaults.releaseReplaced();
+  }
+
+  /** In the order in which they came: what DNS told an endpoint that goes is to go with it. */
+  #settleObjects(): void {
+    if (this.#pending.size === 0) return;
+    for (const [key, pending] of this.#pending) this.#apply(key, pending);
+    this.#pending.clear();
+    this.#isSettled = false;
   }
 
   #apply(key: string, { id, object, invalid }: Pending): void {

@@ -1,5 +1,6 @@
 import { type Direction, type Family, familyOf } from '@weir/resources';
 import { BridgePorts } from './bridge-ports.ts';
+import { DnsClients } from './dns-clients.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
 import { dispatchStatements, type Entries, type LocalEndpoint, placeOf } from './local-endpoint.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
@@ -45,6 +46,7 @@ export class Enforcement {
   readonly #table: Table;
   readonly #structure: SharedStructure;
   readonly #bridgePorts: BridgePorts;
+  readonly #dnsClients: DnsClients;
   readonly #endpoints = new Map<Member, LocalEndpoint>();
   readonly #byInterface = new Map<string, Set<LocalEndpoint>>();
   readonly #states = new Map<string, InterfaceState>();
@@ -67,6 +69,7 @@ export class Enforcement {
     this.#table = of.table;
     this.#structure = new SharedStructure(of.table);
     this.#bridgePorts = new BridgePorts({ inet: of.table, bridge: of.bridgeTable });
+    this.#dnsClients = new DnsClients(of.table, this.#structure);
     this.#defaults = of.defaults;
   }
 
@@ -171,7 +174,12 @@ export class Enforcement {
     const { member } = endpoint;
     if (!this.#policies.hasStaged(member, direction)) return undefined;
     const tiers = this.#policies.tiersFor(member, direction, { staged: true });
-    return program(tiers, direction, familyOf(address), { member, address, defaultAction: this.#defaultOf(endpoint, direction) });
+    return program(tiers, direction, familyOf(address), {
+      member,
+      address,
+      defaultAction: this.#defaultOf(endpoint, direction),
+      domainSet: (domains) => this.#membership.domainSet(member, domains),
+    });
   }
 
   #defaultOf({ object }: LocalEndpoint, direction: Direction): DefaultAction {
@@ -191,6 +199,8 @@ export class Enforcement {
     }
     for (const key of before?.statements.keys() ?? []) if (!after?.statements.has(key)) this.#table.delete(key);
     this.#bridgePorts.put(name, after);
+    // A host asks DNS for itself: nothing is learnt for it, and what its rules allow by name stays closed.
+    this.#dnsClients.put(name, endpoint?.object.kind === 'Endpoint' ? after?.enforced.Egress : undefined);
     if (before !== undefined) this.#release(before);
     // A container's interface carries nothing before it has its endpoint; a host's is open.
     if (before === undefined) return endpoint?.object.kind === 'HostEndpoint';
@@ -236,6 +246,7 @@ export class Enforcement {
     const { object, member } = endpoint;
     const tiers = this.#policies.tiersFor(member, direction, { staged: false });
     const defaultAction = this.#defaultOf(endpoint, direction);
+    const domainSet = (domains: readonly string[]) => this.#membership.domainSet(member, domains);
     const hasOthers = object.kind === 'HostEndpoint';
     const enforced = new Map<string, Enforced>();
     for (const family of FAMILIES) {
@@ -243,7 +254,7 @@ export class Enforcement {
       for (const address of hasOthers ? [...own, undefined] : own.length === 0 ? [undefined] : own) {
         enforced.set(
           address ?? family,
-          this.#enforcedBy(program(tiers, direction, family, { member, address, hasOthers, defaultAction }), endpoint),
+          this.#enforcedBy(program(tiers, direction, family, { member, address, hasOthers, defaultAction, domainSet }), endpoint),
         );
       }
     }
@@ -253,7 +264,13 @@ export class Enforcement {
   /** What passes through a host does so, unless a policy is for it; its own end is not the host's. */
   #enforceForwarded(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
     const tiers = this.#policies.tiersFor(endpoint.member, direction, { staged: false, forwarded: true });
-    const local: LocalSide = { member: endpoint.member, address: undefined, hasOthers: true, defaultAction: { rest: 'Allow' } };
+    const local: LocalSide = {
+      member: endpoint.member,
+      address: undefined,
+      hasOthers: true,
+      defaultAction: { rest: 'Allow' },
+      domainSet: (domains) => this.#membership.domainSet(endpoint.member, domains),
+    };
     return new Map(FAMILIES.map((family) => [family, this.#enforcedBy(program(tiers, direction, family, local), endpoint)]));
   }
 

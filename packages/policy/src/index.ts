@@ -2,6 +2,7 @@ export { type BaseOptions, baseTable } from './base-table.ts';
 export { bridgeTable } from './bridge-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
+export { DNS_QUEUE } from './dns-clients.ts';
 export { endpointRules, ruleDrift } from './endpoint-drift.ts';
 export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation.ts';
 export type { BaseTable } from './fixed-table.ts';

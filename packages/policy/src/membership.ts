@@ -1,5 +1,6 @@
 import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
 import { addressNumber } from './canonical-address.ts';
+import { DomainSets } from './domain-sets.ts';
 import { MemberIndex } from './member-index.ts';
 import { addTo, deleteFrom } from './multimap.ts';
 import { NetCover } from './net-cover.ts';
@@ -72,6 +73,16 @@ export class Membership {
   readonly #selectorSets = new Map<string, SelectorSet>();
   readonly #selectors = new SelectorIndex<SelectorSet>();
   readonly #portSets = new Map<string, PortSet>();
+  readonly #domains = new DomainSets({
+    entered: (set, address) => {
+      this.#setsAt.add(address, set);
+      this.#listener.addressChanged(set, address);
+    },
+    left: (set, address) => {
+      this.#setsAt.delete(address, set);
+      this.#listener.addressChanged(set, address);
+    },
+  });
 
   constructor(listener: MembershipListener, namespaceLabels: (namespace: string) => Labels) {
     this.#listener = listener;
@@ -92,6 +103,17 @@ export class Membership {
       if (isEndpoint(next)) for (const address of next.addresses) addTo(this.#byAddress, address, next);
     }
     this.#move(old, next);
+    if (next === undefined) this.#domains.forget(key);
+  }
+
+  /** The set of an endpoint for some domains; it is there as long as the endpoint. */
+  domainSet(endpoint: Member, domains: readonly string[]): MemberSet {
+    return this.#domains.setOf(endpoint.key, domains);
+  }
+
+  /** Replaces what DNS told an endpoint, which may not be known yet, for a name. */
+  putResolved(endpointKey: string, name: string, addresses: readonly string[]): void {
+    this.#domains.put(endpointKey, name, addresses);
   }
 
   /** To be called when a namespace's labels have changed: tries its members against selectors again. */

@@ -42,6 +42,8 @@ export interface PolicyRule {
 export interface Side {
   readonly nets?: Readonly<Record<Family, NetRanges>>;
   readonly notNets?: Readonly<Record<Family, NetRanges>>;
+  /** The endpoint was told that the address is that of a name that one of these takes. Never of the local end. */
+  readonly domains?: readonly string[];
   /** The address is in all of these … */
   readonly within: readonly SelectorSet[];
   /** … and in none of these. */
@@ -93,6 +95,7 @@ function side(peer: Peer, ownNamespace: string | undefined, membership: Membersh
   return {
     ...(peer.nets !== undefined && { nets: bothFamilies(peer.nets) }),
     ...(peer.notNets !== undefined && { notNets: bothFamilies(peer.notNets) }),
+    ...(peer.domains !== undefined && { domains: peer.domains }),
     within,
     without,
     ...(peer.ports !== undefined && { ports: portCriterion(peer.ports) }),

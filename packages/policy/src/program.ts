@@ -32,6 +32,8 @@ export interface ProgramRule {
   readonly notNets?: NetRanges;
   readonly within: readonly MemberSet[];
   readonly without: readonly MemberSet[];
+  /** One of `within` is what DNS told the endpoint. */
+  readonly hasDomains?: true;
   /** Only of `Log` rules. */
   readonly logPrefix?: string;
   /** Hash of all of the above. */
@@ -79,6 +81,8 @@ export interface LocalSide {
   /** Of a host: it may have addresses that nobody told of. Default false. */
   readonly hasOthers?: boolean;
   readonly defaultAction: DefaultAction;
+  /** What the endpoint was told by DNS for some domains. */
+  readonly domainSet: (domains: readonly string[]) => MemberSet;
 }
 
 /** Forms the program of an endpoint. */
@@ -144,7 +148,8 @@ function addTier(
   return { closing: { action: 'Deny', origin: { tier: tier.name, default: 'no rule matched' } }, passes };
 }
 
-function programRule(written: PolicyRule, family: Family, { member, address, hasOthers }: LocalSide): ProgramRule | undefined {
+function programRule(written: PolicyRule, family: Family, local: LocalSide): ProgramRule | undefined {
+  const { member, address, hasOthers } = local;
   if (address === undefined && !hasOthers) return undefined;
   const rule = address === undefined ? forUnknownAddress(written) : written;
   if (rule === undefined || (rule.ipVersion !== undefined && rule.ipVersion !== (family === 'IPv4' ? 4 : 6))) return undefined;
@@ -152,8 +157,8 @@ function programRule(written: PolicyRule, family: Family, { member, address, has
   const nets = rule.peer.nets?.[family];
   const notNets = rule.peer.notNets?.[family];
   if (nets?.ranges.length === 0 || (notNets !== undefined && isEveryAddress(notNets))) return undefined;
-  // Rules that look up no port name are the same for all endpoints that they are for.
-  const isShared = !rule.local.ports?.names.length && !rule.local.notPorts?.names.length;
+  // Rules that look up no port name and no domain are the same for all endpoints that they are for.
+  const isShared = rule.peer.domains === undefined && !rule.local.ports?.names.length && !rule.local.notPorts?.names.length;
   const known = isShared ? shared.get(rule)?.[family] : undefined;
   if (known !== undefined) return known;
   const made = withContent({
@@ -161,8 +166,9 @@ function programRule(written: PolicyRule, family: Family, { member, address, has
     traffic: trafficOf(rule, member.ports),
     ...(nets !== undefined && !isEveryAddress(nets) && { nets }),
     ...(notNets !== undefined && notNets.ranges.length > 0 && { notNets }),
-    within: rule.peer.within,
+    within: [...rule.peer.within, ...(rule.peer.domains === undefined ? [] : [local.domainSet(rule.peer.domains)])],
     without: rule.peer.without,
+    ...(rule.peer.domains !== undefined && { hasDomains: true as const }),
     ...(rule.action === 'Log' && { logPrefix: logPrefix(rule) }),
   });
   if (isShared) shared.set(rule, { ...shared.get(rule), [family]: made });

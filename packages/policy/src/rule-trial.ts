@@ -1,13 +1,13 @@
 import { type Direction, type Family, familyOf, matches, protocolNumber } from '@weir/resources';
 import type { ParsedFlow } from './flow.ts';
-import { type Member, type Membership, type SelectorSet, setHolds } from './membership.ts';
+import { type Member, type MemberSet, type Membership, type SelectorSet, setHolds } from './membership.ts';
 import { netRangesContain } from './net-ranges.ts';
 import type { PolicyRule, PortCriterion, Side } from './policy-rule.ts';
 import { contains } from './range.ts';
 import { ICMP_PLANE, type Plane, PORT_PLANE } from './region.ts';
 import { planeOf } from './traffic.ts';
 
-type SideField = 'nets' | 'notNets' | 'selector' | 'notSelector' | 'namespaceSelector' | 'ports' | 'notPorts';
+type SideField = 'nets' | 'notNets' | 'domains' | 'selector' | 'notSelector' | 'namespaceSelector' | 'ports' | 'notPorts';
 
 /** A field of a rule that does not hold for a flow, as a path in the rule. `selector`: no such labels; `namespaceSelector`: such labels, in a namespace where the rule does not look. */
 export type Criterion = 'ipVersion' | 'protocol' | 'notProtocol' | 'icmp' | 'notICMP' | `${'source' | 'destination'}.${SideField}`;
@@ -25,13 +25,15 @@ export function mismatches(rule: PolicyRule, trial: Trial): Criterion[] {
   const { flow, direction, member, membership } = trial;
   const family = familyOf(flow.source);
   const [local, peer] = direction === 'Ingress' ? (['destination', 'source'] as const) : (['source', 'destination'] as const);
+  const domainSet = (domains: readonly string[]) => membership.domainSet(member, domains);
   const isMember = (set: SelectorSet) => set.members.has(member);
-  const localEnd: End = { address: flow[local], port: portAt(flow, local), owners: [member], isAlso: isMember };
+  const localEnd: End = { address: flow[local], port: portAt(flow, local), owners: [member], isAlso: isMember, domainSet };
   const peerEnd: End = {
     address: flow[peer],
     port: portAt(flow, peer),
     owners: [...membership.membersAt(flow[peer])],
     isAlso: () => false,
+    domainSet,
   };
   const plane = planeOf(flow.protocol, family);
   const failing: Record<'source' | 'destination', Criterion[]> = { source: [], destination: [] };
@@ -50,6 +52,8 @@ interface End {
   readonly owners: readonly Member[];
   /** Belongs to a set otherwise than by its address. */
   isAlso(set: SelectorSet): boolean;
+  /** What the endpoint that the policy selects was told by DNS. */
+  domainSet(domains: readonly string[]): MemberSet;
 }
 
 function portAt({ first, second }: ParsedFlow, end: 'source' | 'destination'): number {
@@ -70,7 +74,7 @@ function trafficMismatches(rule: PolicyRule, { protocol, first, second }: Parsed
 }
 
 function sideMismatches(
-  { nets, notNets, within, without, ports, notPorts }: Side,
+  { nets, notNets, domains, within, without, ports, notPorts }: Side,
   end: End,
   { family, protocol, plane }: { family: Family; protocol: number; plane: Plane },
 ): SideField[] {
@@ -79,6 +83,7 @@ function sideMismatches(
   const failing: SideField[] = [];
   if (nets !== undefined && !netRangesContain(nets[family], end.address)) failing.push('nets');
   if (notNets !== undefined && netRangesContain(notNets[family], end.address)) failing.push('notNets');
+  if (domains !== undefined && !setHolds(end.domainSet(domains), end.address)) failing.push('domains');
   for (const set of within) {
     if (isIn(set)) continue;
     const hasLabels = end.owners.some(({ labels }) => matches(set.selector, labels));

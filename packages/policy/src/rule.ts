@@ -18,6 +18,8 @@ export type RuleExpression =
   | { kind: 'limit'; perSecond: number; burst: number }
   /** Shows the packet to who listens to that group of NFLOG. */
   | { kind: 'log'; prefix: string; group: number }
+  /** Hands the packet to whoever listens to the queue, and lets it go on when nobody does. */
+  | { kind: 'queue'; number: number }
   | { kind: 'verdict'; verdict: Verdict };
 
 /** Goes on with packets whose fields, taken together, are in one of the members (`not`: in none), which have a range for each field. */
@@ -57,6 +59,8 @@ function expressionText(expression: RuleExpression): string {
       return `log prefix "${expression.prefix}" group ${expression.group}`;
     case 'limit':
       return `limit rate ${expression.perSecond}/second burst ${expression.burst} packets`;
+    case 'queue':
+      return `queue num ${expression.number} bypass`;
     case 'verdict':
       return verdictText(expression.verdict);
   }

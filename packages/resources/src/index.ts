@@ -80,6 +80,7 @@ export {
   type WeirObject,
 } from './object.ts';
 export { type Expectation, type PolicyTest, parsePolicyTests, type TestEndpoint } from './policy-test.ts';
+export { canonicalName, domainTakes } from './rule/domain.ts';
 export type { Peer } from './rule/peer.ts';
 export { type Port, parsePort, portRange } from './rule/port.ts';
 export { hasPorts, isIcmp, type PortProtocol, type Protocol, type ProtocolName, parseProtocol, protocolNumber } from './rule/protocol.ts';

@@ -121,6 +121,8 @@ export function mismatchText(
     case 'nets':
     case 'notNets':
       return `${criterion} is ${wanted}, and the ${side} is ${end.address}`;
+    case 'domains':
+      return `${criterion} is ${wanted}, and only the agent of the container's host knows what addresses it was told for them: ask DNS in the container, then try`;
     case 'namespaceSelector':
       return wanted === ''
         ? `${side}.selector looks in the policy's own namespace, and the ${side} is in ${end.endpoint?.metadata.namespace ?? 'none'}: add a namespaceSelector`

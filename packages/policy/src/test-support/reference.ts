@@ -21,6 +21,9 @@ import {
 } from '@weir/resources';
 import type { Packet } from './packet.ts';
 
+/** The names that DNS gave an address for, to an endpoint. */
+export type Told = (endpoint: Endpoint, address: string) => readonly string[];
+
 /**
  * What policy means, said as plainly as can be and without a thought for speed: for each policy in order, for each rule in order. The
  * calculator is tested against it.
@@ -30,7 +33,7 @@ export function reference(
   endpoint: Endpoint | HostEndpoint,
   direction: Direction,
   packet: Packet,
-  { staged = false, forwarded = false }: { staged?: boolean; forwarded?: boolean } = {},
+  { staged = false, forwarded = false, told = () => [] }: { staged?: boolean; forwarded?: boolean; told?: Told } = {},
 ): { verdict: 'Allow' | 'Deny'; logged: string[] } {
   const logged: string[] = [];
   const policies = objects
@@ -57,6 +60,7 @@ export function reference(
           continue;
         }
         if (!ruleMatches(objects, policy, rule, endpoint, direction, packet)) continue;
+        if (!domainsMatch(rule, endpoint.kind === 'Endpoint' ? told(endpoint, packet.destination) : [])) continue;
         if (rule.action === 'Pass') continue evaluation;
         if (rule.action !== 'Log') return { verdict: rule.action, logged };
         const { namespace, name } = policy.metadata;
@@ -75,6 +79,13 @@ const ADDRESS_CRITERIA = ['nets', 'notNets', 'selector', 'notSelector', 'namespa
 /** Hosts have addresses that nobody told of. */
 function isUnknown(endpoint: Endpoint | HostEndpoint, address: string): boolean {
   return endpoint.kind === 'HostEndpoint' && !endpoint.spec.expectedIPs.includes(address);
+}
+
+function domainsMatch({ destination }: Rule, names: readonly string[]): boolean {
+  if (destination?.domains === undefined) return true;
+  return destination.domains.some((domain) =>
+    names.some((name) => (domain.startsWith('*') ? name.endsWith(domain.slice(1)) && name !== domain.slice(1) : name === domain)),
+  );
 }
 
 function tiersInOrder(objects: readonly AnyObject[]): { name: string; order: number; defaultAction: 'Deny' | 'Pass' }[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { acrossFields, failed, type Report } from '../field.ts';
 import type { Rule } from '../rule/rule.ts';
 import { selectorText } from '../selector/field.ts';
-import { checkTypes, completed, type PolicySpec, policyFields } from './policy.ts';
+import { checkDirections, completed, type PolicySpec, policyFields } from './policy.ts';
 
 /** A policy for endpoints of all namespaces, or of those whose labels `namespaceSelector` takes. Peer selectors span all namespaces too. */
 export interface GlobalPolicySpec extends PolicySpec {
@@ -24,7 +24,7 @@ export const globalPolicySpecSchema: z.ZodType<GlobalPolicySpec> = acrossFields(
     ...rest,
   }),
   (spec, report) => {
-    checkTypes(spec, report);
+    checkDirections(spec, report);
     checkForward(spec, report);
   },
 ).transform(({ applyOnForward, ...spec }) => ({ ...completed(spec), ...(applyOnForward === true && { applyOnForward }) }));

@@ -42,7 +42,7 @@ export const policyFields = {
   egress: z.array(ruleSchema).prefault([]),
 };
 
-export const policySpecSchema: z.ZodType<PolicySpec> = acrossFields(z.strictObject(policyFields), checkTypes).transform(completed);
+export const policySpecSchema: z.ZodType<PolicySpec> = acrossFields(z.strictObject(policyFields), checkDirections).transform(completed);
 
 /** Name of the tier that a policy belongs to. */
 export function tierOf({ tier }: Pick<PolicySpec, 'tier'>): string {
@@ -54,8 +54,17 @@ export function parseOrder(value: unknown): number {
   throw ValidationError.of(value, 'is no order', 'expected a number; lower is asked first');
 }
 
+export function checkDirections(spec: { types?: Direction[]; ingress?: Rule[]; egress?: Rule[] }, report: Report): void {
+  checkTypes(spec, report);
+  if (!Array.isArray(spec.ingress)) return;
+  for (const [index, rule] of spec.ingress.entries()) {
+    if (failed(rule) || rule.destination?.domains === undefined) continue;
+    report(['ingress', index, 'destination', 'domains'], 'only rules of egress have domains: use "nets" or a selector');
+  }
+}
+
 /** Rules of a direction that `types` leaves out would be dead, and their writer thinks otherwise. */
-export function checkTypes(spec: { types?: Direction[]; ingress?: Rule[]; egress?: Rule[] }, report: Report): void {
+function checkTypes(spec: { types?: Direction[]; ingress?: Rule[]; egress?: Rule[] }, report: Report): void {
   if (!Array.isArray(spec.types) || spec.types.length === 0 || spec.types.some(failed)) return;
   for (const [type, rules] of [['Ingress', 'ingress'] as const, ['Egress', 'egress'] as const]) {
     if (!spec.types.includes(type) && Array.isArray(spec[rules]) && spec[rules].length > 0) {

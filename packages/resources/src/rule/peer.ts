@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { parseCidr } from '../address.ts';
 import { field, someOf } from '../field.ts';
 import { selectorText } from '../selector/field.ts';
+import { parseDomain } from './domain.ts';
 import { type Port, parsePort } from './port.ts';
 
 /**
  * One end of the packets that a rule is about. Every criterion given has to hold; one that is absent holds for everything.
  *
  * - `nets`, `notNets`: the address is in one of, or in none of, these blocks.
+ * - `domains`: the endpoint was told, by DNS, that the address is that of one of these names. Only of where traffic goes to.
  * - `selector`: the address is that of an endpoint or network set with such labels; `notSelector`: it is not, and so may also be unknown to Weir.
  * - `namespaceSelector`: that endpoint or set is in a namespace with such labels. In a Policy, a `selector` without `namespaceSelector` looks in the
  *   policy's own namespace only; in a GlobalPolicy, in all. `namespaceSelector` alone stands for every endpoint of those namespaces.
@@ -16,6 +18,7 @@ import { type Port, parsePort } from './port.ts';
 export const peerSchema: z.ZodType<Peer> = z.strictObject({
   nets: someOf(field(parseCidr), 'to match every address').optional(),
   notNets: someOf(field(parseCidr), 'to except no address').optional(),
+  domains: someOf(field(parseDomain), 'to match every address').optional(),
   selector: selectorText({ empty: 'refused' }).optional(),
   notSelector: selectorText({ empty: 'refused' }).optional(),
   namespaceSelector: selectorText({ empty: 'refused', global: true }).optional(),
@@ -27,6 +30,8 @@ export interface Peer {
   /** CIDRs, canonical text. */
   nets?: string[];
   notNets?: string[];
+  /** DNS names in lower case, `*.` in front for all names under one. */
+  domains?: string[];
   selector?: string;
   notSelector?: string;
   namespaceSelector?: string;

@@ -40,6 +40,7 @@ export const ruleSchema: z.ZodType<Rule> = acrossFields(
       checkIcmp(rule, report);
     }
     checkFamilies(rule, report);
+    checkDomains(rule, report);
   },
 );
 
@@ -83,6 +84,13 @@ function checkIcmp(rule: Partial<Rule>, report: Report): void {
     const given = rule.protocol === undefined ? 'the rule names no protocol' : `the rule's protocol is ${rule.protocol}`;
     report([name], `ICMP types belong to ICMP, and ${given}: set "protocol" to ICMP or ICMPv6`);
   }
+}
+
+/** What a name stands for is known only as far as it was asked for: enough to allow it, not to forbid it. */
+function checkDomains({ action, source, destination }: Partial<Rule>, report: Report): void {
+  if (source?.domains !== undefined) report(['source', 'domains'], 'domains are those of the destination: remove them here');
+  if (destination?.domains === undefined || failed(action) || action === 'Allow') return;
+  report(['destination', 'domains'], `only a rule that allows has domains, and this one's action is ${action}: use "nets" or a selector`);
 }
 
 /** A rule whose parts are of two address families could never match. */
