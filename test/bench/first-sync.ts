@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { Nftables, NftSocket } from '@weir/kernel';
 import { baseTable, PolicyCalculator } from '@weir/policy';
 import type { AnyObject } from '@weir/resources';
-import { NftablesTable } from '../../packages/agent/src/nftables-table.ts';
+import { NftablesTable } from '../../packages/agent/src/dataplane/nftables-table.ts';
 import { clusterObjects, endpointAt, HERE, listedObjects, NETS_PER_SET, netAt, networkSet } from './calc-objects.ts';
 import { median, progress, type Row, report, spread } from './table.ts';
 

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dispatch, type LauncherRequest, type LauncherResponse } from '@weir/cni';
 import { AgentError } from './agent-error.ts';
-import { Attachments } from './attachments.ts';
-import { serveCni } from './cni-server.ts';
+import { Attachments } from './calls/attachments.ts';
+import { serveCni } from './calls/cni-server.ts';
 import { type AgentConfig, readConfig } from './config.ts';
-import { keepFlows } from './flow-log.ts';
+import { keepFlows } from './flows/flow-log.ts';
 import { serveHealth } from './health.ts';
-import { hostAddresses } from './host-addresses.ts';
-import { lockHost } from './host-lock.ts';
 import { HostNetwork } from './host-network.ts';
+import { hostAddresses } from './hosts/host-addresses.ts';
+import { lockHost } from './hosts/host-lock.ts';
+import { keepPresence } from './hosts/presence.ts';
 import { type Logger, openLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { keepPresence } from './presence.ts';
 import { VERSION } from './version.ts';
 
 /** Longer than a call without an agent may take, in milliseconds. */

@@ -3,7 +3,7 @@
  * watch brings it back. The revision decides which news is newer, so the two ways never undo each other.
  */
 import { type AnyObject, type Endpoint, type Host, type Kind, keyOf, type Labels, namespaceLabels, type ObjectOf } from '@weir/resources';
-import { type Owner, ownerKey } from './attachments.ts';
+import { type Owner, ownerKey } from './calls/attachments.ts';
 
 export type Listener = (change: { key: string; before?: AnyObject; after?: AnyObject }) => void;
 

@@ -6,4 +6,4 @@
 import { keepCompiledCode } from './compile-cache.ts';
 
 keepCompiledCode('/var/cache/weir');
-await import('./serve-one-call.ts');
+await import('./calls/serve-one-call.ts');

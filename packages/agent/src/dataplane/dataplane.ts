@@ -1,0 +1,206 @@
+/**
+ * Policy in the kernel: the calculated table, kept in nftables. When a change is in force there, established flows that it forbids are cut.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
+import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf } from '@weir/policy';
+import {
+  type AnyObject,
+  type Endpoint,
+  failsafePorts,
+  type HostEndpoint,
+  type HostSocket,
+  type HostSpec,
+  hostSockets,
+  type ObjectId,
+  spaceOf,
+} from '@weir/resources';
+import type { Policy } from '../flows/flow-description.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { BridgedPolicy } from './bridged-policy.ts';
+import { EstablishedFlows } from './established-flows.ts';
+import { NftablesTable } from './nftables-table.ts';
+
+/** What of its Host object the fixed part of the table depends on. */
+type HostRules = Pick<HostSpec, 'mesosTraffic' | 'failsafePorts'>;
+
+/** Until the Host object is known: what it has when nobody wrote it. */
+const DEFAULT_RULES: HostRules = { mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } };
+
+export interface DataplaneOptions {
+  host: string;
+  space?: string;
+  vxlan: BaseOptions['vxlan'];
+  log: Logger;
+  metrics: Metrics;
+}
+
+export class Dataplane {
+  readonly #host: string;
+  readonly #space: string | undefined;
+  readonly #vxlan: BaseOptions['vxlan'];
+  readonly #metrics: Metrics;
+  readonly #calculator: PolicyCalculator;
+  readonly #nftables = Nftables.open();
+  readonly #nftSocket = NftSocket.open();
+  readonly #conntrack = Conntrack.open();
+  readonly #generation = NftGeneration.open();
+  readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, socket: this.#nftSocket });
+  readonly #bridged = new BridgedPolicy({ nftables: this.#nftables, socket: this.#nftSocket });
+  /** Of this host's endpoints, by what the calculator calls their places. */
+  readonly #addresses = new Map<string, string[]>();
+  /** Host interfaces and addresses whose established flows are to be judged when the next change is in force. */
+  readonly #narrowed = new Set<string>();
+  readonly #gone = new Set<string>();
+  /** Ports of this host that lead to an endpoint since the last change. */
+  #mapped: HostSocket[] = [];
+  readonly #flows: EstablishedFlows;
+  #judged: Promise<void> = Promise.resolve();
+  /** The fixed part of the table, and what it was made of. */
+  #base: { of: HostRules; table: BaseTable } | undefined;
+  /** nftables' generation after our last change. */
+  #lastGeneration: number | undefined;
+
+  /**
+   * In the namespace that the process is in.
+   * @param options.space the network whose own address space it is for; absent: the shared one
+   * @param options.vxlan see `baseTable`
+   */
+  constructor({ host, space, vxlan, log, metrics }: DataplaneOptions) {
+    this.#host = host;
+    this.#space = space;
+    this.#vxlan = vxlan;
+    this.#metrics = metrics;
+    this.#calculator = new PolicyCalculator({ host, space });
+    this.#flows = new EstablishedFlows({
+      conntrack: this.#conntrack,
+      isAllowed: (flow) => this.#calculator.allows(flow),
+      onFailure: (error) => {
+        log.error({ err: error }, 'established flows could not be judged; all are after the next look at the kernel');
+        this.forgetActual();
+      },
+      log,
+      metrics,
+    });
+  }
+
+  /** What is in force, as far as it was learnt. */
+  get policy(): Policy {
+    return this.#calculator;
+  }
+
+  /** Takes note of a change of an object; `apply` puts it in force. */
+  learn(before: AnyObject | undefined, after: AnyObject | undefined): void {
+    if (after !== undefined) this.#calculator.upsert(after);
+    else if (before !== undefined) this.#calculator.remove(before.kind, before.metadata.name, before.metadata.namespace);
+    this.#bridged.learn(this.#isLocal(before) ? before : undefined, this.#isLocal(after) ? after : undefined);
+    if (this.#isLocal(before)) {
+      this.#addresses.delete(before.spec.hostInterface);
+      for (const address of before.spec.addresses) this.#gone.add(address);
+    }
+    if (this.#isLocal(after)) {
+      this.#addresses.set(after.spec.hostInterface, after.spec.addresses);
+      for (const address of after.spec.addresses) this.#gone.delete(address);
+      this.#mapped.push(...hostSockets(after.spec));
+    }
+    if (this.#isOwnInterface(before)) this.#addresses.delete(placeOf(before));
+    if (this.#isOwnInterface(after)) this.#addresses.set(placeOf(after), after.spec.expectedIPs);
+  }
+
+  /** Takes note of what DNS told an endpoint: see `PolicyCalculator.resolved`. */
+  resolved(endpointKey: string, name: string, addresses: readonly string[]): void {
+    this.#calculator.resolved(endpointKey, name, addresses);
+  }
+
+  /** The connections of this host's containers and of itself, each as `<source> <destination>`. */
+  async connections(): Promise<Set<string>> {
+    return new Set((await this.#conntrack.list()).map(({ original }) => `${original.source} ${original.destination}`));
+  }
+
+  /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */
+  learnInvalid(id: ObjectId, value: unknown): void {
+    this.#calculator.upsertInvalid(id, value);
+  }
+
+  /** What was not valid is gone. */
+  forget({ kind, name, namespace }: ObjectId): void {
+    this.#calculator.remove(kind, name, namespace);
+  }
+
+  #isLocal(object: AnyObject | undefined): object is Endpoint {
+    return object?.kind === 'Endpoint' && object.spec.host === this.#host && spaceOf(object.spec) === this.#space;
+  }
+
+  #isOwnInterface(object: AnyObject | undefined): object is HostEndpoint {
+    return object?.kind === 'HostEndpoint' && object.spec.host === this.#host && this.#space === undefined;
+  }
+
+  /** Whether somebody else changed nftables since: a `flush ruleset`, say, takes our table too. */
+  get isTouched(): boolean {
+    return this.#generation.read() !== this.#lastGeneration;
+  }
+
+  /** What the kernel has is read again before the next change: somebody else may have changed it. */
+  forgetActual(): void {
+    this.#table.forgetActual();
+    this.#bridged.forgetActual();
+  }
+
+  /** What the kernel lacks of the rules of an endpoint of this host, or has otherwise, each in a few words. Changes nothing. */
+  drift(endpoint: Endpoint): string[] {
+    return [...this.#table.drift(endpoint.spec), ...this.#bridged.drift(endpoint.spec)];
+  }
+
+  /**
+   * Puts everything that was learnt in force. Returns when it is.
+   * Throws KernelError when the kernel refused it; what is in force then is known only after it was read again, which the next call does.
+   */
+  apply({ mesosTraffic, failsafePorts }: HostRules = DEFAULT_RULES): void {
+    const stop = this.#metrics.dataplaneDuration.startTimer();
+    try {
+      const change = this.#calculator.flush();
+      this.#table.desire(change);
+      this.#bridged.desire(change.bridge);
+      for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
+      this.#bridged.bringInStep();
+      const wasRead = this.#table.bringInStep(this.#baseFor({ mesosTraffic, ...(failsafePorts && { failsafePorts }) }));
+      // Rules may have been other ones while nobody looked after the established flows.
+      if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
+      this.#lastGeneration = this.#generation.read();
+      this.#judgeFlows();
+    } finally {
+      stop();
+    }
+  }
+
+  #baseFor(of: HostRules): BaseTable {
+    if (!isDeepStrictEqual(of, this.#base?.of)) {
+      this.#base = { of, table: baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, failsafePorts: failsafePorts(of) }) };
+    }
+    return this.#base!.table;
+  }
+
+  /** Resolves when the established flows are what everything that was applied so far allows. */
+  settled(): Promise<void> {
+    return this.#judged;
+  }
+
+  #judgeFlows(): void {
+    const narrowed = [...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []);
+    const suspects = { narrowed, gone: this.#gone, mapped: this.#mapped };
+    if (narrowed.length > 0 || this.#gone.size > 0 || this.#mapped.length > 0) this.#judged = this.#flows.judge(suspects);
+    this.#narrowed.clear();
+    this.#gone.clear();
+    this.#mapped = [];
+  }
+
+  close(): void {
+    this.#flows.close();
+    this.#conntrack.close();
+    this.#generation.close();
+    this.#bridged.close();
+    this.#nftSocket.close();
+    this.#nftables.close();
+  }
+}

@@ -1,0 +1,107 @@
+/** What the table of this host tells of packets: read as it comes, kept as flows for an hour, told to who asks, counted for metrics. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Store } from '@weir/datastore';
+import { NftCounters, PacketLog } from '@weir/kernel';
+import { DENIALS, PACKET_LOG_GROUP } from '@weir/policy';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { FlowAnswers } from './flow-answers.ts';
+import { describeFlow, type Policy } from './flow-description.ts';
+import { FlowMemory } from './flow-memory.ts';
+import { FlowWindow } from './flow-window.ts';
+
+/** Length of a window, in milliseconds. */
+const WINDOW = 10_000;
+
+export interface FlowLogOptions {
+  host: string;
+  store: Store;
+  policy: Policy;
+  log: Logger;
+  metrics: Metrics;
+}
+
+/** Keeps flow records until the signal. Whoever else listens to the group is waited for. */
+export async function keepFlows(options: FlowLogOptions, signal: AbortSignal): Promise<void> {
+  const flows = new FlowLog(options);
+  await Promise.all([flows.listen(signal), flows.keepWindows(signal), flows.answers.run(signal)]);
+}
+
+class FlowLog {
+  readonly answers: FlowAnswers;
+  readonly #memory = new FlowMemory();
+  readonly #window: FlowWindow;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  /** Packets of each counter when it was last read. */
+  readonly #counted = new Map<string, number>();
+
+  constructor({ host, store, policy, log, metrics }: FlowLogOptions) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#window = new FlowWindow({ host, describe: (packet, cause) => describeFlow(packet, cause, policy) });
+    this.answers = new FlowAnswers({ store, host, memory: this.#memory, remember: () => this.#closeWindow(), log });
+  }
+
+  async listen(signal: AbortSignal): Promise<void> {
+    let isTold = false;
+    while (!signal.aborted) {
+      try {
+        await this.#listenOnce(signal);
+        isTold = false;
+      } catch (error) {
+        if (!isTold) this.#log.error({ err: error, group: PACKET_LOG_GROUP }, 'flows cannot be recorded; trying again');
+        isTold = true;
+      }
+      await delay(WINDOW, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #listenOnce(signal: AbortSignal): Promise<void> {
+    const failed = Promise.withResolvers<void>();
+    using _packets = PacketLog.open({
+      group: PACKET_LOG_GROUP,
+      onPackets: (packets) => {
+        const now = Date.now();
+        for (const packet of packets) if (!this.#window.add(packet, now)) this.#metrics.flowPacketsLost.inc();
+      },
+      onLost: () => this.#metrics.flowPacketsLost.inc(),
+      // From a poll nothing that a promise leads to would go on: see `monitor`.
+      onFailure: (error) => setImmediate(() => failed.reject(error)),
+    });
+    signal.addEventListener('abort', () => failed.resolve(), { once: true });
+    await failed.promise;
+  }
+
+  async keepWindows(signal: AbortSignal): Promise<void> {
+    using counters = NftCounters.open();
+    while (!signal.aborted) {
+      try {
+        this.#count(counters);
+      } catch (error) {
+        this.#log.warn({ err: error }, 'the counters of denied packets could not be read');
+      }
+      await delay(WINDOW, undefined, { signal }).catch(() => {});
+      this.#closeWindow();
+    }
+  }
+
+  #closeWindow(): void {
+    const records = this.#window.close();
+    for (const { verdict } of records) this.#metrics.flowRecords.inc({ verdict });
+    this.#memory.add(records, Date.now());
+    this.answers.tell(records);
+  }
+
+  /** Counters begin anew when somebody takes the table away. */
+  #count(counters: NftCounters): void {
+    const now = counters.read({ family: 'inet', table: 'weir' });
+    for (const [denial, name] of Object.entries(DENIALS)) {
+      const packets = now.get(name)?.packets ?? 0;
+      const before = this.#counted.get(name);
+      this.#counted.set(name, packets);
+      // What was there before this agent, its predecessor has counted.
+      if (before !== undefined) this.#metrics.deniedPackets.inc({ reason: denial }, packets < before ? packets : packets - before);
+    }
+  }
+}

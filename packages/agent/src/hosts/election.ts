@@ -1,0 +1,48 @@
+/** One of several agents does a work for the cluster: who holds a key of the store, on a lease that does not outlive it for long. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Store, StoreError } from '@weir/datastore';
+import type { Logger } from '../log.ts';
+
+export interface ElectionOptions {
+  store: Store;
+  /** What is led: `marathon`. */
+  name: string;
+  host: string;
+  ttlSeconds: number;
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** Until the signal: whenever this host leads, `work` runs; its own signal ends with the lead. */
+export async function whileLeading(options: ElectionOptions, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { signal, ttlSeconds, name, log } = options;
+  while (!signal.aborted) {
+    try {
+      await leadOnce(options, work);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (!signal.aborted) log.warn({ name, error: error.message }, 'election: trying again');
+    }
+    await delay((ttlSeconds * 1000) / 3, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function leadOnce(
+  { store, name, host, ttlSeconds, signal, log }: ElectionOptions,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const key = `/weir/leader/${name}`;
+  if ((await store.get(key)) !== undefined) return;
+  const lease = await store.lease(ttlSeconds);
+  try {
+    const { committed } = await store.transact({ when: [{ key, revision: 0 }], then: [{ put: key, value: host, lease: lease.id }] });
+    if (!committed) return;
+    log.info({ name }, 'leading');
+    const lead = new AbortController();
+    void lease.lost.then(() => lead.abort());
+    await work(AbortSignal.any([signal, lead.signal]));
+    log.info({ name }, 'no longer leading');
+  } finally {
+    await lease.revoke();
+  }
+}

@@ -1,0 +1,84 @@
+/** This host in the store: its Host object, which stays, and a sign of life on a lease, which does not outlive the agent for long. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { ObjectStore, type Store, StoreError } from '@weir/datastore';
+import { type Host, type HostSpec, parseObject, presenceKey, serialize } from '@weir/resources';
+import type { Logger } from '../log.ts';
+import { hostSubnets } from '../routing/host-subnets.ts';
+
+/** Between two looks for problems to tell of, in milliseconds. */
+const PROBLEMS_INTERVAL = 1_000;
+
+/**
+ * Makes the Host object, or brings its addresses up to date. What an operator wrote in it (mesosTraffic, labels) stays.
+ * @returns the object and its revision
+ */
+export function registerHost(objects: ObjectStore, name: string, addresses: string[]): Promise<{ object: Host; revision: number }> {
+  return updateHost(objects, name, { addresses, subnets: hostSubnets(addresses) });
+}
+
+/** Writes what this host knows of itself into its Host object, and makes one where there is none. */
+export async function updateHost(
+  objects: ObjectStore,
+  name: string,
+  facts: { [F in 'addresses' | 'subnets' | 'vxlan']?: HostSpec[F] | undefined },
+): Promise<{ object: Host; revision: number }> {
+  for (;;) {
+    const known = await objects.get('Host', name);
+    const object = parseObject({
+      apiVersion: 'weir/v1',
+      kind: 'Host',
+      metadata: known?.object.metadata ?? { name },
+      spec: { addresses: [], ...known?.object.spec, ...facts },
+    }) as Host;
+    if (known !== undefined && serialize(known.object) === serialize(object)) return known;
+    try {
+      return { object, revision: await objects.put(object, { revision: known?.revision ?? 0 }) };
+    } catch (error) {
+      // Somebody wrote it between our reading and writing: what they wrote is to stay.
+      if (!(error instanceof StoreError) || error.code !== 'ECONFLICT') throw error;
+    }
+  }
+}
+
+/** Keeps Host object and sign of life until the signal; after each loss of the lease (an outage longer than it) they are given again. */
+export async function keepPresence(options: {
+  store: Store;
+  host: string;
+  addresses: string[];
+  version: string;
+  ttlSeconds: number;
+  /** What is wrong on this host, for people; they read it with `weir node status`. */
+  problems: () => readonly string[];
+  /** Called when the Host object is there. */
+  registered?: () => void;
+  signal: AbortSignal;
+  log: Logger;
+}): Promise<void> {
+  const { store, host, addresses, version, ttlSeconds, problems, registered, signal, log } = options;
+  const objects = new ObjectStore(store);
+  const since = new Date().toISOString();
+  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  while (!signal.aborted) {
+    try {
+      await registerHost(objects, host, addresses);
+      registered?.();
+      const lease = await store.lease(ttlSeconds);
+      const over = Promise.race([lease.lost, aborted]).then(() => true);
+      const tell = async (sign: string) => {
+        await store.transact({ when: [], then: [{ put: presenceKey(host), value: sign, lease: lease.id }] });
+        return sign;
+      };
+      const signNow = () => JSON.stringify({ version, since, problems: problems() });
+      let told = await tell(signNow());
+      while (!(await Promise.race([over, delay(PROBLEMS_INTERVAL, false, { ref: false })]))) {
+        // While the store is away the lease may well live on; the next look tells.
+        if (signNow() !== told) told = await tell(signNow()).catch(() => told);
+      }
+      if (signal.aborted) await lease.revoke();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (!signal.aborted) log.warn({ error: error.message }, 'presence: trying again');
+      await delay(1000, undefined, { signal }).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** The host's ends of containers' links: in its own namespace, and in those of networks with their own address space. */
+import type { Netlink } from '@weir/kernel';
+import { type Attaching, beginAttach, inspect, type LinkReaper, type LinkRequest, type Wiring } from '@weir/routing';
+import { AgentError } from '../agent-error.ts';
+import type { OwnNetworks } from '../dataplane/own-networks.ts';
+
+export class HostLinks {
+  readonly #netlink: Netlink;
+  readonly #reaper: LinkReaper;
+  readonly #ownNetworks: OwnNetworks;
+
+  /** @param of.netlink and `reaper` of the host's own namespace */
+  constructor(of: { netlink: Netlink; reaper: LinkReaper; ownNetworks: OwnNetworks }) {
+    this.#netlink = of.netlink;
+    this.#reaper = of.reaper;
+    this.#ownNetworks = of.ownNetworks;
+  }
+
+  names(): Set<string> {
+    const all = [this.#netlink, ...[...this.#ownNetworks.all].map(({ netlink }) => netlink)];
+    return new Set(all.flatMap((netlink) => netlink.links().map(({ name }) => name)));
+  }
+
+  has(name: string): boolean {
+    return this.#netlink.link(name) !== undefined || this.#ownNetworks.having(name) !== undefined;
+  }
+
+  /** The network whose own address space the link is in; undefined: it is in the host's own namespace. Throws AgentError ENOLINK. */
+  spaceOf(name: string): string | undefined {
+    const network = this.#ownNetworks.having(name);
+    if (network !== undefined || this.#ownNetworks.isEmpty || this.#netlink.link(name) !== undefined) return network?.name;
+    // Of whichever space its addresses were, they are not to be taken for some of another.
+    throw new AgentError('ENOLINK', `the interface ${name} is gone`);
+  }
+
+  /** As `beginAttach`. @param space the network whose own address space the container is to be in */
+  attach({ space, ...request }: Omit<LinkRequest, 'hostNamespace'> & { space?: string | undefined }): Attaching {
+    if (space === undefined) return beginAttach(request);
+    const network = this.#ownNetworks.ensure(space);
+    const { finish, abandon } = beginAttach({ ...request, hostNamespace: network.namespace });
+    network.begun++;
+    const ending = <T>(end: Promise<T>): Promise<T> => end.finally(() => network.begun--);
+    return {
+      finish: (settings) => ending(finish(settings)),
+      abandon: async () => {
+        await ending(abandon());
+        this.#ownNetworks.dropUnused();
+      },
+    };
+  }
+
+  inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Wiring {
+    return inspect({ ...where, hostNamespace: this.#ownNetworks.having(where.hostInterface)?.namespace });
+  }
+
+  /** Resolves when the link is gone; at once when it is not there. */
+  async remove(name: string): Promise<void> {
+    const network = this.#ownNetworks.having(name);
+    await (network?.reaper ?? this.#reaper).remove(name);
+    await network?.dataplane.settled();
+    this.#ownNetworks.dropUnused();
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Routes and tunnels of this host: what the objects call for (desired), what the kernel has (actual), and the difference, applied.
+ *
+ * The order lets no packet meet a gap. The link of the tunnels is there before any route takes it, and stays for a while after the last
+ * one left it; a peer's entries are there before its routes and go after them; and as both ends take packets in either form at any
+ * time, each host switches its routes by itself.
+ */
+import { GUARDED_PREFIX, OPEN_PREFIX } from '@weir/cni';
+import { type Change, KernelError, type Netlink } from '@weir/kernel';
+import { cidrContains, type Family, familyOf, type Host, type Pool, type VxlanEnd } from '@weir/resources';
+import {
+  type BlockRoute,
+  desiredRoutes,
+  ensureTunnelDevice,
+  type RouteFailure,
+  RouteTable,
+  RoutingError,
+  removeTunnelDevice,
+  TUNNEL_LINK,
+  TUNNEL_OVERHEAD,
+  TunnelPeers,
+  tunnelMac,
+} from '@weir/routing';
+import type { ClusterState } from '../cluster-state.ts';
+import type { AgentConfig } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+
+/** How long the link of the tunnels stays when no pool wants it any more: peers may still use it, in milliseconds. */
+const TUNNEL_GRACE = 30_000;
+
+export class HostRouting {
+  readonly #config: AgentConfig;
+  readonly #state: ClusterState;
+  readonly #netlink: Netlink;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #routes: RouteTable;
+  readonly #peers: TunnelPeers;
+  #tunnel: (VxlanEnd & { link: number }) | { problem: string } | undefined;
+  #unwantedSince: number | undefined;
+  #underlayMtu: number | undefined;
+  #tunnelMtu: number | undefined;
+  /** What was last heard of links that are not ours. */
+  readonly #links = new Map<number, string>();
+  #dead: ReadonlySet<string> = new Set();
+
+  constructor(of: { config: AgentConfig; state: ClusterState; netlink: Netlink; log: Logger; metrics: Metrics }) {
+    this.#config = of.config;
+    this.#state = of.state;
+    this.#netlink = of.netlink;
+    this.#log = of.log;
+    this.#metrics = of.metrics;
+    this.#routes = new RouteTable(of.netlink);
+    this.#peers = new TunnelPeers(of.netlink);
+  }
+
+  /** What does not lead where it should, for people. */
+  get problems(): string[] {
+    const routes = this.#routes.failed.map(({ destination, reason }) => `route to ${destination}: ${reason}`);
+    const ownTunnel = this.#tunnel !== undefined && 'problem' in this.#tunnel ? [`tunnels to other hosts: ${this.#tunnel.problem}`] : [];
+    return [...ownTunnel, ...routes];
+  }
+
+  /** This host's end of the tunnels as the kernel has it; undefined where there is none to tell others of. */
+  get tunnelEnd(): VxlanEnd | undefined {
+    if (this.#tunnel === undefined || 'problem' in this.#tunnel) return undefined;
+    const { link: _, ...end } = this.#tunnel;
+    return end;
+  }
+
+  /** Hosts that are taken for dead; in force with the next `apply`. */
+  set dead(names: ReadonlySet<string>) {
+    this.#dead = names;
+  }
+
+  /** Whether what the kernel tells of routes, tunnels and links to other hosts is as it should be, or none of our business. */
+  isRight(change: Change): boolean {
+    switch (change.type) {
+      case 'route':
+        return this.#routes.isRight(change.action, change.route);
+      case 'neighbour':
+      case 'forwarding':
+        return this.#peers.isRight(change);
+      case 'link':
+        return this.#isLinkRight(change);
+      case 'address':
+        // Next hops may be on a link now, or no longer.
+        return change.address.scope !== 'global';
+      case 'lost':
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  #isLinkRight({ action, link }: Extract<Change, { type: 'link' }>): boolean {
+    if (link.name.startsWith(GUARDED_PREFIX) || link.name.startsWith(OPEN_PREFIX)) return true;
+    const isUp = action === 'set' && link.up;
+    if (link.name === TUNNEL_LINK) return this.tunnelEnd === undefined || (isUp && link.mtu === this.#tunnelMtu);
+    // The kernel takes routes away with a link that goes down, without a word.
+    const state = isUp ? `up with MTU ${link.mtu}` : 'down';
+    const before = this.#links.get(link.index);
+    this.#links.set(link.index, state);
+    return before === state;
+  }
+
+  /** The next `apply` looks at the kernel again. */
+  forgetActual(): void {
+    this.#routes.forgetActual();
+    this.#peers.forgetActual();
+  }
+
+  /**
+   * Brings tunnels and routes in step with the objects. What one host or route lacks holds up no other. Throws KernelError.
+   *
+   * @returns what was done, in the words of ip
+   */
+  apply(): string[] {
+    const [hosts, pools] = [[...this.#state.list('Host')], [...this.#state.list('Pool')]];
+    const self = this.#state.host;
+    this.#underlayMtu = self && this.#mtuOfUnderlay(self);
+    const done = this.#bringTunnelInStep(self, pools);
+    const { routes, peers } = desiredRoutes({
+      self: this.#config.host,
+      hosts,
+      blocks: this.#state.list('Block'),
+      pools,
+      ...(this.#tunnel !== undefined && { tunnel: this.#tunnel }),
+      dead: this.#dead,
+    });
+    const link = this.#tunnel !== undefined && 'link' in this.#tunnel ? this.#tunnel.link : undefined;
+    if (link !== undefined) done.push(...this.#peers.add(link, peers.values()));
+    done.push(...this.#applyRoutes(routes));
+    if (link !== undefined) done.push(...this.#peers.removeSurplus());
+    return done;
+  }
+
+  #applyRoutes(desired: ReadonlyMap<string, BlockRoute>): string[] {
+    const known = new Set(this.#routes.failed.map(textOf));
+    const { failed, done } = this.#routes.apply(desired);
+    this.#metrics.routesFailed.set(failed.length);
+    for (const failure of failed) {
+      if (!known.has(textOf(failure))) this.#log.warn({ ...failure }, 'a route does not lead where it should; it is tried again');
+    }
+    return done;
+  }
+
+  #bringTunnelInStep(self: Host | undefined, pools: readonly Pool[]): string[] {
+    if (!pools.some(wantsTunnels)) {
+      if (this.#tunnel === undefined || 'problem' in this.#tunnel) this.#tunnel = undefined;
+      else this.#unwantedSince ??= performance.now();
+      return [];
+    }
+    this.#unwantedSince = undefined;
+    const before = this.#tunnel;
+    const address = self && underlayAddress(self, this.#config.vxlan.underlay);
+    if (self === undefined || address === undefined) {
+      // At its first start a host is not in the store yet.
+      this.#tunnel = self && { problem: `this host has no ${this.#config.vxlan.underlay} address: set "addresses" of agent.yaml` };
+      return [];
+    }
+    const { port, vni } = this.#config.vxlan;
+    const end = { address, mac: tunnelMac(this.#config.host), port, vni, tunnelAddresses: self.spec.vxlan?.tunnelAddresses ?? [] };
+    try {
+      const mtu = (this.#underlayMtu ?? 1500) - TUNNEL_OVERHEAD[familyOf(address)];
+      this.#tunnelMtu = mtu;
+      const { link, done } = ensureTunnelDevice(this.#netlink, { ...end, mtu });
+      this.#tunnel = { ...end, link };
+      return done.map((what) => `interface of the tunnels ${what}`);
+    } catch (error) {
+      if (!(error instanceof RoutingError || error instanceof KernelError)) throw error;
+      this.#tunnel = { problem: error.message };
+      if (before === undefined || !('problem' in before) || before.problem !== error.message)
+        this.#log.error({ error: error.message }, 'there are no tunnels to other hosts; packets go without, where they can');
+      return [];
+    }
+  }
+
+  /** Removes the link of the tunnels when it was not wanted for a while. @returns whether it did */
+  dropUnwantedTunnel(): boolean {
+    if (this.#unwantedSince === undefined || performance.now() - this.#unwantedSince < TUNNEL_GRACE) return false;
+    this.#unwantedSince = undefined;
+    this.#tunnel = undefined;
+    this.#peers.forgetActual();
+    return removeTunnelDevice(this.#netlink);
+  }
+
+  /** The largest packets that reach every host of the cluster from these addresses, in bytes; undefined where the link to the others is not known. */
+  mtuFor(addresses: readonly string[]): number | undefined {
+    if (this.#underlayMtu === undefined) return undefined;
+    const pools = [...this.#state.list('Pool')].filter(({ spec }) => addresses.some((address) => cidrContains(spec.cidr, address)));
+    return pools.some(wantsTunnels) ? this.#underlayMtu - TUNNEL_OVERHEAD[this.#underlayFamily] : this.#underlayMtu;
+  }
+
+  get #underlayFamily(): Family {
+    return this.tunnelEnd === undefined ? (this.#config.vxlan.underlay ?? 'IPv4') : familyOf(this.tunnelEnd.address);
+  }
+
+  #mtuOfUnderlay({ spec }: Host): number | undefined {
+    const own = this.#netlink.addresses().filter(({ cidr }) => spec.addresses.includes(cidr.slice(0, cidr.indexOf('/'))));
+    const sizes = [...new Set(own.map(({ link }) => link))].flatMap((link) => this.#netlink.link(link)?.mtu ?? []);
+    return sizes.length === 0 ? undefined : Math.min(...sizes);
+  }
+}
+
+export const wantsTunnels = ({ spec }: Pool): boolean => spec.vxlan !== 'Never';
+
+function underlayAddress({ spec: { addresses } }: Host, family: Family | undefined): string | undefined {
+  const of = (wanted: Family) => addresses.find((address) => familyOf(address) === wanted);
+  return family === undefined ? (of('IPv4') ?? of('IPv6')) : of(family);
+}
+
+const textOf = ({ destination, reason }: RouteFailure): string => `${destination} ${reason}`;

@@ -1,0 +1,134 @@
+/** What keeps routing right while nothing is asked of the agent: others change the kernel, hosts die and return, tunnels are told of. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { GUARDED_PREFIX } from '@weir/cni';
+import { type ObjectStore, type Store, StoreError } from '@weir/datastore';
+import type { Allocator } from '@weir/ipam';
+import type { Change, Netlink } from '@weir/kernel';
+import { type Endpoint, spaceOf } from '@weir/resources';
+import { hostSetup, mendContainers } from '@weir/routing';
+import type { ClusterState } from '../cluster-state.ts';
+import type { AgentConfig } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { HostRouting } from './host-routing.ts';
+import { SilentHosts } from './silent-hosts.ts';
+import { isStale, publishTunnelEnd, type TunnelEndRequest } from './tunnel-end.ts';
+import { watchKernel } from './watch-kernel.ts';
+
+/** After a failure to tell of this host's end of the tunnels, in milliseconds. */
+const RETRY = 2_000;
+
+export interface RoutingUpkeepOptions {
+  config: AgentConfig;
+  store: Store;
+  objects: ObjectStore;
+  allocator: Allocator;
+  state: ClusterState;
+  routing: HostRouting;
+  netlink: Netlink;
+  log: Logger;
+  /** Has routing applied soon. */
+  applySoon: () => void;
+}
+
+export class RoutingUpkeep {
+  readonly #of: RoutingUpkeepOptions;
+  readonly #silentHosts: SilentHosts;
+  #tunnelEndStale = Promise.withResolvers<void>();
+
+  constructor(options: RoutingUpkeepOptions) {
+    this.#of = options;
+    const { config, state, routing, log, applySoon } = options;
+    this.#silentHosts = new SilentHosts({
+      store: options.store,
+      hosts: () => [...state.list('Host')].map(({ metadata }) => metadata.name).filter((name) => name !== config.host),
+      patience: config.hostDeadAfter * 1000,
+      onChange: (dead) => {
+        log.warn({ dead: [...dead] }, 'hosts without a sign of life: their containers are unreachable until there is one');
+        routing.dead = dead;
+        applySoon();
+      },
+    });
+  }
+
+  /** Until the signal; to be called when all that was in the store is known and applied. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#watchKernel(signal), this.#silentHosts.follow(signal), this.#keepTunnelEnd(signal)]);
+  }
+
+  /** To be called after each change of routing that was applied. */
+  applied(): void {
+    this.#silentHosts.look();
+    if (isStale(this.#tunnelEnd())) this.#tunnelEndStale.resolve();
+  }
+
+  /** Looks at everything, whether or not somebody seems to have changed it, and puts it right. */
+  repair(): void {
+    const { state, routing, netlink, log } = this.#of;
+    routing.forgetActual();
+    const done = [...hostSetup(), ...mendContainers(netlink, containersOf(state)), ...routing.apply()];
+    if (done.length > 0) log.warn({ done }, "somebody changed this host's routes or links: repaired");
+    this.applied();
+  }
+
+  /** Nobody tells of kernel parameters, so they are looked at now and then. */
+  repairForwarding(): void {
+    const done = hostSetup();
+    if (done.length > 0) this.#of.log.warn({ done }, 'somebody switched forwarding off: repaired');
+  }
+
+  async #watchKernel(signal: AbortSignal): Promise<void> {
+    const changes = this.#of.netlink.monitor(['link', 'address', 'route', 'neighbour'], { signal });
+    // What happened before the monitor listened.
+    this.repair();
+    await watchKernel(changes, { isRight: (change) => this.#isRight(change), repair: () => this.repair(), signal });
+  }
+
+  #isRight(change: Change): boolean {
+    return this.#of.routing.isRight(change) && !containersOf(this.#of.state).some((endpoint) => isHarmed(endpoint, change));
+  }
+
+  #tunnelEnd(): TunnelEndRequest {
+    const { config, state, routing } = this.#of;
+    return { host: config.host, end: routing.tunnelEnd, pools: [...state.list('Pool')], published: state.host?.spec.vxlan };
+  }
+
+  async #keepTunnelEnd(signal: AbortSignal): Promise<void> {
+    const { objects, allocator, state, log } = this.#of;
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    for (;;) {
+      await Promise.race([this.#tunnelEndStale.promise, stopped]);
+      if (signal.aborted) return;
+      this.#tunnelEndStale = Promise.withResolvers();
+      try {
+        const { object, revision } = await publishTunnelEnd(this.#tunnelEnd(), { objects, allocator, log });
+        state.put(object, revision);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        log.warn({ error: error.message }, "this host's end of the tunnels could not be told to the others: trying again");
+        await delay(RETRY, undefined, { signal }).catch(() => {});
+        this.#tunnelEndStale.resolve();
+      }
+    }
+  }
+}
+
+/** Containers that Weir attached in the host's own namespace; other endpoints have links of somebody else's. */
+function containersOf(state: ClusterState): Endpoint['spec'][] {
+  return state
+    .localEndpoints()
+    .flatMap(({ spec }) => (spec.hostInterface.startsWith(GUARDED_PREFIX) && spaceOf(spec) === undefined ? [spec] : []));
+}
+
+/** Whether a change took away what the container's attachment has on the host's side. */
+function isHarmed({ hostInterface, addresses, mac }: Endpoint['spec'], change: Change): boolean {
+  switch (change.type) {
+    case 'route':
+      return change.action === 'delete' && addresses.includes(change.route.destination.split('/')[0]!);
+    case 'neighbour':
+      return addresses.includes(change.neighbour.address) && (change.action === 'delete' || change.neighbour.mac !== mac);
+    case 'link':
+      return change.action === 'set' && change.link.name === hostInterface && !change.link.up;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ObjectStore, openStore } from '@weir/datastore';
+import { MarathonError } from '@weir/mesos';
+import { parseObject } from '@weir/resources';
+import test, { type ExecutionContext } from 'ava';
+import pino from 'pino';
+import { whileLeading } from '../hosts/election.ts';
+import { createMetrics } from '../metrics.ts';
+import { MarathonFollower } from './marathon-follower.ts';
+
+async function setUp(t: ExecutionContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-marathon-'));
+  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
+  t.teardown(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  const objects = new ObjectStore(store);
+  const lines: { msg: string; app?: string }[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const marathon = { apps: [] as unknown[], away: false, looks: 0, tell: (_: string) => {} };
+  const client = {
+    listDefinitions: async () => {
+      marathon.looks++;
+      if (marathon.away) throw new MarathonError('EUNAVAILABLE', 'no answer');
+      return { apps: marathon.apps, pods: [] };
+    },
+    followEvents: (onEvent: (type: string) => void, { signal }: { signal: AbortSignal }) => {
+      marathon.tell = onEvent;
+      return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  };
+  const follower = new MarathonFollower({ store, objects, client, log, metrics: createMetrics() });
+  const names = async () => {
+    const [policies, claims] = await Promise.all([objects.list('Policy'), objects.list('Claim')]);
+    return [...policies.objects, ...claims.objects].map(
+      ({ object }) => `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
+    );
+  };
+  return { store, objects, lines, log, marathon, follower, names };
+}
+
+const app = (id: string, labels: object = { WEIR_POLICY: 'allow from app=lb' }, more: object = {}) => ({ id, labels, ...more });
+const WEB = 'Policy shop/marathon-shop.web';
+
+test('objects come, change and go with their app', async (t) => {
+  const { marathon, follower, objects, names } = await setUp(t);
+  marathon.apps = [app('/shop/web'), app('/shop/db', { WEIR_STICKY_IP: 'true' }), app('/plain', {})];
+  await follower.sync();
+  t.deepEqual(await names(), [WEB, 'Claim shop/marathon-shop.db']);
+  const before = await objects.get('Policy', 'marathon-shop.web', 'shop');
+  await follower.sync();
+  t.is(
+    (await objects.get('Policy', 'marathon-shop.web', 'shop'))?.revision,
+    before?.revision,
+    'a look that finds nothing new writes nothing',
+  );
+  marathon.apps = [app('/shop/web', { WEIR_POLICY: 'allow from app=other' })];
+  await follower.sync();
+  t.is((await objects.get('Policy', 'marathon-shop.web', 'shop'))?.object.spec.ingress[0]?.source?.selector, "app == 'other'");
+  marathon.apps = [app('/shop/web', {})];
+  await follower.sync();
+  t.deepEqual(await names(), []);
+});
+
+test("somebody's own object of the same name is left alone, and told once", async (t) => {
+  const { marathon, follower, objects, names, lines } = await setUp(t);
+  await objects.put(
+    parseObject({ apiVersion: 'weir/v1', kind: 'Policy', metadata: { name: 'marathon-shop.web', namespace: 'shop' }, spec: {} }),
+  );
+  await objects.put(
+    parseObject({ apiVersion: 'weir/v1', kind: 'Policy', metadata: { name: 'mine', labels: { 'weir/owner': 'me' } }, spec: {} }),
+  );
+  const { revision } = (await objects.get('Policy', 'marathon-shop.web', 'shop'))!;
+  marathon.apps = [app('/shop/web')];
+  for (let times = 0; times < 3; times++) await follower.sync();
+  marathon.apps = [];
+  await follower.sync();
+  t.deepEqual(await names(), ['Policy default/mine', WEB]);
+  t.is((await objects.get('Policy', 'marathon-shop.web', 'shop'))?.revision, revision);
+  t.is(lines.length, 1);
+});
+
+test('an app that is gone keeps its policy until its last container is', async (t) => {
+  const { marathon, follower, objects, names } = await setUp(t);
+  marathon.apps = [app('/shop/web')];
+  await follower.sync();
+  const endpoint = parseObject({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name: 'c1-eth0', namespace: 'shop' },
+    spec: {
+      host: 'h',
+      containerId: 'c1',
+      network: 'weir',
+      interfaceName: 'eth0',
+      hostInterface: 'weira',
+      addresses: [],
+      mesos: { task: 't', app: '/shop/web' },
+    },
+  });
+  await objects.put(endpoint);
+  marathon.apps = []; // gone, or a Marathon that lost its memory
+  await follower.sync();
+  t.deepEqual(await names(), [WEB]);
+  await objects.remove('Endpoint', 'c1-eth0', 'shop');
+  await follower.sync();
+  t.deepEqual(await names(), []);
+});
+
+test('a Marathon that lies loses nothing and opens nothing', async (t) => {
+  const { marathon, follower, objects, names, lines } = await setUp(t);
+  marathon.apps = [app('/shop/web')];
+  await follower.sync();
+  const lies: unknown[][] = [
+    [app('/shop/web', { WEIR_POLICY: 'alow from any' })],
+    [app('/shop/web', { WEIR_POLICY: 7 })],
+    [app('/shop/web'), app('/shop/web', {})],
+    [{ labels: {} }],
+    [{ id: '/shop/web', labels: 'x'.repeat(100_000) }],
+  ];
+  for (const lie of lies) {
+    marathon.apps = lie;
+    await follower.sync();
+    await follower.sync();
+    const { object } = (await objects.get('Policy', 'marathon-shop.web', 'shop'))!;
+    t.is(object.spec.ingress[0]?.source?.selector, "app == 'lb'", JSON.stringify(lie).slice(0, 100));
+  }
+  t.is(lines.length, lies.length, 'each told once');
+  marathon.apps = [app('/shop/new', { WEIR_POLICY: 'alow from any' }), app('/shop/web')];
+  await follower.sync();
+  t.deepEqual((await objects.get('Policy', 'marathon-shop.new', 'shop'))?.object.spec.ingress, [], 'a new app is closed, not open');
+  marathon.away = true;
+  await t.throwsAsync(follower.sync(), { code: 'EUNAVAILABLE' });
+  t.is((await names()).length, 2);
+});
+
+test('events that repeat cost a look, and those that mean nothing none', async (t) => {
+  const { marathon, follower, names } = await setUp(t);
+  const stop = new AbortController();
+  const following = follower.follow({ intervalSeconds: 3600, signal: stop.signal });
+  while (marathon.looks === 0) await delay(5);
+  await delay(300);
+  const before = marathon.looks;
+  marathon.apps = [app('/shop/web')];
+  for (let times = 0; times < 1000; times++) marathon.tell('api_post_event');
+  while ((await names()).length === 0) await delay(5);
+  for (let times = 0; times < 1000; times++) marathon.tell('unheard_of_event');
+  await delay(300);
+  t.true(marathon.looks - before <= 2);
+  stop.abort();
+  await following;
+});
+
+test('one leads, and the next one when it ends', async (t) => {
+  const { store, log } = await setUp(t);
+  const leading: string[] = [];
+  const start = (host: string) => {
+    const stop = new AbortController();
+    const ended = whileLeading({ store, name: 'marathon', host, ttlSeconds: 1, signal: stop.signal, log }, async (signal) => {
+      leading.push(host);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    return async () => {
+      stop.abort();
+      await ended;
+    };
+  };
+  const stopA = start('a');
+  while (leading.length < 1) await delay(5);
+  const stopB = start('b');
+  await delay(800);
+  t.deepEqual(leading, ['a']);
+  await stopA();
+  while (leading.length < 2) await delay(5);
+  t.deepEqual(leading, ['a', 'b']);
+  await stopB();
+});

@@ -1,0 +1,137 @@
+/**
+ * What Marathon's apps ask for by their labels, in the store: one agent of the cluster keeps it in step. The events only say when to look; a look
+ * at everything is what counts, so that one that was missed, repeated or not understood makes no difference.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { StoreError } from '@weir/datastore';
+import { IpamError } from '@weir/ipam';
+import { APP_ANNOTATION, isChange, type MarathonClient, MarathonError, type Plan, planApps } from '@weir/mesos';
+import { keyOf } from '@weir/resources';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { type AppObject, isOwned, putOwned, removeOwned, type Stores } from './app-owned-objects.ts';
+
+/** Events come in crowds: a look this long after the first, in milliseconds. */
+const GATHER = 200;
+/** Between two tries to reach Marathon, in milliseconds. */
+const RETRY = 2_000;
+/** Marathon sends a line at least this often, in milliseconds; one that is silent for longer is asked anew. */
+const SILENCE = 60_000;
+
+export interface MarathonFollowerOptions extends Stores {
+  client: Pick<MarathonClient, 'listDefinitions' | 'followEvents'>;
+  log: Logger;
+  metrics: Pick<Metrics, 'marathonConnected' | 'marathonFaults'>;
+}
+
+export class MarathonFollower {
+  readonly #options: MarathonFollowerOptions;
+  /** Faults that were told, by app. */
+  readonly #told = new Map<string, string>();
+  #changed = Promise.withResolvers<void>();
+  #isAway = false;
+
+  constructor(options: MarathonFollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Until the signal. */
+  async follow({ intervalSeconds, signal }: { intervalSeconds: number; signal: AbortSignal }): Promise<void> {
+    await Promise.all([this.#listen(signal), this.#look(intervalSeconds, signal)]);
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const onEvent = (type: string) => {
+      if (isChange(type)) this.#changed.resolve();
+    };
+    while (!signal.aborted) {
+      try {
+        await this.#options.client.followEvents(onEvent, { silence: SILENCE, signal });
+      } catch (error) {
+        if (!(error instanceof MarathonError)) throw error; // the next look tells of it
+      }
+      await delay(RETRY, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #look(intervalSeconds: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const changed = this.#changed.promise;
+      const pause = (await this.#lookOnce()) ? intervalSeconds * 1000 : RETRY;
+      const round = new AbortController();
+      const timer = delay(pause, undefined, { signal: AbortSignal.any([signal, round.signal]) });
+      await Promise.race([timer, changed]).catch(() => {});
+      round.abort();
+      timer.catch(() => {});
+      await delay(GATHER, undefined, { signal }).catch(() => {});
+      this.#changed = Promise.withResolvers();
+    }
+  }
+
+  async #lookOnce(): Promise<boolean> {
+    const { log, metrics } = this.#options;
+    try {
+      await this.sync();
+      if (this.#isAway) log.info('Marathon answers again');
+      this.#isAway = false;
+      metrics.marathonConnected.set(1);
+      return true;
+    } catch (error) {
+      if (error instanceof MarathonError) metrics.marathonConnected.set(0);
+      else if (!(error instanceof StoreError || error instanceof IpamError)) throw error;
+      if (!this.#isAway) log.warn({ error: error.message }, 'labels of apps cannot be followed for now; what they asked for last holds');
+      this.#isAway = true;
+      return false;
+    }
+  }
+
+  /** One look at everything. Throws MarathonError, StoreError or IpamError; what was not done then, the next look does. */
+  async sync(): Promise<void> {
+    const { client, objects } = this.#options;
+    const { apps, pods } = await client.listDefinitions();
+    const plan = planApps([...apps, ...pods]);
+    const wanted = new Map([...plan.apps.values()].flatMap((made) => made.objects).map((object) => [keyOf(object), object]));
+    for (const object of wanted.values()) {
+      if ((await putOwned(this.#options, object)) !== undefined) continue;
+      const { name, namespace, annotations } = object.metadata;
+      addFault(
+        plan,
+        annotations[APP_ANNOTATION]!,
+        `${object.kind} ${namespace}/${name} is there and is not of Marathon: it was left alone`,
+      );
+    }
+    const there = [...(await objects.list('Policy')).objects, ...(await objects.list('Claim')).objects].map(
+      ({ object }) => object as AppObject,
+    );
+    const surplus = there.filter((object) => isOwned(object) && !wanted.has(keyOf(object)));
+    if (surplus.length > 0) await this.#removeSurplus(surplus, plan);
+    this.#tell(plan);
+  }
+
+  /** What an app no longer asks for goes at once; what one left that is gone, when its last container is. */
+  async #removeSurplus(surplus: readonly AppObject[], plan: Plan): Promise<void> {
+    const endpoints = await this.#options.objects.list('Endpoint');
+    const running = new Set(endpoints.objects.map(({ object }) => object.spec.mesos?.app));
+    for (const object of surplus) {
+      const app = object.metadata.annotations[APP_ANNOTATION] ?? '';
+      const isGone = plan.isComplete && !plan.unsure.has(app) && !running.has(app);
+      if (plan.apps.has(app) || isGone) await removeOwned(this.#options, object);
+    }
+  }
+
+  /** Each fault once, for as long as it lasts. */
+  #tell({ faults }: Plan): void {
+    const { log, metrics } = this.#options;
+    for (const app of this.#told.keys()) if (!faults.has(app)) this.#told.delete(app);
+    for (const [app, problems] of faults) {
+      const text = problems.join('\n');
+      if (this.#told.get(app) !== text) log.warn({ app: app.slice(0, 200), problems }, 'labels of an app cannot be followed');
+      this.#told.set(app, text);
+    }
+    metrics.marathonFaults.set(faults.size);
+  }
+}
+
+function addFault({ faults }: Plan, app: string, fault: string): void {
+  faults.set(app, [...(faults.get(app) ?? []), fault]);
+}
