@@ -23,4 +23,18 @@ export { startMarathon } from './marathon-double/start-marathon.ts';
 export { type Cell, measureMatrix, unexpectedCells, urlOf } from './matrix/matrix.ts';
 export { formatMatrix, summarizeMatrix } from './matrix/matrix-table.ts';
 export { type HttpReply, Probe } from './probe/probe.ts';
-export { flat, IPV6_ONLY, ISOLATED_HOST, type Subnet, THREE_SUBNETS, type Topology, TWO_RACKS } from './topology.ts';
+export {
+  DUAL_HOMED,
+  flat,
+  hostLinks,
+  IPV6_ONLY,
+  ISOLATED_HOST,
+  outsideLink,
+  type PlacedLink,
+  type Router,
+  routerLinks,
+  type Subnet,
+  THREE_SUBNETS,
+  type Topology,
+  TWO_RACKS,
+} from './topology.ts';

@@ -1,6 +1,10 @@
 /** The network between the hosts, made: a bridge per subnet, in a namespace that is the router between them. */
 import { createNamespace, Netlink, Nftables, openNamespace, sysctl } from '@weir/kernel';
-import { flat, gatewayOf, type HostLink, hostLink, type Subnet, type Topology } from './topology.ts';
+import type { LabFolder } from './lab-folder.ts';
+import { flat, gatewayOf, hostLink, hostLinks, outsideLink, type PlacedLink, routerLinks, type Subnet, type Topology } from './topology.ts';
+
+/** Metric of the default routes by all but the first link: above either family's own. */
+const LATER_DEFAULTS = 2000;
 
 const bridgeOf = ({ subnets }: Topology, { name }: Subnet): string => `switch${subnets.findIndex((subnet) => subnet.name === name)}`;
 
@@ -15,6 +19,23 @@ export function hostAddresses(index: number): { ipv4: string; ipv6: string } {
   return { ipv4: plain(ipv4!), ipv6: plain(ipv6!) };
 }
 
+/** The fabric of a topology, all but the hosts: the switches with the router between them, the other routers, the machines that are no hosts. */
+export function makeFabric(folder: LabFolder, topology: Topology): void {
+  const switchNamespace = folder.namespacePath('switch');
+  makeSwitch(switchNamespace, topology);
+  for (const router of topology.routers ?? []) {
+    const namespace = folder.namespacePath(router.name);
+    plugIn({ namespace, switchNamespace, name: router.name, topology, links: routerLinks(topology, router) });
+    forwardPackets(namespace);
+  }
+  for (const index of (topology.outside ?? []).keys()) {
+    const name = `outside-${index + 1}`;
+    const [namespace, links] = [folder.namespacePath(name), [outsideLink(topology, index + 1)]];
+    plugIn({ namespace, switchNamespace, name, topology, links });
+    setDefaultRoutes(namespace, topology, links);
+  }
+}
+
 /** Makes the namespace in which bridges join the hosts. No link of it is in the machine's own namespace. */
 export function makeSwitch(namespace: string, topology: Topology = flat(0)): void {
   createNamespace(namespace);
@@ -23,16 +44,27 @@ export function makeSwitch(namespace: string, topology: Topology = flat(0)): voi
   for (const subnet of topology.subnets) {
     const name = bridgeOf(topology, subnet);
     netlink.addBridge({ name, up: true });
-    if (subnet.routed) {
-      const { ipv4, ipv6 } = gatewayOf(subnet);
-      if (ipv4 !== undefined) netlink.addAddress(name, ipv4);
-      if (ipv6 !== undefined) netlink.addAddress(name, ipv6, { noDad: true });
-    }
+    if (subnet.routed) setAddresses(netlink, name, gatewayOf(topology, subnet));
   }
   if (topology.subnets.filter(({ routed }) => routed).length < 2) return;
   sysctl('net/ipv4/conf/all/rp_filter', 1, { namespace });
-  sysctl('net/ipv4/ip_forward', 1, { namespace });
-  sysctl('net/ipv6/conf/all/forwarding', 1, { namespace });
+  forwardPackets(namespace);
+}
+
+/** Makes a host's namespace with its links, eth0 and on, to its switches; routers are its default gateways, that of its first link before others. */
+export function makeHostNetwork(options: {
+  namespace: string;
+  switchNamespace: string;
+  name: string;
+  index: number;
+  topology?: Topology;
+}): void {
+  const topology = options.topology ?? flat(options.index);
+  const links = hostLinks(topology, options.index);
+  plugIn({ ...options, topology, links });
+  setDefaultRoutes(options.namespace, topology, links);
+  for (const [index, { subnet }] of links.entries())
+    if (subnet.lossPercent !== undefined) loseFrames(options.switchNamespace, portOf(options.name, index), subnet.lossPercent);
 }
 
 /** Of what comes in by a port. By nftables: many kernels come without the qdisc netem. */
@@ -45,31 +77,46 @@ add rule bridge lab forward iifname "${port}" numgen random mod 100 <= ${percent
 `);
 }
 
-/** Makes a host's namespace with one link, eth0, to its switch; the router is its default gateway where there is one. */
-export function makeHostNetwork(options: {
+/** The switch's end of a machine's link. */
+const portOf = (name: string, index: number): string => (index === 0 ? name : `${name}-eth${index}`);
+
+function plugIn(machine: {
   namespace: string;
   switchNamespace: string;
   name: string;
-  index: number;
-  topology?: Topology;
-}): HostLink {
-  const topology = options.topology ?? flat(options.index);
-  const link = hostLink(topology, options.index);
-  createNamespace(options.namespace);
-  using switchSide = Netlink.open({ namespace: options.switchNamespace });
-  using target = openNamespace(options.namespace);
-  switchSide.addVeth({ name: options.name, up: true, peer: { name: 'eth0', namespace: target } });
-  switchSide.setLink(options.name, { master: bridgeOf(topology, link.subnet) });
-  if (link.subnet.lossPercent !== undefined) loseFrames(options.switchNamespace, options.name, link.subnet.lossPercent);
-  using hostSide = Netlink.open({ namespace: target });
-  const { ipv4, ipv6 } = link.addresses;
-  hostSide.setLink('lo', { up: true });
-  hostSide.setLink('eth0', { up: true });
-  if (ipv4 !== undefined) hostSide.addAddress('eth0', ipv4);
-  if (ipv6 !== undefined) hostSide.addAddress('eth0', ipv6, { noDad: true });
-  if (!link.subnet.routed) return link;
-  const gateway = gatewayOf(link.subnet);
-  if (gateway.ipv4 !== undefined) hostSide.addRoute({ destination: '0.0.0.0/0', via: plain(gateway.ipv4), link: 'eth0' });
-  if (gateway.ipv6 !== undefined) hostSide.addRoute({ destination: '::/0', via: plain(gateway.ipv6), link: 'eth0' });
-  return link;
+  topology: Topology;
+  links: readonly PlacedLink[];
+}): void {
+  createNamespace(machine.namespace);
+  using switchSide = Netlink.open({ namespace: machine.switchNamespace });
+  using namespace = openNamespace(machine.namespace);
+  using inside = Netlink.open({ namespace });
+  inside.setLink('lo', { up: true });
+  for (const [index, { subnet, addresses }] of machine.links.entries()) {
+    const [port, name] = [portOf(machine.name, index), `eth${index}`];
+    switchSide.addVeth({ name: port, up: true, peer: { name, namespace } });
+    switchSide.setLink(port, { master: bridgeOf(machine.topology, subnet) });
+    inside.setLink(name, { up: true });
+    setAddresses(inside, name, addresses);
+  }
+}
+
+function setAddresses(netlink: Netlink, link: string, { ipv4, ipv6 }: PlacedLink['addresses']): void {
+  if (ipv4 !== undefined) netlink.addAddress(link, ipv4);
+  if (ipv6 !== undefined) netlink.addAddress(link, ipv6, { noDad: true });
+}
+
+function setDefaultRoutes(namespace: string, topology: Topology, links: readonly PlacedLink[]): void {
+  using netlink = Netlink.open({ namespace });
+  for (const [index, { subnet }] of links.entries()) {
+    const { ipv4, ipv6 } = gatewayOf(topology, subnet);
+    const way = { link: `eth${index}`, ...(index > 0 && { metric: LATER_DEFAULTS + index }) };
+    if (ipv4 !== undefined) netlink.addRoute({ destination: '0.0.0.0/0', via: plain(ipv4), ...way });
+    if (ipv6 !== undefined) netlink.addRoute({ destination: '::/0', via: plain(ipv6), ...way });
+  }
+}
+
+function forwardPackets(namespace: string): void {
+  sysctl('net/ipv4/ip_forward', 1, { namespace });
+  sysctl('net/ipv6/conf/all/forwarding', 1, { namespace });
 }

@@ -15,10 +15,20 @@ export interface Subnet {
   lossPercent?: number;
 }
 
+/** A router with a namespace of its own, which has its name; `switch` is the one that the routed subnets have in common. It knows its own subnets alone, whatever it is told later. */
+export interface Router {
+  name: string;
+  /** Those that it joins, by name: its links eth0, eth1, … */
+  subnets: readonly string[];
+}
+
 export interface Topology {
   subnets: readonly Subnet[];
-  /** The subnet that each host is in, by name, from the first host on. */
-  hosts: readonly string[];
+  /** The subnet that each host is in, by name, from the first host on; or several, with a link to each: eth0, eth1, … */
+  hosts: readonly (string | readonly string[])[];
+  routers?: readonly Router[];
+  /** The subnet of each machine that is no host: the namespaces outside-1, outside-2, … */
+  outside?: readonly string[];
 }
 
 const RACK_1: Subnet = { name: 'rack-1', ipv4: '192.0.2.0/24', ipv6: '2001:db8::/64', routed: true };
@@ -46,25 +56,73 @@ export const IPV6_ONLY: Topology = {
   hosts: ['rack-1', 'rack-1', 'rack-2'],
 };
 
-/** Where a host's one link leads, and its addresses there. */
-export interface HostLink {
+/** Two hosts, each with a link to either of two top-of-rack routers, and a machine behind these. */
+export const DUAL_HOMED: Topology = {
+  subnets: [RACK_1, RACK_2, RACK_3].map((subnet) => ({ ...subnet, routed: false })),
+  routers: [
+    { name: 'tor-1', subnets: ['rack-1', 'rack-3'] },
+    { name: 'tor-2', subnets: ['rack-2', 'rack-3'] },
+  ],
+  hosts: [
+    ['rack-1', 'rack-2'],
+    ['rack-1', 'rack-2'],
+  ],
+  outside: ['rack-3'],
+};
+
+interface Addresses {
+  ipv4?: string;
+  ipv6?: string;
+}
+
+/** Where a link leads, and the addresses on it. */
+export interface PlacedLink {
   subnet: Subnet;
-  /** Addresses, each with its prefix length. */
-  addresses: { ipv4?: string; ipv6?: string };
+  /** Each with its prefix length. */
+  addresses: Addresses;
 }
 
-/** @param index of the host, from 1: its addresses end in .11 or ::11 and on */
-export function hostLink({ subnets, hosts }: Topology, index: number): HostLink {
-  const subnet = subnets.find(({ name }) => name === hosts[index - 1]);
-  if (subnet === undefined) throw new TypeError(`host ${index} is in subnet ${hosts[index - 1]}, which the topology has not`);
-  return { subnet, addresses: inSubnet(subnet, 10 + index) };
+/** The first link of a host. @param index of the host, from 1: its addresses end in .11 or ::11 and on */
+export const hostLink = (topology: Topology, index: number): PlacedLink => hostLinks(topology, index)[0]!;
+
+export function hostLinks(topology: Topology, index: number): PlacedLink[] {
+  const names = [topology.hosts[index - 1] ?? []].flat();
+  if (names.length === 0) throw new TypeError(`host ${index} is in no subnet`);
+  return names.map((name) => placedLink(topology, name, `host ${index}`, 10 + index));
 }
 
-/** The router's addresses in a subnet: .1 and ::1, each with its prefix length. */
-export const gatewayOf = (subnet: Subnet): { ipv4?: string; ipv6?: string } => inSubnet(subnet, 1);
+/** @param index of the machine, from 1: its addresses end in .101 or ::101 and on */
+export function outsideLink(topology: Topology, index: number): PlacedLink {
+  return placedLink(topology, topology.outside?.[index - 1], `outside-${index}`, 100 + index);
+}
+
+/** In a subnet the routers count from .1 or ::1; the common one, where there is one, is the first. */
+export function routerLinks(topology: Topology, { name, subnets }: Router): PlacedLink[] {
+  return subnets.map((subnet) => {
+    const { routed } = subnetOf(topology, subnet, name);
+    const before = topology.routers?.filter((router) => router.subnets.includes(subnet)).findIndex((router) => router.name === name);
+    return placedLink(topology, subnet, name, 1 + (before ?? 0) + (routed ? 1 : 0));
+  });
+}
+
+/** The addresses of a subnet's first router: .1 and ::1, each with its prefix length; none where there is no router. */
+export function gatewayOf({ routers = [] }: Pick<Topology, 'routers'>, subnet: Subnet): Addresses {
+  return subnet.routed || routers.some(({ subnets }) => subnets.includes(subnet.name)) ? inSubnet(subnet, 1) : {};
+}
+
+function placedLink(topology: Topology, subnetName: string | undefined, who: string, place: number): PlacedLink {
+  const subnet = subnetOf(topology, subnetName, who);
+  return { subnet, addresses: inSubnet(subnet, place) };
+}
+
+function subnetOf({ subnets }: Topology, subnetName: string | undefined, who: string): Subnet {
+  const subnet = subnets.find(({ name }) => name === subnetName);
+  if (subnet === undefined) throw new TypeError(`${who} is in subnet ${subnetName}, which the topology has not`);
+  return subnet;
+}
 
 /** As people count: host 11 of an IPv6 subnet is ::11. */
-function inSubnet({ ipv4, ipv6 }: Subnet, host: number): { ipv4?: string; ipv6?: string } {
+function inSubnet({ ipv4, ipv6 }: Subnet, host: number): Addresses {
   const place = (cidr: string, offset: number) => {
     const { first, prefixLength } = cidrRange(cidr);
     return `${addressFromNumber(first + BigInt(offset), familyOf(cidr))}/${prefixLength}`;
