@@ -5,7 +5,13 @@
 import { type AnyObject, type Endpoint, type Host, type Kind, keyOf, type Labels, namespaceLabels, type ObjectOf } from '@weir/resources';
 import { type Owner, ownerKey } from './calls/attachments.ts';
 
-export type Listener = (change: { key: string; before?: AnyObject; after?: AnyObject }) => void;
+export interface Change {
+  key: string;
+  before?: AnyObject;
+  after?: AnyObject;
+}
+
+export type Listener = (change: Change) => void;
 
 interface Known {
   revision: number;

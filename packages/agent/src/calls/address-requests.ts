@@ -1,0 +1,58 @@
+/** Addresses for the CNI tools. DEL answers before its address is free: where no other will do, an ADD waits for those on their way back. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Services } from '@weir/cni';
+import { type AllocationRequest, type Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
+import type { ClusterState } from '../cluster-state.ts';
+
+/** Codes of allocations that an address on its way back may help. */
+const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
+/** How long an address is waited for that its last container no longer needs, and how often it is looked for, ms. */
+const PATIENCE = 2_000;
+const PAUSE = 50;
+
+export interface AddressRequestsOptions {
+  allocator: Allocator;
+  state: ClusterState;
+  /** What DELs of this host still do after their answers. */
+  removals: ReadonlySet<Promise<void>>;
+}
+
+export class AddressRequests {
+  readonly #of: AddressRequestsOptions;
+
+  constructor(options: AddressRequestsOptions) {
+    this.#of = options;
+  }
+
+  /** Throws IpamError and StoreError. */
+  async allocate({ task, ...rest }: Parameters<Services['addresses']['allocate']>[0]): Promise<Assigned[]> {
+    const { allocator, state, removals } = this.#of;
+    const request = { ...rest, endpoint: { ...task, namespaceLabels: state.namespaceLabels(task.namespace) } };
+    try {
+      return await this.#allocateReturning(request);
+    } catch (error) {
+      if (!(error instanceof IpamError) || !WAITS.includes(error.code) || removals.size === 0) throw error;
+      await Promise.all(removals);
+      return allocator.allocate(request);
+    }
+  }
+
+  /** Waits for an address that a container of any host had, whose endpoint is gone: it is free as soon as its link is. */
+  async #allocateReturning(request: AllocationRequest): Promise<Assigned[]> {
+    for (const tooLate = performance.now() + PATIENCE; ; await delay(PAUSE)) {
+      try {
+        return await this.#of.allocator.allocate(request);
+      } catch (error) {
+        const holder = error instanceof IpamError ? error.holder : undefined;
+        if (holder === undefined || this.#hasEndpoint(holder) || performance.now() > tooLate) throw error;
+      }
+    }
+  }
+
+  #hasEndpoint({ containerId, interfaceName }: Owner): boolean {
+    for (const { spec } of this.#of.state.list('Endpoint')) {
+      if (spec.containerId === containerId && spec.interfaceName === interfaceName) return true;
+    }
+    return false;
+  }
+}

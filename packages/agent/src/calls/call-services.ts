@@ -1,0 +1,96 @@
+/** What the CNI tools work with on this host: addresses, links, policy, and who their caller is. */
+import type { Call, Outage, ResultCache, Services, Task } from '@weir/cni';
+import type { Allocator } from '@weir/ipam';
+import { findHostEnd } from '@weir/routing';
+import type { ClusterState } from '../cluster-state.ts';
+import type { KernelSync } from '../kernel-sync.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { collectStale } from '../orphans/collect-stale.ts';
+import type { HostLinks } from '../routing/host-links.ts';
+import { AddressRequests } from './address-requests.ts';
+import type { Attachments, Later } from './attachments.ts';
+import type { Enforcement } from './enforcement.ts';
+
+export interface CallServicesOptions {
+  host: string;
+  state: ClusterState;
+  kernel: KernelSync;
+  allocator: Allocator;
+  links: HostLinks;
+  enforcement: Enforcement;
+  results: ResultCache;
+  /** The task of a container, as far as the Mesos agent knows it; absent where no Mesos agent is asked. */
+  findTask?: (call: Call) => Promise<Task | undefined>;
+  outage: () => Outage | undefined;
+  /** Called when something stays for reconciliation to remove. */
+  leave: () => void;
+  log: Logger;
+  metrics: Metrics;
+}
+
+export class CallServices {
+  readonly #of: CallServicesOptions;
+  readonly #addresses: AddressRequests;
+  /** What DELs do after their answers. */
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(options: CallServicesOptions) {
+    this.#of = options;
+    this.#addresses = new AddressRequests({ ...options, removals: this.#removals });
+  }
+
+  /**
+   * For one call.
+   *
+   * @param later takes work that may go on after the answer
+   * @param attachments the calls that are under way
+   */
+  for(later: Later, attachments: Attachments): Services {
+    const { host, state, kernel, allocator, links, enforcement, results, findTask, outage } = this.#of;
+    return {
+      host,
+      addresses: {
+        allocate: (request) => this.#addresses.allocate(request),
+        release: (owner) => allocator.release(owner),
+        held: () => allocator.held(),
+        probe: (request) => allocator.probe(request),
+      },
+      wiring: {
+        spaceFor: (network) => state.spaceFor(network),
+        spaceOf: (hostInterface) => links.spaceOf(hostInterface),
+        attach: (request) => {
+          const { finish, abandon } = links.attach(request);
+          // No pool of another address space has a say, even if it has the address.
+          const mtuFor = (addresses: string[]) => kernel.routing.mtuFor(request.space === undefined ? addresses : []);
+          return { finish: (settings) => finish({ ...settings, mtu: settings.mtu ?? mtuFor(settings.addresses) }), abandon };
+        },
+        detach: async (hostInterface) => {
+          await links.remove(hostInterface);
+          // The next one to have the address must not inherit flows.
+          await kernel.dataplane.settled();
+        },
+        inspect: async (where) => links.inspect(where),
+        findHostEnd,
+      },
+      ...(findTask && { findTask }),
+      enforcement,
+      results,
+      outage,
+      collect: (collection) => collectStale(collection, { ...this.#of, attachments }),
+      later: (work, what) => later(this.#settle(work, what)),
+    };
+  }
+
+  #settle(work: Promise<void>, what: string): Promise<void> {
+    const { log, leave } = this.#of;
+    const settled = work
+      .catch((error: Error) => {
+        log.warn({ what, error: error.message }, 'left to reconciliation');
+        leave();
+      })
+      .finally(() => this.#removals.delete(settled));
+    this.#removals.add(settled);
+    return settled;
+  }
+}
