@@ -8,11 +8,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Entry, Store } from '@weir/datastore';
 import type { Block } from '@weir/resources';
-import { type AllocationRequest, type Assigned, allocate } from './allocation.ts';
+import { allocate } from './allocation/allocation.ts';
+import type { AllocationRequest, Assigned } from './allocation/allocation-request.ts';
+import { claimAhead, runsLow } from './allocation/claim-ahead.ts';
+import { Draft, type Need, type Outcome } from './allocation/draft.ts';
 import { blockObject, type Owner } from './block.ts';
 import { dropBlock, moveBlock, splitBlock } from './block-change.ts';
-import { claimAhead, runsLow } from './claim-ahead.ts';
-import { Draft, type Need, type Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
 import { type ReleaseOptions, release, releaseAddress, releaseEmptyBlocks, type Surrendered, surrender } from './release.ts';
 import { readView, refreshView, type View, withClaim, withCluster, withoutCluster } from './view.ts';

@@ -1,7 +1,7 @@
 /** Changes of whole blocks that keep who has which address. */
 import { type BlockSpec, blockName, cidrContains } from '@weir/resources';
+import { type Draft, MAX_BLOCKS_CHANGED, type Outcome } from './allocation/draft.ts';
 import { partsOf, usedIn } from './block.ts';
-import { type Draft, MAX_BLOCKS_CHANGED, type Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
 
 export function dropBlock(draft: Draft, cidr: string): Outcome<void> {

@@ -1,14 +1,15 @@
 export { type AddressState, addressState } from './address-state.ts';
 export { type AdmitOptions, admitPool, admitRule, removePool, removeRule } from './admission.ts';
-export type { AllocationRequest, Assigned } from './allocation.ts';
+export type { AllocationRequest, Assigned } from './allocation/allocation-request.ts';
 export { Allocator, type AllocatorOptions, type Held } from './allocator.ts';
-export { type Audit, audit, confirmed, type Finding, holderText, type KernelAddresses, type Repair, type Unverified } from './audit.ts';
+export { audit, confirmed } from './audit/audit.ts';
+export { type Audit, type Finding, holderText, type KernelAddresses, type Repair, type Unverified } from './audit/finding.ts';
+export { repair, repairText } from './audit/repair.ts';
 export type { Owner } from './block.ts';
 export { admitClaim, removeClaim } from './claim.ts';
 export { type Inventory, readInventory } from './inventory.ts';
 export { IpamError, type IpamErrorCode, type PassedOver } from './ipam-error.ts';
 export { admitNetwork, removeNetwork } from './network.ts';
 export type { ReleaseOptions, Surrendered } from './release.ts';
-export { repair, repairText } from './repair.ts';
 export { type SplitBlocks, shrinkBlocks, splitBlock, splitPool } from './split.ts';
 export { type BlockUsage, type PoolUsage, usage } from './usage.ts';

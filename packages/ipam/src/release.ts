@@ -1,7 +1,7 @@
 /** How addresses and blocks are given back. */
 import { blockName, cidrContains, presenceKey } from '@weir/resources';
+import type { Draft, Outcome } from './allocation/draft.ts';
 import { blockSize, emptySince, heldIn, type Owner, withoutAddresses } from './block.ts';
-import type { Draft, Outcome } from './draft.ts';
 import { IpamError } from './ipam-error.ts';
 import { hostKey } from './view.ts';
 

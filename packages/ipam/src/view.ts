@@ -12,13 +12,13 @@ import {
   type Network,
   parseObject,
 } from '@weir/resources';
+import { type KnownPool, readPool } from './allocation/pool-choice.ts';
 import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
 import { ClusterBlocks } from './cluster-blocks.ts';
 import { affinityBlocksKey, affinityKey, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
 import { Holdings, type Versioned } from './holdings.ts';
 import { NETWORK_PREFIX } from './network.ts';
 import { decodePool, POOL_PREFIX, poolKey } from './pool.ts';
-import { type KnownPool, readPool } from './pool-choice.ts';
 import { type KnownReservation, readReservations } from './reservation.ts';
 
 export interface View {

@@ -1,9 +1,9 @@
 /** Addresses that endpoints and hosts have, and whether they are held for them. Pure. */
 import type { Endpoint } from '@weir/resources';
-import { type Finding, type Holding, holderText } from './audit.ts';
-import { isOwner } from './block.ts';
-import { type Inventory, poolAround } from './inventory.ts';
-import { reservationOf } from './reservation.ts';
+import { isOwner } from '../block.ts';
+import { type Inventory, poolAround } from '../inventory.ts';
+import { reservationOf } from '../reservation.ts';
+import { type Finding, type Holding, holderText, reserveAdvice } from './finding.ts';
 
 export function auditUsers(inventory: Inventory, holdings: readonly Holding[]): Finding[] {
   const held = new Map(holdings.map((holding) => [holding.address, holding]));
@@ -63,8 +63,6 @@ function ofHosts({ hosts, pools, reservations }: Inventory): Finding[] {
     }),
   );
 }
-
-export const reserveAdvice = (address: string): string => `keep it from containers with weir ipam reserve ${address}`;
 
 /** `endpoint shop/web-1 on host node-7`. */
 function endpointText({ metadata, spec }: Endpoint): string {

@@ -1,9 +1,10 @@
 /** Where the next address comes from. */
 import { type AddressRange, type BlockSpec, blockName, type Family, familyOf, type Pool } from '@weir/resources';
-import { Missing, type Place } from './allocation.ts';
-import { emptyBlock, longestRested, nextFree } from './block.ts';
+import { emptyBlock, longestRested, nextFree } from '../block.ts';
+import { freeBlockFrom, lowestFreeBlock } from '../pool.ts';
+import type { Place } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
-import { freeBlockFrom, lowestFreeBlock } from './pool.ts';
+import { Missing } from './missing.ts';
 import type { KnownPool } from './pool-choice.ts';
 
 /**

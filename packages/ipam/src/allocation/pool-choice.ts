@@ -1,6 +1,6 @@
 /** Which pools a request may have addresses of. Pure. */
 import { matches, type Pool, parseSelector, type Selector } from '@weir/resources';
-import type { AllocationRequest } from './allocation.ts';
+import type { AllocationRequest } from './allocation-request.ts';
 
 /** A pool with its selectors read. */
 export interface KnownPool {

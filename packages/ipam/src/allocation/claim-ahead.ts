@@ -1,5 +1,5 @@
 /** The next block before it is needed: who waits for an address should not have to wait for a block too. */
-import { blockSize } from './block.ts';
+import { blockSize } from '../block.ts';
 import type { Draft, Outcome } from './draft.ts';
 import { freeBlock } from './free-address.ts';
 

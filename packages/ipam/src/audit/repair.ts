@@ -1,9 +1,9 @@
 /** What puts right what an audit found, each as a transaction that does nothing when things have changed since. */
 import type { Store } from '@weir/datastore';
 import { familyOf } from '@weir/resources';
-import { Allocator } from './allocator.ts';
-import type { Repair } from './audit.ts';
-import { freeKept } from './claim.ts';
+import { Allocator } from '../allocator.ts';
+import { freeKept } from '../claim.ts';
+import type { Repair } from './finding.ts';
 
 /** Throws IpamError (ESTALE, EINUSE, or what `Allocator.allocate` throws) when it is not as it was found any more; StoreError. */
 export async function repair(store: Store, one: Repair): Promise<void> {

@@ -1,14 +1,15 @@
 import type { Block, BlockSpec } from '@weir/resources';
 import { keyOf, parseObject, presenceKey, serialize } from '@weir/resources';
 import test from 'ava';
-import { addressState } from './address-state.ts';
-import { admitPool } from './admission.ts';
-import { Allocator } from './allocator.ts';
-import { type AuditOptions, audit, confirmed, type Finding, type KernelAddresses } from './audit.ts';
-import { readInventory } from './inventory.ts';
+import { addressState } from '../address-state.ts';
+import { admitPool } from '../admission.ts';
+import { Allocator } from '../allocator.ts';
+import { readInventory } from '../inventory.ts';
+import { FakeStore } from '../testing/fake-store.ts';
+import { claim, pool, request, reserve } from '../testing/objects.ts';
+import { audit, confirmed } from './audit.ts';
+import type { AuditOptions, Finding, KernelAddresses } from './finding.ts';
 import { repair } from './repair.ts';
-import { FakeStore } from './testing/fake-store.ts';
-import { claim, pool, request, reserve } from './testing/objects.ts';
 
 const NOW = Date.now() + 3_600_000;
 

@@ -1,14 +1,14 @@
 /** Who gets which address, and who gets none. */
 import { type Block, type PoolSpec, presenceKey } from '@weir/resources';
 import test from 'ava';
-import { admitPool, removePool, removeRule } from './admission.ts';
-import { Allocator } from './allocator.ts';
-import { removeClaim } from './claim.ts';
-import type { IpamError } from './ipam-error.ts';
-import { FakeStore } from './testing/fake-store.ts';
-import { claim, configure, labelHost, pool, request, reserve } from './testing/objects.ts';
-import { usage } from './usage.ts';
-import { hostKey } from './view.ts';
+import { admitPool, removePool, removeRule } from '../admission.ts';
+import { Allocator } from '../allocator.ts';
+import { removeClaim } from '../claim.ts';
+import type { IpamError } from '../ipam-error.ts';
+import { FakeStore } from '../testing/fake-store.ts';
+import { claim, configure, labelHost, pool, request, reserve } from '../testing/objects.ts';
+import { usage } from '../usage.ts';
+import { hostKey } from '../view.ts';
 
 async function storeWith(...pools: ReturnType<typeof pool>[]): Promise<FakeStore> {
   const store = new FakeStore();

@@ -1,7 +1,7 @@
 /** Addresses that claims keep, on both sides. Pure. */
 import { claimedAddresses } from '@weir/resources';
-import type { Finding, Holding } from './audit.ts';
-import { claimName, type Inventory } from './inventory.ts';
+import { claimName, type Inventory } from '../inventory.ts';
+import type { Finding, Holding } from './finding.ts';
 
 export function auditClaims({ claims }: Inventory, holdings: readonly Holding[]): Finding[] {
   const known = new Map(claims.map((claim) => [claimName(claim), claimedAddresses(claim)]));

@@ -1,12 +1,12 @@
 /** Changes worked out on a view, to become one transaction. Nothing is true before the store took it. */
 import type { Condition, Operation, Transaction } from '@weir/datastore';
 import { type BlockSpec, blockName, type Claim, serialize } from '@weir/resources';
-import { BLOCK_PREFIX, blockSize, concerns, encodeBlock, type Owner, type ReleaseTimes, usedIn } from './block.ts';
-import { ClusterBlock } from './cluster-blocks.ts';
-import { affinityBlocksKey, affinityKey, encodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
-import type { IpamError } from './ipam-error.ts';
-import { poolKey } from './pool.ts';
-import { claimKey, hostKey, type View } from './view.ts';
+import { BLOCK_PREFIX, blockSize, concerns, encodeBlock, type Owner, type ReleaseTimes, usedIn } from '../block.ts';
+import { ClusterBlock } from '../cluster-blocks.ts';
+import { affinityBlocksKey, affinityKey, encodeAffinityBlocks, POOLS_GUARD } from '../guard.ts';
+import type { IpamError } from '../ipam-error.ts';
+import { poolKey } from '../pool.ts';
+import { claimKey, hostKey, type View } from '../view.ts';
 
 /** What the view lacks: every block of the cluster, since no own one serves, or a claim. */
 export type Need = 'cluster' | { claim: string };

@@ -1,8 +1,8 @@
 /** What one host's kernel has, against what is held for it. Pure. */
-import { type Finding, type Holding, holderText, type KernelAddresses } from './audit.ts';
-import { reserveAdvice } from './audit-users.ts';
-import { type Inventory, poolAround } from './inventory.ts';
-import { reservationOf } from './reservation.ts';
+
+import { type Inventory, poolAround } from '../inventory.ts';
+import { reservationOf } from '../reservation.ts';
+import { type Finding, type Holding, holderText, type KernelAddresses, reserveAdvice } from './finding.ts';
 
 export function auditKernel(inventory: Inventory, holdings: readonly Holding[], { host, addresses }: KernelAddresses): Finding[] {
   const held = new Map(holdings.map((holding) => [holding.address, holding.allocation]));

@@ -1,9 +1,9 @@
 /** Blocks that are not of the pool that they say, or in each other's way. Pure. */
 import { cidrContains, cidrsOverlap } from '@weir/resources';
-import type { Finding } from './audit.ts';
-import { usedIn } from './block.ts';
-import type { ClusterBlock } from './cluster-blocks.ts';
-import { type Inventory, poolAround } from './inventory.ts';
+import { usedIn } from '../block.ts';
+import type { ClusterBlock } from '../cluster-blocks.ts';
+import { type Inventory, poolAround } from '../inventory.ts';
+import type { Finding } from './finding.ts';
 
 export function auditBlocks({ pools, blocks }: Inventory): Finding[] {
   return [...blocks.flatMap((block) => judge(block, pools)), ...overlaps(blocks)];

@@ -1,7 +1,7 @@
 /** Addresses that are held, and whether their containers are there. Pure. */
-import type { Audit, AuditOptions, Finding, Holding, Unverified } from './audit.ts';
-import { holderText } from './audit.ts';
-import type { Inventory } from './inventory.ts';
+
+import type { Inventory } from '../inventory.ts';
+import { type Audit, type AuditOptions, type Finding, type Holding, holderText, type Unverified } from './finding.ts';
 
 export function auditHolders(inventory: Inventory, holdings: readonly Holding[], options: AuditOptions): Audit {
   const whereabouts = new Whereabouts(inventory, options);

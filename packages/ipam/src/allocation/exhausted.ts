@@ -1,11 +1,11 @@
 /** Why no pool has an address, pool by pool. */
 import { type Family, familyOf } from '@weir/resources';
-import type { AllocationRequest } from './allocation.ts';
-import { freeIn, rangesWithin, sizeOf, usedIn } from './block.ts';
+import { freeIn, rangesWithin, sizeOf, usedIn } from '../block.ts';
+import { IpamError, type PassedOver } from '../ipam-error.ts';
+import { poolSize } from '../pool.ts';
+import type { AllocationRequest } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
 import { hasAllItMay } from './free-address.ts';
-import { IpamError, type PassedOver } from './ipam-error.ts';
-import { poolSize } from './pool.ts';
 import { type KnownPool, whyNotFor } from './pool-choice.ts';
 
 export function exhausted(draft: Draft, request: AllocationRequest, family: Family | undefined, pools: readonly KnownPool[]): IpamError {

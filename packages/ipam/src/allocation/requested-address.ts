@@ -9,13 +9,14 @@ import {
   familyOf,
   type Pool,
 } from '@weir/resources';
-import { type AllocationRequest, Missing, type Place } from './allocation.ts';
-import { isOwner } from './block.ts';
+import { isOwner } from '../block.ts';
+import { IpamError } from '../ipam-error.ts';
+import { isWithin, reservationOf } from '../reservation.ts';
+import type { AllocationRequest, Place } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
 import { blockOf, hasAllItMay } from './free-address.ts';
-import { IpamError } from './ipam-error.ts';
+import { Missing } from './missing.ts';
 import { type KnownPool, poolsOf, whyNotFor } from './pool-choice.ts';
-import { isWithin, reservationOf } from './reservation.ts';
 
 /**
  * In whatever block the address is, its own host's or another's, which is borrowed from; else in one that is claimed around it.

@@ -1,16 +1,6 @@
-/**
- * What is wrong with addresses: what the blocks say against endpoints, hosts, claims and pools, and against a host's kernel. Pure.
- *
- * A single look may meet an ADD or a DEL half-way, so what is to be acted on is found in two looks with some seconds between ({@link confirmed}).
- */
+/** What an audit looks at and finds. */
 import type { Allocation } from '@weir/resources';
-import { auditBlocks } from './audit-blocks.ts';
-import { auditClaims } from './audit-claims.ts';
-import { auditHolders } from './audit-holders.ts';
-import { auditKernel } from './audit-kernel.ts';
-import { auditUsers } from './audit-users.ts';
-import type { Owner } from './block.ts';
-import type { Inventory } from './inventory.ts';
+import type { Owner } from '../block.ts';
 
 /**
  * - `leaked`: held for a container that is not there any more
@@ -82,32 +72,11 @@ export interface Holding {
   allocation: Allocation;
 }
 
-export function audit(inventory: Inventory, options: AuditOptions): Audit {
-  const holdings = inventory.blocks.flatMap(({ spec }): Holding[] =>
-    Object.entries(spec?.allocations ?? {}).map(([address, allocation]) => ({ address, block: spec!.cidr, allocation })),
-  );
-  const { findings, unverified } = auditHolders(inventory, holdings, options);
-  return {
-    findings: [
-      ...auditBlocks(inventory),
-      ...findings,
-      ...auditUsers(inventory, holdings),
-      ...auditClaims(inventory, holdings),
-      ...(options.kernel === undefined ? [] : auditKernel(inventory, holdings, options.kernel)),
-      ...inventory.unreadable.map(({ key, reason }): Finding => ({ kind: 'unreadable', subject: key, message: reason })),
-    ],
-    unverified,
-  };
-}
-
-/** Findings of a later look that an earlier one had too, to the letter. */
-export function confirmed(earlier: readonly Finding[], later: readonly Finding[]): Finding[] {
-  const known = new Set(earlier.map((finding) => JSON.stringify(finding)));
-  return later.filter((finding) => known.has(JSON.stringify(finding)));
-}
-
 /** `eth0 of container c1 on host node-7`, `the claim shop/db`. */
 export function holderText({ containerId, interfaceName, host, claim }: Allocation): string {
   const container = containerId === undefined ? [] : [`${interfaceName} of container ${containerId} on host ${host}`];
   return [...(claim === undefined ? [] : [`the claim ${claim}`]), ...container].join(' with ');
 }
+
+/** What an operator is to do so that no container is given the address. */
+export const reserveAdvice = (address: string): string => `keep it from containers with weir ipam reserve ${address}`;
