@@ -12,9 +12,9 @@ export const connectionFields = {
   /** Name for basic authentication, with `passwordFile`. */
   user: z.string().min(1).optional(),
   passwordFile: path.optional(),
-  /** File with a token; sent as `Authorization: <tokenScheme> <token>`. */
+  /** File with a token; sent as `Authorization: <tokenScheme> <token>`, without the blank where the scheme ends with `=`. */
   tokenFile: path.optional(),
-  /** `token` for DC/OS. */
+  /** `token=` for DC/OS. */
   tokenScheme: z.string().min(1).default('Bearer'),
   caFile: path.optional(),
   certFile: path.optional(),
@@ -40,6 +40,8 @@ export function openHttp(connection: Partial<Connection> = {}): AxiosInstance {
   const http = axios.create({
     timeout,
     proxy: false,
+    // Secrets are for the configured addresses. Who follows a redirect says so himself.
+    maxRedirects: 0,
     maxContentLength: MAX_BODY_BYTES,
     httpsAgent: new Agent({ keepAlive: true, ca: read(caFile), cert: read(certFile), key: read(keyFile) }),
   });
@@ -53,7 +55,7 @@ export function openHttp(connection: Partial<Connection> = {}): AxiosInstance {
 
 function authorizationOf({ user, passwordFile, tokenFile, tokenScheme = 'Bearer' }: Partial<Connection>): string | undefined {
   const secret = (file: string) => readFileSync(file, 'utf8').trim();
-  if (tokenFile !== undefined) return `${tokenScheme} ${secret(tokenFile)}`;
+  if (tokenFile !== undefined) return `${tokenScheme}${tokenScheme.endsWith('=') ? '' : ' '}${secret(tokenFile)}`;
   if (user === undefined) return undefined;
   const password = passwordFile === undefined ? '' : secret(passwordFile);
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
@@ -62,4 +64,9 @@ function authorizationOf({ user, passwordFile, tokenFile, tokenScheme = 'Bearer'
 /** What a request of such a client fails with, as axios marks it. */
 export function isHttpError(error: unknown): error is AxiosError {
   return (error as { isAxiosError?: unknown } | null)?.isAxiosError === true;
+}
+
+/** No answer within the connection's time. */
+export function isTimeout(error: unknown): boolean {
+  return isHttpError(error) && (error.code === 'ECONNABORTED' || error.code === 'ETIMEDOUT');
 }

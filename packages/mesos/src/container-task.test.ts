@@ -1,29 +1,12 @@
 import test from 'ava';
 import { readAppLabels, taskOf } from './container-task.ts';
 import { appOfTask, nameOfApp, namespaceOfApp } from './marathon-task.ts';
-import { containersOf, getTasksSchema, stateSchema } from './mesos-state.ts';
+import { containersOf } from './mesos-state.ts';
+import { getContainersSchema, getStateSchema, readOperatorApi } from './operator-api.ts';
+import { readState, stateSchema } from './state-endpoint.ts';
 
 const UUID = '0a1b2c3d-1111-2222-3333-444455556666';
 
-/** A Mesos agent with a queued task of Marathon, a pod of two containers, one with a network of its own, and a task of another framework. */
-const state = stateSchema.parse({
-  frameworks: [
-    {
-      id: 'f1',
-      name: 'marathon',
-      executors: [
-        { id: `shop_web.instance-${UUID}._app.1`, container: 'c-web', role: 'prod', queued_tasks: [{ id: 'x' }] },
-        {
-          id: `instance-shop_pod.${UUID}`,
-          container: 'c-pod',
-          type: 'DEFAULT',
-          labels: [{ key: 'tier', value: 'pod' }],
-        },
-      ],
-    },
-    { id: 'f2', name: 'chronos', executors: [{ id: 'ct:1', container: 'c-job' }] },
-  ],
-});
 const label = (key: string, value?: string) => ({ key, ...(value !== undefined && { value }) });
 const task = (framework: string, id: string, more: object = {}) => ({
   name: id,
@@ -31,10 +14,37 @@ const task = (framework: string, id: string, more: object = {}) => ({
   framework_id: { value: framework },
   ...more,
 });
-const { queued_tasks, launched_tasks } = getTasksSchema.parse({
+const executor = (framework: string, id: string, labels: object[] = []) => ({
+  executor_info: { executor_id: { value: id }, framework_id: { value: framework }, ...(labels.length > 0 && { labels: { labels } }) },
+});
+const framework = (id: string, name: string) => ({ framework_info: { id: { value: id }, name, user: 'root' } });
+const container = (frameworkId: string, executorId: string, id: string) => ({
+  framework_id: { value: frameworkId },
+  executor_id: { value: executorId },
+  container_id: { value: id },
+});
+/** A Mesos agent with a queued task of Marathon, a pod of two containers, one with a network of its own, and a task of another framework. */
+const get_containers = {
+  containers: [
+    container('f1', `shop_web.instance-${UUID}._app.1`, 'c-web'),
+    container('f1', `instance-shop_pod.${UUID}`, 'c-pod'),
+    container('f2', 'ct:1', 'c-job'),
+    { container_id: { value: 'standalone' } },
+  ],
+};
+const get_state = {
+  get_frameworks: { frameworks: [framework('f1', 'marathon'), framework('f2', 'chronos')] },
+  get_executors: {
+    executors: [
+      executor('f1', `shop_web.instance-${UUID}._app.1`),
+      executor('f1', `instance-shop_pod.${UUID}`, [label('tier', 'pod')]),
+      executor('f2', 'ct:1'),
+    ],
+  },
   get_tasks: {
     queued_tasks: [
       task('f1', `shop_web.instance-${UUID}._app.1`, {
+        resources: [{ name: 'cpus', allocation_info: { role: 'prod' } }],
         labels: { labels: [label('run', 'web'), label('bare'), label('WEIR_POOL', 'gold')] },
         discovery: {
           visibility: 'FRAMEWORK',
@@ -60,8 +70,9 @@ const { queued_tasks, launched_tasks } = getTasksSchema.parse({
       task('f2', 'ct:1', { labels: { labels: [label('run', 'job')] } }),
     ],
   },
-}).get_tasks;
-const containers = containersOf(state, [...queued_tasks, ...launched_tasks]);
+};
+const read = readOperatorApi(getContainersSchema.parse({ get_containers }), getStateSchema.parse({ get_state }));
+const containers = containersOf(read.executors, read.tasks);
 
 test('a queued task is known before its container runs', (t) => {
   const web = taskOf(containers.get('c-web')!)!;
@@ -86,6 +97,42 @@ test("a pod's container has the labels of all its tasks, and the pod's own win",
   t.is(pod.facts.healthy, false, 'one sick container makes a sick pod');
   t.is(pod.facts.executor, `instance-shop_pod.${UUID}`);
   t.is(taskOf(containers.get('c-pod.nested')!)!.facts.task, `shop_pod.instance-${UUID}.two`);
+});
+
+test('a container whose executor has not been told of, or that is of no framework', (t) => {
+  const half = readOperatorApi(getContainersSchema.parse({ get_containers }), getStateSchema.parse({ get_state: {} }));
+  const known = containersOf(half.executors, half.tasks);
+  t.deepEqual([...known.keys()], ['c-web', 'c-pod', 'c-job']);
+  t.is(taskOf(known.get('c-web')!), undefined, 'it is there, and nothing is known of it');
+});
+
+test('/state tells of running tasks; one that waits for its executor would seem to have no labels, so it is not known yet', (t) => {
+  const running = {
+    id: `shop_web.instance-${UUID}._app.1`,
+    executor_id: '',
+    labels: [label('run', 'web')],
+    discovery: { visibility: 'FRAMEWORK', ports: { ports: [{ number: 80, name: 'http', protocol: 'tcp' }] } },
+    statuses: [{ state: 'TASK_RUNNING', healthy: true }],
+  };
+  const told = readState(
+    stateSchema.parse({
+      frameworks: [
+        {
+          id: 'f1',
+          name: 'marathon',
+          executors: [
+            { id: running.id, container: 'c-web', role: 'prod', tasks: [running] },
+            { id: `shop_next.instance-${UUID}._app.1`, container: 'c-next', queued_tasks: [{ id: 'x' }] },
+          ],
+        },
+      ],
+    }),
+  );
+  const known = containersOf(told.executors, told.tasks);
+  const web = taskOf(known.get('c-web')!)!;
+  t.like(web, { namespace: 'shop', ports: [{ name: 'http', port: 80 }], facts: { app: '/shop/web', role: 'prod', healthy: true } });
+  t.is(web.labels.find(({ key }) => key === 'run')?.value, 'web');
+  t.is(taskOf(known.get('c-next')!), undefined);
 });
 
 test('tasks of other frameworks have labels, and no app', (t) => {

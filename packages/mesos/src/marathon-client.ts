@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
-import type { AxiosInstance } from 'axios';
+import { Readable } from 'node:stream';
+import type { AxiosInstance, AxiosRequestConfig, AxiosResponse } from 'axios';
 import { z } from 'zod';
 import { type Connection, isHttpError, openHttp } from './connection.ts';
 import { appStatusSchema, type MarathonAppDefinition, type MarathonAppStatus, type MarathonTask, taskSchema } from './marathon-app.ts';
@@ -13,6 +13,9 @@ export interface MarathonClientOptions extends Partial<Connection> {
   urls?: readonly string[];
 }
 
+/** Redirects of one request. A leader that changes again and again is waited for by the next request. */
+const MAX_REDIRECTS = 5;
+
 /** The answer goes on for months: neither its time nor its length has a limit. */
 const ENDLESS = { timeout: 0, maxContentLength: -1 };
 
@@ -25,14 +28,19 @@ const errorSchema = z.object({
   details: z.array(z.object({ path: z.string().optional(), errors: z.array(z.string()) })).optional(),
 });
 
+const infoSchema = z.looseObject({ name: z.string(), version: z.string(), leader: z.string().optional() });
+
 /** Client of Marathon's /v2 API. Every method throws MarathonError. */
 export class MarathonClient {
   readonly #http: AxiosInstance;
+  /** Without password, token and certificate: for a leader that the configuration does not name. */
+  readonly #anonymous: AxiosInstance;
   readonly #urls: readonly string[];
   #current = 0;
 
-  constructor({ url, urls, ...connection }: MarathonClientOptions) {
-    this.#http = openHttp({ timeout: 10_000, ...connection });
+  constructor({ url, urls, timeout = 10_000, ...connection }: MarathonClientOptions) {
+    this.#http = openHttp({ timeout, ...connection });
+    this.#anonymous = openHttp({ timeout, caFile: connection.caFile });
     this.#urls = [...(url === undefined ? [] : [url]), ...(urls ?? [])].map((one) => one.replace(/\/+$/, ''));
   }
 
@@ -54,19 +62,22 @@ export class MarathonClient {
    */
   async followEvents(onEvent: (type: string) => void, options: { silence: number; signal: AbortSignal }): Promise<void> {
     const { silence, signal } = options;
-    const what = 'GET /v2/events';
     try {
       const headers = { accept: 'text/event-stream' };
-      const { data } = await this.#anyMaster((url) =>
-        this.#http.get<Readable>(`${url}/v2/events`, { responseType: 'stream', headers, signal, ...ENDLESS }),
-      );
-      signal.addEventListener('abort', () => data.destroy(), { once: true });
+      const { data } = await this.#anyMaster({ url: '/v2/events', responseType: 'stream', headers, signal, ...ENDLESS });
+      const stream = data as Readable;
+      signal.addEventListener('abort', () => stream.destroy(), { once: true });
       onEvent('event_stream_attached');
       if (signal.aborted) return;
-      await readEvents(data, onEvent, silence);
+      await readEvents(stream, onEvent, silence);
     } catch (error) {
-      if (!signal.aborted) throw toMarathonError(what, error);
+      if (!signal.aborted) throw toMarathonError('GET /v2/events', error);
     }
+  }
+
+  /** Which Marathon this is, and who leads; absent while nobody does. */
+  getInfo(): Promise<{ name: string; version: string; leader?: string | undefined }> {
+    return this.#request('GET', '/v2/info', infoSchema);
   }
 
   async listApps(): Promise<MarathonAppStatus[]> {
@@ -98,24 +109,25 @@ export class MarathonClient {
     return this.updateApp(id, { instances });
   }
 
-  async #request<T>(method: string, path: string, schema: z.ZodType<T>, data?: unknown): Promise<T> {
+  async #request<T>(method: string, url: string, schema: z.ZodType<T>, data?: unknown): Promise<T> {
+    const what = `${method} ${url}`;
     let body: unknown;
     try {
-      body = (await this.#anyMaster((url) => this.#http.request({ method, url: url + path, data }))).data;
+      body = (await this.#anyMaster({ method, url, data })).data;
     } catch (error) {
-      throw toMarathonError(`${method} ${path}`, error);
+      throw toMarathonError(what, error);
     }
     const parsed = schema.safeParse(body);
-    if (!parsed.success) throw new MarathonError('EANSWER', `Marathon's answer to ${method} ${path}: ${z.prettifyError(parsed.error)}`);
+    if (!parsed.success) throw new MarathonError('EANSWER', `Marathon's answer to ${what}: ${z.prettifyError(parsed.error)}`);
     return parsed.data;
   }
 
   /** A master that is away, or knows no leader (502 to 504), is no answer as long as there is another one. */
-  async #anyMaster<T extends { headers: object }>(ask: (url: string) => Promise<T>): Promise<T> {
+  async #anyMaster(request: Request): Promise<AxiosResponse> {
     for (let tried = 1; ; tried++) {
       try {
-        const answer = await ask(this.#urls[this.#current]!);
-        this.#followLeader((answer.headers as Record<string, unknown>)[LEADER_HEADER]);
+        const answer = await this.#followRedirects(request);
+        this.#currentIs(answer.headers[LEADER_HEADER]);
         return answer;
       } catch (error) {
         if (tried >= this.#urls.length || !isUnavailable(error)) throw error;
@@ -124,11 +136,50 @@ export class MarathonClient {
     }
   }
 
-  /** Only to one that the configuration names: it gets our password. */
-  #followLeader(leader: unknown): void {
-    const index = typeof leader === 'string' ? this.#urls.indexOf(leader.replace(/\/+$/, '')) : -1;
+  /** A master that does not lead passes requests on, but the event stream it sends to the leader (LeaderProxyFilter.scala). */
+  async #followRedirects(request: Request): Promise<AxiosResponse> {
+    let url = this.#urls[this.#current]! + request.url;
+    for (let redirects = 0; ; redirects++) {
+      const http = this.#urls.some((known) => isBelow(url, known)) ? this.#http : this.#anonymous;
+      try {
+        return await http.request({ ...request, url });
+      } catch (error) {
+        const to = redirects < MAX_REDIRECTS ? redirectOf(error, url) : undefined;
+        if (to === undefined) throw error;
+        discardBody(error);
+        this.#currentIs(to);
+        url = to;
+      }
+    }
+  }
+
+  /** Only one that the configuration names: it gets our password. */
+  #currentIs(leader: unknown): void {
+    const index = typeof leader === 'string' ? this.#urls.findIndex((known) => isBelow(leader, known)) : -1;
     if (index >= 0) this.#current = index;
   }
+}
+
+type Request = { url: string } & AxiosRequestConfig;
+
+/** By scheme, host and port: `http://a:8080/v2/events` and `http://a:8080`. */
+function isBelow(url: string, known: string): boolean {
+  return URL.canParse(url) && URL.canParse(known) && new URL(url).origin === new URL(known).origin;
+}
+
+/** Of an answer that is a stream, so that its connection is free again. */
+function discardBody(error: unknown): void {
+  const body: unknown = isHttpError(error) ? error.response?.data : undefined;
+  if (body instanceof Readable) body.resume();
+}
+
+/** Where the answer sends to, as a whole address. */
+function redirectOf(error: unknown, from: string): string | undefined {
+  const { status = 0, headers } = (isHttpError(error) && error.response) || {};
+  const location: unknown = headers?.location;
+  if (![301, 302, 303, 307, 308].includes(status) || typeof location !== 'string' || !URL.canParse(location, from)) return undefined;
+  const to = new URL(location, from);
+  return to.protocol === 'http:' || to.protocol === 'https:' ? to.href : undefined;
 }
 
 function appPath(id: string): string {
@@ -145,7 +196,12 @@ function toMarathonError(request: string, error: unknown): MarathonError {
     const { message } = error as Error;
     return new MarathonError('EUNAVAILABLE', `No answer from Marathon to ${request}: ${message}. Is its address right?`, { cause: error });
   }
-  const { status, data } = error.response;
+  const { status, data, headers } = error.response;
+  const location: unknown = headers.location;
+  if (status >= 300 && status < 400) {
+    const reason = `it sends to ${String(location ?? 'nowhere')} again and again. Do its masters agree on who leads?`;
+    return new MarathonError('EUNAVAILABLE', `No answer from Marathon to ${request}: ${reason}`, { cause: error, status });
+  }
   const parsed = errorSchema.safeParse(data);
   const details = parsed.data?.details?.map(({ path, errors }) => `${path ?? ''}: ${errors.join(', ')}`) ?? [];
   const reason = [parsed.data?.message ?? `HTTP status ${status}`, ...details].join('; ');

@@ -1,12 +1,17 @@
 import type { AxiosInstance } from 'axios';
 import { z } from 'zod';
-import { type Connection, isHttpError, openHttp } from './connection.ts';
+import { type Connection, isHttpError, isTimeout, openHttp } from './connection.ts';
 import { MesosError } from './mesos-error.ts';
-import { containersOf, getTasksSchema, type MesosContainer, stateSchema } from './mesos-state.ts';
+import { containersOf, type MesosContainer } from './mesos-state.ts';
+import { getContainersSchema, getStateSchema, readOperatorApi } from './operator-api.ts';
+import { readState, stateSchema } from './state-endpoint.ts';
+
+/** By which a Mesos agent says that it has no such call: it is older than the operator API, or something before it lets none through. */
+const NO_SUCH_CALL = new Set([400, 404, 405, 406, 415, 501]);
 
 /**
  * Client of a Mesos agent. The agent has no stream of events (SUBSCRIBE is the master's), so it has to be asked; it answers while a
- * container is on its way, also from within that container's ADD. Its API v1 answers 503 until it has recovered its containers.
+ * container is on its way, also from within that container's ADD. Its operator API answers 503 until it has recovered its containers.
  */
 export class MesosAgentClient {
   readonly #http: AxiosInstance;
@@ -19,10 +24,22 @@ export class MesosAgentClient {
 
   /** All containers that run or are on their way, with their tasks. Throws MesosError. */
   async containers(): Promise<Map<string, MesosContainer>> {
-    // In this order: a task that is launched between the two is missing from the first, and found the next time.
-    const state = await this.#request('GET', '/state', stateSchema);
-    const { get_tasks } = await this.#request('POST', '/api/v1', getTasksSchema, { type: 'GET_TASKS' });
-    return containersOf(state, [...get_tasks.queued_tasks, ...get_tasks.launched_tasks]);
+    const { executors, tasks } = await this.#ask();
+    return containersOf(executors, tasks);
+  }
+
+  async #ask(): Promise<ReturnType<typeof readState>> {
+    try {
+      const [containers, state] = await Promise.all([
+        this.#request('POST', '/api/v1', getContainersSchema, { type: 'GET_CONTAINERS' }),
+        this.#request('POST', '/api/v1', getStateSchema, { type: 'GET_STATE' }),
+      ]);
+      return readOperatorApi(containers, state);
+    } catch (error) {
+      if (!(error instanceof MesosError) || !(isTimeout(error.cause) || NO_SUCH_CALL.has(error.status ?? 0))) throw error;
+      // GET_CONTAINERS gathers statistics of each container, and hangs when one does, as Docker's do at times; this does not.
+      return readState(await this.#request('GET', '/state', stateSchema));
+    }
   }
 
   async #request<T>(method: string, path: string, schema: z.ZodType<T>, data?: object): Promise<T> {
@@ -48,7 +65,8 @@ export class MesosAgentClient {
         cause: error,
       });
     }
-    const text = typeof response.data === 'string' && response.data !== '' ? `: ${response.data.slice(0, 200)}` : '';
-    return new MesosError('EHTTP', `the Mesos agent ${this.#url} refused ${what} with status ${response.status}${text}`, { cause: error });
+    const { status, data } = response;
+    const text = typeof data === 'string' && data !== '' ? `: ${data.slice(0, 200)}` : '';
+    return new MesosError('EHTTP', `the Mesos agent ${this.#url} refused ${what} with status ${status}${text}`, { cause: error, status });
   }
 }

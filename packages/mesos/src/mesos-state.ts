@@ -1,33 +1,9 @@
-/**
- * What a Mesos agent tells, as far as it is used; other fields pass through. `/state` (slave/http.cpp) has the containers of executors,
- * but of queued tasks no labels; the operator API's GET_TASKS (v1/agent/agent.proto) has the labels of each, but no container of an executor.
- */
+/** The containers of a Mesos agent and the tasks in them, whichever of its interfaces told of them (operator-api.ts, state-endpoint.ts). */
 import { z } from 'zod';
 
-const labels = z.array(z.looseObject({ key: z.string(), value: z.string().default('') }));
-const wrappedLabels = z.looseObject({ labels: labels.default([]) });
+export const labelsSchema = z.array(z.looseObject({ key: z.string(), value: z.string().default('') }));
+const wrappedLabels = z.looseObject({ labels: labelsSchema.default([]) });
 const id = z.looseObject({ value: z.string() });
-
-const executorSchema = z.looseObject({
-  id: z.string(),
-  container: z.string(),
-  role: z.string().optional(),
-  labels: labels.default([]),
-  /** `DEFAULT`: an executor of task groups, such as Marathon's pods. */
-  type: z.string().optional(),
-});
-
-export const stateSchema = z.looseObject({
-  frameworks: z
-    .array(
-      z.looseObject({
-        id: z.string(),
-        name: z.string().default(''),
-        executors: z.array(executorSchema).default([]),
-      }),
-    )
-    .default([]),
-});
 
 const portSchema = z.looseObject({
   number: z.int().min(0).max(65535),
@@ -36,7 +12,9 @@ const portSchema = z.looseObject({
   labels: wrappedLabels.prefault({}),
 });
 
-const statusSchema = z.looseObject({
+export const discoverySchema = z.looseObject({ ports: z.looseObject({ ports: z.array(portSchema).default([]) }).prefault({}) });
+
+export const statusSchema = z.looseObject({
   timestamp: z.number().optional(),
   healthy: z.boolean().optional(),
   container_status: z
@@ -50,25 +28,29 @@ interface ContainerId {
 }
 const containerIdSchema: z.ZodType<ContainerId> = z.looseObject({ value: z.string(), parent: z.lazy(() => containerIdSchema).optional() });
 
+/** Task of mesos/v1/mesos.proto. */
 export const taskSchema = z.looseObject({
   task_id: id,
   framework_id: id,
   /** Absent of a task without an executor of its own: Mesos gives it one under the task's id. */
   executor_id: id.optional(),
   labels: wrappedLabels.prefault({}),
-  discovery: z.looseObject({ ports: z.looseObject({ ports: z.array(portSchema).default([]) }).prefault({}) }).optional(),
+  discovery: discoverySchema.optional(),
   statuses: z.array(statusSchema).default([]),
 });
 
-export const getTasksSchema = z.looseObject({
-  get_tasks: z.looseObject({
-    queued_tasks: z.array(taskSchema).default([]),
-    launched_tasks: z.array(taskSchema).default([]),
-  }),
-});
-
-export type MesosState = z.output<typeof stateSchema>;
 export type MesosTask = z.output<typeof taskSchema>;
+
+/** An executor and the container that it runs in. */
+export interface MesosExecutor {
+  frameworkId: string;
+  /** Name of the framework. */
+  framework: string;
+  executorId: string;
+  containerId: string;
+  role: string | undefined;
+  labels: { key: string; value: string }[];
+}
 
 /** A container that the agent runs, with the tasks in it. */
 export interface MesosContainer {
@@ -84,23 +66,25 @@ export interface MesosContainer {
 }
 
 /** Pure: containers by id, nested ones with a task of their own too. */
-export function containersOf(state: MesosState, tasks: readonly MesosTask[]): Map<string, MesosContainer> {
-  const byExecutor = Map.groupBy(tasks, (task) => `${task.framework_id.value}\0${(task.executor_id ?? task.task_id).value}`);
+export function containersOf(executors: readonly MesosExecutor[], tasks: readonly MesosTask[]): Map<string, MesosContainer> {
+  const byExecutor = Map.groupBy(tasks, (task) => executorKey(task.framework_id.value, (task.executor_id ?? task.task_id).value));
   const containers = new Map<string, MesosContainer>();
-  for (const framework of state.frameworks) {
-    for (const { id: executorId, container: containerId, labels: own, role } of framework.executors) {
-      const found = byExecutor.get(`${framework.id}\0${executorId}`) ?? [];
-      const inOrder = found.toSorted((left, right) => (left.task_id.value < right.task_id.value ? -1 : 1));
-      const common = { framework: framework.name, role, executorId };
-      containers.set(containerId, { ...common, containerId, labels: own, tasks: inOrder });
-      for (const task of inOrder) {
-        const nested = nestedContainerOf(task);
-        if (nested !== undefined && nested !== containerId)
-          containers.set(nested, { ...common, containerId: nested, labels: own, tasks: [task] });
-      }
+  for (const { frameworkId, ...executor } of executors) {
+    const found = byExecutor.get(executorKey(frameworkId, executor.executorId)) ?? [];
+    const inOrder = found.toSorted((left, right) => (left.task_id.value < right.task_id.value ? -1 : 1));
+    containers.set(executor.containerId, { ...executor, tasks: inOrder });
+    for (const task of inOrder) {
+      const nested = nestedContainerOf(task);
+      if (nested !== undefined && nested !== executor.containerId)
+        containers.set(nested, { ...executor, containerId: nested, tasks: [task] });
     }
   }
   return containers;
+}
+
+/** Executors of different frameworks may have the same id. */
+export function executorKey(frameworkId: string, executorId: string): string {
+  return `${frameworkId}\0${executorId}`;
 }
 
 function nestedContainerOf({ statuses }: MesosTask): string | undefined {

@@ -36,7 +36,7 @@ const FRAMEWORK = { id: 'weir-lab-0000', name: 'marathon' };
 
 /**
  * Stands in for the Mesos agent of a host: launches containers through the isolator, and answers /health, /containers, /state and the calls
- * GET_TASKS and GET_CONTAINERS of /api/v1 on port 5051, as slave/http.cpp does. Tasks have command executors.
+ * GET_STATE and GET_CONTAINERS of /api/v1 on port 5051, as slave/http.cpp does. Tasks have command executors.
  */
 export class MesosAgentDouble implements TaskAgent {
   readonly name: string;
@@ -138,10 +138,14 @@ export class MesosAgentDouble implements TaskAgent {
 
   #call({ type }: { type?: string }): Answer {
     const runs = [...this.#runs.values()];
-    if (type === 'GET_TASKS') {
+    if (type === 'GET_STATE') {
       const tasks = { queued_tasks: runs.filter(({ container }) => !container), launched_tasks: runs.filter(({ container }) => container) };
-      const get_tasks = Object.fromEntries(Object.entries(tasks).map(([name, list]) => [name, list.map((run) => this.#task(run))]));
-      return { status: 200, body: { type, get_tasks } };
+      const get_state = {
+        get_tasks: Object.fromEntries(Object.entries(tasks).map(([name, list]) => [name, list.map((run) => this.#task(run))])),
+        get_executors: { executors: runs.map(({ task }) => ({ executor_info: executorInfo(task) })) },
+        get_frameworks: { frameworks: [{ framework_info: { id: { value: FRAMEWORK.id }, name: FRAMEWORK.name, user: 'root' } }] },
+      };
+      return { status: 200, body: { type, get_state } };
     }
     if (type !== 'GET_CONTAINERS') return { status: 400, body: `Failed to validate agent::Call: Expecting 'type' to be present` };
     const containers = runs.map(({ containerId, task }) => ({
@@ -176,4 +180,15 @@ export class MesosAgentDouble implements TaskAgent {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+}
+
+/** Of a task without an executor of its own: the command executor, under the task's id. */
+function executorInfo({ id }: TaskInfo): object {
+  return {
+    type: 'CUSTOM',
+    executor_id: { value: id },
+    framework_id: { value: FRAMEWORK.id },
+    name: `Command Executor (Task: ${id})`,
+    source: id,
+  };
 }
