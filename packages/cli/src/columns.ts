@@ -18,6 +18,10 @@ import {
   type Policy,
   type Pool,
   type Reservation,
+  type Service,
+  type ServicePort,
+  serviceAddresses,
+  serviceBackends,
   type Tier,
   tierOf,
 } from '@weir/resources';
@@ -129,6 +133,17 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
     ],
     wide: [labels],
   },
+  Service: {
+    narrow: [
+      { header: 'ADDRESS', value: (service: Service) => serviceAddresses(service).join(',') },
+      { header: 'PORTS', value: ({ spec }) => spec.ports.map(servicePortText).join(',') },
+    ],
+    wide: [
+      { header: 'SELECTOR', value: ({ spec }) => spec.selector ?? '', shrinks: true },
+      { header: 'AFFINITY', value: ({ spec }) => spec.sessionAffinity },
+      labels,
+    ],
+  },
   IpamConfig: {
     narrow: [
       { header: 'STRICT-AFFINITY', value: ({ spec }: IpamConfig) => String(spec.strictAffinity) },
@@ -174,26 +189,43 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
   },
 };
 
-/**
- * The columns of a kind's table.
- *
- * @param options.tiers names of all tiers, for the status of policies
- */
-export function columnsOf(
-  kind: Kind,
-  { wide, namespaces, tiers = new Set() }: { wide: boolean; namespaces: boolean; tiers?: ReadonlySet<string> | undefined },
-): Column<AnyObject | InvalidRow>[] {
+export interface ColumnOptions {
+  wide: boolean;
+  namespaces: boolean;
+  /** Names of all tiers, for the status of policies. */
+  tiers?: ReadonlySet<string> | undefined;
+  /** All there are, for how many of a service's backends are ready. */
+  endpoints?: readonly Endpoint[] | undefined;
+}
+
+/** The columns of a kind's table. */
+export function columnsOf(kind: Kind, { wide, namespaces, tiers = new Set(), endpoints }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
   const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, tiers) };
   return [
     ...(namespaces ? [ofAny(namespace)] : []),
     ofAny(kind === 'Endpoint' ? derivedName : name),
     ...own.narrow.map(ofValid),
+    ...(kind === 'Service' && endpoints !== undefined ? [ofValid(readiness(endpoints) as Column<AnyObject>)] : []),
     ...(wide && isPolicy(kind)
       ? [{ ...status, value: (row: AnyObject | InvalidRow) => ('invalid' in row ? row.invalid : status.value(row)) }]
       : []),
     ...(wide ? own.wide.map(ofValid) : []),
   ];
+}
+
+function readiness(endpoints: readonly Endpoint[]): Column<Service> {
+  const value = (service: Service) => {
+    const backends = serviceBackends(service, endpoints);
+    return `${backends.filter(({ ready }) => ready).length}/${backends.length}`;
+  };
+  return { header: 'READY', value, align: 'right' };
+}
+
+/** `80/TCP`, `http 80->8000/TCP`, with `host 30080` where the hosts have a port for it. */
+export function servicePortText({ name, port, targetPort = port, protocol, hostPort }: ServicePort): string {
+  const way = targetPort === port ? `${port}` : `${port}->${targetPort}`;
+  return `${name === undefined ? '' : `${name} `}${way}/${protocol}${hostPort === undefined ? '' : ` host ${hostPort}`}`;
 }
 
 export function isPolicy(kind: Kind): boolean {

@@ -17,12 +17,18 @@ import {
   type Pool,
   parseSelector,
   type Rule,
+  type Service,
+  type ServiceBackend,
+  type ServicePort,
+  serviceAddresses,
+  serviceBackends,
   type Tier,
+  targetPortOf,
   tierOf,
   WARNINGS_ANNOTATION,
 } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
-import { formatLabels } from './columns.ts';
+import { formatLabels, servicePortText } from './columns.ts';
 import { formatCount, formatUse } from './ipam-table.ts';
 import { ruleText } from './rule-text.ts';
 
@@ -103,6 +109,8 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         ['Pools', object.spec.pools ?? ["those of the container's network"]],
         ['Families', object.spec.families ?? ["those of the container's network"]],
       ];
+    case 'Service':
+      return serviceFields(object, surroundings);
     case 'Network':
       return [['Address space', object.spec.addressSpace === 'Own' ? 'its own: of pools that name it' : 'shared with other networks']];
     case 'IpamConfig':
@@ -115,6 +123,7 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
         ],
         ['Cool-down', `${object.spec.cooldownSeconds} s`],
         ['Empty blocks', `given back after ${object.spec.emptyBlockSeconds} s`],
+        ['Service ranges', object.spec.serviceRanges],
         ['Dead hosts', `lose empty blocks after ${object.spec.deadHostSeconds} s`],
       ];
   }
@@ -133,6 +142,29 @@ function hostEndpointFields({ metadata, spec }: HostEndpoint, { policies }: Surr
     ['Default action', `${spec.defaultAction} what no policy is for, but for failsafe ports of its Host`],
     ['Policies', policies.filter(isFor).map(policyTitle)],
   ];
+}
+
+function serviceFields(service: Service, { endpoints }: Surroundings): Field[] {
+  const { selector, ports, sessionAffinity } = service.spec;
+  const backends = serviceBackends(service, endpoints);
+  return [
+    ['Addresses', serviceAddresses(service)],
+    ['Ports', ports.map(servicePortText)],
+    ['Selector', selector ?? []],
+    ['Session affinity', sessionAffinity === 'ClientIP' ? 'a client comes to the same backend, by its address' : 'none'],
+    [
+      'Backends',
+      [`${backends.filter(({ ready }) => ready).length} of ${backends.length} ready`, ...backends.map((one) => backendLine(one, ports))],
+    ],
+  ];
+}
+
+function backendLine({ endpoint, addresses, ready }: ServiceBackend, ports: readonly ServicePort[]): string {
+  const named = endpoint === undefined ? [] : endpoint.spec.ports;
+  const missing = ports.filter((port) => targetPortOf(port, named) === undefined).map(({ targetPort }) => `no port "${targetPort}"`);
+  const state = [ready ? 'ready' : 'not ready', ...missing].join(', ');
+  const who = endpoint === undefined ? 'outside of Weir' : `${endpoint.metadata.name} on ${endpoint.spec.host}`;
+  return `${addresses.join(', ') || 'no address'}  ${state}  ${who}`;
 }
 
 function tierFields({ metadata, spec }: Tier, { policies }: Surroundings): Field[] {

@@ -1,4 +1,4 @@
-import type { AnyObject, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
+import type { AnyObject, Endpoint, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
 import { CliError } from './cli-error.ts';
 import { isPolicy } from './columns.ts';
 import { checkHasCounterpart, formatKubernetes } from './kubernetes-output.ts';
@@ -44,11 +44,13 @@ export async function getObjects(
   }
   const asked = { ...options, namespaces: options.namespace === undefined, single: references.length === 1 && named.length === 1 };
   const tiers = options.form === 'wide' && references.some(({ kind }) => isPolicy(kind.kind)) ? await readTiers(stores) : undefined;
+  const isTable = !isMachineReadable(options.form) && references.some(({ kind }) => kind.kind === 'Service');
+  const endpoints = isTable ? await listObjects(stores, 'Endpoint', {}) : undefined;
   const refusals: CliError[] = [];
   const isSomething = found.length + invalid.length > 0;
   if (isSomething || isMachineReadable(options.form)) {
     if (isSomething || missing.length === 0) {
-      const output = await format(found, invalid, { ...asked, tiers });
+      const output = await format(found, invalid, { ...asked, tiers, endpoints });
       print(output.text);
       refusals.push(...output.refusals);
     }
@@ -72,7 +74,14 @@ export async function getObjects(
 async function format(
   objects: readonly AnyObject[],
   invalid: readonly InvalidRow[],
-  asked: { form: GetForm; namespaces: boolean; single: boolean; width: number; tiers: ReadonlySet<string> | undefined },
+  asked: {
+    form: GetForm;
+    namespaces: boolean;
+    single: boolean;
+    width: number;
+    tiers: ReadonlySet<string> | undefined;
+    endpoints: readonly Endpoint[] | undefined;
+  },
 ): Promise<{ text: string; refusals: CliError[] }> {
   const { form } = asked;
   if (form === 'kubernetes') return formatKubernetes(objects as (Policy | GlobalPolicy)[], asked.single);

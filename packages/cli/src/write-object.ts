@@ -89,6 +89,8 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
       return void (await (await ipam()).admitNetwork(store, object, { revision }));
     case 'Claim':
       return void (await (await ipam()).admitClaim(store, object, { revision }));
+    case 'Service':
+      return void (await (await ipam()).admitService(store, object, { revision }));
     case 'NetworkSet':
     case 'GlobalNetworkSet':
       checkSize(object);
@@ -143,6 +145,8 @@ async function remove({ store, objects }: Stores, id: ObjectId): Promise<boolean
       return removeTier({ store, objects }, name);
     case 'Claim':
       return (await ipam()).removeClaim(store, `${namespace}/${name}`);
+    case 'Service':
+      return (await ipam()).removeService(store, { namespace: namespace!, name });
     default:
       await refuseUnderAgent({ store, objects }, id);
       return objects.remove(kind, name, namespace);

@@ -35,7 +35,7 @@ export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
-export { type EndpointSpec, type HostPort, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
+export { type EndpointSpec, type HostPort, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 export { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, failsafePorts } from './kinds/failsafe-ports.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { HostSpec, VxlanEnd } from './kinds/host.ts';
@@ -48,6 +48,7 @@ export type { NetworkSetSpec } from './kinds/network-set.ts';
 export { type Direction, type PolicySpec, tierOf } from './kinds/policy.ts';
 export type { PoolSpec, Visibility, VxlanMode } from './kinds/pool.ts';
 export { type ReservationSpec, reservedRanges } from './kinds/reservation.ts';
+export { familiesOf, type ServicePort, type ServiceSpec, type ServiceStatus, serviceAddresses } from './kinds/service.ts';
 export { BUILT_IN_TIERS, checkTier, type TierSpec } from './kinds/tier.ts';
 export { DEFAULT_TIER } from './kinds/tier-name.ts';
 export type { ClusterNetworkPolicy } from './kubernetes/cluster-policy.ts';
@@ -76,6 +77,7 @@ export {
   type Pool,
   parseObject,
   type Reservation,
+  type Service,
   type Tier,
   type WeirObject,
 } from './object.ts';
@@ -93,6 +95,7 @@ export { type LabelRestriction, type LabelRestrictions, labelRestrictions } from
 export type { Comparison, Selector } from './selector/selector.ts';
 export { SelectorError } from './selector/selector-error.ts';
 export { serialize } from './serialize.ts';
+export { backendAddresses, type ServiceBackend, serviceBackends, targetPortOf } from './service-backends.ts';
 export { didYouMean, nearest } from './suggestion.ts';
 export { type Issue, type Origin, ValidationError } from './validation-error.ts';
 export {

@@ -35,6 +35,7 @@ export type Claim = ObjectOf<'Claim'>;
 export type IpamConfig = ObjectOf<'IpamConfig'>;
 export type Host = ObjectOf<'Host'>;
 export type HostEndpoint = ObjectOf<'HostEndpoint'>;
+export type Service = ObjectOf<'Service'>;
 export type Block = ObjectOf<'Block'>;
 
 /** An object of any kind; `kind` tells which. */

@@ -33,6 +33,8 @@ export interface EndpointSpec {
   defaultAction?: 'Allow' | 'Deny';
   /** Present when Mesos asked for it; filled in once the Mesos agent told which task it is. */
   mesos?: MesosFacts;
+  /** False: no new flow of a service comes to it, as its health checks say or because it is about to end. Absent: see {@link isReady}. */
+  ready?: boolean;
   /** Closed whatever policy says, and in nobody's selectors, until the labels of its task are known. */
   waitsForLabels?: true;
 }
@@ -120,6 +122,7 @@ const schema = z.strictObject({
       namespaceGiven: z.literal(true).optional(),
     })
     .optional(),
+  ready: z.boolean().optional(),
   waitsForLabels: z.literal(true).optional(),
 });
 
@@ -144,4 +147,9 @@ function parseMac(value: unknown): string {
 /** The network whose own address space the endpoint's addresses are of; undefined: the shared one. */
 export function spaceOf({ addressSpace, network }: EndpointSpec): string | undefined {
   return addressSpace === 'Own' ? network : undefined;
+}
+
+/** Whether services lead new flows to it. Who has no health checks is ready as soon as it is there. */
+export function isReady({ ready, mesos, waitsForLabels }: Pick<EndpointSpec, 'ready' | 'mesos' | 'waitsForLabels'>): boolean {
+  return waitsForLabels !== true && (ready ?? mesos?.healthy ?? true);
 }

@@ -15,6 +15,7 @@ import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
 import { type PolicySpec, policySpecSchema } from './policy.ts';
 import { type PoolSpec, poolSpecSchema } from './pool.ts';
 import { type ReservationSpec, reservationSpecSchema } from './reservation.ts';
+import { type ServiceSpec, serviceSpecSchema } from './service.ts';
 import { type TierSpec, tierSpecSchema } from './tier.ts';
 
 /** The spec of each kind. */
@@ -30,6 +31,7 @@ export interface SpecByKind {
   Pool: PoolSpec;
   Reservation: ReservationSpec;
   Claim: ClaimSpec;
+  Service: ServiceSpec;
   IpamConfig: IpamConfigSpec;
   Host: HostSpec;
   HostEndpoint: HostEndpointSpec;
@@ -89,6 +91,7 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
     spec: reservationSpecSchema,
   },
   Claim: { kind: 'Claim', plural: 'claims', shortNames: [], namespaced: true, names: 'chosen', spec: claimSpecSchema },
+  Service: { kind: 'Service', plural: 'services', shortNames: ['svc'], namespaced: true, names: 'chosen', spec: serviceSpecSchema },
   IpamConfig: { kind: 'IpamConfig', plural: 'ipamconfigs', shortNames: [], namespaced: false, names: 'chosen', spec: ipamConfigSpecSchema },
   Host: { kind: 'Host', plural: 'hosts', shortNames: [], namespaced: false, names: 'chosen', spec: hostSpecSchema },
   HostEndpoint: {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { integer } from '../field.ts';
+import { familyOf, parseCidr } from '../address.ts';
+import { field, integer } from '../field.ts';
 
 /** How addresses are handed out in the whole cluster. There is one, named `default`; without it all has its defaults. */
 export interface IpamConfigSpec {
@@ -13,6 +14,8 @@ export interface IpamConfigSpec {
   deadHostSeconds: number;
   /** A host owns at most so many blocks of one pool; no limit when absent. */
   maxBlocksPerHost?: number;
+  /** CIDRs that services are given their addresses from, one of a family at most. Default 11.0.0.0/8 and fd01:c::/64, as DC/OS has them. */
+  serviceRanges: string[];
 }
 
 const seconds = (what: string, minimum: number) => integer({ what, minimum, maximum: 604_800 });
@@ -24,8 +27,16 @@ export const ipamConfigSpecSchema: z.ZodType<IpamConfigSpec> = z
     emptyBlockSeconds: seconds('time', 0).prefault(60),
     deadHostSeconds: seconds('time', 1).prefault(600),
     maxBlocksPerHost: integer({ what: 'number of blocks', minimum: 1, maximum: 100_000 }).optional(),
+    serviceRanges: z.array(field(parseCidr)).superRefine(oneOfEachFamily).prefault(['11.0.0.0/8', 'fd01:c::/64']),
   })
   .prefault({});
+
+function oneOfEachFamily(ranges: string[], context: z.RefinementCtx): void {
+  for (const [index, range] of ranges.entries()) {
+    if (ranges.findIndex((other) => familyOf(other) === familyOf(range)) < index)
+      context.addIssue({ code: 'custom', path: [index], message: `"${range}" is the second ${familyOf(range)} range: one is enough` });
+  }
+}
 
 /** The name of the only one. */
 export const IPAM_CONFIG_NAME = 'default';
