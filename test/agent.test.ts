@@ -50,38 +50,6 @@ async function goesOn(workload: Workload, stream: string): Promise<StreamState> 
   );
 }
 
-test.serial(
-  'an agent that is killed ten times, of either end: no packet of an allowed flow is lost, no forbidden attempt gets through',
-  async (t) => {
-    t.timeout(90_000);
-    const bed = testbed();
-    await bed.apply(ONLY_FRIENDS);
-    t.false(
-      await eventually(
-        () => stranger.traffic.tcp({ address: server.ipv4, port: PORT }),
-        (through) => !through,
-      ),
-    );
-    for (const [family, address] of Object.entries({ ipv4: server.ipv4, ipv6: server.ipv6 })) {
-      await friend.traffic.stream(family, { address, port: PORT });
-      await stranger.traffic.attempts(family, { address, port: PORT });
-    }
-    const lost = await friend.traffic.retransmissions();
-    for (let kill = 0; kill < 10; kill++) {
-      const host = kill % 2 === 0 ? one : two;
-      await host.stopAgent('SIGKILL');
-      await host.startAgent();
-    }
-    for (const family of ['ipv4', 'ipv6']) {
-      t.is((await goesOn(friend, family)).ended, undefined, family);
-      const { tried, through } = await stranger.traffic.attemptsState(family);
-      t.true(tried > 100, `${tried} attempts`);
-      t.is(through, 0, `of ${tried} attempts over ${family}`);
-    }
-    t.is(await friend.traffic.retransmissions(), lost);
-  },
-);
-
 test.serial('a policy that changed while the agent was away is in force when it says that it is ready', async (t) => {
   t.timeout(60_000);
   const bed = testbed();

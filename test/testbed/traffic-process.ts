@@ -133,14 +133,19 @@ async function startStream(name: string, target: Target): Promise<null> {
 }
 
 function startAttempts(name: string, target: Target): null {
-  const state: AttemptsState = { tried: 0, through: 0 };
+  const state: AttemptsState = { tried: 0, through: 0, failed: 0 };
   attempts.set(name, state);
   setInterval(() => {
     state.tried++;
     const socket = open(target);
+    let isThrough = false;
     socket.setTimeout(ATTEMPT_MS, () => socket.destroy());
     socket.on('error', () => {});
+    socket.once('close', () => {
+      if (!isThrough) state.failed++;
+    });
     socket.once('connect', () => {
+      isThrough = true;
       state.through++;
       socket.destroy();
     });

@@ -24,6 +24,8 @@ export interface AttemptsState {
   tried: number;
   /** Connections that were made: on the way there and back. */
   through: number;
+  /** Those that are given up: nothing came back within a second, or a refusal did. */
+  failed: number;
 }
 
 export type TrafficRequest =

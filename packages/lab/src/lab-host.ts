@@ -101,31 +101,41 @@ export class LabHost {
    * @throws {LabError} EHOST with the end of its log
    */
   async startAgent(): Promise<void> {
-    const logPath = this.#folder.logPath(`agent-${this.name}`);
-    const log = openSync(logPath, 'a');
-    const child = this.spawn(process.execPath, [WEIR, 'agent', '--config', this.agentConfig], {
-      stdio: ['ignore', log, log],
-      detached: true, // an interrupt at the terminal is for the lab
-    });
-    closeSync(log);
-    const agent = this.#folder.record(child.pid!, `agent of ${this.name}`);
-    child.unref();
-    this.#agent = agent;
+    this.spawnAgent();
+    const agent = this.#agent;
     const probe = this.startProbe();
     try {
       const limit = performance.now() + READY_LIMIT_MS;
       while (!(await probe.http(`http://${AGENT_HTTP}/readyz`)).ok) {
         const ended = agent === undefined || !isRunning(agent);
-        if (ended || performance.now() > limit)
+        if (ended || performance.now() > limit) {
+          const logPath = this.#agentLog;
           throw new LabError(
             'EHOST',
             `the agent of ${this.name} ${ended ? 'ended' : 'is not ready'}; the end of ${logPath}:\n${tail(logPath)}`,
           );
+        }
         await delay(READY_POLL_MS);
       }
     } finally {
       await probe.close();
     }
+  }
+
+  /** Starts `weir agent` and does not wait until it is ready. */
+  spawnAgent(): void {
+    const log = openSync(this.#agentLog, 'a');
+    const child = this.spawn(process.execPath, [WEIR, 'agent', '--config', this.agentConfig], {
+      stdio: ['ignore', log, log],
+      detached: true, // an interrupt at the terminal is for the lab
+    });
+    closeSync(log);
+    this.#agent = this.#folder.record(child.pid!, `agent of ${this.name}`);
+    child.unref();
+  }
+
+  get #agentLog(): string {
+    return this.#folder.logPath(`agent-${this.name}`);
   }
 
   /** Of the agent; undefined while none runs. */
