@@ -134,6 +134,22 @@ test.serial('denied on its way out, to an address of a network set; and what is 
   t.like(spoofed, { source: { address: '10.64.255.1' }, because: { default: 'not an address of the interface' } });
 });
 
+test.serial('`weir policy simulate` says which of the flows seen until now would meet another verdict', async (t) => {
+  const [before] = await seen(
+    ({ verdict, destination }) => verdict === 'Allow' && destination.address === server.ipv4,
+    '--to',
+    server.ipv4,
+  );
+  t.truthy(before);
+  const { code, stdout, stderr } = await testbed().weir(
+    ['policy', 'simulate', '--by', 'app', '-f', '-'],
+    POLICIES.replace("source: { selector: app == 'client' }", "source: { selector: app == 'nobody' }"),
+  );
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^\S+Z +shop\/\S+ +shop\/\S+ +TCP\/80 +\d+ +Allow +Deny +no rule matched \(tier default, ingress\)$/m);
+  t.regex(stderr, /flows: of \d+ in the last hour on 2 hosts, \d+ would meet another verdict\nflows: host host-1 remembers them since /);
+});
+
 test.serial('a rule with the action Log has its own records', async (t) => {
   t.timeout(60_000);
   t.false(await client.traffic.udp({ address: server.ipv4, port: 80 }));

@@ -6,22 +6,28 @@ export const FLOW_COLUMNS: Column<FlowRecord>[] = [
   { header: 'LAST', value: ({ end }) => end.slice(0, 19).concat('Z') },
   { header: 'HOST', value: ({ host }) => host },
   { header: 'VERDICT', value: ({ verdict }) => verdict.padEnd('VERDICT'.length) },
-  { header: 'FROM', value: ({ source }) => endText(source), shrinks: true },
-  { header: 'TO', value: ({ destination }) => endText(destination), shrinks: true },
+  { header: 'FROM', value: ({ source }) => partyText(source), shrinks: true },
+  { header: 'TO', value: ({ destination }) => partyText(destination), shrinks: true },
   { header: 'PORT', value: portText },
   { header: 'PACKETS', value: ({ packets }) => String(packets), align: 'right' },
   { header: 'BYTES', value: ({ bytes }) => String(bytes), align: 'right' },
   { header: 'BECAUSE', value: ({ because, staged }) => `${reasonText(because)}${stagedText(staged)}`, shrinks: true },
 ];
 
-function endText({ address, endpoint, host, networkSets }: FlowEnd): string {
+/** Of an end of a flow. */
+export function partyText({ address, endpoint, host, networkSets }: FlowEnd): string {
   if (endpoint !== undefined) return `${endpoint.namespace}/${endpoint.name}`;
   if (host !== undefined) return `host ${host}`;
   return networkSets === undefined ? address : `${address} (${networkSets.join(', ')})`;
 }
 
 /** `TCP/80`, `ICMP/8.0`, `47`. */
-function portText({ protocol, destinationPort, icmpType, icmpCode }: FlowRecord): string {
+export function portText({
+  protocol,
+  destinationPort,
+  icmpType,
+  icmpCode,
+}: Pick<FlowRecord, 'protocol' | 'destinationPort' | 'icmpType' | 'icmpCode'>): string {
   if (destinationPort !== undefined) return `${protocol}/${destinationPort}`;
   return icmpType === undefined ? String(protocol) : `${protocol}/${icmpType}.${icmpCode}`;
 }

@@ -77,6 +77,8 @@ export interface FlowAnswer {
   complete: boolean;
   /** Records beyond the limit. */
   dropped: number;
+  /** Since when the host remembers all that it recorded, ISO 8601: an hour ago, or later if its agent began later or had no room for more. */
+  reachesTo: string;
 }
 
 /** Not among the objects, whose watchers need not hear of it. */

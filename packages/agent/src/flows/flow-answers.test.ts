@@ -23,13 +23,15 @@ const record = (port: number, padding = 0): FlowRecord => ({
   bytes: 60,
 });
 
+const BEGIN = Date.parse('2026-01-01T00:00:00.000Z');
+
 const QUESTION = { since: '2025-01-01T00:00:00.000Z', denied: false, limit: 10_000, follow: false };
 
 async function open(t: ExecutionContext, known: FlowRecord[] = []): Promise<{ store: Store; answers: FlowAnswers; memory: FlowMemory }> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-flows-'));
   const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 5000 });
-  const memory = new FlowMemory();
-  memory.add(known, Date.parse('2026-01-01T00:00:00.000Z'));
+  const memory = new FlowMemory(BEGIN);
+  memory.add(known, BEGIN);
   const answers = new FlowAnswers({ store, host: 'h1', memory, remember() {}, log: openLog({ host: 'h1', level: 'silent' }) });
   const stop = new AbortController();
   const running = answers.run(stop.signal);
@@ -60,7 +62,7 @@ async function ask(store: Store, id: string, question: object): Promise<{ next: 
 test('an answer holds what was asked for, and goes with the lease of who asked', async (t) => {
   const { store } = await open(t, [record(80), record(22)]);
   const { next, revoke } = await ask(store, 'a', { ...QUESTION, limit: 1 });
-  t.deepEqual(await next(), { records: [record(22)], complete: true, dropped: 1 });
+  t.deepEqual(await next(), { records: [record(22)], complete: true, dropped: 1, reachesTo: new Date(BEGIN).toISOString() });
   await revoke();
   t.deepEqual((await store.list('/weir/flows/')).entries, []);
 });

@@ -27,6 +27,8 @@ const MAX_QUESTIONS = 50;
 interface Question extends FlowRequest {
   id: string;
   isWanted: FlowTest;
+  /** Of the memory, when it was asked. */
+  reachesTo: string;
   pending: FlowRecord[];
   dropped: number;
   isAnswering: boolean;
@@ -95,8 +97,9 @@ export class FlowAnswers {
       const isWanted = flowTest(request);
       this.#remember();
       const { records, dropped } = this.#memory.find(isWanted, request.limit);
+      const reachesTo = new Date(this.#memory.since).toISOString();
       const id = key.slice(flowRequestKey().length);
-      const question: Question = { ...request, id, isWanted, pending: records, dropped, isAnswering: false };
+      const question: Question = { ...request, id, isWanted, reachesTo, pending: records, dropped, isAnswering: false };
       if (request.follow) this.#questions.set(key, question);
       void this.#answer(question);
     } catch (error) {
@@ -107,11 +110,11 @@ export class FlowAnswers {
   async #answer(question: Question): Promise<void> {
     if (question.isAnswering) return;
     question.isAnswering = true;
-    const { id, lease } = question;
+    const { id, lease, reachesTo } = question;
     try {
       do {
         const records = takeSome(question.pending);
-        const answer: FlowAnswer = { records, complete: question.pending.length === 0, dropped: question.dropped };
+        const answer: FlowAnswer = { records, complete: question.pending.length === 0, dropped: question.dropped, reachesTo };
         question.dropped = 0;
         await this.#store.transact({ when: [], then: [{ put: flowAnswerKey(id, this.#host), value: JSON.stringify(answer), lease }] });
       } while (question.pending.length > 0);

@@ -29,7 +29,7 @@ export async function keepFlows(options: FlowLogOptions, signal: AbortSignal): P
 
 class FlowLog {
   readonly answers: FlowAnswers;
-  readonly #memory = new FlowMemory();
+  readonly #memory = new FlowMemory(Date.now());
   readonly #window: FlowWindow;
   readonly #log: Logger;
   readonly #metrics: Metrics;

@@ -17,7 +17,7 @@ const record = (end: number, port = 80): FlowRecord => ({
 });
 
 test('the latest are found, up to the limit, and those beyond it are counted', (t) => {
-  const memory = new FlowMemory();
+  const memory = new FlowMemory(0);
   memory.add([record(1, 22), record(2), record(3), record(4)], 5);
   const isWeb = ({ destinationPort }: FlowRecord) => destinationPort === 80;
   t.deepEqual(memory.find(isWeb, 2), { records: [record(3), record(4)], dropped: 1 });
@@ -25,9 +25,11 @@ test('the latest are found, up to the limit, and those beyond it are counted', (
 });
 
 test('what is older than an hour goes, and what there is no room for', (t) => {
-  const memory = new FlowMemory();
+  const memory = new FlowMemory(0);
   memory.add([record(0)], 0);
+  t.is(memory.since, 0);
   memory.add([record(3_600_001)], 3_600_001);
+  t.is(memory.since, 1);
   t.deepEqual(memory.find(() => true, 9).records, [record(3_600_001)]);
   memory.add(
     Array.from({ length: 30_000 }, (_, port) => record(3_600_002, port)),
@@ -36,4 +38,5 @@ test('what is older than an hour goes, and what there is no room for', (t) => {
   const { records } = memory.find(() => true, 40_000);
   t.is(records.length, 20_000);
   t.is(records.at(-1)?.destinationPort, 29_999);
+  t.is(memory.since, 3_600_003, 'some of that moment are missing');
 });

@@ -7,11 +7,24 @@ const MAX_AGE = 3_600_000;
 
 export class FlowMemory {
   #records: FlowRecord[] = [];
+  #since: number;
+
+  /** @param now ms since 1970: what was before nobody remembers */
+  constructor(now: number) {
+    this.#since = now;
+  }
+
+  /** Since when nothing is missing that was recorded, ms since 1970. */
+  get since(): number {
+    return this.#since;
+  }
 
   /** @param now ms since 1970 */
   add(records: readonly FlowRecord[], now: number): void {
-    const kept = this.#records.slice(-Math.max(0, MAX_RECORDS - records.length)).filter(({ end }) => now - Date.parse(end) <= MAX_AGE);
-    this.#records = [...kept, ...records].slice(-MAX_RECORDS);
+    const all = [...this.#records.filter(({ end }) => now - Date.parse(end) <= MAX_AGE), ...records];
+    const lost = all.length > MAX_RECORDS ? Date.parse(all[all.length - MAX_RECORDS - 1]!.end) + 1 : 0;
+    this.#since = Math.max(this.#since, now - MAX_AGE, lost);
+    this.#records = all.slice(-MAX_RECORDS);
   }
 
   /** The latest that pass the test, by age; `dropped` counts those beyond the limit. */

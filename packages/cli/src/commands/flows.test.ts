@@ -1,5 +1,6 @@
-import { type FlowAnswer, type FlowRecord, flowAnswerKey, flowRequestKey, flowRequestSchema, presenceKey } from '@weir/resources';
+import type { FlowRecord } from '@weir/resources';
 import test from 'ava';
+import { withAgents } from '../testing/answering-agents.ts';
 import { lines, Weir } from '../testing/weir.ts';
 
 const record = (changes: Partial<FlowRecord> = {}): FlowRecord => ({
@@ -16,43 +17,6 @@ const record = (changes: Partial<FlowRecord> = {}): FlowRecord => ({
   bytes: 180,
   ...changes,
 });
-
-/** Agents of these hosts, which answer the first question; the others are there and say nothing. */
-async function withAgents(
-  weir: Weir,
-  answers: Record<string, FlowAnswer[] | undefined>,
-  work: () => Promise<unknown>,
-): Promise<ReturnType<typeof flowRequestSchema.parse>> {
-  return weir.withStore(async (store) => {
-    for (const host of Object.keys(answers))
-      await store.transact({ when: [], then: [{ put: presenceKey(host), value: '{"version": "0", "since": "", "problems": []}' }] });
-    const { revision } = await store.list(flowRequestKey());
-    const stop = new AbortController();
-    const answered = (async () => {
-      for await (const { events } of store.watch(flowRequestKey(), { from: revision + 1, signal: stop.signal })) {
-        const [event] = events;
-        if (event?.type !== 'put') continue;
-        const request = flowRequestSchema.parse(JSON.parse(event.entry.value));
-        const id = event.entry.key.slice(flowRequestKey().length);
-        for (const [host, list] of Object.entries(answers)) {
-          for (const answer of list ?? []) {
-            const operation = { put: flowAnswerKey(id, host), value: JSON.stringify(answer), lease: request.lease };
-            await store.transact({ when: [], then: [operation] });
-          }
-        }
-        return request;
-      }
-      throw new Error('nobody asked');
-    })();
-    await work();
-    const request = await answered;
-    stop.abort();
-    leftovers.push(...(await store.list('/weir/flows/')).entries.map(({ key }) => key));
-    return request;
-  });
-}
-
-const leftovers: string[] = [];
 
 test('flows of all hosts, by age, with who and why', async (t) => {
   const weir = await Weir.in(t);
@@ -71,10 +35,15 @@ test('flows of all hosts, by age, with who and why', async (t) => {
   delete allowed.destinationPort;
   const answers = {
     h1: [
-      { records: [record()], complete: false, dropped: 0 },
-      { records: [record({ protocol: 47 })].map(({ destinationPort: _, ...rest }) => rest), complete: true, dropped: 0 },
+      { records: [record()], complete: false, dropped: 0, reachesTo: '2026-03-01T11:00:00.000Z' },
+      {
+        records: [record({ protocol: 47 })].map(({ destinationPort: _, ...rest }) => rest),
+        complete: true,
+        dropped: 0,
+        reachesTo: '2026-03-01T11:00:00.000Z',
+      },
     ],
-    h2: [{ records: [allowed], complete: true, dropped: 0 }],
+    h2: [{ records: [allowed], complete: true, dropped: 0, reachesTo: '2026-03-01T11:00:00.000Z' }],
   };
   let output = '';
   const request = await withAgents(weir, answers, async () => {
@@ -89,19 +58,23 @@ test('flows of all hosts, by age, with who and why', async (t) => {
       '2026-03-01T12:00:07Z   h1     Deny      shop/client   192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
     ),
   );
-  t.like(request, { denied: true, from: 'app == "client"', follow: false, limit: 1000 });
-  t.deepEqual(leftovers, [], 'question and answers are gone');
+  t.like(request.question, { denied: true, from: 'app == "client"', follow: false, limit: 1000 });
+  t.deepEqual(request.leftovers, [], 'question and answers are gone');
 });
 
 test('an agent that does not answer is named, what others say is shown', async (t) => {
   t.timeout(20_000);
   const weir = await Weir.in(t);
-  await withAgents(weir, { h1: [{ records: [record()], complete: true, dropped: 7 }], h2: undefined }, async () => {
-    const { status, stdout, stderr } = await weir.run(['flows', '-o', 'json']);
-    t.is(status, 1);
-    t.deepEqual(JSON.parse(stdout), [record()]);
-    t.regex(stderr, /^warning: 7 older records are not shown.*\nerror: no answer from the agents of h2: .*\n {2}weir node status/);
-  });
+  await withAgents(
+    weir,
+    { h1: [{ records: [record()], complete: true, dropped: 7, reachesTo: '2026-03-01T11:00:00.000Z' }], h2: undefined },
+    async () => {
+      const { status, stdout, stderr } = await weir.run(['flows', '-o', 'json']);
+      t.is(status, 1);
+      t.deepEqual(JSON.parse(stdout), [record()]);
+      t.regex(stderr, /^warning: 7 older records are not shown.*\nerror: no answer from the agents of h2: .*\n {2}weir node status/);
+    },
+  );
 });
 
 test('no agents, no flows; questions that mean nothing are wrong usage', async (t) => {

@@ -1,13 +1,16 @@
 import { boolean, string } from '@oclif/core/flags';
+import type { PolicyCalculator } from '@weir/policy';
 import { FileCommand } from '../../file-command.ts';
 import { outputFlag } from '../../output-flag.ts';
 import { fileFlags, intoNamespaceFlag } from '../../store-flags.ts';
 
 export default class PolicySimulate extends FileCommand {
   static override summary = 'Show what a change of policy would let through or cut, without making it.';
-  static override usage = 'policy simulate -f FILE|FOLDER|- [-R] [-n NAME] [--delete] [--by LABEL,…] [-o table|json] [STORE FLAGS]';
+  static override usage =
+    'policy simulate -f FILE|FOLDER|- [-R] [-n NAME] [--delete] [--by LABEL,…] [--no-flows] [-o table|json] [STORE FLAGS]';
   static override description =
-    'Compares, for all pairs of endpoints and for outside, what may be sent now and after `weir apply -f`, or with --delete after `weir delete -f`.';
+    `Compares what may be sent now and after \`weir apply -f\`, or with --delete after \`weir delete -f\`: for all pairs of endpoints and for
+outside, and for the flows that the hosts recorded in the last hour. How far each host remembers is said on standard error.`;
   static override examples = [
     '<%= config.bin %> policy simulate -f new.yaml',
     '<%= config.bin %> policy simulate --delete -f access-nginx.yaml -o json',
@@ -17,35 +20,53 @@ export default class PolicySimulate extends FileCommand {
     ...intoNamespaceFlag,
     delete: boolean({ summary: 'The objects of the files are deleted, not applied.' }),
     by: string({ summary: 'Labels that make a group. Default: all.', helpValue: 'LABEL,…' }),
+    flows: boolean({
+      allowNo: true,
+      default: true,
+      summary: 'Ask the agents for the flows that they recorded. The question is written to the store.',
+    }),
     output: outputFlag(['table', 'json']),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(PolicySimulate);
-    const [{ calculatorOf, readPolicyState }, { changedState }, { changedRows, formatChanges }] = await Promise.all([
+    const [
+      { calculatorOf, readPolicyState },
+      { changedState },
+      { changedRows, formatChanges },
+      { recordedFlows, recordedText },
+      { changedFlows },
+    ] = await Promise.all([
       import('../../why/policy-state.ts'),
       import('../../why/simulate.ts'),
       import('../../why/reach-table.ts'),
+      import('../../why/recorded-flows.ts'),
+      import('../../why/changed-flows.ts'),
     ]);
     const documents = await this.readFiles('simulate', flags);
-    const state = await this.withObjects(flags, readPolicyState);
-    const after = changedState(
-      state,
-      documents.map(({ object }) => object),
-      flags.delete ? 'delete' : 'apply',
-    );
-    const rows = changedRows(calculatorOf(state), calculatorOf(after), state, { by: flags.by?.split(',') });
+    const { state, recorded } = await this.withObjects(flags, async (stores) => ({
+      state: await readPolicyState(stores),
+      recorded: flags.flows ? await recordedFlows(stores.store, Date.now()) : undefined,
+    }));
+    const changes = documents.map(({ object }) => object);
+    const [before, after] = [state, changedState(state, changes, flags.delete ? 'delete' : 'apply')].map(calculatorOf) as [
+      PolicyCalculator,
+      PolicyCalculator,
+    ];
+    const rows = changedRows(before, after, state, { by: flags.by?.split(',') });
+    const flows = recorded && changedFlows(recorded.records, before, after);
     if (flags.output === 'json') {
-      return this.log(
-        JSON.stringify(
-          rows.map(({ traffic: [before, now], ...row }) => ({ ...row, before, after: now })),
-          null,
-          2,
-        ),
-      );
+      const pairs = rows.map(({ traffic: [now, then], ...row }) => ({ ...row, before: now, after: then }));
+      const { records: _, ...extent } = recorded ?? { records: [] };
+      return this.log(JSON.stringify({ pairs, ...(flows && { flows: { ...extent, ...flows } }) }, null, 2));
     }
-    if (rows.length === 0) return this.logToStderr('no pair of endpoints would be allowed other traffic than now');
-    const { terminalWidth } = await import('../../table.ts');
-    process.stdout.write(formatChanges(rows, terminalWidth()));
+    const width = (await import('../../table.ts')).terminalWidth();
+    if (rows.length === 0) this.logToStderr('no pair of endpoints would be allowed other traffic than now');
+    else process.stdout.write(formatChanges(rows, width));
+    if (recorded === undefined || flows === undefined) return;
+    for (const line of recordedText(recorded, flows)) this.logToStderr(line);
+    if (flows.changed.length === 0) return;
+    const { formatChangedFlows } = await import('../../why/changed-flow-table.ts');
+    process.stdout.write(`${rows.length === 0 ? '' : '\n'}${formatChangedFlows(flows.changed, width)}`);
   }
 }

@@ -48,35 +48,3 @@ test('instances of one group that policy tells apart are told', async (t) => {
     lines('FROM           TO            MAY-SEND   FOR', 'shop/run=web   shop/run=db   TCP 5432   1 of 2 pairs (IPv4)'),
   );
 });
-
-test('what a policy would change, before it is applied; and what its end would', async (t) => {
-  const weir = await shop(t);
-  const expected = (before: string, after: string) => {
-    const rows = [
-      ['outside', 'shop/run=db'],
-      ['shop/run=web', 'shop/run=db'],
-    ] as const;
-    return rows.map(([from, to]) => ({ from, to, before, after: from === 'outside' && after !== 'everything' ? 'nothing' : after }));
-  };
-  const simulate = async (...flags: string[]) =>
-    JSON.parse(await weir.ok(t, ['policy', 'simulate', '--by', 'run', '-o', 'json', '-f', '-', ...flags], { stdin: DB })).map(
-      ({ from, to, before, after }: Record<string, string>) => ({ from, to, before, after }),
-    );
-  t.deepEqual(await simulate(), expected('everything', 'TCP 5432'));
-  t.is(await weir.ok(t, ['get', 'policies', '-A', '-o', 'name']), '', 'nothing was written');
-  await weir.ok(t, ['apply', '-f', '-'], { stdin: DB });
-  t.deepEqual(await simulate(), []);
-  t.deepEqual(await simulate('--delete'), [
-    { from: 'outside', to: 'shop/run=db', before: 'nothing', after: 'everything' },
-    { from: 'shop/run=web', to: 'shop/run=db', before: 'TCP 5432', after: 'everything' },
-  ]);
-  t.regex(await weir.ok(t, ['policy', 'simulate', '--delete', '-f', '-'], { stdin: DB }), /^FROM +TO +BEFORE +AFTER$/m);
-});
-
-test('a simulation refuses what apply and delete refuse', async (t) => {
-  const weir = await shop(t);
-  const simulate = (stdin: string, ...flags: string[]) => weir.fails(t, 1, ['policy', 'simulate', '-f', '-', ...flags], { stdin });
-  t.regex(await simulate(DB, '--delete'), /^error: policy\/db is not there$/m);
-  t.regex(await simulate(DB.replace('spec:', 'spec:\n  tier: gone')), /there would be no tier "gone"/);
-  t.regex(await simulate(DB.replace('selector', 'selecter')), /did you mean "selector"\?/);
-});
