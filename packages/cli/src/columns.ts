@@ -1,6 +1,9 @@
 /** Which fields of an object stand in its row. */
 import {
   type AnyObject,
+  type BgpConfig,
+  type BgpFilter,
+  type BgpPeer,
   type Block,
   type Claim,
   claimedAddresses,
@@ -112,6 +115,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'VXLAN', value: ({ spec }) => spec.vxlan },
       { header: 'NAT', value: ({ spec }) => (spec.natOutgoing ? 'outgoing' : 'none') },
       { header: 'VISIBILITY', value: ({ spec }) => spec.visibility },
+      { header: 'ROUTES', value: ({ spec }) => spec.routes },
       { header: 'HOSTS', value: ({ spec }) => spec.hostSelector ?? 'all()', shrinks: true },
       { header: 'NAMESPACES', value: ({ spec }) => spec.namespaceSelector ?? 'all()', shrinks: true },
       { header: 'SELECTOR', value: ({ spec }) => spec.selector ?? 'all()', shrinks: true },
@@ -177,6 +181,31 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       labels,
     ],
     wide: [{ header: 'LABELS-TO-APPLY', value: ({ spec }) => formatLabels(spec.labelsToApply ?? {}), shrinks: true }],
+  },
+  BgpConfig: {
+    narrow: [
+      { header: 'AS', value: ({ spec }: BgpConfig) => String(spec.asNumber), align: 'right' },
+      { header: 'MESH', value: ({ spec }) => (spec.nodeMesh ? 'on' : 'off') },
+      { header: 'PORT', value: ({ spec }) => String(spec.port), align: 'right' },
+      { header: 'SERVICES', value: ({ spec }) => spec.serviceAddresses.join(',') || '<none>', shrinks: true },
+    ],
+    wide: [labels],
+  },
+  BgpPeer: {
+    narrow: [
+      { header: 'HOSTS', value: ({ spec }: BgpPeer) => spec.host ?? spec.hostSelector ?? 'all()', shrinks: true },
+      { header: 'PEER', value: ({ spec }) => spec.address ?? spec.peerSelector ?? '', shrinks: true },
+      { header: 'AS', value: ({ spec }) => String(spec.asNumber ?? ''), align: 'right' },
+      { header: 'FILTERS', value: ({ spec }) => spec.filters.join(',') || '<none>' },
+    ],
+    wide: [{ header: 'PASSWORD', value: ({ spec }) => (spec.password === undefined ? 'none' : 'set') }, labels],
+  },
+  BgpFilter: {
+    narrow: [
+      { header: 'IMPORT', value: ({ spec }: BgpFilter) => String(spec.import.length), align: 'right' },
+      { header: 'EXPORT', value: ({ spec }) => String(spec.export.length), align: 'right' },
+    ],
+    wide: [labels],
   },
   Block: {
     narrow: [

@@ -29,6 +29,7 @@ import {
 } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
 import { formatLabels, servicePortText } from './columns.ts';
+import { bgpFields, hostBgpText } from './describe-bgp.ts';
 import { formatCount, formatUse } from './ipam-table.ts';
 import { ruleText } from './rule-text.ts';
 
@@ -41,7 +42,7 @@ export interface Surroundings {
   usage?: readonly PoolUsage[];
 }
 
-type Field = [name: string, value: string | readonly string[]];
+export type Field = [name: string, value: string | readonly string[]];
 
 export function describe(object: AnyObject, surroundings: Surroundings): string {
   const { metadata } = object;
@@ -113,6 +114,10 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
       return serviceFields(object, surroundings);
     case 'Network':
       return [['Address space', object.spec.addressSpace === 'Own' ? 'its own: of pools that name it' : 'shared with other networks']];
+    case 'BgpConfig':
+    case 'BgpPeer':
+    case 'BgpFilter':
+      return bgpFields(object);
     case 'IpamConfig':
       return [
         [
@@ -262,7 +267,13 @@ function hostPortText({ protocol, hostIP, hostPort, containerPort }: HostPort): 
 const VISIBILITY: Readonly<Record<Pool['spec']['visibility'], string>> = {
   Private: 'hosts and containers of this cluster alone begin flows to them',
   Routed: 'whoever has a route reaches them',
-  Exported: 'whoever has a route reaches them; for the fabric to be told of',
+  Exported: 'whoever has a route reaches them; announced to the fabric, where there are BGP peers',
+};
+
+const ROUTES: Readonly<Record<Pool['spec']['routes'], string>> = {
+  Blocks: 'hosts have them from the store',
+  Bgp: 'hosts have them from each other and the fabric, by BGP',
+  None: 'none: the subnet of a link leads there',
 };
 
 function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Field[] {
@@ -274,6 +285,7 @@ function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Fie
     ['VXLAN', { Never: 'never', Always: 'to every host', CrossSubnet: 'to hosts of other subnets' }[spec.vxlan]],
     ['Outgoing', spec.natOutgoing ? 'to addresses of no pool as their host' : 'under their own addresses'],
     ['Visibility', VISIBILITY[spec.visibility]],
+    ['Routes', ROUTES[spec.routes]],
     ['For', poolUsers(spec)],
     ...(own === undefined
       ? []
@@ -301,6 +313,7 @@ function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
   return [
     ['Addresses', host.spec.addresses],
     ['Mesos traffic', mesosTrafficLines(host)],
+    ...(host.spec.bgp === undefined ? [] : [['BGP', hostBgpText(host.spec.bgp)] satisfies Field]),
     ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
   ];
 }

@@ -2,6 +2,8 @@
 import type { ObjectStore, Store } from '@weir/datastore';
 import {
   type AnyObject,
+  BGP_CONFIG_NAME,
+  type BgpConfig,
   type GlobalNetworkSet,
   type Host,
   type Kind,
@@ -91,6 +93,10 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
       return void (await (await ipam()).admitClaim(store, object, { revision }));
     case 'Service':
       return void (await (await ipam()).admitService(store, object, { revision }));
+    case 'BgpConfig':
+      checkName(object);
+      await objects.put(object, { revision });
+      return;
     case 'NetworkSet':
     case 'GlobalNetworkSet':
       checkSize(object);
@@ -99,6 +105,14 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
     default:
       await objects.put(object, { revision });
   }
+}
+
+function checkName({ kind, metadata: { name } }: BgpConfig): void {
+  if (name === BGP_CONFIG_NAME) return;
+  throw new CliError(
+    'EREFUSED',
+    `cannot write ${referenceText(kind, name)}: there is one for the whole cluster, named "${BGP_CONFIG_NAME}"`,
+  );
 }
 
 /** etcd takes no request of more than 1.5 MiB (--max-request-bytes); a set that is too big for it is so everywhere, so that stores can be changed. */

@@ -14,6 +14,9 @@ export {
   parseCidrClearingHostBits,
 } from './address.ts';
 export { type AddressRange, parseAddressRange, rangeText } from './address-range.ts';
+export { DEFAULT_AS_NUMBER } from './bgp/as-number.ts';
+export { type Community, communityOf } from './bgp/community.ts';
+export { isPassword, PASSWORD_ALLOWED, type PasswordSource } from './bgp/password.ts';
 export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
 export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
 export {
@@ -33,12 +36,15 @@ export {
 } from './flow-record.ts';
 export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
+export { BGP_CONFIG_NAME, type BgpConfigSpec, DEFAULT_BGP_CONFIG } from './kinds/bgp-config.ts';
+export type { BgpFilterRule, BgpFilterSpec, CidrOperator } from './kinds/bgp-filter.ts';
+export type { BgpPeerSpec } from './kinds/bgp-peer.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
 export { type EndpointSpec, type HostPort, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 export { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, failsafePorts } from './kinds/failsafe-ports.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
-export type { HostSpec, VxlanEnd } from './kinds/host.ts';
+export type { HostBgp, HostSpec, VxlanEnd } from './kinds/host.ts';
 export type { HostEndpointSpec } from './kinds/host-endpoint.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
 export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';
@@ -61,6 +67,9 @@ export { DEFAULT_NAMESPACE, type Labels, type Metadata, parseLabelKey, parseLabe
 export {
   type AnyObject,
   API_VERSION,
+  type BgpConfig,
+  type BgpFilter,
+  type BgpPeer,
   type Block,
   type Claim,
   type Endpoint,

@@ -36,6 +36,9 @@ export type IpamConfig = ObjectOf<'IpamConfig'>;
 export type Host = ObjectOf<'Host'>;
 export type HostEndpoint = ObjectOf<'HostEndpoint'>;
 export type Service = ObjectOf<'Service'>;
+export type BgpConfig = ObjectOf<'BgpConfig'>;
+export type BgpPeer = ObjectOf<'BgpPeer'>;
+export type BgpFilter = ObjectOf<'BgpFilter'>;
 export type Block = ObjectOf<'Block'>;
 
 /** An object of any kind; `kind` tells which. */

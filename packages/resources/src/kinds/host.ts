@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseAddress, parseCidr } from '../address.ts';
+import { parseAsNumber } from '../bgp/as-number.ts';
 import { field, integer, oneOf, text } from '../field.ts';
 import { parsePortNumber } from '../rule/port.ts';
 import { type FailsafePorts, failsafePortsSchema } from './failsafe-ports.ts';
@@ -21,6 +22,15 @@ export interface HostSpec {
   };
   /** What the policies of its HostEndpoints never close. A list that is left out: see `DEFAULT_FAILSAFE_PORTS`. */
   failsafePorts?: Partial<FailsafePorts>;
+  /** How it speaks BGP, where that differs from BgpConfig. */
+  bgp?: HostBgp;
+}
+
+export interface HostBgp {
+  /** Its autonomous system; that of BgpConfig when absent. */
+  asNumber?: number;
+  /** Makes it a route reflector (RFC 4456) of this cluster id, in the form of an IPv4 address; reflectors of one id are for the same hosts. */
+  clusterId?: string;
 }
 
 /** A host's end of VXLAN tunnels (RFC 7348). */
@@ -55,4 +65,14 @@ export const hostSpecSchema: z.ZodType<HostSpec> = z.strictObject({
     })
     .prefault({}),
   failsafePorts: failsafePortsSchema.optional(),
+  bgp: z
+    .strictObject({
+      asNumber: field(parseAsNumber).optional(),
+      clusterId: text({
+        what: 'cluster id',
+        pattern: /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/,
+        allowed: 'four numbers up to 255, such as "10.0.0.1"',
+      }).optional(),
+    })
+    .optional(),
 });

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import { nearest } from '../suggestion.ts';
 import { ValidationError } from '../validation-error.ts';
+import { type BgpConfigSpec, bgpConfigSpecSchema } from './bgp-config.ts';
+import { type BgpFilterSpec, bgpFilterSpecSchema } from './bgp-filter.ts';
+import { type BgpPeerSpec, bgpPeerSpecSchema } from './bgp-peer.ts';
 import { type BlockSpec, blockSpecSchema } from './block.ts';
 import { type ClaimSpec, claimSpecSchema } from './claim.ts';
 import { type EndpointSpec, endpointSpecSchema } from './endpoint.ts';
@@ -35,6 +38,9 @@ export interface SpecByKind {
   IpamConfig: IpamConfigSpec;
   Host: HostSpec;
   HostEndpoint: HostEndpointSpec;
+  BgpConfig: BgpConfigSpec;
+  BgpPeer: BgpPeerSpec;
+  BgpFilter: BgpFilterSpec;
   Block: BlockSpec;
 }
 
@@ -102,6 +108,9 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
     names: 'chosen',
     spec: hostEndpointSpecSchema,
   },
+  BgpConfig: { kind: 'BgpConfig', plural: 'bgpconfigs', shortNames: [], namespaced: false, names: 'chosen', spec: bgpConfigSpecSchema },
+  BgpPeer: { kind: 'BgpPeer', plural: 'bgppeers', shortNames: [], namespaced: false, names: 'chosen', spec: bgpPeerSpecSchema },
+  BgpFilter: { kind: 'BgpFilter', plural: 'bgpfilters', shortNames: [], namespaced: false, names: 'chosen', spec: bgpFilterSpecSchema },
   Block: { kind: 'Block', plural: 'blocks', shortNames: [], namespaced: false, names: 'derived', spec: blockSpecSchema },
 };
 

@@ -34,10 +34,17 @@ test('block sizes out of range, or blocks larger than the pool', (t) => {
       { cidr: '10.0.0.0/8', vxlan: 'CrossSubnets' },
       /^vxlan: "CrossSubnets" is not allowed: expected Never, Always, CrossSubnet.*CrossSubnet/,
     ],
-    [{ cidr: '10.0.0.0/8', routes: 'none' }, /^routes: "none" is not allowed: expected Blocks, None/],
+    [{ cidr: '10.0.0.0/8', routes: 'none' }, /^routes: "none" is not allowed: expected Blocks, Bgp, None/],
     [{ cidr: '10.0.0.0/8', visibility: 'private' }, /^visibility: "private" is not allowed: expected Private, Routed, Exported/],
     [{ cidr: '10.0.0.0/8', natOutgoing: 'yes' }, /^natOutgoing: "yes" is not allowed: expected true or false$/],
     [{ cidr: '10.0.0.0/8', disabled: 'no' }, /^disabled: "no" is not allowed: expected true or false$/],
   ];
   for (const [spec, message] of bad) t.throws(() => parseWith(poolSpecSchema, spec), { message });
+});
+
+test('Pool: routes by BGP go without tunnels, and what has no routes cannot be announced', (t) => {
+  const parse = (spec: object) => parseWith(poolSpecSchema, { cidr: '10.0.0.0/16', ...spec });
+  t.is(parse({ routes: 'Bgp', visibility: 'Exported' }).routes, 'Bgp');
+  t.throws(() => parse({ routes: 'Bgp', vxlan: 'Always' }), { message: /^vxlan: "Always" does not go with spec\.routes/ });
+  t.throws(() => parse({ routes: 'None', visibility: 'Exported' }), { message: /^visibility: "Exported" does not go with spec\.routes/ });
 });

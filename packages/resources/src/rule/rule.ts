@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Family, familyOf } from '../address.ts';
 import { acrossFields, failed, field, integer, oneOf, type Report } from '../field.ts';
 import { annotationsSchema } from '../metadata.ts';
-import { ValidationError } from '../validation-error.ts';
+import { parseIpVersion } from './ip-version.ts';
 import { type Peer, peerSchema } from './peer.ts';
 import { hasPorts, isIcmp, type Protocol, parseProtocol } from './protocol.ts';
 
@@ -57,11 +57,6 @@ export interface Rule {
   destination?: Peer;
   /** Free text for people and tools. */
   metadata?: { annotations: Record<string, string> };
-}
-
-function parseIpVersion(value: unknown): 4 | 6 {
-  if (value === 4 || value === 6) return value;
-  throw ValidationError.of(value, 'is no IP version', 'expected 4 or 6');
 }
 
 const SIDES = ['source', 'destination'] as const;
