@@ -274,6 +274,7 @@ const ROUTES: Readonly<Record<Pool['spec']['routes'], string>> = {
   Blocks: 'hosts have them from the store',
   Bgp: 'hosts have them from each other and the fabric, by BGP',
   None: 'none: the subnet of a link leads there',
+  Flannel: 'to leases of a flannel network, by its backend',
 };
 
 function poolFields({ metadata, spec }: Pool, { usage = [] }: Surroundings): Field[] {

@@ -216,15 +216,20 @@ function readPool({ key, value, revision }: Entry): StoredPool {
 }
 
 /** What the blocks of a pool are cut by. */
-const CUTTING = ['cidr', 'blockSize', 'network'] as const;
+const CUTTING = ['cidr', 'blockSize', 'network', 'routes'] as const;
 
-const cutsOtherwise = (before: Pool, after: Pool): boolean => CUTTING.some((field) => before.spec[field] !== after.spec[field]);
+/** Of the ways to route only flannel's has a say in where blocks are. */
+const cutsAnew = (before: Pool, after: Pool): (typeof CUTTING)[number][] =>
+  CUTTING.filter((field) => before.spec[field] !== after.spec[field]).filter(
+    (field) => field !== 'routes' || [before, after].some(({ spec }) => spec.routes === 'Flannel'),
+  );
+
+const cutsOtherwise = (before: Pool, after: Pool): boolean => cutsAnew(before, after).length > 0;
 
 async function refuseWithBlocks(store: Store, before: Pool, after: Pool): Promise<void> {
   const blocks = await blocksOf(store, before);
   if (blocks.length === 0) return;
-  const changes = CUTTING.filter((field) => before.spec[field] !== after.spec[field]);
-  const change = changes
+  const change = cutsAnew(before, after)
     .map((field) => `spec.${field} from ${before.spec[field] ?? 'none'} to ${after.spec[field] ?? 'none'}`)
     .join(' and ');
   throw new IpamError(

@@ -12,7 +12,7 @@ import {
   type Network,
   parseObject,
 } from '@weir/resources';
-import { type KnownPool, readPool } from './allocation/pool-choice.ts';
+import { type KnownPool, type PoolsHost, readPool } from './allocation/pool-choice.ts';
 import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
 import { ClusterBlocks } from './cluster-blocks.ts';
 import { affinityBlocksKey, affinityKey, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
@@ -68,7 +68,7 @@ export async function readView(store: Store, host: string): Promise<View> {
   return {
     host,
     poolsRevision: guard?.revision ?? 0,
-    pools: readPools(poolEntries.entries, hostObject?.metadata.labels ?? {}),
+    pools: readPools(poolEntries.entries, { labels: hostObject?.metadata.labels ?? {}, flannel: hostObject?.spec.flannel }),
     ownNetworks: readOwnNetworks(networkEntries.entries),
     reservations,
     config: (config && tryParse<IpamConfig>(config.value)?.spec) ?? DEFAULT_IPAM_CONFIG,
@@ -138,12 +138,12 @@ function readOwnNetworks(entries: Entry[]): Set<string> {
   return new Set(own.map(({ key }) => key.slice(NETWORK_PREFIX.length)));
 }
 
-function readPools(entries: Entry[], hostLabels: Record<string, string>): Map<string, KnownPool> {
+function readPools(entries: Entry[], host: PoolsHost): Map<string, KnownPool> {
   const pools = new Map<string, KnownPool>();
   for (const { key, value, revision } of entries) {
     // A pool that cannot be read gives no addresses; the admission of other pools complains about it.
     const pool = tryDecode(decodePool, value);
-    if (pool) pools.set(key.slice(POOL_PREFIX.length), readPool(pool, revision, hostLabels));
+    if (pool) pools.set(key.slice(POOL_PREFIX.length), readPool(pool, revision, host));
   }
   return pools;
 }

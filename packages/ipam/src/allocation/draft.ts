@@ -7,6 +7,7 @@ import { affinityBlocksKey, affinityKey, encodeAffinityBlocks, POOLS_GUARD } fro
 import type { IpamError } from '../ipam-error.ts';
 import { poolKey } from '../pool.ts';
 import { claimKey, hostKey, type View } from '../view.ts';
+import { restsOnHost } from './pool-choice.ts';
 
 /** What the view lacks: every block of the cluster, since no own one serves, or a claim. */
 export type Need = 'cluster' | { claim: string };
@@ -132,8 +133,7 @@ export class Draft {
     const then: Operation[] = [];
     if (this.#poolsMatter) {
       when.push({ key: POOLS_GUARD, revision: poolsRevision });
-      const onLabels = [...pools.values()].some(({ pool }) => pool.spec.hostSelector !== undefined);
-      if (onLabels) when.push({ key: hostKey(host), revision: hostRevision });
+      if ([...pools.values()].some(restsOnHost)) when.push({ key: hostKey(host), revision: hostRevision });
     }
     for (const key of this.#absent) when.push({ key, revision: 0 });
     for (const name of this.#poolsUsed) when.push({ key: poolKey(name), revision: pools.get(name)!.revision });

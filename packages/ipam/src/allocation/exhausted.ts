@@ -33,6 +33,7 @@ function whyNot(draft: Draft, request: AllocationRequest, family: Family | undef
   const limit = hasAllItMay(draft, pool.metadata.name)
     ? `it has as many of its blocks as maxBlocksPerHost allows (${draft.view.config.maxBlocksPerHost})`
     : undefined;
+  if (known.within !== undefined) return `full for this host, which has ${known.within.join(' and ')} of flannel: ${counts}`;
   const others = specs.filter((spec) => spec.host !== host && freeIn(spec, ranges) > 0).map((spec) => spec.host);
   if (others.length === 0) return limit === undefined ? `full: ${counts}` : `full for this host: ${limit}, ${counts}`;
   const lenders = [...new Set(others)].sort().join(', ');

@@ -5,7 +5,7 @@ import { freeBlockFrom, lowestFreeBlock } from '../pool.ts';
 import type { Place } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
 import { Missing } from './missing.ts';
-import type { KnownPool } from './pool-choice.ts';
+import { type KnownPool, keptOf, mayGiveFrom } from './pool-choice.ts';
 
 /**
  * An address of the family: from an own block, from a new one, from another host's; only when there is none elsewhere, one that was given
@@ -17,8 +17,9 @@ export function findFree(
   usable: readonly KnownPool[],
   kept: readonly AddressRange[] = [],
 ): Place | undefined {
-  const pools = usable.map(({ pool }) => pool).filter(({ spec }) => familyOf(spec.cidr) === family);
-  const reserved = [...reservedRanges(draft), ...kept];
+  const known = usable.filter(({ pool }) => familyOf(pool.spec.cidr) === family);
+  const pools = known.map(({ pool }) => pool);
+  const reserved = [...reservedRanges(draft), ...kept, ...known.flatMap(keptOf)];
   const rested = (block: BlockSpec) =>
     nextFree(block, {
       recent: draft.recent.get(blockName(block)),
@@ -27,7 +28,7 @@ export function findFree(
     });
   const resting = (block: BlockSpec) => longestRested(block, reserved);
   for (const { metadata } of pools) {
-    for (const block of draft.roomy(metadata.name)) {
+    for (const block of ownRoomy(draft, metadata.name)) {
       const address = rested(block);
       if (address !== undefined) return { address, block };
     }
@@ -48,11 +49,14 @@ export function findFree(
 export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined {
   const { cluster } = draft.view;
   if (cluster?.isTakenUp(poolName) || hasAllItMay(draft, poolName)) return undefined;
-  const { pool } = draft.view.pools.get(poolName)!;
+  const { pool, within } = draft.view.pools.get(poolName)!;
   const taken = [...draft.cluster()].filter(({ network }) => network === pool.spec.network).map(({ range }) => range);
   const reserved = reservedRanges(draft);
   const start = draft.refusals === 0 ? 0 : spread(`${draft.view.host} ${draft.refusals}`);
-  const cidr = freeBlockFrom(pool, start, taken, reserved) ?? lowestFreeBlock(pool, taken, reserved);
+  const cidr =
+    within === undefined
+      ? (freeBlockFrom(pool, start, taken, reserved) ?? lowestFreeBlock(pool, taken, reserved))
+      : firstOf(within, (part) => lowestFreeBlock({ spec: { ...pool.spec, cidr: part } }, taken, reserved));
   if (cidr === undefined) cluster?.noteTakenUp(poolName);
   return cidr === undefined ? undefined : blockOf(pool, cidr, draft);
 }
@@ -75,9 +79,23 @@ const reservedRanges = ({ view }: Draft): AddressRange[] => view.reservations.fl
 type Pools = readonly KnownPool['pool'][];
 type Search = (block: BlockSpec) => string | undefined;
 
+/** The host's own blocks with room, but for those that it may no longer give from. */
+function* ownRoomy(draft: Draft, poolName: string): Generator<BlockSpec> {
+  const known = draft.view.pools.get(poolName)!;
+  for (const block of draft.roomy(poolName)) if (mayGiveFrom(known, block.cidr)) yield block;
+}
+
+function firstOf<T, R>(values: readonly T[], find: (value: T) => R | undefined): R | undefined {
+  for (const value of values) {
+    const found = find(value);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function rest(draft: Draft, pools: Pools, search: Search): Place | undefined {
   for (const { metadata } of pools) {
-    for (const block of draft.roomy(metadata.name)) {
+    for (const block of ownRoomy(draft, metadata.name)) {
       const address = search(block);
       if (address !== undefined) return { address, block };
     }
@@ -90,6 +108,8 @@ function borrow(draft: Draft, pools: Pools, search: Search): Place | undefined {
   const { host, config } = draft.view;
   if (config.strictAffinity) return undefined;
   for (const { metadata } of pools) {
+    // Others' addresses are routed to others.
+    if (draft.view.pools.get(metadata.name)!.within !== undefined) continue;
     const lenders = [...draft.cluster()].filter((block) => block.hasRoom && block.spec?.pool === metadata.name && block.spec.host !== host);
     const start = lenders.length === 0 ? 0 : spread(host) % lenders.length;
     for (const { name, spec, revision } of [...lenders.slice(start), ...lenders.slice(0, start)]) {

@@ -1,6 +1,7 @@
 /** An address that was asked for by itself: whether it may be given, and where it is. */
 import {
   ADDRESS_BITS,
+  type AddressRange,
   addressFromNumber,
   addressToNumber,
   type BlockSpec,
@@ -16,7 +17,7 @@ import type { AllocationRequest, Place } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
 import { blockOf, hasAllItMay } from './free-address.ts';
 import { Missing } from './missing.ts';
-import { type KnownPool, poolsOf, whyNotFor } from './pool-choice.ts';
+import { type KnownPool, keptOf, mayGiveFrom, poolsOf, whyNotFor } from './pool-choice.ts';
 
 /**
  * In whatever block the address is, its own host's or another's, which is borrowed from; else in one that is claimed around it.
@@ -28,7 +29,8 @@ import { type KnownPool, poolsOf, whyNotFor } from './pool-choice.ts';
  */
 export function findRequested(draft: Draft, address: string, request: AllocationRequest): Place {
   const { host, cluster, pools, holdings, config } = draft.view;
-  const pool = poolOf(address, request, [...poolsOf(pools, request.space).values()], host);
+  const known = poolOf(address, request, [...poolsOf(pools, request.space).values()], host);
+  const { pool } = known;
   const { network } = pool.spec;
   const around = blockAround(address, pool);
   const own = draft.block(blockName({ cidr: around, ...(network !== undefined && { network }) }));
@@ -43,7 +45,7 @@ export function findRequested(draft: Draft, address: string, request: Allocation
       `whose block nobody has, and maxBlocksPerHost (${config.maxBlocksPerHost}) forbids this host to take another`,
     );
   }
-  refuseReserved(draft, address, request, block);
+  refuseReserved(draft, address, request, block, keptOf(known));
   const isBorrowed = block.host !== host;
   if (isBorrowed && config.strictAffinity && !isKept(address, request, block)) {
     throw refused(address, request, `of a block of host ${block.host}, which strictAffinity forbids to borrow from`);
@@ -63,7 +65,7 @@ function placeInCluster(draft: Draft, address: string, around: string, request: 
   return undefined;
 }
 
-function poolOf(address: string, request: AllocationRequest, pools: readonly KnownPool[], host: string): Pool {
+function poolOf(address: string, request: AllocationRequest, pools: readonly KnownPool[], host: string): KnownPool {
   const known = pools.find(({ pool }) => cidrContains(pool.spec.cidr, address));
   if (known === undefined) {
     const all = pools.map(({ pool }) => `"${pool.metadata.name}" (${pool.spec.cidr})`).join(', ');
@@ -79,7 +81,9 @@ function poolOf(address: string, request: AllocationRequest, pools: readonly Kno
   }
   const unfit = whyNotFor(known, request, host);
   if (unfit !== undefined) throw refused(address, request, `of pool "${name}", which is ${unfit}`);
-  return known.pool;
+  if (!mayGiveFrom(known, address))
+    throw refused(address, request, `of pool "${name}", of which flannel has given host ${host} ${known.within!.join(' and ')} alone`);
+  return known;
 }
 
 /** Whether the request's claim keeps the address, and no container has it. */
@@ -100,8 +104,8 @@ function refuseTaken(address: string, request: AllocationRequest, host: string, 
   });
 }
 
-function refuseReserved({ view }: Draft, address: string, request: AllocationRequest, block: BlockSpec): void {
-  if (isWithin(address, request.reserved ?? []))
+function refuseReserved({ view }: Draft, address: string, request: AllocationRequest, block: BlockSpec, kept: AddressRange[]): void {
+  if (isWithin(address, [...(request.reserved ?? []), ...kept]))
     throw refused(address, request, 'which is the gateway, the net or the broadcast of its link');
   const reservation = reservationOf(address, view.reservations);
   if (reservation === undefined || reservation.requests === 'Allow' || isKept(address, request, block)) return;

@@ -13,6 +13,8 @@ export interface HostSpec {
   subnets: string[];
   /** Where tunnels to it end. Its agent writes it while a pool wants tunnels; absent where it takes none. */
   vxlan?: VxlanEnd;
+  /** What it holds of a flannel network. Its agent writes it; absent where it has joined none. */
+  flannel?: FlannelLease;
   /** Traffic between Mesos and the containers of this host that is allowed beside all policy. */
   mesosTraffic: {
     /** Ports of the Mesos agent that executors in containers always reach. Default [5051]. */
@@ -46,6 +48,14 @@ export interface VxlanEnd {
   tunnelAddresses: string[];
 }
 
+/** A host's lease of a flannel network. */
+export interface FlannelLease {
+  /** CIDRs, one per family that the network has. */
+  subnets: string[];
+  /** Whose containers have addresses of it: those of `weir-ipam`, or those of flannel's own CNI plugin. */
+  containers: 'Weir' | 'FlannelPlugin';
+}
+
 const vxlanEndSchema: z.ZodType<VxlanEnd> = z.strictObject({
   address: field(parseAddress),
   mac: text({ what: 'hardware address', pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, allowed: 'one such as "02:00:5e:10:00:01"' }),
@@ -54,10 +64,16 @@ const vxlanEndSchema: z.ZodType<VxlanEnd> = z.strictObject({
   tunnelAddresses: z.array(field(parseAddress)).prefault([]),
 });
 
+const flannelLeaseSchema: z.ZodType<FlannelLease> = z.strictObject({
+  subnets: z.array(field(parseCidr)),
+  containers: oneOf('Weir', 'FlannelPlugin').prefault('Weir'),
+});
+
 export const hostSpecSchema: z.ZodType<HostSpec> = z.strictObject({
   addresses: z.array(field(parseAddress)),
   subnets: z.array(field(parseCidr)).prefault([]),
   vxlan: vxlanEndSchema.optional(),
+  flannel: flannelLeaseSchema.optional(),
   mesosTraffic: z
     .strictObject({
       agentPorts: z.array(field(parsePortNumber)).prefault([5051]),

@@ -26,9 +26,10 @@ export interface PoolSpec {
   visibility: Visibility;
   /**
    * How hosts get their routes to its blocks of others: `Blocks`, from the store; `Bgp`, from each other and the fabric. `None` is for a link that containers share with each other and their gateway, as under `bridge` and
-   * `macvlan`: there the subnet of the link leads to them. Default `Blocks`.
+   * `macvlan`: there the subnet of the link leads to them. `Flannel` is for a flannel network that hosts have joined: a host takes blocks
+   * within its own lease alone, and routes lead to leases. Default `Blocks`.
    */
-  routes: 'Blocks' | 'Bgp' | 'None';
+  routes: 'Blocks' | 'Bgp' | 'None' | 'Flannel';
   /** Name of the Network whose own address space it is of: for its containers alone, and for none of another. Absent: of the shared one. */
   network?: string;
   /** Labels of the hosts whose containers may have addresses of this pool; all when absent. */
@@ -55,7 +56,7 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
     vxlan: oneOf('Never', 'Always', 'CrossSubnet').prefault('Never'),
     natOutgoing: z.boolean().prefault(false),
     visibility: oneOf('Private', 'Routed', 'Exported').prefault('Routed'),
-    routes: oneOf('Blocks', 'Bgp', 'None').prefault('Blocks'),
+    routes: oneOf('Blocks', 'Bgp', 'None', 'Flannel').prefault('Blocks'),
     network: text({ ...NAMES.chosen, what: 'network name' }).optional(),
     hostSelector: selectorText({ empty: 'all()' }).optional(),
     selector: selectorText({ empty: 'all()' }).optional(),
@@ -63,6 +64,11 @@ export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
   }),
   ({ cidr, blockSize, network, ...rest }, report) => {
     if (network !== undefined) refuseWaysOut(rest, report);
+    if (rest.routes === 'Flannel' && !failed(rest.vxlan) && rest.vxlan !== 'Never')
+      report(
+        ['vxlan'],
+        `${JSON.stringify(rest.vxlan)} does not go with spec.routes: Flannel, whose backend says how packets get to another host; expected Never`,
+      );
     if (rest.routes === 'Bgp' && !failed(rest.vxlan) && rest.vxlan !== 'Never')
       report(['vxlan'], `${JSON.stringify(rest.vxlan)} does not go with spec.routes: BGP tells of ways without tunnels; expected Never`);
     if (rest.routes === 'None' && rest.visibility === 'Exported')
