@@ -8,6 +8,9 @@ export interface RenewedLeaseOptions {
   end(): Promise<void>;
 }
 
+/** Of a lease of hours, a renewal that failed is tried again this soon, in milliseconds. */
+const RETRY = 60_000;
+
 /** Renews itself three times per ttl, as etcd's own clients do. Its timer does not keep the process alive. */
 export class RenewedLease implements Lease {
   readonly id: LeaseId;
@@ -15,9 +18,8 @@ export class RenewedLease implements Lease {
   readonly lost: Promise<void>;
   readonly #options: RenewedLeaseOptions;
   readonly #lose: () => void;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #renewed = performance.now();
-  #renewing = false;
   #stopped = false;
 
   constructor(options: RenewedLeaseOptions) {
@@ -27,13 +29,13 @@ export class RenewedLease implements Lease {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.lost = promise;
     this.#lose = resolve;
-    this.#timer = setInterval(() => this.#renew(), (options.ttlSeconds * 1000) / 3).unref();
+    this.#timer = this.#renewIn(this.#interval);
   }
 
   /** Ends the renewals; the lease is left to expire. */
   stop(): void {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
   async revoke(): Promise<void> {
@@ -41,20 +43,31 @@ export class RenewedLease implements Lease {
     await this.#options.end();
   }
 
+  get #interval(): number {
+    return (this.ttlSeconds * 1000) / 3;
+  }
+
+  #renewIn(milliseconds: number): NodeJS.Timeout {
+    return setTimeout(() => this.#renew(), milliseconds).unref();
+  }
+
   async #renew(): Promise<void> {
-    if (this.#renewing) return;
-    this.#renewing = true;
     const started = performance.now();
     let alive: boolean;
+    let pause = this.#interval;
     try {
       alive = await this.#options.renew();
       this.#renewed = started;
     } catch {
       // The store did not answer. The next turn tries again; past the ttl, the holder must count on the lease having run out.
+      pause = Math.min(pause, RETRY);
       alive = performance.now() - this.#renewed < this.ttlSeconds * 1000;
     }
-    this.#renewing = false;
-    if (alive || this.#stopped) return;
+    if (this.#stopped) return;
+    if (alive) {
+      this.#timer = this.#renewIn(Math.max(0, pause - (performance.now() - started)));
+      return;
+    }
     this.stop();
     this.#lose();
   }

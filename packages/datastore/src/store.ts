@@ -6,6 +6,8 @@ export interface Entry {
   revision: number;
   /** Revision of the write that made the key, after it was last absent (etcd: create_revision). */
   created: number;
+  /** The lease that the key goes with; absent: it stays. A watch need not tell it. */
+  lease?: LeaseId;
 }
 
 /** Holds when the key's `revision` equals the given one; 0 says that the key is absent. */

@@ -23,6 +23,11 @@ interface ChangeRow {
   created: number | null;
 }
 
+type EntryRow = Omit<Entry, 'lease'> & { lease: number | null };
+
+/** SQLite's rows have no prototype; entries are plain objects. */
+const entryOf = ({ lease, ...entry }: EntryRow): Entry => (lease === null ? { ...entry } : { ...entry, lease: String(lease) });
+
 /** The statements on the tables. Each method runs within a transaction that the caller began; none begins or ends one. */
 export class Tables {
   readonly #retention: Retention;
@@ -35,8 +40,10 @@ export class Tables {
       state: database.prepare('SELECT revision, compacted FROM state'),
       setRevision: database.prepare('UPDATE state SET revision = ?'),
       setCompacted: database.prepare('UPDATE state SET compacted = ?'),
-      get: database.prepare('SELECT key, value, revision, created FROM entries WHERE key = ?'),
-      list: database.prepare('SELECT key, value, revision, created FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key'),
+      get: database.prepare('SELECT key, value, revision, created, lease FROM entries WHERE key = ?'),
+      list: database.prepare(
+        'SELECT key, value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key',
+      ),
       put: database.prepare(
         `INSERT INTO entries VALUES (?, ?, ?3, ?3, ?4)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease RETURNING created`,
@@ -67,13 +74,12 @@ export class Tables {
   }
 
   get(key: string): Entry | undefined {
-    const row = this.#statements.get.get(key) as Entry | undefined;
-    return row && { ...row };
+    const row = this.#statements.get.get(key) as unknown as EntryRow | undefined;
+    return row && entryOf(row);
   }
 
   list(prefix: string): Entry[] {
-    // SQLite's rows have no prototype; entries are plain objects.
-    return this.#statements.list.all(prefix, prefixEnd(prefix) ?? null).map((row) => ({ ...row }) as unknown as Entry);
+    return this.#statements.list.all(prefix, prefixEnd(prefix) ?? null).map((row) => entryOf(row as unknown as EntryRow));
   }
 
   transact(when: Condition[], then: Operation[]): TransactionResult {

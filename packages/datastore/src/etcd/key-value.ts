@@ -10,6 +10,12 @@ export function rangeOf(prefix: string): { key: Buffer; range_end: Buffer } {
   return { key: prefix === '' ? ZERO : Buffer.from(prefix), range_end: end === undefined ? ZERO : Buffer.from(end) };
 }
 
-export function entryOf({ key, value, mod_revision, create_revision }: IKeyValue): Entry {
-  return { key: key.toString(), value: value.toString(), revision: Number(mod_revision), created: Number(create_revision) };
+export function entryOf({ key, value, mod_revision, create_revision, lease }: IKeyValue): Entry {
+  return {
+    key: key.toString(),
+    value: value.toString(),
+    revision: Number(mod_revision),
+    created: Number(create_revision),
+    ...(lease !== '0' && { lease }),
+  };
 }

@@ -214,9 +214,12 @@ export function testStoreBehaviour(test: TestFn, { open, options, revoke }: Back
     const revision = await revisionOf(
       store.transact({ when: [], then: ['a', 'b', 'c'].map((name) => ({ put: `${root}/${name}`, value: '', lease: lease.id })) }),
     );
+    t.is((await store.get(`${root}/c`))?.lease, lease.id);
+    t.is((await store.list(`${root}/c`)).entries[0]?.lease, lease.id);
     // A put without lease takes the key off it.
     const stays = await put(store, `${root}/c`, 'stays');
     t.true(stays > revision);
+    t.is((await store.get(`${root}/c`))?.lease, undefined);
     const ended = collect(store, root, stays + 1, 1);
     const early = await Promise.race([ended, lease.lost, new Promise((resolve) => setTimeout(resolve, 3500, 'alive'))]);
     t.is(early, 'alive');
