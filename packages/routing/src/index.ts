@@ -1,5 +1,10 @@
 export { ROUTE_PROTOCOL } from './addresses.ts';
 export { type Attaching, type Attachment, type AttachRequest, attach, beginAttach, type LinkRequest, type LinkSettings } from './attach.ts';
+export { type FlannelRouting, type FlannelState, flannelLink, flannelRoutes, vtepAddress } from './flannel/flannel-routes.ts';
+export { type FlannelEnd, type FlannelPeer, leaseName, leaseValue, parseLease, subnetsOf } from './flannel/lease.ts';
+export { chooseLease, type LeaseChoice, type Subnets } from './flannel/lease-choice.ts';
+export { type FlannelBackend, type FlannelNetwork, parseFlannelNetwork, type SubnetPlan } from './flannel/network-config.ts';
+export { subnetFile } from './flannel/subnet-file.ts';
 export { findHostEnd, type HostEnd } from './host-end.ts';
 export { hostSetup } from './host-setup.ts';
 export { inspect, type Wiring, type WiringEnd } from './inspect.ts';

@@ -44,7 +44,7 @@ export interface Routing {
 type Way = Pick<BlockRoute, 'type' | 'via' | 'link' | 'onLink' | 'source' | 'metric' | 'problem'>;
 
 /** Above the default of either family, so that a container's own route wins also where a block is a single address (/32, /128). */
-const LAST_RESORT = 65535;
+export const LAST_RESORT = 65535;
 
 /** So that the container's own route wins when the address comes to this host before the news that the other gave it back. */
 const BORROWED = LAST_RESORT - 1;
@@ -54,7 +54,7 @@ const BORROWED = LAST_RESORT - 1;
  * - to another host's block: by that host's first address of the block's family, which must be on a link of ours; or through the tunnel to
  *   that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
  * - to an address that another host than the block's holds (borrowed, or asked for): by that host, all else as for a block;
- * - none to a block of a pool whose containers share a link, or of a network with its own address space;
+ * - none to a block of a pool whose containers share a link, of a flannel network, or of one with its own address space;
  * - own block: a blackhole. Containers have longer prefixes; what remains is addressed to nobody, and would otherwise leave by the default
  *   route, to be sent back here, round and round;
  * - a block whose host is dead or cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
@@ -71,6 +71,8 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead }: Rout
     if (spec.network !== undefined) continue;
     const pool = specs.get(spec.pool);
     if (pool?.routes === 'None') continue;
+    // To those of other hosts flannel's leases lead.
+    if (pool?.routes === 'Flannel' && spec.host !== self) continue;
     const mode = pool?.vxlan ?? 'Never';
     routes.set(spec.cidr, { destination: spec.cidr, protocol: ROUTE_PROTOCOL, ...towards(spec.cidr, spec.host, mode) });
     for (const { address, host } of borrowedIn(spec)) {

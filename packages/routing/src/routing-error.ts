@@ -5,6 +5,7 @@
  * - ENOIPV6: an IPv6 address is asked for where IPv6 is switched off
  * - ENOADDRESS: attach was given no address
  * - ETUNNEL: there can be no VXLAN link as it is wanted
+ * - EFLANNEL: a flannel network cannot be joined as it is configured
  * - ENOTVETH: an interface's packets pass no interface of the host, so there is nothing to guard
  * - EMASTER: the host's end belongs to something whose packets nftables does not see
  * - ENOBRNETFILTER: the host does not show nftables what goes from port to port of a bridge
@@ -20,7 +21,8 @@ export type RoutingErrorCode =
   | 'EDEFAULTROUTE'
   | 'ENOIPV6'
   | 'ENOADDRESS'
-  | 'ETUNNEL';
+  | 'ETUNNEL'
+  | 'EFLANNEL';
 
 export class RoutingError extends Error {
   override readonly name = 'RoutingError';
