@@ -19,6 +19,7 @@ export { LineProcess, serveLines } from './line-process.ts';
 export { MarathonServer } from './marathon-double/marathon-server.ts';
 export { MESOS_AGENT_PORT, MesosAgentDouble } from './marathon-double/mesos-agent-double.ts';
 export { Scheduler } from './marathon-double/scheduler.ts';
+export { StandbyMarathon } from './marathon-double/standby-marathon.ts';
 export { startMarathon } from './marathon-double/start-marathon.ts';
 export { type Cell, measureMatrix, unexpectedCells, urlOf } from './matrix/matrix.ts';
 export { formatMatrix, summarizeMatrix } from './matrix/matrix-table.ts';

@@ -14,6 +14,7 @@ export { type AppCheck, checkApp, definitionsOf } from './check-app.ts';
 export { type Connection, connectionFields } from './connection.ts';
 export { identityOf, namedPorts, readAppLabels, taskOf } from './container-task.ts';
 export {
+  appIdSchema,
   appSchema,
   appStatusSchema,
   type MarathonApp,
@@ -27,6 +28,12 @@ export {
 export { MarathonClient, type MarathonClientOptions } from './marathon-client.ts';
 export { MarathonError } from './marathon-error.ts';
 export { isChange } from './marathon-events.ts';
+export {
+  type MarathonPod,
+  type MarathonPodDefinition,
+  type MarathonPodStatus,
+  podSchema,
+} from './marathon-pod.ts';
 export { appOfTask, nameOfApp, namespaceOfApp } from './marathon-task.ts';
 export { MesosAgentClient } from './mesos-agent-client.ts';
 export { MesosError } from './mesos-error.ts';

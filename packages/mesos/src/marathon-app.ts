@@ -26,15 +26,18 @@ export const containerSchema = z.looseObject({
   portMappings: z.array(portMappingSchema).optional(),
 });
 
-/** An app as it is posted. Marathon wants `id` to be an absolute path of lower-case names. */
+/** Marathon makes an absolute path of it. */
+export const appIdSchema = z
+  .string()
+  .regex(
+    /^\/?(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\/?)+$/,
+    'must fully match regular expression: path elements of lower-case letters, digits and hyphens',
+  )
+  .transform((id) => (id.startsWith('/') ? id : `/${id}`));
+
+/** An app as it is posted. */
 export const appSchema = z.looseObject({
-  id: z
-    .string()
-    .regex(
-      /^\/?(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\/?)+$/,
-      'must fully match regular expression: path elements of lower-case letters, digits and hyphens',
-    )
-    .transform((id) => (id.startsWith('/') ? id : `/${id}`)),
+  id: appIdSchema,
   cmd: z.string().optional(),
   args: z.array(z.string()).optional(),
   env: labels.default({}),
@@ -61,6 +64,8 @@ export const taskSchema = z.looseObject({
   state: z.string(),
   ipAddresses: z.array(z.object({ ipAddress: z.string(), protocol: z.string() })).default([]),
   ports: z.array(z.int()).default([]),
+  /** Of the health checks that Marathon makes, and those that it has Mesos make. */
+  healthCheckResults: z.array(z.looseObject({ alive: z.boolean() })).optional(),
   stagedAt: z.string().nullish(),
   startedAt: z.string().nullish(),
 });

@@ -5,6 +5,7 @@ import { type Connection, isHttpError, openHttp } from './connection.ts';
 import { appStatusSchema, type MarathonAppDefinition, type MarathonAppStatus, type MarathonTask, taskSchema } from './marathon-app.ts';
 import { MarathonError } from './marathon-error.ts';
 import { readEvents } from './marathon-events.ts';
+import { type MarathonPod, type MarathonPodDefinition, type MarathonPodStatus, podSchema, podStatusSchema } from './marathon-pod.ts';
 
 export interface MarathonClientOptions extends Partial<Connection> {
   /** Marathon's address, e.g. `http://127.0.0.1:8080`. */
@@ -85,11 +86,11 @@ export class MarathonClient {
   }
 
   async getApp(id: string): Promise<MarathonAppStatus> {
-    return (await this.#request('GET', appPath(id), z.object({ app: appStatusSchema }))).app;
+    return (await this.#request('GET', pathOf('apps', id), z.object({ app: appStatusSchema }))).app;
   }
 
   async listTasks(id: string): Promise<MarathonTask[]> {
-    return (await this.#request('GET', `${appPath(id)}/tasks`, z.object({ tasks: z.array(taskSchema) }))).tasks;
+    return (await this.#request('GET', `${pathOf('apps', id)}/tasks`, z.object({ tasks: z.array(taskSchema) }))).tasks;
   }
 
   createApp(app: MarathonAppDefinition): Promise<MarathonAppStatus> {
@@ -97,16 +98,38 @@ export class MarathonClient {
   }
 
   async updateApp(id: string, change: Partial<MarathonAppDefinition>): Promise<void> {
-    await this.#request('PUT', appPath(id), z.object({ deploymentId: z.string() }), change);
+    await this.#request('PUT', pathOf('apps', id), z.object({ deploymentId: z.string() }), change);
   }
 
   async deleteApp(id: string): Promise<void> {
-    await this.#request('DELETE', appPath(id), z.object({ deploymentId: z.string() }));
+    await this.#request('DELETE', pathOf('apps', id), z.object({ deploymentId: z.string() }));
   }
 
   /** @param instances how many there shall be */
   scaleApp(id: string, instances: number): Promise<void> {
     return this.updateApp(id, { instances });
+  }
+
+  createPod(pod: MarathonPodDefinition): Promise<MarathonPod> {
+    return this.#request('POST', '/v2/pods', podSchema, pod);
+  }
+
+  getPodStatus(id: string): Promise<MarathonPodStatus> {
+    return this.#request('GET', `${pathOf('pods', id)}::status`, podStatusSchema);
+  }
+
+  async deletePod(id: string): Promise<void> {
+    await this.#request('DELETE', pathOf('pods', id), z.unknown());
+  }
+
+  /** A group with the apps and groups in it, whose ids may be relative to it. It has no pods (group.raml). */
+  async createGroup(group: { id: string; apps?: unknown[]; groups?: unknown[] }): Promise<void> {
+    await this.#request('POST', '/v2/groups', z.object({ deploymentId: z.string() }), group);
+  }
+
+  /** With all apps and groups in it. */
+  async deleteGroup(id: string): Promise<void> {
+    await this.#request('DELETE', `${pathOf('groups', id)}?force=true`, z.object({ deploymentId: z.string() }));
   }
 
   async #request<T>(method: string, url: string, schema: z.ZodType<T>, data?: unknown): Promise<T> {
@@ -182,8 +205,8 @@ function redirectOf(error: unknown, from: string): string | undefined {
   return to.protocol === 'http:' || to.protocol === 'https:' ? to.href : undefined;
 }
 
-function appPath(id: string): string {
-  return `/v2/apps/${id.split('/').filter(Boolean).map(encodeURIComponent).join('/')}`;
+function pathOf(resource: 'apps' | 'pods' | 'groups', id: string): string {
+  return `/v2/${resource}/${id.split('/').filter(Boolean).map(encodeURIComponent).join('/')}`;
 }
 
 function isUnavailable(error: unknown): boolean {

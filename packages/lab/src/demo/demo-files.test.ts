@@ -45,5 +45,5 @@ for (const name of ['nginx', 'access', 'other'])
       { key: 'run', value: name },
       { key: 'weir/namespace', value: 'policy-demo' },
     ];
-    t.deepEqual(networkInfos(app, [undefined]), [{ name: 'weir', ip_addresses: [{}], labels: { labels } }]);
+    t.deepEqual(networkInfos(app.networks, []), [{ name: 'weir', ip_addresses: [{}], labels: { labels } }]);
   });

@@ -1,8 +1,10 @@
 import { type MarathonAppDefinition, MarathonClient } from '@weir/mesos';
 import test, { type ExecutionContext } from 'ava';
 import type { Container, ContainerRequest } from '../container/containerizer.ts';
+import type { LaunchPlan } from './launch-plan.ts';
 import { MarathonServer } from './marathon-server.ts';
 import { Scheduler, type TaskAgent } from './scheduler.ts';
+import { StandbyMarathon } from './standby-marathon.ts';
 
 /** An agent whose containers are entries in a list. */
 class FakeAgent implements TaskAgent {
@@ -27,6 +29,13 @@ class FakeAgent implements TaskAgent {
     return { containerId, pid: 1, namespace: '', sandbox: '', networks: [{ name: 'weir', ip_addresses }], exit };
   }
 
+  readonly groups: LaunchPlan[] = [];
+
+  async launchGroup(plan: LaunchPlan): Promise<Container> {
+    this.groups.push(plan);
+    return this.launch(undefined, { networkInfos: plan.networkInfos, command: '' });
+  }
+
   async destroy(containerId: string): Promise<void> {
     this.containers.delete(containerId);
   }
@@ -38,7 +47,7 @@ async function setUp(t: ExecutionContext, hosts = 3) {
   const server = new MarathonServer(scheduler);
   const url = await server.listen();
   t.teardown(() => server.close());
-  return { agents, url, client: new MarathonClient({ url }), running: () => agents.map(({ containers }) => containers.size) };
+  return { agents, url, scheduler, client: new MarathonClient({ url }), running: () => agents.map(({ containers }) => containers.size) };
 }
 
 const app = (id: string, more: Partial<MarathonAppDefinition> = {}): MarathonAppDefinition => ({ id, cmd: 'sleep 1', ...more });
@@ -192,7 +201,13 @@ test('the event stream tells of apps that come, are deployed and go', async (t) 
   await client.deleteApp('/a');
   await following;
   const own = seen.filter((type) => type !== 'event_stream_attached');
-  t.deepEqual(own.slice(0, 3), ['api_post_event', 'deployment_success', 'app_terminated_event']);
+  const lives = ['api_post_event', 'deployment_info', 'status_update_event', 'deployment_success', 'app_terminated_event'];
+  t.deepEqual(
+    lives.map((type) => own.indexOf(type)).toSorted((left, right) => left - right),
+    lives.map((type) => own.indexOf(type)),
+    own.join(' '),
+  );
+  t.true(own.includes('app_terminated_event'));
   t.deepEqual(await client.listDefinitions(), { apps: [], pods: [] });
 });
 
@@ -202,4 +217,127 @@ test('who gives no password, or a wrong one, is refused', async (t) => {
   t.teardown(() => server.close());
   await t.throwsAsync(new MarathonClient({ url }).listApps(), { code: 'EHTTP', message: /Invalid username or password/ });
   await t.throwsAsync(new MarathonClient({ url, user: 'weir' }).listApps(), { code: 'EHTTP' });
+});
+
+const POD = {
+  id: '/shop/pod',
+  labels: { tier: 'pod' },
+  scaling: { kind: 'fixed' as const, instances: 2 },
+  networks: [{ mode: 'container' as const, name: 'weir', labels: { run: 'pod' } }],
+  containers: [
+    {
+      name: 'web',
+      exec: { command: { shell: 'exec ./web' } },
+      labels: { of: 'web' },
+      endpoints: [{ name: 'http', containerPort: 80, hostPort: 0, labels: { VIP_0: '/web:80' } }],
+    },
+    { name: 'log', exec: { command: { argv: ['./log', "it's"] } } },
+  ],
+};
+
+test('a pod is a task group under one executor, with the labels of each where Mesos has them', async (t) => {
+  const { client, agents } = await setUp(t, 1);
+  await client.createPod(POD);
+  let status = await client.getPodStatus('/shop/pod');
+  while (status.status !== 'STABLE') status = await client.getPodStatus('/shop/pod');
+  t.is(status.instances.length, 2);
+  t.deepEqual(status.instances[0]?.networks, [{ name: 'weir', addresses: ['10.0.0.1'] }]);
+  const [plan] = agents[0]!.groups;
+  t.regex(plan!.executor!.id, /^instance-shop_pod\.[0-9a-f-]{36}$/);
+  t.deepEqual(plan!.executor!.labels, [{ key: 'tier', value: 'pod' }]);
+  t.deepEqual(plan!.networkInfos[0]?.port_mappings, [{ host_port: 31000, container_port: 80, protocol: 'tcp' }]);
+  const [web, log] = plan!.tasks;
+  t.regex(web!.id, /^shop_pod\.instance-[0-9a-f-]{36}\.web$/);
+  t.deepEqual(web!.labels, [{ key: 'of', value: 'web' }]);
+  t.deepEqual(web!.ports[0]?.labels.labels, [
+    { key: 'VIP_0', value: '/web:80' },
+    { key: 'network-scope', value: 'host' },
+  ]);
+  t.is(web!.env.ENDPOINT_HTTP, '31000');
+  t.is(log!.command, "exec './log' 'it'\\''s'");
+  t.deepEqual((await client.listDefinitions()).pods.length, 1);
+  await t.throwsAsync(client.createPod(POD), { message: /A pod with id \[\/shop\/pod\] already exists/ });
+  await client.deletePod('/shop/pod');
+  while ((await client.listDefinitions()).pods.length > 0);
+  t.is(agents[0]!.containers.size, 0);
+});
+
+test('an app of before Marathon 1.5 becomes one of today', async (t) => {
+  const { client, agents, url } = await setUp(t, 1);
+  const old = {
+    id: 'old',
+    cmd: 'sleep 1',
+    ipAddress: {
+      networkName: 'weir',
+      labels: { run: 'old' },
+      discovery: { ports: [{ number: 80, name: 'http', protocol: 'tcp', labels: { VIP_0: '/old:80' } }] },
+    },
+  };
+  await client.createApp(old as never);
+  const app = await settled(client, '/old');
+  t.deepEqual(app.networks, [{ mode: 'container', name: 'weir', labels: { run: 'old' } }]);
+  t.false('ipAddress' in app);
+  t.like(app.container?.portMappings?.[0], { containerPort: 80, name: 'http' });
+  t.is(agents[0]!.launched[0]!.networkInfos[0]?.name, 'weir');
+  const both = { ...old, id: '/both', networks: [{ mode: 'container', name: 'weir' }] };
+  const refused = await fetch(`${url}/v2/apps`, { method: 'POST', body: JSON.stringify(both) });
+  t.is(refused.status, 422);
+  t.like(await refused.json(), { message: 'Object is not valid', details: [{ errors: ['cannot specify both networks and ipAddress'] }] });
+});
+
+test('a group: apps with paths relative to it, and all of them gone with it', async (t) => {
+  const { client, url } = await setUp(t, 1);
+  const group = { id: '/shop', apps: [app('web')], groups: [{ id: 'back', apps: [app('db'), app('/shop/back/api')] }] };
+  await client.createGroup(group);
+  t.deepEqual((await client.listApps()).map(({ id }) => id).sort(), ['/shop/back/api', '/shop/back/db', '/shop/web']);
+  const info = await (await fetch(`${url}/v2/groups/shop`)).json();
+  t.like(info, { id: '/shop', apps: [{ id: '/shop/web' }], groups: [{ id: '/shop/back' }] });
+  await t.throwsAsync(client.createGroup(group), { message: /Group \/shop is already created\. Use PUT to change this group\./ });
+  await t.throwsAsync(client.createGroup({ id: '/x', apps: [app('/elsewhere')] }), { message: /is not child of \/x\. Hint: use relative/ });
+  await client.deleteGroup('/shop');
+  while ((await client.listApps()).length > 0);
+  await t.throwsAsync(client.deleteGroup('/shop'), { message: /Group '\/shop' does not exist/ });
+});
+
+test('health is told by event, by task and by count', async (t) => {
+  const { client, scheduler } = await setUp(t, 1);
+  await client.createApp(app('/a'));
+  await settled(client, '/a');
+  const [task] = await client.listTasks('/a');
+  t.is(task!.healthCheckResults, undefined);
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const following = client.followEvents(
+    (type) => {
+      seen.push(type);
+      if (type === 'event_stream_attached') setTimeout(() => scheduler.setHealth(task!.id, false), 50);
+      if (type === 'instance_health_changed_event') stop.abort();
+    },
+    { silence: 5000, signal: stop.signal },
+  );
+  await following;
+  t.true(seen.includes('health_status_changed_event'));
+  t.is((await client.listTasks('/a'))[0]?.healthCheckResults?.[0]?.alive, false);
+  t.is((await client.getApp('/a')).tasksUnhealthy, 1);
+});
+
+test('a Marathon that does not lead passes requests on, sends to the leader for events, and has none while nobody leads', async (t) => {
+  const server = new MarathonServer(new Scheduler([], () => {}), { authorization: 'token=abc' });
+  const leader = await server.listen();
+  const standby = new StandbyMarathon(leader);
+  const url = await standby.listen();
+  t.teardown(() => {
+    server.close();
+    standby.close();
+  });
+  const ask = (path: string) => fetch(url + path, { headers: { authorization: 'token=abc' }, redirect: 'manual' });
+  const apps = await ask('/v2/apps');
+  t.is(apps.status, 200);
+  t.is(apps.headers.get('x-marathon-leader'), leader);
+  const events = await ask('/v2/events');
+  t.is(events.status, 302);
+  t.is(events.headers.get('location'), `${leader}/v2/events`);
+  t.is((await fetch(`${url}/v2/apps`)).status, 401);
+  standby.leader = undefined;
+  t.is((await ask('/v2/apps')).status, 502);
 });

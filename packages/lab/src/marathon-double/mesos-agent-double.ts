@@ -5,7 +5,8 @@ import { json } from 'node:stream/consumers';
 import { inNamespace } from '@weir/kernel';
 import type { Container, Containerizer, ContainerRequest } from '../container/containerizer.ts';
 import type { LabHost } from '../lab-host.ts';
-import type { TaskAgent, TaskInfo } from './scheduler.ts';
+import type { LaunchPlan, TaskInfo } from './launch-plan.ts';
+import type { TaskAgent } from './scheduler.ts';
 
 /** Where a Mesos agent listens; executors in containers must reach it. */
 export const MESOS_AGENT_PORT = 5051;
@@ -18,12 +19,19 @@ export interface ContainerReport {
   status: { executor_pid: number; network_infos: Container['networks'] };
 }
 
-/** What is on its way or runs. */
+/** An executor's container that is on its way or runs. */
 interface Run {
   containerId: string;
-  task: TaskInfo;
-  /** Absent until it runs: its task is queued. */
+  executor: { id: string; type: 'CUSTOM' | 'DEFAULT'; labels: { key: string; value: string }[] };
+  tasks: RunningTask[];
+  /** Absent until it runs: its tasks are queued. */
   container?: Container;
+}
+
+interface RunningTask {
+  task: TaskInfo;
+  /** Of the nested container, in a pod: `{parent: …, value}`. */
+  nested?: string;
   healthy?: boolean;
 }
 
@@ -33,10 +41,13 @@ interface Answer {
 }
 
 const FRAMEWORK = { id: 'weir-lab-0000', name: 'marathon' };
+/** What a default executor does, as far as a network sees it: it waits until it is ended. */
+const DEFAULT_EXECUTOR = 'exec sleep 2147483647';
 
 /**
  * Stands in for the Mesos agent of a host: launches containers through the isolator, and answers /health, /containers, /state and the calls
- * GET_STATE and GET_CONTAINERS of /api/v1 on port 5051, as slave/http.cpp does. Tasks have command executors.
+ * GET_STATE and GET_CONTAINERS of /api/v1 on port 5051, as slave/http.cpp does. Tasks have command executors, task groups (pods) a default
+ * executor, in whose container and network theirs are.
  */
 export class MesosAgentDouble implements TaskAgent {
   readonly name: string;
@@ -65,7 +76,32 @@ export class MesosAgentDouble implements TaskAgent {
 
   /** @throws {LabError} when the container cannot be launched; nothing of it is left then, unless its DEL failed, too */
   async launch(task: TaskInfo, request: Omit<ContainerRequest, 'containerId'>): Promise<Container> {
-    const run: Run = { containerId: randomUUID(), task };
+    return this.#run({ containerId: randomUUID(), executor: { id: task.id, type: 'CUSTOM', labels: [] }, tasks: [{ task }] }, request);
+  }
+
+  async launchGroup({
+    executor,
+    networkInfos,
+    tasks,
+  }: LaunchPlan & { executor: { id: string; labels: Run['executor']['labels'] } }): Promise<Container> {
+    const containerId = randomUUID();
+    const nested = tasks.map((task) => ({ task, nested: randomUUID() }));
+    const run: Run = { containerId, executor: { ...executor, type: 'DEFAULT' }, tasks: nested };
+    const parent = await this.#run(run, { networkInfos, command: DEFAULT_EXECUTOR });
+    try {
+      const containers = await Promise.all(
+        nested.map(({ task: { command, env }, nested: id }) =>
+          this.#containerizer.launch({ containerId: `${containerId}.${id}`, networkInfos: [], command, env }),
+        ),
+      );
+      return { ...parent, exit: Promise.race([parent, ...containers].map(({ exit }) => exit)) };
+    } catch (error) {
+      await this.destroy(containerId);
+      throw error;
+    }
+  }
+
+  async #run(run: Run, request: Omit<ContainerRequest, 'containerId'>): Promise<Container> {
     this.#runs.set(run.containerId, run);
     try {
       run.container = await this.#containerizer.launch({ ...request, containerId: run.containerId });
@@ -76,8 +112,10 @@ export class MesosAgentDouble implements TaskAgent {
     }
   }
 
-  /** @throws {LabError} ESTUCK when a DEL failed */
+  /** Nested containers first. @throws {LabError} ESTUCK when a DEL failed */
   async destroy(containerId: string): Promise<void> {
+    for (const { nested } of this.#runs.get(containerId)?.tasks ?? [])
+      if (nested !== undefined) await this.#containerizer.destroy(`${containerId}.${nested}`);
     await this.#containerizer.destroy(containerId);
     this.#runs.delete(containerId);
   }
@@ -87,16 +125,22 @@ export class MesosAgentDouble implements TaskAgent {
     this.#runs.delete(containerId);
   }
 
-  /** What a health check found. */
+  /** What the health checks of a container's tasks found. */
   setHealth(containerId: string, healthy: boolean): void {
-    this.#runs.get(containerId)!.healthy = healthy;
+    for (const task of this.#runs.get(containerId)!.tasks) task.healthy = healthy;
   }
 
   containers(): ContainerReport[] {
-    return [...this.#runs.values()].flatMap(({ containerId, task, container }) =>
+    return [...this.#runs.values()].flatMap(({ containerId, executor, container }) =>
       container === undefined
         ? []
-        : [{ container_id: containerId, executor_id: task.id, status: { executor_pid: container.pid, network_infos: container.networks } }],
+        : [
+            {
+              container_id: containerId,
+              executor_id: executor.id,
+              status: { executor_pid: container.pid, network_infos: container.networks },
+            },
+          ],
     );
   }
 
@@ -118,16 +162,18 @@ export class MesosAgentDouble implements TaskAgent {
   }
 
   #state(): object {
-    const executors = [...this.#runs.values()].map(({ containerId, task, container }) => ({
-      id: task.id,
-      name: `Command Executor (Task: ${task.id})`,
-      source: task.id,
-      container: containerId,
-      directory: container?.sandbox ?? '',
+    const executors = [...this.#runs.values()].map((run) => ({
+      id: run.executor.id,
+      name: run.executor.type === 'CUSTOM' ? `Command Executor (Task: ${run.executor.id})` : '',
+      source: run.executor.id,
+      container: run.containerId,
+      directory: run.container?.sandbox ?? '',
       role: '*',
-      tasks: [],
+      type: run.executor.type,
+      ...(run.executor.labels.length > 0 && { labels: run.executor.labels }),
+      tasks: run.container === undefined ? [] : run.tasks.map((one) => this.#taskInState(run, one)),
       // As Mesos has it: without the labels.
-      queued_tasks: container === undefined ? [{ id: task.id, name: task.id, slave_id: this.name }] : [],
+      queued_tasks: run.container === undefined ? run.tasks.map(({ task: { id } }) => ({ id, name: id, slave_id: this.name })) : [],
       completed_tasks: [],
     }));
     return {
@@ -136,43 +182,68 @@ export class MesosAgentDouble implements TaskAgent {
     };
   }
 
+  #taskInState(run: Run, running: RunningTask): object {
+    const { task } = running;
+    return {
+      id: task.id,
+      name: task.id,
+      framework_id: FRAMEWORK.id,
+      executor_id: run.executor.type === 'CUSTOM' ? '' : run.executor.id,
+      slave_id: this.name,
+      state: 'TASK_RUNNING',
+      statuses: [this.#status(run, running)],
+      labels: task.labels,
+      discovery: discoveryOf(task),
+    };
+  }
+
   #call({ type }: { type?: string }): Answer {
     const runs = [...this.#runs.values()];
     if (type === 'GET_STATE') {
       const tasks = { queued_tasks: runs.filter(({ container }) => !container), launched_tasks: runs.filter(({ container }) => container) };
       const get_state = {
-        get_tasks: Object.fromEntries(Object.entries(tasks).map(([name, list]) => [name, list.map((run) => this.#task(run))])),
-        get_executors: { executors: runs.map(({ task }) => ({ executor_info: executorInfo(task) })) },
+        get_tasks: Object.fromEntries(
+          Object.entries(tasks).map(([name, list]) => [name, list.flatMap((run) => run.tasks.map((one) => this.#task(run, one)))]),
+        ),
+        get_executors: { executors: runs.map((run) => ({ executor_info: executorInfo(run) })) },
         get_frameworks: { frameworks: [{ framework_info: { id: { value: FRAMEWORK.id }, name: FRAMEWORK.name, user: 'root' } }] },
       };
       return { status: 200, body: { type, get_state } };
     }
     if (type !== 'GET_CONTAINERS') return { status: 400, body: `Failed to validate agent::Call: Expecting 'type' to be present` };
-    const containers = runs.map(({ containerId, task }) => ({
+    const containers = runs.map(({ containerId, executor }) => ({
       framework_id: { value: FRAMEWORK.id },
-      executor_id: { value: task.id },
+      executor_id: { value: executor.id },
       container_id: { value: containerId },
     }));
     return { status: 200, body: { type, get_containers: { containers } } };
   }
 
-  #task({ task, containerId, container, healthy }: Run): object {
-    const status = {
-      task_id: { value: task.id },
-      state: 'TASK_RUNNING',
-      timestamp: Date.now() / 1000,
-      container_status: { container_id: { value: containerId }, network_infos: container?.networks },
-      ...(healthy !== undefined && { healthy }),
-    };
+  #task(run: Run, running: RunningTask): object {
+    const { task } = running;
     return {
       name: task.id,
       task_id: { value: task.id },
       framework_id: { value: FRAMEWORK.id },
+      ...(run.executor.type === 'DEFAULT' && { executor_id: { value: run.executor.id } }),
       agent_id: { value: this.name },
-      state: container === undefined ? 'TASK_STAGING' : 'TASK_RUNNING',
-      statuses: container === undefined ? [] : [status],
+      state: run.container === undefined ? 'TASK_STAGING' : 'TASK_RUNNING',
+      statuses: run.container === undefined ? [] : [this.#status(run, running)],
       ...(task.labels.length > 0 && { labels: { labels: task.labels } }),
-      discovery: { visibility: 'FRAMEWORK', name: task.id, ports: { ports: task.ports } },
+      discovery: discoveryOf(task),
+    };
+  }
+
+  #status({ containerId, container }: Run, { task, nested, healthy }: RunningTask): object {
+    return {
+      task_id: { value: task.id },
+      state: 'TASK_RUNNING',
+      timestamp: Date.now() / 1000,
+      container_status: {
+        container_id: nested === undefined ? { value: containerId } : { value: nested, parent: { value: containerId } },
+        network_infos: container?.networks,
+      },
+      ...(healthy !== undefined && { healthy }),
     };
   }
 
@@ -182,13 +253,16 @@ export class MesosAgentDouble implements TaskAgent {
   }
 }
 
-/** Of a task without an executor of its own: the command executor, under the task's id. */
-function executorInfo({ id }: TaskInfo): object {
+function discoveryOf({ id, ports }: TaskInfo): object {
+  return { visibility: 'FRAMEWORK', name: id, ports: { ports } };
+}
+
+function executorInfo({ executor: { id, type, labels } }: Run): object {
   return {
-    type: 'CUSTOM',
+    type,
     executor_id: { value: id },
     framework_id: { value: FRAMEWORK.id },
-    name: `Command Executor (Task: ${id})`,
-    source: id,
+    ...(labels.length > 0 && { labels: { labels } }),
+    ...(type === 'CUSTOM' && { name: `Command Executor (Task: ${id})`, source: id }),
   };
 }

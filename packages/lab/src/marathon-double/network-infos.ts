@@ -1,21 +1,47 @@
-import type { MarathonApp } from '@weir/mesos';
+import type { MarathonApp, MarathonNetwork, MarathonPod } from '@weir/mesos';
 import type { NetworkInfo } from '../isolator/network-info.ts';
-import type { TaskInfo } from './scheduler.ts';
+import type { TaskInfo } from './launch-plan.ts';
+
+/** A port mapping of an app, or an endpoint of a pod, with the host's port that was chosen for it. */
+export interface PortPlan {
+  name: string | undefined;
+  containerPort: number;
+  /** `undefined` where none is mapped. */
+  hostPort: number | undefined;
+  protocols: string[];
+  labels: Record<string, string>;
+  /** Empty: all. */
+  networkNames: string[];
+}
+
+export function portsOfApp(app: MarathonApp, chooseHostPort: () => number): PortPlan[] {
+  return (app.container?.portMappings ?? []).map(({ name, containerPort, hostPort, protocol, labels, networkNames }) =>
+    planPort({ name, containerPort, hostPort, protocols: protocol.split(','), labels, networkNames }, chooseHostPort),
+  );
+}
+
+export function portsOfPodContainer({ endpoints }: MarathonPod['containers'][0], chooseHostPort: () => number): PortPlan[] {
+  return endpoints.map(({ name, containerPort = 0, hostPort, protocol, labels, networkNames }) =>
+    planPort({ name, containerPort, hostPort, protocols: protocol, labels, networkNames }, chooseHostPort),
+  );
+}
+
+function planPort(port: PortPlan, chooseHostPort: () => number): PortPlan {
+  const hostPort = port.hostPort === 0 ? chooseHostPort() : port.hostPort;
+  return { ...port, hostPort, containerPort: port.containerPort || (hostPort ?? 0) };
+}
 
 /**
- * What Marathon makes of an app's `networks` for Mesos (ContainerSerializer.scala): the network's labels, always one address without a
- * wish, and those port mappings that have a host port and belong to the network. The app's own labels do not get there.
- *
- * @param hostPorts of the port mappings, in their order; `undefined` where none is mapped
+ * What Marathon makes of `networks` for Mesos (ContainerSerializer.scala, TaskGroupBuilder.scala): the network's labels, always one address
+ * without a wish, and those port mappings that have a host port and belong to the network. Labels of the app or pod do not get there.
  */
-export function networkInfos(app: MarathonApp, hostPorts: (number | undefined)[]): NetworkInfo[] {
-  return app.networks
+export function networkInfos(networks: readonly MarathonNetwork[], ports: readonly PortPlan[]): NetworkInfo[] {
+  return networks
     .filter(({ mode }) => mode === 'container')
     .map(({ name, labels }) => {
-      const port_mappings = (app.container?.portMappings ?? []).flatMap(({ containerPort, protocol, networkNames }, index) => {
-        const hostPort = hostPorts[index];
+      const port_mappings = ports.flatMap(({ containerPort, hostPort, protocols, networkNames }) => {
         if (hostPort === undefined || (networkNames.length > 0 && !networkNames.includes(name ?? ''))) return [];
-        return protocol.split(',').map((one) => ({ host_port: hostPort, container_port: containerPort || hostPort, protocol: one }));
+        return protocols.map((protocol) => ({ host_port: hostPort, container_port: containerPort, protocol }));
       });
       const own = pairs(labels);
       return {
@@ -31,16 +57,24 @@ export function pairs(labels: Record<string, string>): { key: string; value: str
   return Object.entries(labels).map(([key, value]) => ({ key, value }));
 }
 
-/** DiscoveryInfo's ports (PortDiscovery.scala): the host's where one is mapped, and a label that says which of the two it is. */
-export function discoveryPorts(app: MarathonApp, hostPorts: (number | undefined)[]): TaskInfo['ports'] {
-  return (app.container?.portMappings ?? []).flatMap(({ containerPort, name, protocol, labels }, index) => {
-    const hostPort = hostPorts[index];
-    const scope = { key: 'network-scope', value: hostPort === undefined ? 'container' : 'host' };
-    return protocol.split(',').map((one) => ({
-      number: hostPort ?? containerPort,
-      ...(name !== undefined && { name }),
-      protocol: one,
-      labels: { labels: [...pairs(labels), scope] },
-    }));
+/**
+ * DiscoveryInfo's ports (PortDiscovery.scala): the host's port where one is mapped, else the container's once for each of its networks; labels say
+ * which of the two it is.
+ */
+export function discoveryPorts(networks: readonly MarathonNetwork[], ports: readonly PortPlan[]): TaskInfo['ports'] {
+  const all = networks.filter(({ mode }) => mode === 'container').map(({ name = '' }) => name);
+  return ports.flatMap(({ name, containerPort, hostPort, protocols, labels, networkNames }) => {
+    const scopes: Record<string, string>[] =
+      hostPort === undefined
+        ? (networkNames.length > 0 ? networkNames : all).map((network) => ({ 'network-scope': 'container', 'network-name': network }))
+        : [{ 'network-scope': 'host' }];
+    return protocols.flatMap((protocol) =>
+      scopes.map((scope) => ({
+        number: hostPort ?? containerPort,
+        ...(name !== undefined && { name }),
+        protocol,
+        labels: { labels: pairs({ ...labels, ...scope }) },
+      })),
+    );
   });
 }

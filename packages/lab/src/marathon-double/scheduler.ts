@@ -1,35 +1,40 @@
 import { randomUUID } from 'node:crypto';
-import type { MarathonApp, MarathonAppStatus, MarathonTask } from '@weir/mesos';
+import type { MarathonApp, MarathonAppStatus, MarathonPod, MarathonPodStatus, MarathonTask } from '@weir/mesos';
 import type { Container, ContainerRequest } from '../container/containerizer.ts';
 import { LabError } from '../lab-error.ts';
-import { discoveryPorts, networkInfos, pairs } from './network-infos.ts';
-import { taskEnvironment } from './task-environment.ts';
-
-/** What a framework says of a task, as far as the Mesos agent tells of it (`TaskInfo` in mesos.proto). */
-export interface TaskInfo {
-  id: string;
-  labels: { key: string; value: string }[];
-  ports: { number: number; name?: string; protocol: string; labels: { labels: { key: string; value: string }[] } }[];
-}
+import { instanceId, isPod, type LaunchPlan, planLaunch, type TaskInfo } from './launch-plan.ts';
+import { appStatus, podStatus } from './status.ts';
 
 /** Where tasks run: a Mesos agent. */
 export interface TaskAgent {
   readonly name: string;
+  /** A task under a command executor. */
   launch(task: TaskInfo, request: Omit<ContainerRequest, 'containerId'>): Promise<Container>;
+  /** A task group under a default executor. `exit` is that of the first of its containers that ends. */
+  launchGroup(plan: LaunchPlan & { executor: object }): Promise<Container>;
   destroy(containerId: string): Promise<void>;
 }
 
-interface Task {
-  report: MarathonTask;
+/** A running, or coming, instance of an app or a pod. */
+export interface Instance {
+  /** `shop_web.instance-<uuid>` */
+  id: string;
   version: string;
   agent: TaskAgent;
+  plan: LaunchPlan;
+  state: MarathonTask['state'];
+  stagedAt: string;
+  startedAt: string | null;
+  addresses: MarathonTask['ipAddresses'];
   container: Container | undefined;
+  /** What its health checks found last; undefined before the first. */
+  alive?: boolean;
 }
 
-interface ScheduledApp {
-  definition: MarathonApp;
+export interface Scheduled<Definition extends MarathonApp | MarathonPod = MarathonApp | MarathonPod> {
+  definition: Definition;
   version: string;
-  tasks: Task[];
+  instances: Instance[];
   deployments: Set<string>;
   failures: number;
   lastTaskFailure?: { message: string; taskId: string; state: string };
@@ -38,18 +43,25 @@ interface ScheduledApp {
   backoff: NodeJS.Timeout | undefined;
 }
 
+export interface Deployment {
+  id: string;
+  version: string;
+  affectedApps: string[];
+  affectedPods: string[];
+}
+
 const FIRST_HOST_PORT = 31_000;
 /** Marathon's backoffSeconds and backoffFactor. */
 const BACKOFF_MS = 1000;
 const BACKOFF_FACTOR = 1.15;
 
-/** Keeps as many instances of each app running as wanted, spread over the agents; a task that fails is launched again, with back-off. */
+/** Keeps as many instances of each app and pod running as wanted, spread over the agents; one that fails is launched again, with back-off. */
 export class Scheduler {
-  /** Told of what Marathon tells on its event stream (docs/docs/event-bus.md). */
+  /** Told of what Marathon tells on its event stream (Events.scala). */
   onEvent: (event: { eventType: string; [field: string]: unknown }) => void = () => {};
   readonly #agents: TaskAgent[];
   readonly #log: (line: string) => void;
-  readonly #apps = new Map<string, ScheduledApp>();
+  readonly #specs = new Map<string, Scheduled>();
   #nextHostPort = FIRST_HOST_PORT;
 
   constructor(agents: TaskAgent[], log: (line: string) => void) {
@@ -58,160 +70,231 @@ export class Scheduler {
   }
 
   list(): MarathonAppStatus[] {
-    return [...this.#apps.values()].map(describe);
+    return [...this.#specs.values()].flatMap((spec) => (isApp(spec) ? [appStatus(spec)] : []));
   }
 
   get(id: string): MarathonAppStatus | undefined {
-    const app = this.#apps.get(id);
-    return app && describe(app);
+    const spec = this.#specs.get(id);
+    return spec && isApp(spec) ? appStatus(spec) : undefined;
   }
 
   definition(id: string): MarathonApp | undefined {
-    return this.#apps.get(id)?.definition;
+    const found = this.#specs.get(id)?.definition;
+    return found && !isPod(found) ? found : undefined;
   }
 
   tasks(id: string): MarathonTask[] | undefined {
-    return this.#apps.get(id)?.tasks.map(({ report }) => report);
+    return this.get(id)?.tasks;
   }
 
-  /** Takes an app on, or changes it: more than a changed number of instances replaces all of them. @returns the deployment's id */
-  apply(definition: MarathonApp): { deploymentId: string; version: string } {
-    const known = this.#apps.get(definition.id);
-    const onlyScaled = known && JSON.stringify({ ...known.definition, instances: 0 }) === JSON.stringify({ ...definition, instances: 0 });
-    const app: ScheduledApp = known ?? {
+  pods(): MarathonPod[] {
+    return [...this.#specs.values()].map(({ definition }) => definition).filter(isPod);
+  }
+
+  pod(id: string): MarathonPod | undefined {
+    return this.pods().find((pod) => pod.id === id);
+  }
+
+  podStatus(id: string): MarathonPodStatus | undefined {
+    const spec = this.#specs.get(id);
+    return spec && !isApp(spec) ? podStatus(spec as Scheduled<MarathonPod>) : undefined;
+  }
+
+  deployments(): Deployment[] {
+    return [...this.#specs.values()].flatMap(({ definition, deployments, version }) =>
+      [...deployments].map((id) => deployment(id, version, definition)),
+    );
+  }
+
+  /** Takes an app or pod on, or changes it: more than a changed number of instances replaces all of them. @returns the deployment's id */
+  apply(definition: MarathonApp | MarathonPod): { deploymentId: string; version: string } {
+    const known = this.#specs.get(definition.id);
+    const onlyScaled = known && JSON.stringify(scaledTo(known.definition, 0)) === JSON.stringify(scaledTo(definition, 0));
+    const spec: Scheduled = known ?? {
       definition,
       version: '',
-      tasks: [],
+      instances: [],
       deployments: new Set(),
       failures: 0,
       work: Promise.resolve(),
       backoff: undefined,
     };
-    app.definition = definition;
-    if (!onlyScaled) app.version = new Date().toISOString();
-    this.#apps.set(definition.id, app);
-    this.onEvent({ eventType: 'api_post_event', uri: `/v2/apps${definition.id}`, appDefinition: definition });
-    return { deploymentId: this.#deploy(app, () => this.#reconcile(app)), version: app.version };
+    spec.definition = definition;
+    if (!onlyScaled) spec.version = new Date().toISOString();
+    this.#specs.set(definition.id, spec);
+    const from = { clientIp: '127.0.0.1' };
+    if (isPod(definition))
+      this.onEvent({ eventType: known ? 'pod_updated_event' : 'pod_created_event', ...from, uri: `/v2/pods${definition.id}` });
+    else this.onEvent({ eventType: 'api_post_event', ...from, uri: `/v2/apps${definition.id}`, appDefinition: definition });
+    return { deploymentId: this.#deploy(spec, () => this.#reconcile(spec)), version: spec.version };
   }
 
   remove(id: string): { deploymentId: string; version: string } {
-    const app = this.#apps.get(id)!;
-    clearTimeout(app.backoff);
-    app.definition = { ...app.definition, instances: 0 };
-    const deploymentId = this.#deploy(app, async () => {
-      await this.#reconcile(app);
-      this.#apps.delete(id);
-      this.onEvent({ eventType: 'app_terminated_event', appId: id });
+    const spec = this.#specs.get(id)!;
+    clearTimeout(spec.backoff);
+    spec.definition = scaledTo(spec.definition, 0);
+    const deploymentId = this.#deploy(spec, async () => {
+      await this.#reconcile(spec);
+      this.#specs.delete(id);
+      if (isApp(spec)) this.onEvent({ eventType: 'app_terminated_event', appId: id });
+      else this.onEvent({ eventType: 'pod_deleted_event', clientIp: '127.0.0.1', uri: `/v2/pods${id}` });
     });
-    return { deploymentId, version: app.version };
+    return { deploymentId, version: spec.version };
+  }
+
+  /** What the health checks of an instance find: its id, or that of one of its tasks. */
+  setHealth(id: string, alive: boolean): void {
+    for (const { definition, version, instances } of this.#specs.values()) {
+      const instance = instances.find((one) => one.id === id || one.plan.tasks.some((task) => task.id === id));
+      if (instance === undefined || instance.alive === alive) continue;
+      instance.alive = alive;
+      this.onEvent({ eventType: 'health_status_changed_event', appId: definition.id, instanceId: instance.id, version, alive });
+      this.onEvent({
+        eventType: 'instance_health_changed_event',
+        instanceId: instance.id,
+        runSpecId: definition.id,
+        runSpecVersion: version,
+        healthy: alive,
+      });
+    }
   }
 
   /** Ends all tasks. */
   async close(): Promise<void> {
-    const apps = [...this.#apps.values()];
-    for (const { definition } of apps) this.remove(definition.id);
-    await Promise.all(apps.map(({ work }) => work));
+    const specs = [...this.#specs.values()];
+    for (const { definition } of specs) this.remove(definition.id);
+    await Promise.all(specs.map(({ work }) => work));
   }
 
-  #deploy(app: ScheduledApp, change: () => Promise<void>): string {
+  #deploy(spec: Scheduled, change: () => Promise<void>): string {
     const id = randomUUID();
-    app.deployments.add(id);
-    app.work = app.work
+    spec.deployments.add(id);
+    const action = { action: 'ScaleApplication', [isApp(spec) ? 'app' : 'pod']: spec.definition.id };
+    const plan = { id, version: spec.version, steps: [{ actions: [action] }] };
+    this.onEvent({ eventType: 'deployment_info', plan, currentStep: plan.steps[0] });
+    spec.work = spec.work
       .then(change)
-      .then(() => this.onEvent({ eventType: 'deployment_success', id }))
-      .catch((error: Error) => this.#log(`${app.definition.id}: ${error.message}`))
-      .finally(() => app.deployments.delete(id));
+      .then(() => {
+        this.onEvent({ eventType: 'deployment_step_success', plan, currentStep: plan.steps[0] });
+        this.onEvent({ eventType: 'deployment_success', id, plan });
+      })
+      .catch((error: Error) => this.#log(`${spec.definition.id}: ${error.message}`))
+      .finally(() => spec.deployments.delete(id));
     return id;
   }
 
-  async #reconcile(app: ScheduledApp): Promise<void> {
-    const outdated = app.tasks.filter(({ version }) => version !== app.version);
-    const surplus = app.tasks.filter(({ version }) => version === app.version).slice(app.definition.instances);
-    await Promise.all([...outdated, ...surplus].map((task) => this.#kill(app, task)));
-    const missing = Math.max(0, app.definition.instances - app.tasks.length);
-    await Promise.all(Array.from({ length: missing }, () => this.#launch(app)));
+  async #reconcile(spec: Scheduled): Promise<void> {
+    const wanted = instancesOf(spec.definition);
+    const outdated = spec.instances.filter(({ version }) => version !== spec.version);
+    const surplus = spec.instances.filter(({ version }) => version === spec.version).slice(wanted);
+    await Promise.all([...outdated, ...surplus].map((instance) => this.#kill(spec, instance)));
+    const missing = Math.max(0, wanted - spec.instances.length);
+    await Promise.all(Array.from({ length: missing }, () => this.#launch(spec)));
   }
 
-  async #launch(app: ScheduledApp): Promise<void> {
-    const { definition, version } = app;
-    const agent = this.#place(app);
-    const mappings = definition.container?.portMappings ?? [];
-    const hostPorts = mappings.map(({ hostPort }) => (hostPort === 0 ? this.#nextHostPort++ : hostPort));
-    const ports = mappings.map(({ containerPort }, index) => containerPort || hostPorts[index] || 0);
-    const id = `${definition.id.slice(1).replaceAll('/', '_')}.instance-${randomUUID()}._app.1`;
-    const report: MarathonTask = {
-      id,
-      appId: definition.id,
-      host: agent.name,
+  async #launch(spec: Scheduled): Promise<void> {
+    const { definition, version } = spec;
+    const agent = this.#place(spec);
+    const uuid = randomUUID();
+    const plan = planLaunch(definition, { instance: uuid, host: agent.name, version, chooseHostPort: () => this.#nextHostPort++ });
+    const instance: Instance = {
+      id: instanceId(definition, uuid),
+      version,
+      agent,
+      plan,
       state: 'TASK_STAGING',
-      ipAddresses: [],
-      ports: hostPorts.filter((port) => port !== undefined),
       stagedAt: new Date().toISOString(),
       startedAt: null,
+      addresses: [],
+      container: undefined,
     };
-    const task: Task = { report, version, agent, container: undefined };
-    app.tasks.push(task);
+    spec.instances.push(instance);
     try {
-      const info = { id, labels: pairs(definition.labels), ports: discoveryPorts(definition, hostPorts) };
-      const container = await agent.launch(info, {
-        networkInfos: networkInfos(definition, hostPorts),
-        command: definition.cmd ?? '',
-        env: taskEnvironment(definition, { id, host: agent.name, version, ports }),
-      });
-      task.container = container;
-      report.ipAddresses = container.networks.flatMap(({ ip_addresses }) =>
+      const container = await start(agent, plan);
+      instance.container = container;
+      instance.addresses = container.networks.flatMap(({ ip_addresses }) =>
         ip_addresses.map(({ ip_address, protocol }) => ({ ipAddress: ip_address, protocol })),
       );
       // The command executor binds to the container's IPv4 address, whatever else there is.
-      if (!report.ipAddresses.some(({ protocol }) => protocol === 'IPv4')) throw new LabError('ETASK', 'Failed to obtain the IP address');
-      report.state = 'TASK_RUNNING';
-      report.startedAt = new Date().toISOString();
-      void container.exit.then(({ code, signal }) => this.#ended(app, task, signal ?? `status ${code}`));
+      if (!instance.addresses.some(({ protocol }) => protocol === 'IPv4')) throw new LabError('ETASK', 'Failed to obtain the IP address');
+      instance.state = 'TASK_RUNNING';
+      instance.startedAt = new Date().toISOString();
+      this.#tellState(spec, instance, '');
+      void container.exit.then(({ code, signal }) => this.#ended(spec, instance, signal ?? `status ${code}`));
     } catch (error) {
-      this.#log(`${id}: ${(error as Error).message}`);
-      await this.#fail(app, task, (error as Error).message);
+      this.#log(`${instance.id}: ${(error as Error).message}`);
+      await this.#fail(spec, instance, (error as Error).message);
     }
   }
 
   /** The agent with the fewest instances of the app, then the one with the fewest containers. */
-  #place(app: ScheduledApp): TaskAgent {
+  #place({ instances }: Scheduled): TaskAgent {
     const cost = (agent: TaskAgent) => {
-      const all = [...this.#apps.values()].flatMap(({ tasks }) => tasks).filter((task) => task.agent === agent);
-      return all.filter(({ report }) => report.appId === app.definition.id).length * 1e6 + all.length;
+      const isThere = (instance: Instance) => instance.agent === agent;
+      const all = [...this.#specs.values()].flatMap((spec) => spec.instances).filter(isThere);
+      return instances.filter(isThere).length * 1e6 + all.length;
     };
     return this.#agents.reduce((best, agent) => (cost(agent) < cost(best) ? agent : best));
   }
 
-  async #kill(app: ScheduledApp, task: Task): Promise<void> {
-    task.report.state = 'TASK_KILLING';
-    if (task.container) await task.agent.destroy(task.container.containerId);
-    app.tasks.splice(app.tasks.indexOf(task), 1);
+  async #kill(spec: Scheduled, instance: Instance): Promise<void> {
+    instance.state = 'TASK_KILLING';
+    if (instance.container) await instance.agent.destroy(instance.container.containerId);
+    spec.instances.splice(spec.instances.indexOf(instance), 1);
+    instance.state = 'TASK_KILLED';
+    this.#tellState(spec, instance, 'Command terminated with signal Killed');
   }
 
-  #ended(app: ScheduledApp, task: Task, how: string): void {
-    if (task.report.state !== 'TASK_RUNNING') return;
-    this.#deploy(app, () => this.#fail(app, task, `Command exited: ${how}`));
+  #ended(spec: Scheduled, instance: Instance, how: string): void {
+    if (instance.state !== 'TASK_RUNNING') return;
+    this.#deploy(spec, () => this.#fail(spec, instance, `Command exited: ${how}`));
   }
 
-  async #fail(app: ScheduledApp, task: Task, message: string): Promise<void> {
-    app.lastTaskFailure = { message, taskId: task.report.id, state: 'TASK_FAILED' };
-    await this.#kill(app, task);
-    const delay = BACKOFF_MS * BACKOFF_FACTOR ** app.failures++;
-    clearTimeout(app.backoff);
-    app.backoff = setTimeout(() => this.#deploy(app, () => this.#reconcile(app)), delay);
-    app.backoff.unref();
+  async #fail(spec: Scheduled, instance: Instance, message: string): Promise<void> {
+    spec.lastTaskFailure = { message, taskId: instance.plan.tasks[0]!.id, state: 'TASK_FAILED' };
+    await this.#kill(spec, instance);
+    const delay = BACKOFF_MS * BACKOFF_FACTOR ** spec.failures++;
+    clearTimeout(spec.backoff);
+    spec.backoff = setTimeout(() => this.#deploy(spec, () => this.#reconcile(spec)), delay);
+    spec.backoff.unref();
+  }
+
+  #tellState({ definition, version }: Scheduled, { agent, plan, state, addresses }: Instance, message: string): void {
+    for (const { id } of plan.tasks)
+      this.onEvent({
+        eventType: 'status_update_event',
+        slaveId: agent.name,
+        taskId: id,
+        taskStatus: state,
+        message,
+        appId: definition.id,
+        host: agent.name,
+        ipAddresses: addresses,
+        ports: plan.hostPorts,
+        version,
+      });
   }
 }
 
-function describe(app: ScheduledApp): MarathonAppStatus {
-  const reports = app.tasks.map(({ report }) => report);
-  return {
-    ...app.definition,
-    version: app.version,
-    tasksStaged: reports.filter(({ state }) => state === 'TASK_STAGING').length,
-    tasksRunning: reports.filter(({ state }) => state === 'TASK_RUNNING').length,
-    deployments: [...app.deployments].map((id) => ({ id })),
-    tasks: reports,
-    ...(app.lastTaskFailure && { lastTaskFailure: app.lastTaskFailure }),
-  };
+function start(agent: TaskAgent, { executor, ...plan }: LaunchPlan): Promise<Container> {
+  if (executor !== undefined) return agent.launchGroup({ ...plan, executor });
+  const { command, env, ...task } = plan.tasks[0]!;
+  return agent.launch(task, { networkInfos: plan.networkInfos, command, env });
+}
+
+function isApp(spec: Scheduled): spec is Scheduled<MarathonApp> {
+  return !isPod(spec.definition);
+}
+
+function instancesOf(definition: MarathonApp | MarathonPod): number {
+  return isPod(definition) ? definition.scaling.instances : definition.instances;
+}
+
+function scaledTo<Definition extends MarathonApp | MarathonPod>(definition: Definition, instances: number): Definition {
+  return isPod(definition) ? { ...definition, scaling: { ...definition.scaling, instances } } : { ...definition, instances };
+}
+
+function deployment(id: string, version: string, definition: MarathonApp | MarathonPod): Deployment {
+  const [affectedApps, affectedPods] = isPod(definition) ? [[], [definition.id]] : [[definition.id], []];
+  return { id, version, affectedApps, affectedPods };
 }

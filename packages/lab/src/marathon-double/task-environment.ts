@@ -1,4 +1,5 @@
-import type { MarathonApp } from '@weir/mesos';
+import type { MarathonApp, MarathonPod } from '@weir/mesos';
+import type { PortPlan } from './network-infos.ts';
 
 /** Variables that Marathon gives to a task (docs/docs/task-environment-vars.md), as far as they make sense in a container's own network. */
 export function taskEnvironment(
@@ -21,8 +22,33 @@ export function taskEnvironment(
     ...Object.fromEntries(
       task.ports.flatMap((port, index) => [
         [`PORT${index}`, String(port)],
-        ...(names[index] === undefined ? [] : [[`PORT_${names[index].toUpperCase().replaceAll('-', '_')}`, String(port)]]),
+        ...(names[index] === undefined ? [] : [[`PORT_${variableName(names[index])}`, String(port)]]),
       ]),
     ),
   };
+}
+
+/** Those of a pod's container: of its pod's ports each has a variable of its name (docs/docs/pods.md, "Environment variables"). */
+export function podEnvironment(
+  pod: MarathonPod,
+  container: MarathonPod['containers'][0],
+  task: { id: string; host: string; version: string; ports: readonly PortPlan[] },
+): Record<string, string> {
+  return {
+    ...pod.environment,
+    ...container.environment,
+    MARATHON_APP_ID: pod.id,
+    MARATHON_APP_VERSION: task.version,
+    MARATHON_APP_LABELS: Object.keys({ ...pod.labels, ...container.labels }).join(' '),
+    MARATHON_CONTAINER_ID: container.name,
+    MESOS_TASK_ID: task.id,
+    HOST: task.host,
+    ...Object.fromEntries(
+      task.ports.map(({ name = '', containerPort, hostPort }) => [`ENDPOINT_${variableName(name)}`, String(hostPort ?? containerPort)]),
+    ),
+  };
+}
+
+function variableName(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_');
 }
