@@ -7,6 +7,7 @@ export type {
   Entry,
   Lease,
   LeaseId,
+  ListOptions,
   Operation,
   Store,
   StoreEvent,

@@ -37,6 +37,11 @@ export interface Change {
   events: StoreEvent[];
 }
 
+export interface ListOptions {
+  /** The entries come with empty values, whose transport and parsing would cost more than they are worth to who wants the keys. Default false. */
+  keysOnly?: boolean;
+}
+
 export interface WatchOptions {
   /** The first revision wanted: `list().revision + 1` goes on where a list ended. */
   from: number;
@@ -66,7 +71,7 @@ export interface Lease {
 export interface Store {
   get(key: string): Promise<Entry | undefined>;
   /** All entries whose key begins with `prefix` (plain text: `/a` finds `/ab` too), sorted by key, as of one revision. */
-  list(prefix: string): Promise<{ entries: Entry[]; revision: number }>;
+  list(prefix: string, options?: ListOptions): Promise<{ entries: Entry[]; revision: number }>;
   /**
    * Does all of `then`, in one revision, if each of `when` holds; else nothing.
    * `revision` of the result is the store's after the transaction. A key may stand once in `then` (EINVAL).

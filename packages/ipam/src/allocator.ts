@@ -16,7 +16,7 @@ import { blockObject, type Owner } from './block.ts';
 import { dropBlock, moveBlock, splitBlock } from './block-change.ts';
 import { IpamError } from './ipam-error.ts';
 import { type ReleaseOptions, release, releaseAddress, releaseEmptyBlocks, type Surrendered, surrender } from './release.ts';
-import { readView, refreshView, type View, withClaim, withCluster, withoutCluster } from './view.ts';
+import { readView, refreshView, type View, withBlock, withClaim, withCluster, withLenders, withoutCluster, withRanges } from './view.ts';
 
 export interface AllocatorOptions {
   store: Store;
@@ -255,8 +255,12 @@ export class Allocator {
   }
 }
 
-const withNeed = (store: Store, view: View, need: Need): Promise<View> =>
-  need === 'cluster' ? withCluster(store, view) : withClaim(store, view, need.claim);
+function withNeed(store: Store, view: View, need: Need): Promise<View> {
+  if (need === 'ranges') return withRanges(store, view);
+  if (need === 'lenders') return withLenders(store, view);
+  if (need === 'cluster') return withCluster(store, view);
+  return 'claim' in need ? withClaim(store, view, need.claim) : withBlock(store, view, need.block);
+}
 
 function planInOrder(group: Work[], draft: Draft): Outcome<unknown>[] {
   const outcomes: Outcome<unknown>[] = [];

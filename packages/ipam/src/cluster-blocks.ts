@@ -1,9 +1,12 @@
-/** Every block of the cluster as it was once listed: good for finding a free one, and checked by the transaction that takes it. */
+/**
+ * The blocks of the cluster as they once were: good for finding a free range or a lender, and checked by the transaction that uses what was
+ * found. Of all of them the ranges are known; what stands in them only as far as it was needed, since in a large cluster that is megabytes.
+ */
 import type { Entry } from '@weir/datastore';
 import { type AddressRange, type BlockSpec, cidrRange } from '@weir/resources';
 import { BLOCK_PREFIX, blockPlace, blockSize, decodeBlock, usedIn } from './block.ts';
 
-/** What is stored is read when it is asked for: a claim needs the ranges alone. */
+/** What is stored is parsed when it is asked for. */
 export class ClusterBlock {
   readonly name: string;
   readonly cidr: string;
@@ -11,22 +14,26 @@ export class ClusterBlock {
   readonly network: string | undefined;
   readonly range: AddressRange;
   readonly revision: number;
+  /** False when its range alone is known. */
+  readonly isRead: boolean;
   #text: string | undefined;
   #spec: BlockSpec | undefined;
   #hasRoom: boolean | undefined;
 
-  constructor({ key, value, revision }: Pick<Entry, 'key' | 'revision'> & { value: string | BlockSpec }) {
+  /** @param value absent: not read */
+  constructor({ key, value, revision }: Pick<Entry, 'key' | 'revision'> & { value?: string | BlockSpec }) {
     this.name = key.slice(BLOCK_PREFIX.length);
     const { cidr, network } = blockPlace(this.name);
     this.cidr = cidr;
     this.network = network;
     this.range = cidrRange(this.cidr);
     this.revision = revision;
+    this.isRead = value !== undefined;
     if (typeof value === 'string') this.#text = value;
     else this.#spec = value;
   }
 
-  /** Undefined when the stored block cannot be read: its range is taken all the same. */
+  /** Undefined when the stored block is not valid, or was not read: its range is taken all the same. */
   get spec(): BlockSpec | undefined {
     if (this.#text !== undefined) {
       try {
@@ -39,8 +46,9 @@ export class ClusterBlock {
     return this.#spec;
   }
 
-  /** False when it has no free address; worked out once, and without reading the block as an object: in a full pool all are asked. */
+  /** False when no free address is known of it; worked out once, and without parsing the block: in a full pool all are asked. */
   get hasRoom(): boolean {
+    if (!this.isRead) return false;
     this.#hasRoom ??= (this.#text === undefined ? usedIn(this.#spec ?? NOTHING) : countGiven(this.#text)) < blockSize(this.cidr);
     return this.#hasRoom;
   }
@@ -68,9 +76,17 @@ function countGiven(text: string): number {
 export class ClusterBlocks {
   readonly #blocks = new Map<string, ClusterBlock>();
   readonly #takenUp = new Set<string>();
+  /** Whether all that are known were read. */
+  readonly isWhole: boolean;
 
-  constructor(entries: Iterable<Entry>) {
-    for (const entry of entries) this.set(new ClusterBlock(entry));
+  /** @param options.keysOnly of a list without values */
+  constructor(entries: Iterable<Entry>, { keysOnly = false } = {}) {
+    this.isWhole = !keysOnly;
+    for (const { key, revision, value } of entries) this.set(new ClusterBlock({ key, revision, ...(!keysOnly && { value }) }));
+  }
+
+  get(name: string): ClusterBlock | undefined {
+    return this.#blocks.get(name);
   }
 
   values(): Iterable<ClusterBlock> {
@@ -91,9 +107,18 @@ export class ClusterBlocks {
     this.#takenUp.clear();
     for (const [key, entry] of current) {
       if (!key.startsWith(BLOCK_PREFIX)) continue;
-      if (entry === undefined) this.delete(key.slice(BLOCK_PREFIX.length));
-      else this.set(new ClusterBlock(entry));
+      this.#learn(key.slice(BLOCK_PREFIX.length), entry);
     }
+  }
+
+  /** Takes note of blocks that were read by name; one that is undefined is not there. */
+  learn(read: Iterable<readonly [name: string, entry: Entry | undefined]>): void {
+    for (const [name, entry] of read) this.#learn(name, entry);
+  }
+
+  #learn(name: string, entry: Entry | undefined): void {
+    if (entry === undefined) this.delete(name);
+    else this.set(new ClusterBlock(entry));
   }
 
   /** Whether it was found that no block of the pool is left, and none went since. */

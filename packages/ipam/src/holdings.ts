@@ -26,6 +26,11 @@ export class Holdings {
     return this.#blocks;
   }
 
+  /** Names of the pools in which own blocks have room. */
+  get pools(): Iterable<string> {
+    return this.#roomy.keys();
+  }
+
   /** Names of the blocks in which the owner may hold addresses. */
   blocksOf(owner: Owner): Iterable<string> {
     return this.#byOwner.get(ownerKey(owner)) ?? [];

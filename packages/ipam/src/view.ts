@@ -15,7 +15,7 @@ import {
 import { type KnownPool, type PoolsHost, readPool } from './allocation/pool-choice.ts';
 import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
 import { ClusterBlocks } from './cluster-blocks.ts';
-import { affinityBlocksKey, affinityKey, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
+import { AFFINITY_PREFIX, affinityBlocksKey, affinityKey, decodeAffinity, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
 import { Holdings, type Versioned } from './holdings.ts';
 import { NETWORK_PREFIX } from './network.ts';
 import { decodePool, POOL_PREFIX, poolKey } from './pool.ts';
@@ -38,8 +38,10 @@ export interface View {
   readonly listed: boolean;
   /** Kept up to date with what is committed. */
   readonly holdings: Holdings;
-  /** Read only when own blocks do not serve; others write blocks without telling. */
+  /** Known only when own blocks do not serve; others write blocks without telling. */
   readonly cluster?: ClusterBlocks;
+  /** Whether the blocks that hosts lend were asked for since the last transaction. */
+  readonly lendersRead?: boolean;
   /** Those that requests named, by `namespace/name`. */
   readonly claims?: ReadonlyMap<string, Versioned<Claim | undefined>>;
 }
@@ -84,7 +86,7 @@ export async function readView(store: Store, host: string): Promise<View> {
  * only what they do not tell is read again. Blocks of others stay as they were listed, but for those.
  */
 export async function refreshView(store: Store, view: View, current: ReadonlyMap<string, Entry | undefined>): Promise<View> {
-  const { claims: _, cluster, ...known } = view;
+  const { claims: _, lendersRead: __, cluster, ...known } = view;
   cluster?.correct(current);
   const poolsChanged =
     revisionOf(current, POOLS_GUARD, view.poolsRevision) !== view.poolsRevision ||
@@ -105,6 +107,27 @@ export async function refreshView(store: Store, view: View, current: ReadonlyMap
   for (const name of changed) holdings.delete(name);
   for (const [name, block] of blocks) holdings.set(name, block);
   return { ...known, ...(cluster && { cluster }), affinityRevision: affinity!.revision };
+}
+
+/** The view with the ranges of all blocks of the cluster. */
+export async function withRanges(store: Store, view: View): Promise<View> {
+  const { entries } = await store.list(BLOCK_PREFIX, { keysOnly: true });
+  return { ...view, cluster: new ClusterBlocks(entries, { keysOnly: true }) };
+}
+
+/** The view with one block of the cluster read. Of a view with `cluster`. */
+export async function withBlock(store: Store, view: View, name: string): Promise<View> {
+  view.cluster!.learn([[name, await store.get(BLOCK_PREFIX + name)]]);
+  return view;
+}
+
+/** The view with the blocks read that other hosts say they have room in. Of a view with `cluster`. */
+export async function withLenders(store: Store, view: View): Promise<View> {
+  const { entries } = await store.list(AFFINITY_PREFIX);
+  const named = entries.flatMap(({ key, value }) => (key === affinityKey(view.host) ? [] : Object.values(decodeAffinity(value)).flat()));
+  const read = await Promise.all(named.map(async (name) => [name, await store.get(BLOCK_PREFIX + name)] as const));
+  view.cluster!.learn(read);
+  return { ...view, lendersRead: true };
 }
 
 /** The view with every block of the cluster, and with own ones that the affinity did not name (a store restored by hand, for instance). */

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
-import type { Change, Entry, Lease, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
+import type { Change, Entry, Lease, ListOptions, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import type { EmbeddedOptions } from '../store-options.ts';
 import { Wakeup } from '../wakeup.ts';
@@ -62,10 +62,10 @@ export class EmbeddedStore implements Store {
     return this.#attempt(() => this.#tables.get(key));
   }
 
-  async list(prefix: string): Promise<{ entries: Entry[]; revision: number }> {
+  async list(prefix: string, options: ListOptions = {}): Promise<{ entries: Entry[]; revision: number }> {
     await this.#expireLeases();
     return this.#attempt(() =>
-      this.#within('BEGIN', () => ({ entries: this.#tables.list(prefix), revision: this.#tables.state().revision })),
+      this.#within('BEGIN', () => ({ entries: this.#tables.list(prefix, options), revision: this.#tables.state().revision })),
     );
   }
 

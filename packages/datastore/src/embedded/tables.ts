@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { prefixEnd } from '../key-range.ts';
-import type { Change, Condition, Entry, LeaseId, Operation, TransactionResult } from '../store.ts';
+import type { Change, Condition, Entry, LeaseId, ListOptions, Operation, TransactionResult } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { bootId, monotonicNow } from './clock.ts';
 
@@ -44,6 +44,9 @@ export class Tables {
       list: database.prepare(
         'SELECT key, value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key',
       ),
+      listKeys: database.prepare(
+        "SELECT key, '' AS value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key",
+      ),
       put: database.prepare(
         `INSERT INTO entries VALUES (?, ?, ?3, ?3, ?4)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease RETURNING created`,
@@ -78,8 +81,9 @@ export class Tables {
     return row && entryOf(row);
   }
 
-  list(prefix: string): Entry[] {
-    return this.#statements.list.all(prefix, prefixEnd(prefix) ?? null).map((row) => entryOf(row as unknown as EntryRow));
+  list(prefix: string, { keysOnly = false }: ListOptions): Entry[] {
+    const rows = this.#statements[keysOnly ? 'listKeys' : 'list'].all(prefix, prefixEnd(prefix) ?? null);
+    return rows.map((row) => entryOf(row as unknown as EntryRow));
   }
 
   transact(when: Condition[], then: Operation[]): TransactionResult {

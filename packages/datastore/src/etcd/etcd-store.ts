@@ -1,7 +1,18 @@
 import type { ILeaseKeepAliveResponse, ITxnResponse } from 'etcd3';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
-import type { Change, Entry, Lease, LeaseId, Operation, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
+import type {
+  Change,
+  Entry,
+  Lease,
+  LeaseId,
+  ListOptions,
+  Operation,
+  Store,
+  Transaction,
+  TransactionResult,
+  WatchOptions,
+} from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdOptions } from '../store-options.ts';
 import type { Connection } from './connection.ts';
@@ -49,8 +60,8 @@ export class EtcdStore implements Store {
     return kvs[0] && entryOf(kvs[0]);
   }
 
-  async list(prefix: string): Promise<{ entries: Entry[]; revision: number }> {
-    const { kvs, header } = await this.#call(({ kv }) => kv.range(rangeOf(prefix)), READS);
+  async list(prefix: string, { keysOnly = false }: ListOptions = {}): Promise<{ entries: Entry[]; revision: number }> {
+    const { kvs, header } = await this.#call(({ kv }) => kv.range({ ...rangeOf(prefix), keys_only: keysOnly }), READS);
     return { entries: kvs.map(entryOf), revision: Number(header.revision) };
   }
 

@@ -62,6 +62,19 @@ export function testStoreBehaviour(test: TestFn, { open, options, revoke }: Back
     }
   });
 
+  test('list: the keys alone, when that is all that is wanted', async (t) => {
+    const store = await opened(t, open);
+    const root = folder();
+    await put(store, `${root}/b`, '2');
+    await put(store, `${root}/a`, '1');
+    const { entries } = await store.list(root);
+    const keys = await store.list(root, { keysOnly: true });
+    t.deepEqual(
+      keys.entries,
+      entries.map((entry) => ({ ...entry, value: '' })),
+    );
+  });
+
   test('transact: all or nothing, and the current entries when refused', async (t) => {
     const store = await opened(t, open);
     const root = folder();

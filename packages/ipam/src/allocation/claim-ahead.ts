@@ -17,7 +17,7 @@ export function runsLow({ view: { pools, holdings } }: Pick<Draft, 'view'>, pool
 /** Takes a block of the pool when little is left, and says which. */
 export function claimAhead(draft: Draft, poolName: string): Outcome<string | undefined> {
   if (!runsLow(draft, poolName)) return { done: undefined };
-  if (draft.view.cluster === undefined) return { needs: 'cluster' };
+  if (draft.view.cluster === undefined) return { needs: 'ranges' };
   const block = freeBlock(draft, poolName);
   if (block === undefined) return { done: undefined };
   draft.restOnPools();

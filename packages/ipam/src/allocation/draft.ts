@@ -3,14 +3,25 @@ import type { Condition, Operation, Transaction } from '@weir/datastore';
 import { type BlockSpec, blockName, type Claim, serialize } from '@weir/resources';
 import { BLOCK_PREFIX, blockSize, concerns, encodeBlock, type Owner, type ReleaseTimes, usedIn } from '../block.ts';
 import { ClusterBlock } from '../cluster-blocks.ts';
-import { affinityBlocksKey, affinityKey, encodeAffinityBlocks, POOLS_GUARD } from '../guard.ts';
+import {
+  affinityBlocksKey,
+  affinityKey,
+  encodeAffinity,
+  encodeAffinityBlocks,
+  LENDABLE_PER_POOL,
+  type Lendable,
+  POOLS_GUARD,
+} from '../guard.ts';
 import type { IpamError } from '../ipam-error.ts';
 import { poolKey } from '../pool.ts';
 import { claimKey, hostKey, type View } from '../view.ts';
 import { restsOnHost } from './pool-choice.ts';
 
-/** What the view lacks: every block of the cluster, since no own one serves, or a claim. */
-export type Need = 'cluster' | { claim: string };
+/**
+ * What the view lacks, each dearer than the one before: a claim; what the block of a name holds; since no own block serves, which ranges are taken
+ * in the cluster; who has room to lend; everything that is in the blocks.
+ */
+export type Need = { claim: string } | { block: string } | 'ranges' | 'lenders' | 'cluster';
 
 /** `needs`: ask again with a view that has it. */
 export type Outcome<T> = { done: T } | { refused: IpamError } | { needs: Need };
@@ -146,7 +157,7 @@ export class Draft {
       then.push(block ? { put: BLOCK_PREFIX + name, value: encodeBlock(block) } : { delete: BLOCK_PREFIX + name });
     }
     if (this.#changed.size > 0) {
-      then.push({ put: affinityKey(host), value: '{}' });
+      then.push({ put: affinityKey(host), value: encodeAffinity(this.#lendableAfter()) });
       if (this.#writesList) then.push({ put: affinityBlocksKey(host), value: encodeAffinityBlocks(this.#namesAfter()) });
     }
     return { when, then };
@@ -159,7 +170,7 @@ export class Draft {
 
   /** The view once the transaction was committed at `revision`. The holdings of the old one are the new one's. */
   committed(revision: number): View {
-    const { claims: _, ...view } = this.view;
+    const { claims: _, lendersRead: __, ...view } = this.view;
     if (this.#changed.size === 0) return view;
     const listed = view.listed || this.#writesList;
     for (const [name, block] of this.#changed) {
@@ -181,6 +192,15 @@ export class Draft {
       ([name, block]) => holdings.blocks.has(name) !== (block !== undefined && concerns(block, host)),
     );
     return changes || !listed;
+  }
+
+  #lendableAfter(): Lendable {
+    const lendable: Record<string, string[]> = {};
+    for (const pool of new Set([...this.view.holdings.pools, ...this.written.map(({ pool }) => pool)])) {
+      const names = this.roomy(pool).map(blockName).take(LENDABLE_PER_POOL).toArray();
+      if (names.length > 0) lendable[pool] = names;
+    }
+    return lendable;
   }
 
   #namesAfter(): string[] {

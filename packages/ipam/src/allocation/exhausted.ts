@@ -6,9 +6,12 @@ import { poolSize } from '../pool.ts';
 import type { AllocationRequest } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
 import { hasAllItMay } from './free-address.ts';
+import { Missing } from './missing.ts';
 import { type KnownPool, whyNotFor } from './pool-choice.ts';
 
 export function exhausted(draft: Draft, request: AllocationRequest, family: Family | undefined, pools: readonly KnownPool[]): IpamError {
+  // Whoever is turned away is told of all that there is.
+  if (!draft.view.cluster?.isWhole) throw new Missing('cluster');
   const { containerId, interfaceName } = request;
   const passedOver = pools.map((known): PassedOver => ({ pool: known.pool.metadata.name, reason: whyNot(draft, request, family, known) }));
   const tried = passedOver.map(({ pool, reason }, index) => `pool "${pool}" (${pools[index]!.pool.spec.cidr}) is ${reason}`);

@@ -33,17 +33,25 @@ export function findFree(
       if (address !== undefined) return { address, block };
     }
   }
-  if (pools.length > 0 && draft.view.cluster === undefined) throw new Missing('cluster');
+  if (pools.length > 0 && draft.view.cluster === undefined) throw new Missing('ranges');
   for (const { metadata } of pools) {
     const block = freeBlock(draft, metadata.name);
     const address = block && rested(block);
     if (address !== undefined) return { address, block: block! };
   }
-  return borrow(draft, pools, rested) ?? rest(draft, pools, resting) ?? borrow(draft, pools, resting);
+  const borrowed = borrow(draft, pools, rested);
+  if (borrowed !== undefined) return borrowed;
+  if (pools.length > 0 && !draft.view.config.strictAffinity) needLenders(draft);
+  return rest(draft, pools, resting) ?? borrow(draft, pools, resting);
+}
+
+/** Throws Missing while there may be a lender that is not known of: those that say so are asked first, then everybody. */
+function needLenders({ view: { cluster, lendersRead = false } }: Draft): void {
+  if (!cluster!.isWhole) throw new Missing(lendersRead ? 'cluster' : 'lenders');
 }
 
 /**
- * A block of the pool that nobody has, for this host; undefined when there is none. Rests on a view with `cluster`.
+ * A block of the pool that nobody has, for this host; undefined when there is none. Rests on a view that has the ranges.
  * The lowest, so that a pool fills in order; who was refused looks elsewhere, since all hosts that want a block at one time want that one.
  */
 export function freeBlock(draft: Draft, poolName: string): BlockSpec | undefined {

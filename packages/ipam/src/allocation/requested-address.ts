@@ -34,7 +34,7 @@ export function findRequested(draft: Draft, address: string, request: Allocation
   const { network } = pool.spec;
   const around = blockAround(address, pool);
   const own = draft.block(blockName({ cidr: around, ...(network !== undefined && { network }) }));
-  if (own === undefined && cluster === undefined) throw new Missing('cluster');
+  if (own === undefined && cluster === undefined) throw new Missing('ranges');
   const place = own ? { address, block: own } : placeInCluster(draft, address, around, request);
   const block = place?.block ?? blockOf(pool, around, draft);
   refuseTaken(address, request, host, block);
@@ -55,9 +55,10 @@ export function findRequested(draft: Draft, address: string, request: Allocation
 
 /** Undefined when no block is there. Throws EREFUSED when the one that is does not hold the address, or cannot be read. */
 function placeInCluster(draft: Draft, address: string, around: string, request: AllocationRequest): Place | undefined {
-  for (const { cidr, network, spec, revision } of draft.cluster()) {
+  for (const { name, cidr, network, isRead, spec, revision } of draft.cluster()) {
     if (network !== request.space) continue;
     if (!cidrContains(around, cidr) && !cidrContains(cidr, around)) continue;
+    if (!isRead) throw new Missing({ block: name });
     if (spec === undefined) throw refused(address, request, `of the block ${cidr}, which cannot be read`);
     if (!cidrContains(cidr, address)) throw refused(address, request, `whose block would overlap ${cidr}`);
     return { address, block: spec, revision };

@@ -1,5 +1,5 @@
 /** A store in memory, for tests only: it can be told to lose a transaction before, or its answer after, it was done. */
-import { type Entry, type Store, StoreError, type Transaction, type TransactionResult } from '@weir/datastore';
+import { type Entry, type ListOptions, type Store, StoreError, type Transaction, type TransactionResult } from '@weir/datastore';
 
 export type Fault = 'none' | 'lost request' | 'lost answer';
 
@@ -17,9 +17,9 @@ export class FakeStore implements Store {
     return this.#entries.get(key);
   }
 
-  async list(prefix: string): Promise<{ entries: Entry[]; revision: number }> {
-    const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix)).sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { entries, revision: this.#revision };
+  async list(prefix: string, { keysOnly = false }: ListOptions = {}): Promise<{ entries: Entry[]; revision: number }> {
+    const found = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix)).sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { entries: keysOnly ? found.map((entry) => ({ ...entry, value: '' })) : found, revision: this.#revision };
   }
 
   async transact({ when, then }: Transaction): Promise<TransactionResult> {

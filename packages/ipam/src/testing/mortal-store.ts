@@ -1,5 +1,5 @@
 /** One process' way to a store, for tests only: it can be killed before or after any call, and then neither it nor its caller ever hears again. */
-import type { Store, Transaction } from '@weir/datastore';
+import type { ListOptions, Store, Transaction } from '@weir/datastore';
 
 export class MortalStore implements Store {
   readonly #store: Store;
@@ -20,8 +20,8 @@ export class MortalStore implements Store {
     return this.#live(() => this.#store.get(key));
   }
 
-  list(prefix: string): ReturnType<Store['list']> {
-    return this.#live(() => this.#store.list(prefix));
+  list(prefix: string, options?: ListOptions): ReturnType<Store['list']> {
+    return this.#live(() => this.#store.list(prefix, options));
   }
 
   transact(transaction: Transaction): ReturnType<Store['transact']> {
