@@ -53,6 +53,21 @@ test('an app before Marathon 1.5, one of Docker, one with port definitions, and 
   t.deepEqual(labelsOf({ id: '/x', labels: { tier: 'pod' }, containers: [{ labels: { tier: 'a' } }] }), { tier: 'pod' });
 });
 
+test('ports with their labels, in every form', (t) => {
+  const port = { name: 'http', labels: { VIP_0: '/web:80' } };
+  const seen = { name: 'http', protocols: ['TCP'], port: 80, labels: [{ key: 'VIP_0', value: '/web:80' }] };
+  const forms: object[] = [
+    { container: { portMappings: [{ ...port, containerPort: 80 }] } },
+    { container: { docker: { portMappings: [{ ...port, containerPort: 80, protocol: 'tcp' }] } } },
+    { portDefinitions: [{ ...port, port: 80 }] },
+    { ipAddress: { discovery: { ports: [{ ...port, number: 80, protocol: 'tcp' }] } } },
+    { containers: [{ name: 'a', endpoints: [{ ...port, containerPort: 80, protocol: ['tcp'] }] }] },
+  ];
+  for (const form of forms) t.deepEqual(readDefinition({ id: '/a', ...form }).portDefinitions, [seen] as never, JSON.stringify(form));
+  const both = { id: '/a', container: { portMappings: [{ containerPort: 53, hostPort: 0, protocol: 'udp,tcp' }] } };
+  t.deepEqual(readDefinition(both).portDefinitions, [{ protocols: ['UDP', 'TCP'], port: 53, hostPort: 0, labels: [] }]);
+});
+
 test('an app that cannot be read, or is told twice, leaves what it has; the others are read', (t) => {
   const plan = planApps([
     { id: '/good', labels: { WEIR_POLICY: 'allow from any' } },

@@ -14,8 +14,10 @@ const portSchema = z.looseObject({
   number: portNumber,
   port: portNumber,
   containerPort: portNumber,
+  hostPort: portNumber,
   name: z.string().nullish(),
   protocol: z.union([z.string(), z.array(z.string())]).nullish(),
+  labels,
 });
 const ports = z.array(portSchema).nullish();
 
@@ -44,8 +46,22 @@ export interface AppReading extends App {
   networks: string[];
   /** Its own labels and those of its networks, which win, those to Weir in one spelling. */
   labels: App['labels'];
+  /** Those with a name, once a protocol. */
   ports: TaskPort[];
+  /** All, with the labels that each carries, such as `VIP_0`. */
+  portDefinitions: AppPort[];
   warnings: string[];
+}
+
+/** A port as an app or a pod defines it. */
+export interface AppPort {
+  name?: string;
+  protocols: ('TCP' | 'UDP')[];
+  /** Of the container; 0: any that Marathon chooses. */
+  port: number;
+  /** Present where a port of the host leads to it; 0: any free one. */
+  hostPort?: number;
+  labels: { key: string; value: string }[];
 }
 
 /** @throws z.ZodError when it is no app */
@@ -68,6 +84,7 @@ export function readDefinition(value: unknown): AppReading {
     instances: app.scaling?.instances ?? app.instances ?? undefined,
     networks: networkNames(app),
     ports: portsOf(app),
+    portDefinitions: givenPorts(app).map(appPort),
   };
 }
 
@@ -79,20 +96,38 @@ function networkNames({ networks: given, ipAddress }: Definition): string[] {
   return [...modern, ...(ipAddress == null ? [] : [ipAddress.networkName ?? '(default)'])];
 }
 
-function portsOf({ container, portDefinitions, ipAddress, containers }: Definition): TaskPort[] {
+function givenPorts({ container, portDefinitions, ipAddress, containers }: Definition): z.output<typeof portSchema>[] {
   const mappings = container?.portMappings ?? container?.docker?.portMappings;
-  const given = [
+  return [
     ...(mappings ?? portDefinitions ?? []),
     ...(containers ?? []).flatMap(({ endpoints }) => endpoints ?? []),
     ...(ipAddress?.discovery?.ports ?? []),
   ];
+}
+
+function portsOf(app: Definition): TaskPort[] {
   return namedPorts(
-    given.map(({ number, port, containerPort, name, protocol }) => ({
-      name: name ?? undefined,
-      number: containerPort ?? port ?? number ?? 0,
-      protocol: Array.isArray(protocol) ? protocol.join(',') : (protocol ?? undefined),
-    })),
+    givenPorts(app).map((port) => ({ name: port.name ?? undefined, number: numberOf(port), protocol: protocolText(port) })),
   );
+}
+
+function appPort(port: z.output<typeof portSchema>): AppPort {
+  const protocols = (protocolText(port) ?? 'tcp').split(',').map((one) => one.trim().toUpperCase());
+  return {
+    ...(port.name != null && { name: port.name }),
+    protocols: protocols.filter((one) => one === 'TCP' || one === 'UDP'),
+    port: numberOf(port),
+    ...(port.hostPort != null && { hostPort: port.hostPort }),
+    labels: Object.entries(port.labels ?? {}).map(([key, value]) => ({ key, value })),
+  };
+}
+
+function numberOf({ number, port, containerPort }: z.output<typeof portSchema>): number {
+  return containerPort ?? port ?? number ?? 0;
+}
+
+function protocolText({ protocol }: z.output<typeof portSchema>): string | undefined {
+  return Array.isArray(protocol) ? protocol.join(',') : (protocol ?? undefined);
 }
 
 export interface Plan {

@@ -1,5 +1,5 @@
 export { mesosAgentFlags } from './agent-process.ts';
-export { type AppReading, type Plan, planApps, readDefinition } from './app-definition.ts';
+export { type AppPort, type AppReading, type Plan, planApps, readDefinition } from './app-definition.ts';
 export {
   APP_ANNOTATION,
   type App,
