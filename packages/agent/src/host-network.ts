@@ -11,6 +11,7 @@ import { type Endpoint, keyOf } from '@weir/resources';
 import { hostSetup, LinkReaper } from '@weir/routing';
 import type { Attachments, Later } from './calls/attachments.ts';
 import { CallServices } from './calls/call-services.ts';
+import { EndedEndpoints } from './calls/ended-endpoints.ts';
 import { Enforcement } from './calls/enforcement.ts';
 import { openLoopback } from './calls/host-port-loopback.ts';
 import { type Change, ClusterState } from './cluster-state.ts';
@@ -48,6 +49,7 @@ export class HostNetwork {
   readonly #state: ClusterState;
   readonly #kernel: KernelSync;
   readonly #follower: StoreFollower;
+  readonly #ended = new EndedEndpoints();
   readonly #names: ResolvedNames;
   readonly #allocator: Allocator;
   readonly #reaper: LinkReaper;
@@ -113,6 +115,7 @@ export class HostNetwork {
       state,
       kernel,
       allocator,
+      ended: this.#ended,
       links: this.#links,
       enforcement: this.#enforcement,
       results: new ResultCache(join(config.runDir, 'results')),
@@ -126,7 +129,9 @@ export class HostNetwork {
 
   #learn(change: Change): void {
     this.#kernel.learn(change);
-    if (change.before?.kind === 'Endpoint' && change.after === undefined) this.#names.forget(keyOf(change.before));
+    if (change.before?.kind !== 'Endpoint' || change.after !== undefined) return;
+    this.#names.forget(keyOf(change.before));
+    this.#ended.note(change.before.spec);
   }
 
   /** Resolves when everything that was in the store is known and in force. */

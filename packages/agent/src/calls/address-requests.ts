@@ -1,8 +1,9 @@
 /** Addresses for the CNI tools. DEL answers before its address is free: where no other will do, an ADD waits for those on their way back. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Services } from '@weir/cni';
-import { type AllocationRequest, type Allocator, type Assigned, IpamError, type IpamErrorCode, type Owner } from '@weir/ipam';
+import { type AllocationRequest, type Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import type { ClusterState } from '../cluster-state.ts';
+import type { EndedEndpoints } from './ended-endpoints.ts';
 
 /** Codes of allocations that an address on its way back may help. */
 const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
@@ -13,6 +14,7 @@ const PAUSE = 50;
 export interface AddressRequestsOptions {
   allocator: Allocator;
   state: ClusterState;
+  ended: EndedEndpoints;
   /** What DELs of this host still do after their answers. */
   removals: ReadonlySet<Promise<void>>;
 }
@@ -37,22 +39,15 @@ export class AddressRequests {
     }
   }
 
-  /** Waits for an address that a container of any host had, whose endpoint is gone: it is free as soon as its link is. */
+  /** Waits for an address that a container of any host had, whose endpoint went just now: it is free as soon as its link is. */
   async #allocateReturning(request: AllocationRequest): Promise<Assigned[]> {
     for (const tooLate = performance.now() + PATIENCE; ; await delay(PAUSE)) {
       try {
         return await this.#of.allocator.allocate(request);
       } catch (error) {
         const holder = error instanceof IpamError ? error.holder : undefined;
-        if (holder === undefined || this.#hasEndpoint(holder) || performance.now() > tooLate) throw error;
+        if (holder === undefined || !this.#of.ended.has(holder) || performance.now() > tooLate) throw error;
       }
     }
-  }
-
-  #hasEndpoint({ containerId, interfaceName }: Owner): boolean {
-    for (const { spec } of this.#of.state.list('Endpoint')) {
-      if (spec.containerId === containerId && spec.interfaceName === interfaceName) return true;
-    }
-    return false;
   }
 }

@@ -10,6 +10,7 @@ import { collectStale } from '../orphans/collect-stale.ts';
 import type { HostLinks } from '../routing/host-links.ts';
 import { AddressRequests } from './address-requests.ts';
 import type { Attachments, Later } from './attachments.ts';
+import type { EndedEndpoints } from './ended-endpoints.ts';
 import type { Enforcement } from './enforcement.ts';
 
 export interface CallServicesOptions {
@@ -17,6 +18,7 @@ export interface CallServicesOptions {
   state: ClusterState;
   kernel: KernelSync;
   allocator: Allocator;
+  ended: EndedEndpoints;
   links: HostLinks;
   enforcement: Enforcement;
   results: ResultCache;
