@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(libnftables1 iproute2 util-linux hostname iputils-ping nginx-light)
 case "${1:-demo}" in
   demo) [ "${2:-embedded}" = etcd ] && packages+=(etcd-server) ;;
-  test) packages+=(etcd-server nftables openssl containernetworking-plugins iptables podman runc busybox-static dnsmasq-base spin) ;;
+  test) packages+=(etcd-server nftables openssl containernetworking-plugins iptables podman runc busybox-static dnsmasq-base spin bird2) ;;
   bench) packages+=(etcd-server nftables containernetworking-plugins iptables iperf3) ;;
   *) echo "usage: $0 demo|test|bench" >&2; exit 2 ;;
 esac
@@ -36,7 +36,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 if command -v systemctl >/dev/null; then
-  for service in nginx etcd iperf3 podman podman.socket; do
+  for service in nginx etcd iperf3 podman podman.socket bird; do
     case " ${missing[*]} " in *" ${service%.socket}"*) systemctl disable "$service" >/dev/null 2>&1 || true ;; esac
   done
 fi

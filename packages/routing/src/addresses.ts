@@ -4,6 +4,9 @@ import { createHash } from 'node:crypto';
 /** rtnetlink's protocol number of the routes that Weir makes (`ip route show proto 121`). No daemon known to /etc/iproute2/rt_protos has it. */
 export const ROUTE_PROTOCOL = 121;
 
+/** The same of BIRD (RTPROT_BIRD, linux/rtnetlink.h), which the agent has write what it learns by BGP. */
+export const BIRD_PROTOCOL = 12;
+
 /** A container's gateway. It is the same in each, as it never leaves the link: no interface has it, the neighbour entry alone tells where it is. */
 export const GATEWAY4 = '169.254.1.1';
 

@@ -85,6 +85,12 @@ export class RouteTable {
     return { failed: this.#failed, done };
   }
 
+  /** Whether a route to this destination is there, as far as it is known. */
+  has(destination: string): boolean {
+    for (const route of this.#tracker.actual.values()) if (route.destination === destination) return true;
+    return false;
+  }
+
   /** Whether a route that was just set or removed, by whomever, is as it is desired, or none of ours. */
   isRight(action: 'set' | 'delete', route: Route): boolean {
     if (route.protocol !== ROUTE_PROTOCOL || route.table !== undefined || leadsToContainer(route)) return true;

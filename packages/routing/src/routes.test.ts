@@ -144,3 +144,17 @@ test('no route to blocks of a pool whose containers share a link', (t) => {
   t.is(desiredRoutes({ ...state, pools: [withoutRoutes] }).routes.size, 0);
   t.true(changesRoutes(shared, withoutRoutes));
 });
+
+test('a pool whose routes are by BGP: own blocks alone, and what is there stays until the daemon has its own', (t) => {
+  const state = {
+    self: 'a',
+    hosts: [host('a', '192.0.2.1'), host('b', '192.0.2.2')],
+    blocks: [block('10.0.0.0/26', 'a', { '10.0.0.5': 'b' }), block('10.0.0.64/26', 'b', { '10.0.0.70': 'a' })],
+    pools: [{ ...pool('Never'), spec: { ...pool('Never').spec, routes: 'Bgp' as const } }],
+  };
+  const destinations = (byBgp?: RoutingState['byBgp']) => [...routesOf({ ...state, ...(byBgp && { byBgp }) }).keys()];
+  t.deepEqual(destinations(), ['10.0.0.0/26']);
+  const learnt = new Set(['10.0.0.64/26']);
+  t.deepEqual(destinations({ isThere: () => true, isLearnt: () => false }), ['10.0.0.0/26', '10.0.0.5/32', '10.0.0.64/26']);
+  t.deepEqual(destinations({ isThere: () => true, isLearnt: (destination) => learnt.has(destination) }), ['10.0.0.0/26', '10.0.0.5/32']);
+});

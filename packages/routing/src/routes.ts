@@ -26,6 +26,13 @@ export interface RoutingState {
   tunnel?: (VxlanEnd & { link: number }) | { problem: string };
   /** Names of hosts that are taken for dead. */
   dead?: ReadonlySet<string>;
+  /** Of pools whose routes are by BGP. */
+  byBgp?: {
+    /** Whether the kernel has a route of the routing daemon's to this destination. */
+    isLearnt: (destination: string) => boolean;
+    /** Whether a route of ours is there, from before the pool's routes were by BGP. */
+    isThere: (destination: string) => boolean;
+  };
 }
 
 /** A route to a block, or to an address that another host has of it. `problem` says why it does not lead there as it should, and is reported. */
@@ -55,11 +62,12 @@ const BORROWED = LAST_RESORT - 1;
  *   that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
  * - to an address that another host than the block's holds (borrowed, or asked for): by that host, all else as for a block;
  * - none to a block of a pool whose containers share a link, of a flannel network, or of one with its own address space;
+ * - none to others' blocks of a pool whose routes are by BGP. One that is there stays until the daemon has its own, so that no packet meets a gap;
  * - own block: a blackhole. Containers have longer prefixes; what remains is addressed to nobody, and would otherwise leave by the default
  *   route, to be sent back here, round and round;
  * - a block whose host is dead or cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
  */
-export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead }: RoutingState): Routing {
+export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp }: RoutingState): Routing {
   const byName = new Map([...hosts].map((host) => [host.metadata.name, host]));
   const specs = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec]));
   const subnets = byName.get(self)?.spec.subnets ?? [];
@@ -74,12 +82,15 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead }: Rout
     // To those of other hosts flannel's leases lead.
     if (pool?.routes === 'Flannel' && spec.host !== self) continue;
     const mode = pool?.vxlan ?? 'Never';
-    routes.set(spec.cidr, { destination: spec.cidr, protocol: ROUTE_PROTOCOL, ...towards(spec.cidr, spec.host, mode) });
+    const isOthers = (destination: string) => pool?.routes === 'Bgp' && !(byBgp?.isThere(destination) && !byBgp.isLearnt(destination));
+    if (spec.host === self || !isOthers(spec.cidr))
+      routes.set(spec.cidr, { destination: spec.cidr, protocol: ROUTE_PROTOCOL, ...towards(spec.cidr, spec.host, mode) });
     for (const { address, host } of borrowedIn(spec)) {
       const destination = `${address}/${ADDRESS_BITS[familyOf(address)]}`;
       // To one that this host itself holds, the route of its container leads.
       if (host === self) routes.delete(destination);
-      else routes.set(destination, { destination, protocol: ROUTE_PROTOCOL, metric: BORROWED, ...towards(destination, host, mode) });
+      else if (!isOthers(destination))
+        routes.set(destination, { destination, protocol: ROUTE_PROTOCOL, metric: BORROWED, ...towards(destination, host, mode) });
     }
   }
   return { routes, peers };
