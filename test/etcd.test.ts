@@ -50,6 +50,67 @@ test.serial('ADD, policy, label change: as on the embedded store', async (t) => 
   await expectFlows(t, places, { 'stranger > server tcp/80': false });
 });
 
+test.serial(
+  'etcd stops answering in the middle of ADDs: what it wrote all the same is not lost, and the retry has one address',
+  async (t) => {
+    t.timeout(90_000);
+    const bed = testbed();
+    const ids = Array.from({ length: 6 }, (_, index) => `hangs-${index}`);
+    const calls = ids.map((containerId) => ({
+      host: one,
+      containerId,
+      namespace: bed.makeNamespace(containerId),
+      stdin: mesosNetwork(SHOP),
+    }));
+    // Some before, some while, some after their transactions are under way.
+    const answers = calls.map(async (call, index) => {
+      await delay(index * 3);
+      return callCni({ ...call, command: 'ADD' });
+    });
+    await delay(9);
+    const thaw = bed.freezeEtcd();
+    const first = await Promise.all(answers).finally(thaw);
+    for (const { exitCode, json } of first) if (exitCode !== 0) t.is(json.code, 11, json.msg);
+    t.true(
+      first.some(({ exitCode }) => exitCode !== 0),
+      'etcd was away for some',
+    );
+    const add = (index: number) => callCni({ ...calls[index]!, command: 'ADD' });
+    const retry = (index: number) =>
+      eventually(
+        () => add(index),
+        ({ exitCode }) => exitCode === 0,
+        { limitMs: RECOVERY_MS },
+      );
+    const retried = await Promise.all(first.map((answer, index) => (answer.exitCode === 0 ? answer : retry(index))));
+    for (const { exitCode, stdout } of retried) t.is(exitCode, 0, stdout);
+    const given = retried.map(({ json }) => [json.ip4.ip, json.ip6.ip].map((cidr: string) => cidr.split('/')[0]!));
+    t.is(new Set(given.flat()).size, 2 * ids.length, 'none twice');
+    const isHeld = await eventually(heldBy, (held) => ids.every((id, index) => held[id]?.sort().join() === given[index]!.sort().join()));
+    for (const [index, id] of ids.entries()) t.deepEqual(isHeld[id]?.sort(), given[index]!.sort(), id);
+    for (const call of calls) t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
+    const left = await eventually(heldBy, (held) => ids.every((id) => held[id] === undefined), { limitMs: RECOVERY_MS });
+    t.deepEqual(
+      ids.filter((id) => left[id] !== undefined),
+      [],
+    );
+    for (const { namespace } of calls) deleteNamespace(namespace);
+  },
+);
+
+/** Addresses by the containers that hold them, as the blocks say. */
+async function heldBy(): Promise<Record<string, string[]>> {
+  const { items } = JSON.parse(await testbed().mustWeir(['get', 'blocks', '-o', 'json'])) as {
+    items: { spec: { allocations: Record<string, { containerId?: string }> } }[];
+  };
+  const held: Record<string, string[]> = {};
+  for (const { spec } of items) {
+    for (const [address, { containerId = '' }] of Object.entries(spec.allocations))
+      held[containerId] = [...(held[containerId] ?? []), address];
+  }
+  return held;
+}
+
 test.serial('etcd is killed: what was known stays in force, readiness tells, ADD says to try again, DEL succeeds', async (t) => {
   t.timeout(90_000);
   const bed = testbed();

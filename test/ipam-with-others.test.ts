@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { deleteNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import test, { type ExecutionContext } from 'ava';
 import { type CniAnswer, callCni } from './testbed/cni-call.ts';
+import { eventually } from './testbed/eventually.ts';
 import { Testbed } from './testbed/testbed.ts';
 
 const DEBIAN = '/usr/lib/cni';
@@ -72,11 +74,12 @@ async function release(t: ExecutionContext, ...attached: Attached[]): Promise<vo
     const deleted = await one.del();
     t.is(deleted.exitCode, 0, deleted.stdout + deleted.stderr);
   }
-  const blocks = JSON.parse(await testbed().mustWeir(['get', 'blocks', '-o', 'json'])) as { items: { spec: { allocations: object } }[] };
-  t.deepEqual(
-    blocks.items.flatMap(({ spec }) => Object.keys(spec.allocations)),
-    [],
-  );
+  t.deepEqual(await heldAddresses(), []);
+}
+
+async function heldAddresses(): Promise<string[]> {
+  const { objects } = await testbed().objects.list('Block');
+  return objects.flatMap(({ object }) => Object.keys(object.spec.allocations));
 }
 
 const FAMILIES = { IPv4: ['IPv4'], IPv6: ['IPv6'], 'dual stack': ['IPv4', 'IPv6'] } as const;
@@ -122,6 +125,26 @@ for (const [name, families] of Object.entries(FAMILIES)) {
     await release(t, one, two, far);
   });
 }
+
+test.serial(
+  'a container that has an address of ours alone and dies without a DEL: its address is freed, and that of one that lives is not',
+  async (t) => {
+    t.timeout(60_000);
+    const host = testbed().hosts[0]!;
+    const network = { type: 'ptp', ipam: { type: 'weir-ipam', pools: ['routed4'], families: ['IPv4'], subnets: ROUTED.slice(0, 1) } };
+    const [dies, lives] = [await attach(t, host, network), await attach(t, host, network)];
+    deleteNamespace(dies.namespace);
+    // An agent that starts looks at once; one that runs does so every half a minute.
+    await host.stopAgent('SIGKILL');
+    await host.startAgent();
+    const held = await eventually(
+      () => heldAddresses(),
+      (addresses) => addresses.length === 1,
+    );
+    t.deepEqual(held, [lives.addresses[0]!.split('/')[0]!]);
+    await release(t, lives);
+  },
+);
 
 test.serial('an address outside of the subnets is refused, and given back', async (t) => {
   const ipam = { type: 'weir-ipam', pools: ['lan4'], families: ['IPv4'], subnets: [{ subnet: '10.99.0.0/24' }] };

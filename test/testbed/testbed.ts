@@ -248,6 +248,17 @@ export class Testbed {
     };
   }
 
+  /**
+   * Has the lab's etcd do nothing, in the middle of whatever it does; connections stay.
+   *
+   * @returns has it go on
+   */
+  freezeEtcd(): () => void {
+    const pid = this.#pidOf('etcd');
+    process.kill(pid, 'SIGSTOP');
+    return () => process.kill(pid, 'SIGCONT');
+  }
+
   #pidOf(what: string): number {
     const found = this.cluster.folder.runningProcesses().find((process) => process.what === what);
     if (found === undefined) throw new Error(`there is no ${what}`);
