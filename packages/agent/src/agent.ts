@@ -42,10 +42,10 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   const network = await HostNetwork.open({ config, log, metrics, stays: true });
   const attachments = new Attachments();
   const registered = Promise.withResolvers<void>();
-  const ready = Promise.all([network.synced, registered.promise]);
+  const untilReady = readiness(network, registered.promise);
   const server = await serveCni({
     socketPath: join(config.runDir, 'agent.sock'),
-    handle: (request) => serveCall(request, { network, ready, attachments, metrics, log }),
+    handle: (request) => serveCall(request, { network, untilReady, attachments, metrics, log }),
     log,
   });
   const health = await serveHealth({
@@ -91,9 +91,9 @@ async function waitForLock(runDir: string, signal: AbortSignal, log: Logger): Pr
 
 async function serveCall(
   request: LauncherRequest,
-  agent: { network: HostNetwork; ready: Promise<unknown>; attachments: Attachments; metrics: Metrics; log: Logger },
+  agent: { network: HostNetwork; untilReady: () => Promise<void>; attachments: Attachments; metrics: Metrics; log: Logger },
 ): Promise<LauncherResponse> {
-  const { network, ready, attachments, metrics, log } = agent;
+  const { network, untilReady, attachments, metrics, log } = agent;
   const { CNI_COMMAND: command = '', CNI_CONTAINERID: containerId = '', CNI_IFNAME: interfaceName = '' } = request.env;
   const started = performance.now();
   const answer = await attachments.run({ containerId, interfaceName }, (later) =>
@@ -101,23 +101,33 @@ async function serveCall(
       ...request,
       services: async () => {
         // DEL never waits for the store: what it cannot do now, reconciliation does. STATUS is to say that it is away.
-        if (command !== 'DEL' && command !== 'STATUS') await withinPatience(ready, network);
+        if (command !== 'DEL' && command !== 'STATUS') await untilReady();
         return network.services(later, attachments);
       },
     }),
   );
   const seconds = (performance.now() - started) / 1000;
-  metrics.cniDuration.observe({ tool: request.tool, command, outcome: answer.exitCode === 0 ? 'ok' : 'error' }, seconds);
   const call = { tool: request.tool, command, containerId, interfaceName, ms: Math.round(seconds * 1e4) / 10 };
-  // The container need not wait for the log.
+  // The container need not wait for the books.
   setImmediate(() => {
+    metrics.cniDuration.observe({ tool: request.tool, command, outcome: answer.exitCode === 0 ? 'ok' : 'error' }, seconds);
     if (answer.exitCode === 0) log.info(call, 'CNI call');
     else log.error({ ...call, answer: answer.stdout }, 'CNI call failed');
   });
   return answer;
 }
 
-/** Until all that the store has is in force, and the store has this host: what a host without a Host object holds may be given to others. */
+/** Gives what waits until all that the store has is in force, and the store has this host: what a host without a Host object holds may be given to others. */
+function readiness(network: HostNetwork, registered: Promise<void>): () => Promise<void> {
+  let isReady = false;
+  const ready = Promise.all([network.synced, registered]).then(() => {
+    isReady = true;
+  });
+  return async () => {
+    if (!isReady) await withinPatience(ready, network);
+  };
+}
+
 async function withinPatience(ready: Promise<unknown>, network: HostNetwork): Promise<void> {
   const patience = new AbortController();
   const tooLate = delay(START_PATIENCE, undefined, { signal: patience.signal }).then(() => {

@@ -4,8 +4,11 @@
  * @throws SyntaxError
  */
 export function parseJson(text: string): unknown {
-  return JSON.parse(text, keepBigIntegers);
+  return MANY_DIGITS.test(text) ? JSON.parse(text, keepBigIntegers) : JSON.parse(text);
 }
+
+/** As many as 2^53 has; without them there is nothing to keep, and the usual call needs no look at each value. */
+const MANY_DIGITS = /\d{16}/;
 
 function keepBigIntegers(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { CNI_CODE, CniError } from './cni-error.ts';
 import type { Call } from './request.ts';
 
@@ -16,10 +16,17 @@ export function requireContainerNamespace({ namespace: path, environment }: Call
     });
   }
   if (/^(1|true)$/i.test(environment.CNI_NETNS_OVERRIDE ?? '')) return;
-  const own = statSync('/proc/self/ns/net');
-  if (file.dev === own.dev && file.ino === own.ino) {
+  if (isOwn(file)) {
     throw new CniError(CNI_CODE.invalidNamespace, `the network namespace ${path} (CNI_NETNS) is the host's own`, {
       details: 'only a container with a network namespace of its own can be attached',
     });
   }
+}
+
+/** A process of ours stays where it is: its threads visit other namespaces, and come back. */
+let own: Stats | undefined;
+
+function isOwn({ dev, ino }: Stats): boolean {
+  own ??= statSync('/proc/self/ns/net');
+  return dev === own.dev && ino === own.ino;
 }

@@ -53,9 +53,16 @@ export function isFromMesos(config: NetworkConfig): boolean {
  * @throws CniError 7 when a field has the wrong type
  */
 export function readNetworkInfo(config: NetworkConfig): NetworkInfo | undefined {
-  if (!isFromMesos(config)) return undefined;
-  return parseConfig(mesosArgsSchema, config.args?.[MESOS_ARGS], `args["${MESOS_ARGS}"]`).network_info;
+  const args = config.args?.[MESOS_ARGS];
+  if (args === undefined) return undefined;
+  if (typeof args === 'object' && args !== null && known.has(args)) return known.get(args);
+  const info = parseConfig(mesosArgsSchema, args, `args["${MESOS_ARGS}"]`).network_info;
+  known.set(args as object, info);
+  return info;
 }
+
+/** Every step of a chain asks for it, and is given the same object. */
+const known = new WeakMap<object, NetworkInfo | undefined>();
 
 /**
  * What Mesos asks for, as the runtime configuration of the CNI conventions: its port mappings become `portMappings`, the addresses that it

@@ -90,6 +90,7 @@ function refuseCidr(value: unknown): never {
 
 /** The address as an unsigned number, 32 or 128 bits wide. Takes canonical text. */
 export function addressToNumber(address: string): bigint {
+  if (familyOf(address) === 'IPv4') return BigInt(address.split('.').reduce((number, byte) => number * 256 + Number(byte), 0));
   let number = 0n;
   for (const byte of ipaddr.parse(address).toByteArray()) number = (number << 8n) | BigInt(byte);
   return number;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** RFC 4648 §6 in lower case, without padding. */
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -46,7 +46,7 @@ export function hostInterfaceName(containerId: string, interfaceName: string, pr
 
 /** Digest of both, kept apart by a NUL, which neither can hold. */
 function shortDigest(containerId: string, interfaceName: string): string {
-  const bytes = createHash('sha256').update(`${containerId}\0${interfaceName}`).digest();
+  const bytes = hash('sha256', `${containerId}\0${interfaceName}`, 'buffer');
   let bits = bytes.readBigUInt64BE();
   let text = '';
   for (let digit = 0; digit < DIGEST_LENGTH; digit += 1) {

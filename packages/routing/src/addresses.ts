@@ -1,5 +1,5 @@
 /** The fixed and derived addresses of a container's link. Pure. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** rtnetlink's protocol number of the routes that Weir makes (`ip route show proto 121`). No daemon known to /etc/iproute2/rt_protos has it. */
 export const ROUTE_PROTOCOL = 121;
@@ -17,7 +17,7 @@ export const GATEWAY6 = 'fe80::1';
 export const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
 
 /** A container's hardware address, made from the host interface's name, so that it is known without being stored. */
-export const containerMac = (hostInterface: string): string => macFrom(createHash('sha256').update(hostInterface).digest());
+export const containerMac = (hostInterface: string): string => macFrom(hash('sha256', hostInterface, 'buffer'));
 
 /** A hardware address out of a hash: locally administered and unicast (IEEE 802, second and lowest bit of the first byte). */
 export function macFrom(hash: Buffer): string {

@@ -31,6 +31,8 @@ const configSchema = z.looseObject({
   waitForLabels: z.boolean().default(false),
 });
 
+type Config = z.infer<typeof configSchema>;
+
 /** Guards an interface that an earlier plugin of the chain made: its policy is in force before ADD returns. */
 export const weirPolicy: Tool = {
   name: 'weir-policy',
@@ -38,8 +40,9 @@ export const weirPolicy: Tool = {
 
   async add(call, services) {
     const made = requirePrevResult(call);
-    refuseEndlessWait(call, services);
-    await services.enforcement.enforce(endpointOf(call, made, services));
+    const config = parseConfig(configSchema, call.config, 'weir-policy');
+    refuseEndlessWait(config, call, services);
+    await services.enforcement.enforce(endpointOf(call, config, made, services));
     return made;
   },
 
@@ -48,7 +51,8 @@ export const weirPolicy: Tool = {
   },
 
   async check(call, services) {
-    const wanted = lastingParts(endpointOf(call, requirePrevResult(call), services));
+    const config = parseConfig(configSchema, call.config, 'weir-policy');
+    const wanted = lastingParts(endpointOf(call, config, requirePrevResult(call), services));
     const endpoint = await services.enforcement.find({ containerId: call.containerId, interfaceName: call.interfaceName });
     if (endpoint === undefined) {
       throw new CniError(CNI_CODE.notAttached, `weir-policy: no policy is in force for ${call.interfaceName} of ${call.containerId}`, {
@@ -72,8 +76,7 @@ export const weirPolicy: Tool = {
 };
 
 /** Without a Mesos agent to ask, the wait would have no end, and nobody would see why the task is dead. */
-function refuseEndlessWait(call: Call, services: Services): void {
-  const { waitForLabels } = parseConfig(configSchema, call.config, 'weir-policy');
+function refuseEndlessWait({ waitForLabels }: Config, call: Call, services: Services): void {
   if (!waitForLabels || !isFromMesos(call.config) || services.findTask !== undefined) return;
   throw new CniError(
     CNI_CODE.invalidConfig,
@@ -103,8 +106,7 @@ function requirePrevResult(call: Call): Result {
   });
 }
 
-function endpointOf(call: Call, made: Result, services: Services): Endpoint {
-  const config = parseConfig(configSchema, call.config, 'weir-policy');
+function endpointOf(call: Call, config: Config, made: Result, services: Services): Endpoint {
   const { labels, namespace, namespaceGiven } = taskIdentity(call, 'weir-policy');
   const { containerId, interfaceName, task } = call;
   const warnings = task === undefined ? [] : [...task.warnings, ...appLabels(task).refused];
@@ -156,7 +158,7 @@ function ownLink(made: Result): Interface | undefined {
   return made.interfaces.find((link) => !isInContainer(link) && link.name.startsWith(GUARDED_PREFIX));
 }
 
-function hostPortsOf({ runtimeConfig }: z.infer<typeof configSchema>): Pick<EndpointSpec, 'hostPorts'> {
+function hostPortsOf({ runtimeConfig }: Config): Pick<EndpointSpec, 'hostPorts'> {
   const mappings = runtimeConfig?.portMappings ?? [];
   return mappings.length === 0 ? {} : { hostPorts: mappings };
 }

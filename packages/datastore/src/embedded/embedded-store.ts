@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
 import type { Change, Entry, Lease, ListOptions, Store, Transaction, TransactionResult, WatchOptions } from '../store.ts';
@@ -15,6 +15,9 @@ const RETENTION: Retention = { changes: 10_000, octets: 64 * 1024 * 1024, step: 
 
 /** Finds what the doorbell missed: a writer killed between commit and ring, leases whose holder died. */
 const POLL_MILLISECONDS = 200;
+
+/** From the first commit that a watch hears of until it reads. */
+const GATHER_MILLISECONDS = 2;
 
 /** Revisions that a watch reads before it lets the event loop turn. */
 const REVISIONS_PER_READ = 200;
@@ -71,7 +74,6 @@ export class EmbeddedStore implements Store {
 
   async transact(transaction: Transaction): Promise<TransactionResult> {
     checkTransaction(transaction);
-    await this.#expireLeases();
     return this.#write(() => this.#tables.transact(transaction.when, transaction.then));
   }
 
@@ -91,8 +93,8 @@ export class EmbeddedStore implements Store {
         }
         if (read.next === next) {
           await changed;
-          // A writer of this process goes on first, and commits that come together are read together.
-          await setImmediate();
+          // A writer of this process goes on first, with what it writes next too, and commits that come together are read together.
+          await setTimeout(GATHER_MILLISECONDS);
         }
         next = read.next;
       }
@@ -108,10 +110,7 @@ export class EmbeddedStore implements Store {
     const lease = new RenewedLease({
       id,
       ttlSeconds,
-      renew: async () => {
-        await this.#expireLeases();
-        return this.#write(() => this.#tables.renewLease(id));
-      },
+      renew: () => this.#write(() => this.#tables.renewLease(id)),
       end: async () => {
         this.#leases.delete(lease);
         await this.#write(() => this.#tables.endLease(id));
@@ -133,18 +132,19 @@ export class EmbeddedStore implements Store {
 
   /** Any process that looks ends the leases that are over, so that a process that died keeps none. */
   async #expireLeases(): Promise<void> {
-    if ((await this.#attempt(() => this.#tables.expiredLeases())).length === 0) return;
-    await this.#write(() => {
-      for (const id of this.#tables.expiredLeases()) this.#tables.endLease(id);
-    });
+    if ((await this.#attempt(() => this.#tables.expiredLeases())).length > 0) await this.#write(() => {});
   }
 
+  /** In a transaction that begins with the end of leases that are over. A look at the file outside of it would take its locks once more. */
   async #write<Result>(action: () => Result): Promise<Result> {
-    const [result, wrote] = await this.#attempt(() => {
-      const before = this.#tables.state().revision;
-      const result = this.#within('BEGIN IMMEDIATE', action);
-      return [result, this.#tables.state().revision !== before] as const;
-    });
+    const { result, wrote } = await this.#attempt(() =>
+      this.#within('BEGIN IMMEDIATE', () => {
+        const before = this.#tables.state().revision;
+        for (const id of this.#tables.expiredLeases()) this.#tables.endLease(id);
+        const result = action();
+        return { result, wrote: this.#tables.state().revision !== before };
+      }),
+    );
     if (wrote) {
       this.#doorbell.ring();
       this.#changed.wake();
