@@ -64,14 +64,30 @@ function crowded(instances: number | undefined, hasAddress: boolean): string[] {
   return hasAddress && (instances ?? 1) > 1 ? [`weir/ip: ${instances} instances cannot have one address; the second one fails`] : [];
 }
 
-/** The apps and pods of a file: one, a list, an answer of /v2/apps, or a group with groups. */
-export function definitionsOf(file: unknown): unknown[] {
-  if (Array.isArray(file)) return file.flatMap(definitionsOf);
+/** The apps and pods of a file: one, a list, an answer of /v2/apps, or a group with groups. Ids within a group may be relative to it. */
+export function definitionsOf(file: unknown, base = '/'): unknown[] {
+  if (Array.isArray(file)) return file.flatMap((one) => definitionsOf(one, base));
   const group = z
-    .looseObject({ apps: z.array(z.unknown()), pods: z.array(z.unknown()), groups: z.array(z.unknown()) })
+    .looseObject({ id: z.string(), apps: z.array(z.unknown()), pods: z.array(z.unknown()), groups: z.array(z.unknown()) })
     .partial()
     .safeParse(file);
-  const { apps, pods, groups } = group.data ?? {};
-  if (apps === undefined && pods === undefined && groups === undefined) return [file];
-  return [...(apps ?? []), ...(pods ?? []), ...(groups ?? []).flatMap(definitionsOf)];
+  const { id = '', apps, pods, groups } = group.data ?? {};
+  if (apps === undefined && pods === undefined && groups === undefined) return [withPath(file, base)];
+  const path = pathIn(base, id);
+  const own = [...(apps ?? []), ...(pods ?? [])].map((one) => withPath(one, path));
+  return [...own, ...(groups ?? []).flatMap((one) => definitionsOf(one, path))];
+}
+
+/** Marathon's answer to /v2/groups has status objects for pods, whose definition is in `spec`. */
+function withPath(given: unknown, base: string): unknown {
+  const status = z.looseObject({ spec: z.looseObject({ containers: z.array(z.unknown()) }) }).safeParse(given);
+  const definition = status.data?.spec ?? given;
+  const parsed = z.looseObject({ id: z.string().min(1) }).safeParse(definition);
+  return parsed.success && base !== '/' ? { ...parsed.data, id: pathIn(base, parsed.data.id) } : definition;
+}
+
+/** `web` in `/shop` is `/shop/web`; what begins with `/` is whole already. */
+function pathIn(base: string, id: string): string {
+  const path = id.startsWith('/') ? id : `${base}/${id}`;
+  return `/${path.split('/').filter(Boolean).join('/')}`;
 }

@@ -28,8 +28,10 @@ export interface TestEndpoint {
   name: string;
   namespace?: string;
   labels?: Labels;
-  /** Definition of a Marathon app, from the folder of the test's own file: namespace, labels and ports are its. */
+  /** Definition of a Marathon app, pod or group, from the folder of the test's own file: namespace, labels and ports are its, and the policies that its labels ask for hold. */
   app?: string;
+  /** Which one, where the definition is of several: `/shop/web`. */
+  id?: string;
   /** Absent: some. */
   address?: string;
   ports?: NamedPort[];
@@ -63,6 +65,7 @@ const schema = z.strictObject({
           namespace: field((value) => parseNamespaceName(value)).optional(),
           labels: entries(parseLabelKey, parseLabelValue).optional(),
           app: text({ what: 'path', ...anyText }).optional(),
+          id: text({ what: 'id of an app', pattern: /^\/\S+$/, allowed: 'a path such as "/shop/web"' }).optional(),
           address: field(parseAddress).optional(),
           ports: z
             .array(

@@ -1,10 +1,9 @@
 /** Expectations of policies, tried with no cluster. */
 import { dirname, resolve } from 'node:path';
-import { readDefinition } from '@weir/mesos';
+import { type AppCheck, checkApp, definitionsOf } from '@weir/mesos';
 import {
   type AnyObject,
   DEFAULT_NAMESPACE,
-  type Endpoint,
   type Expectation,
   keyOf,
   type PolicyTest,
@@ -98,18 +97,19 @@ async function stateOf(test: PolicyTest, given: readonly AnyObject[], file: stri
   const folder = file === 'stdin' ? '.' : dirname(file);
   const paths = test.files.map((path) => resolve(folder, path));
   const documents = paths.length === 0 ? [] : await readDocuments(paths, { recursive: false });
-  const endpoints = await Promise.all(test.endpoints.map((endpoint, index) => endpointOf(endpoint, index, folder)));
-  const objects = [...given, ...documents.map(({ object }) => object), ...endpoints];
+  const tried = await Promise.all(test.endpoints.map((endpoint, index) => endpointOf(endpoint, index, folder)));
+  const objects = [...given, ...documents.map(({ object }) => object), ...tried.flat()];
   return { objects: new Map(objects.map((object) => [keyOf(object), object])), invalid: [] };
 }
 
+/** The endpoint, and the policies that labels of its app ask for. */
 async function endpointOf(
-  { name, namespace, labels, app, address, ports }: TestEndpoint,
+  { name, namespace, labels, app, id, address, ports }: TestEndpoint,
   index: number,
   folder: string,
-): Promise<Endpoint> {
-  const read = app === undefined ? undefined : await readApp(resolve(folder, app));
-  return parseObject({
+): Promise<AnyObject[]> {
+  const read = app === undefined ? undefined : await readApp(resolve(folder, app), id);
+  const endpoint = parseObject({
     apiVersion: 'weir/v1',
     kind: 'Endpoint',
     metadata: { name, namespace: namespace ?? read?.namespace ?? DEFAULT_NAMESPACE, labels: { ...read?.labels, ...labels } },
@@ -123,18 +123,26 @@ async function endpointOf(
       addresses: [address ?? `198.18.${index >> 8}.${index & 255}`],
       ports: ports ?? read?.ports ?? [],
     },
-  }) as Endpoint;
+  });
+  return [endpoint, ...(read?.objects ?? []).filter(({ kind }) => kind === 'Policy')];
 }
 
-async function readApp(path: string): Promise<{ namespace: string; labels: Record<string, string>; ports: TestEndpoint['ports'] }> {
+/** @throws ValidationError when it cannot be read, or labels of it cannot be followed */
+async function readApp(path: string, id: string | undefined): Promise<AppCheck> {
   const [file] = await readManifestFiles([path], { recursive: false });
-  const { appLabels } = await import('@weir/cni');
+  const fail = (message: string) => new ValidationError([{ path: '', value: undefined, message: `${path} ${message}` }]);
+  let apps: AppCheck[];
   try {
-    const { namespace, labels, ports } = readDefinition(JSON.parse(file!.text));
-    return { namespace, labels: appLabels({ labels }).labels, ports: ports.map(({ name, protocol, port }) => ({ name, protocol, port })) };
+    apps = definitionsOf(JSON.parse(file!.text)).map(checkApp);
   } catch (error) {
-    throw new ValidationError([
-      { path: '', value: undefined, message: `${path} is no definition of a Marathon app: ${(error as Error).message}` },
-    ]);
+    throw fail(`is no definition of a Marathon app: ${(error as Error).message}`);
   }
+  const found = apps.filter((app) => id === undefined || app.id === id);
+  const [app, second] = found;
+  if (app === undefined || second !== undefined)
+    throw fail(
+      `has ${id === undefined ? '' : `no ${id}: `}${apps.map((one) => one.id).join(', ') || 'no app'}; say by "id" which one is meant`,
+    );
+  if (app.errors.length > 0) throw fail(`${app.id}: ${app.errors.join('; ')}`);
+  return app;
 }

@@ -119,14 +119,14 @@ function groupsAnswer({ method, body }: MarathonRequest, id: string, scheduler: 
     const wanted = new Set(apps.map((app) => app.id));
     const surplus = scheduler.list().filter((app) => app.id.startsWith(`${group.id === '/' ? '' : group.id}/`) && !wanted.has(app.id));
     const done = [...apps.map((app) => scheduler.apply(app)), ...surplus.map((app) => scheduler.remove(app.id))];
-    scheduler.onEvent({ eventType: 'group_change_success', groupId: group.id, version });
+    scheduler.tell({ eventType: 'group_change_success', groupId: group.id, version });
     return deployed({ deploymentId: done[0]?.deploymentId ?? '', version }, method === 'POST' ? 201 : 200);
   }
   if (method !== 'DELETE') throw notAllowed(method);
   if (!info(id)) throw new Refusal(404, `Group '${id}' does not exist`);
   const below = [...scheduler.list(), ...scheduler.pods()].filter((one) => one.id.startsWith(`${id}/`));
   const done = below.map((one) => scheduler.remove(one.id));
-  scheduler.onEvent({ eventType: 'group_change_success', groupId: id, version });
+  scheduler.tell({ eventType: 'group_change_success', groupId: id, version });
   return deployed({ deploymentId: done[0]?.deploymentId ?? '', version });
 }
 

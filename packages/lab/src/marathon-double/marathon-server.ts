@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { inNamespace } from '@weir/kernel';
 import { answerTo, type MarathonRequest, Refusal } from './marathon-api.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { MarathonEvent, Scheduler } from './scheduler.ts';
 
 export interface MarathonServerOptions {
   /** Basic authentication, as `--http_credentials` of Marathon asks for it. */
@@ -27,7 +27,7 @@ export class MarathonServer {
   constructor(scheduler: Scheduler, { credentials, authorization }: MarathonServerOptions = {}) {
     this.#scheduler = scheduler;
     this.#authorization = credentials ? `Basic ${btoa(`${credentials.user}:${credentials.password}`)}` : authorization;
-    scheduler.onEvent = (event) => this.#tell(event);
+    scheduler.subscribe((event) => this.#tell(event));
     this.#server = createServer((request, response) => this.#serve(request, response));
     const heartbeat = setInterval(() => {
       for (const listener of this.#listeners.keys()) listener.write('\r\n');
@@ -80,7 +80,7 @@ export class MarathonServer {
     this.#tell({ eventType: 'event_stream_attached', remoteAddress: request.socket.remoteAddress });
   }
 
-  #tell(event: { eventType: string; [field: string]: unknown }): void {
+  #tell(event: MarathonEvent): void {
     const data = JSON.stringify({ ...event, timestamp: new Date().toISOString() });
     for (const [listener, types] of this.#listeners)
       if (types.size === 0 || types.has(event.eventType)) listener.write(`event: ${event.eventType}\r\ndata: ${data}\r\n\r\n`);

@@ -43,6 +43,11 @@ export interface Scheduled<Definition extends MarathonApp | MarathonPod = Marath
   backoff: NodeJS.Timeout | undefined;
 }
 
+export interface MarathonEvent {
+  eventType: string;
+  [field: string]: unknown;
+}
+
 export interface Deployment {
   id: string;
   version: string;
@@ -57,8 +62,7 @@ const BACKOFF_FACTOR = 1.15;
 
 /** Keeps as many instances of each app and pod running as wanted, spread over the agents; one that fails is launched again, with back-off. */
 export class Scheduler {
-  /** Told of what Marathon tells on its event stream (Events.scala). */
-  onEvent: (event: { eventType: string; [field: string]: unknown }) => void = () => {};
+  readonly #listeners: ((event: MarathonEvent) => void)[] = [];
   readonly #agents: TaskAgent[];
   readonly #log: (line: string) => void;
   readonly #specs = new Map<string, Scheduled>();
@@ -67,6 +71,15 @@ export class Scheduler {
   constructor(agents: TaskAgent[], log: (line: string) => void) {
     this.#agents = agents;
     this.#log = log;
+  }
+
+  /** @param listener is told of what Marathon tells on its event stream (Events.scala) */
+  subscribe(listener: (event: MarathonEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  tell(event: MarathonEvent): void {
+    for (const listener of this.#listeners) listener(event);
   }
 
   list(): MarathonAppStatus[] {
@@ -124,8 +137,8 @@ export class Scheduler {
     this.#specs.set(definition.id, spec);
     const from = { clientIp: '127.0.0.1' };
     if (isPod(definition))
-      this.onEvent({ eventType: known ? 'pod_updated_event' : 'pod_created_event', ...from, uri: `/v2/pods${definition.id}` });
-    else this.onEvent({ eventType: 'api_post_event', ...from, uri: `/v2/apps${definition.id}`, appDefinition: definition });
+      this.tell({ eventType: known ? 'pod_updated_event' : 'pod_created_event', ...from, uri: `/v2/pods${definition.id}` });
+    else this.tell({ eventType: 'api_post_event', ...from, uri: `/v2/apps${definition.id}`, appDefinition: definition });
     return { deploymentId: this.#deploy(spec, () => this.#reconcile(spec)), version: spec.version };
   }
 
@@ -136,8 +149,8 @@ export class Scheduler {
     const deploymentId = this.#deploy(spec, async () => {
       await this.#reconcile(spec);
       this.#specs.delete(id);
-      if (isApp(spec)) this.onEvent({ eventType: 'app_terminated_event', appId: id });
-      else this.onEvent({ eventType: 'pod_deleted_event', clientIp: '127.0.0.1', uri: `/v2/pods${id}` });
+      if (isApp(spec)) this.tell({ eventType: 'app_terminated_event', appId: id });
+      else this.tell({ eventType: 'pod_deleted_event', clientIp: '127.0.0.1', uri: `/v2/pods${id}` });
     });
     return { deploymentId, version: spec.version };
   }
@@ -148,8 +161,8 @@ export class Scheduler {
       const instance = instances.find((one) => one.id === id || one.plan.tasks.some((task) => task.id === id));
       if (instance === undefined || instance.alive === alive) continue;
       instance.alive = alive;
-      this.onEvent({ eventType: 'health_status_changed_event', appId: definition.id, instanceId: instance.id, version, alive });
-      this.onEvent({
+      this.tell({ eventType: 'health_status_changed_event', appId: definition.id, instanceId: instance.id, version, alive });
+      this.tell({
         eventType: 'instance_health_changed_event',
         instanceId: instance.id,
         runSpecId: definition.id,
@@ -171,12 +184,12 @@ export class Scheduler {
     spec.deployments.add(id);
     const action = { action: 'ScaleApplication', [isApp(spec) ? 'app' : 'pod']: spec.definition.id };
     const plan = { id, version: spec.version, steps: [{ actions: [action] }] };
-    this.onEvent({ eventType: 'deployment_info', plan, currentStep: plan.steps[0] });
+    this.tell({ eventType: 'deployment_info', plan, currentStep: plan.steps[0] });
     spec.work = spec.work
       .then(change)
       .then(() => {
-        this.onEvent({ eventType: 'deployment_step_success', plan, currentStep: plan.steps[0] });
-        this.onEvent({ eventType: 'deployment_success', id, plan });
+        this.tell({ eventType: 'deployment_step_success', plan, currentStep: plan.steps[0] });
+        this.tell({ eventType: 'deployment_success', id, plan });
       })
       .catch((error: Error) => this.#log(`${spec.definition.id}: ${error.message}`))
       .finally(() => spec.deployments.delete(id));
@@ -261,7 +274,7 @@ export class Scheduler {
 
   #tellState({ definition, version }: Scheduled, { agent, plan, state, addresses }: Instance, message: string): void {
     for (const { id } of plan.tasks)
-      this.onEvent({
+      this.tell({
         eventType: 'status_update_event',
         slaveId: agent.name,
         taskId: id,

@@ -41,7 +41,7 @@ test('a group, as JSON; one wrong label makes status 1, and everything is told a
   t.like(wrong, { id: '/shop/bad', addresses: { 'weir/ip': '10.0.0.1' } });
   t.is(wrong.errors.length, 2);
   t.is(wrong.warnings.length, 2, 'no network, and one address for two instances');
-  t.like(none, { id: 'NO', objects: [] });
+  t.like(none, { id: '/shop/NO', objects: [] });
   t.regex(none.errors[0], /^id: is no path/);
   t.is((await weir.run(['marathon', 'check', '-'], { stdin: '{' })).status, 1);
 });

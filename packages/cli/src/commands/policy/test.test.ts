@@ -57,6 +57,41 @@ test('one that does not hold ends with 1, and says where it stands and why', asy
   );
 });
 
+test('a pod and apps of a group, with the policies that their own labels ask for', async (t) => {
+  const networks = [{ mode: 'container', name: 'weir' }];
+  const portMappings = [{ containerPort: 80, name: 'http' }];
+  const group = {
+    id: '/shop',
+    apps: [
+      { id: 'web', networks, container: { portMappings }, labels: { WEIR_POLICY: 'allow from app=lb port http' } },
+      { id: '/shop/lb', networks, labels: { WEIR_EGRESS: 'app=web port 80' } },
+    ],
+  };
+  const pod = { id: '/shop/pod', networks, containers: [{ name: 'a', endpoints: [{ name: 'admin', containerPort: 8080 }] }] };
+  const content = `apiVersion: weir/v1
+kind: PolicyTest
+metadata: {name: labels}
+spec:
+  endpoints:
+    - {name: web, app: group.json, id: /shop/web}
+    - {name: lb, app: group.json, id: /shop/lb}
+    - {name: pod, app: pod.json}
+  expect:
+    - {from: lb, to: web, port: tcp/http, verdict: Allow}
+    - {from: pod, to: web, port: tcp/http, verdict: Deny}
+    - {from: lb, to: pod, port: tcp/admin, verdict: Deny}
+    - {from: web, to: pod, port: tcp/admin, verdict: Allow}
+`;
+  const { weir, file } = await shop(t, content);
+  await weir.file('group.json', JSON.stringify(group));
+  await weir.file('pod.json', JSON.stringify(pod));
+  t.regex(await weir.ok(t, ['policy', 'test', file]), /^# 4 passed, 0 failed$/m);
+  const unsaid = await weir.file('unsaid.yaml', content.replace(', id: /shop/lb', ''));
+  t.regex((await weir.run(['policy', 'test', unsaid])).stderr, /group\.json has \/shop\/web, \/shop\/lb; say by "id" which one is meant/);
+  await weir.file('group.json', JSON.stringify({ ...group, apps: [{ ...group.apps[0], labels: { WEIR_POLICY: 'alow' } }, group.apps[1]] }));
+  t.regex((await weir.run(['policy', 'test', file])).stderr, /\/shop\/web: weir\/policy: "alow"/);
+});
+
 test('policies may stand beside the test, and come from -f; no store is needed', async (t) => {
   const { weir } = await shop(t);
   const inline = TEST.replace('files: [policies.yaml]', 'files: []');
