@@ -10,8 +10,8 @@ test('an interface of ours may send from its own addresses only, and what is not
     [
       '    iifname . ether saddr != @source_mac iifname != @any_mac goto denied_source comment "not the hardware address of this interface"',
       '    ip daddr 127.0.0.0/8 goto denied_source comment "no container reaches the loopback of its host"',
-      '    iifname . ip saddr @source4 return',
-      '    iifname . ip6 saddr @source6 return',
+      '    iifname . ip saddr @source4 goto asks',
+      '    iifname . ip6 saddr @source6 goto asks',
       '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
       '    ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
       '    goto denied_source comment "not an address of this interface, or an interface not yet known"',
@@ -34,15 +34,21 @@ test('the Mesos agent is reached whatever policy says, unless an operator narrow
 
 test("tunnels come from the cluster's hosts alone, and containers make none", (t) => {
   const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 8472, vni: 7 } });
+  t.regex(chainOf(script, 'input')!, /accept;\n {4}udp dport 8472 jump tunnels\n/);
   t.regex(
-    chainOf(script, 'input')!,
-    /accept;\n {4}ip saddr != @hosts4 udp dport 8472 @th,96,24 7 goto denied_tunnel .*\n {4}ip6 saddr != @hosts6 udp dport 8472 /,
+    chainOf(script, 'tunnels')!,
+    /^ {4}ip saddr @hosts4 accept .*\n {4}ip6 saddr @hosts6 accept .*\n {4}@th,96,24 7 goto denied_tunnel .*$/,
   );
   t.regex(
     chainOf(script, 'prerouting')!,
-    /jump source\n {4}ip saddr @hosts4 udp dport 8472 notrack .*\n {4}ip6 saddr @hosts6 udp dport 8472 notrack/,
+    /accept;\n {4}iifname "weir\*" goto source\n {4}iifname @adopted goto source\n {4}meta l4proto udp goto udp_of_others .*$/,
   );
-  t.regex(chainOf(script, 'untracked_output')!, /ip daddr @hosts4 udp dport 8472 notrack/);
+  t.regex(
+    chainOf(script, 'udp_of_others')!,
+    /^ {4}udp dport 8472 ip saddr @hosts4 notrack accept .*\n {4}udp dport 8472 ip6 saddr @hosts6 notrack accept .*\n {4}goto asks$/,
+  );
+  t.regex(chainOf(script, 'untracked_output')!, /udp dport 8472 ip daddr @hosts4 notrack/);
+  t.regex(chainOf(script, 'output')!, /accept;\n {4}udp dport 8472 ct state untracked accept/);
   t.regex(chainOf(script, 'from_to_host')!, /udp dport 8472 goto denied_tunnel .*\n {4}goto from$/);
   t.regex(
     chainOf(script, 'from')!,

@@ -99,14 +99,20 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
     prerouting: {
       hook: 'filter hook prerouting priority raw',
       rules: [
-        ...OURS.map((name) => `iifname ${name} jump source`),
-        ...FAMILIES.map(({ ip, version }) => `${ip} saddr @hosts${version} udp dport ${vxlan.port} notrack ${TRACKED_INSIDE}`),
-        ...FAMILIES.map(({ ip, version }) => `udp dport 53 ${ip} saddr vmap @dns_client${version} ${ASKED}`),
+        ...OURS.map((name) => `iifname ${name} goto source`),
+        'meta l4proto udp goto udp_of_others comment "what every packet passes is kept short"',
       ],
     },
+    udp_of_others: {
+      rules: [
+        ...FAMILIES.map(({ ip, version }) => `udp dport ${vxlan.port} ${ip} saddr @hosts${version} notrack accept ${TRACKED_INSIDE}`),
+        'goto asks',
+      ],
+    },
+    asks: { rules: FAMILIES.map(({ ip, version }) => `udp dport 53 ${ip} saddr vmap @dns_client${version} ${ASKED}`) },
     untracked_output: {
       hook: 'filter hook output priority raw',
-      rules: FAMILIES.map(({ ip, version }) => `${ip} daddr @hosts${version} udp dport ${vxlan.port} notrack ${TRACKED_INSIDE}`),
+      rules: FAMILIES.map(({ ip, version }) => `udp dport ${vxlan.port} ${ip} daddr @hosts${version} notrack ${TRACKED_INSIDE}`),
     },
     forward: {
       hook: 'filter hook forward priority filter',
@@ -131,11 +137,7 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
     input: {
       hook: 'filter hook input priority filter',
       rules: [
-        ...FAMILIES.map(
-          ({ ip, version }) =>
-            // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
-            `${ip} saddr != @hosts${version} udp dport ${vxlan.port} @th,96,24 ${vxlan.vni} goto ${DENIALS.tunnel} comment "tunnels of this cluster come from its hosts"`,
-        ),
+        `udp dport ${vxlan.port} jump tunnels`,
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
         ...bridged('saddr', 'from_bridged_to_host'),
@@ -144,9 +146,17 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
         'jump to_host',
       ],
     },
+    tunnels: {
+      rules: [
+        ...FAMILIES.map(({ ip, version }) => `${ip} saddr @hosts${version} accept comment "a tunnel"`),
+        // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
+        `@th,96,24 ${vxlan.vni} goto ${DENIALS.tunnel} comment "tunnels of this cluster come from its hosts"`,
+      ],
+    },
     output: {
       hook: 'filter hook output priority filter',
       rules: [
+        `udp dport ${vxlan.port} ct state untracked accept comment "a tunnel"`,
         'ct state established,related accept comment "answers of this host"',
         ...(healthChecks === 'Always'
           ? []
@@ -165,8 +175,8 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
       rules: [
         `iifname . ether saddr != @source_mac iifname != @any_mac goto ${DENIALS.source} comment "not the hardware address of this interface"`,
         `ip daddr 127.0.0.0/8 goto ${DENIALS.source} comment "no container reaches the loopback of its host"`,
-        'iifname . ip saddr @source4 return',
-        'iifname . ip6 saddr @source6 return',
+        'iifname . ip saddr @source4 goto asks',
+        'iifname . ip6 saddr @source6 goto asks',
         `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} return comment "a container looks for its gateway"`,
         'ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
         `goto ${DENIALS.source} comment "not an address of this interface, or an interface not yet known"`,
