@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dispatch, type LauncherRequest, type LauncherResponse } from '@weir/cni';
+import { DNS4, DNS6 } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import { Attachments } from './calls/attachments.ts';
 import { serveCni } from './calls/cni-server.ts';
@@ -64,6 +65,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       followTasks(network, attachments, stop.signal),
       followMarathon(network, stop.signal),
       network.followDns(stop.signal),
+      serveNames(network, stop.signal),
       recordFlows(network, { config, metrics, log }, stop.signal),
     ]);
   } finally {
@@ -155,7 +157,19 @@ async function present(
   if (signal.aborted) return;
   const { host, presenceTtl: ttlSeconds } = config;
   const problems = () => network.problems;
-  await keepPresence({ store: network.store, host, addresses, version: VERSION, ttlSeconds, problems, registered, signal, log });
+  const dnsAddresses = config.dns ? [DNS4, DNS6] : [];
+  await keepPresence({
+    store: network.store,
+    host,
+    addresses,
+    dnsAddresses,
+    version: VERSION,
+    ttlSeconds,
+    problems,
+    registered,
+    signal,
+    log,
+  });
 }
 
 async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<void> {
@@ -172,6 +186,12 @@ async function followTasks(network: HostNetwork, attachments: Attachments, signa
 async function followMarathon(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   await network.followMarathon(signal);
+}
+
+/** Before all names are known, one that is not there could not be told from one that is not known yet. */
+async function serveNames(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await syncedOrStopped(network, signal);
+  if (!signal.aborted) await network.serveNames(signal);
 }
 
 async function recordFlows(

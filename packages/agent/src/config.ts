@@ -54,6 +54,20 @@ const schema = z.strictObject({
       ...connectionFields,
     })
     .optional(),
+  /** The DNS server of this host for its containers. Absent: there is none. */
+  dns: z
+    .strictObject({
+      /** Name servers that are asked for all other names; those of /etc/resolv.conf when absent. */
+      resolvers: z
+        .array(z.union([z.ipv4(), z.ipv6()]))
+        .min(1)
+        .optional(),
+      /** Of answers about the cluster's names, and of those that are not there, in seconds. */
+      ttl: z.int().min(0).max(3600).default(5),
+      /** Milliseconds that one of the other name servers has to answer. */
+      timeout: z.int().min(100).max(10_000).default(1500),
+    })
+    .optional(),
   /** Seconds without a sign of life after which other hosts take this one for gone. */
   presenceTtl: z.number().int().min(2).max(3600).default(15),
   /** Seconds after the end of another host's last sign of life until its containers are unreachable. */

@@ -18,6 +18,8 @@ import { type Change, ClusterState } from './cluster-state.ts';
 import type { AgentConfig } from './config.ts';
 import { followDns } from './dns/follow-dns.ts';
 import { ResolvedNames } from './dns/resolved-names.ts';
+import { serveNames } from './dns/serve-names.ts';
+import { Zone } from './dns/zone.ts';
 import type { Policy } from './flows/flow-description.ts';
 import { DeadHosts, type Seen } from './hosts/dead-hosts.ts';
 import { KernelSync } from './kernel-sync.ts';
@@ -51,6 +53,8 @@ export class HostNetwork {
   readonly #follower: StoreFollower;
   readonly #ended = new EndedEndpoints();
   readonly #names: ResolvedNames;
+  readonly #zone = new Zone();
+  #dnsProblem: string | undefined;
   readonly #allocator: Allocator;
   readonly #reaper: LinkReaper;
   readonly #links: HostLinks;
@@ -112,6 +116,7 @@ export class HostNetwork {
     const tasks = this.#tasks;
     this.#services = new CallServices({
       host,
+      hasDns: config.dns !== undefined,
       state,
       kernel,
       allocator,
@@ -129,6 +134,7 @@ export class HostNetwork {
 
   #learn(change: Change): void {
     this.#kernel.learn(change);
+    this.#zone.learn(change);
     if (change.before?.kind !== 'Endpoint' || change.after !== undefined) return;
     this.#names.forget(keyOf(change.before));
     this.#ended.note(change.before.spec);
@@ -156,6 +162,7 @@ export class HostNetwork {
   /** Why this host is not as the store wants it; empty when it is. */
   get problems(): string[] {
     const problems = [...this.#follower.problems, ...this.#kernel.problems];
+    if (this.#dnsProblem !== undefined) problems.push(this.#dnsProblem);
     if (this.#tasks?.failure !== undefined) problems.push(`${this.#tasks.failure}; labels of tasks are awaited`);
     return problems;
   }
@@ -193,6 +200,15 @@ export class HostNetwork {
   /** Learns what names stand for from the DNS answers of containers, until the signal. */
   followDns(signal: AbortSignal): Promise<void> {
     return followDns({ names: this.#names, state: this.#state, kernel: this.#kernel, log: this.#of.log }, signal);
+  }
+
+  /** Answers DNS for this host's containers, where the configuration says so, until the signal. */
+  serveNames(signal: AbortSignal): Promise<void> {
+    const { config, log, metrics } = this.#of;
+    const onState = (problem: string | undefined) => {
+      this.#dnsProblem = problem;
+    };
+    return serveNames({ config: config.dns, netlink: this.#kernel.netlink, zone: this.#zone, onState, log, metrics }, signal);
   }
 
   /** Follows Marathon for the cluster while this host leads, until the signal. */

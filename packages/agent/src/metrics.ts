@@ -50,6 +50,12 @@ export function createMetrics() {
       registers,
     }),
     endpoints: new Gauge({ name: 'weir_endpoints', help: "This host's endpoints", registers }),
+    dnsMessages: new Counter({
+      name: 'weir_dns_messages_total',
+      help: "Questions that this host's DNS server had",
+      labelNames: ['outcome'],
+      registers,
+    }),
     routesFailed: new Gauge({ name: 'weir_routes_failed', help: 'Routes that the kernel refused', registers }),
     invalidObjects: new Gauge({ name: 'weir_invalid_objects', help: 'Stored objects that do not parse', registers }),
     storeConnected: new Gauge({ name: 'weir_store_connected', help: '1 while the store answers', registers }),

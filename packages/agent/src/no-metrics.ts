@@ -11,6 +11,7 @@ export const NO_METRICS: Metrics = {
   deniedPackets: none,
   flowRecords: none,
   flowPacketsLost: none,
+  dnsMessages: none,
   endpoints: none,
   routesFailed: none,
   invalidObjects: none,

@@ -7,7 +7,7 @@ import type { KernelSync } from './kernel-sync.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-/** All that policy and routes of a host depend on. */
+/** All that policy, routes and names of a host depend on. */
 const KINDS = [
   'Block',
   'Endpoint',
@@ -20,6 +20,7 @@ const KINDS = [
   'NetworkSet',
   'Policy',
   'Pool',
+  'Service',
   'Tier',
 ] as const satisfies readonly Kind[];
 

@@ -314,6 +314,7 @@ function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
   return [
     ['Addresses', host.spec.addresses],
     ['Mesos traffic', mesosTrafficLines(host)],
+    ['DNS', dnsLines(host)],
     ...(host.spec.bgp === undefined ? [] : [['BGP', hostBgpText(host.spec.bgp)] satisfies Field]),
     ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
   ];
@@ -326,6 +327,11 @@ function mesosTrafficLines({ spec: { mesosTraffic } }: Host): string[] {
     `containers reach ${ports} of the Mesos agent whatever policy says`,
     `health checks of the Mesos agent reach containers ${healthChecks === 'Always' ? 'whatever policy says' : 'as policy says'}`,
   ];
+}
+
+function dnsLines({ spec: { dns } }: Host): string[] {
+  if (dns === undefined || dns.addresses.length === 0) return [];
+  return [`containers ask ${dns.addresses.join(', ')} ${dns.queries === 'Always' ? 'whatever policy says' : 'as policy says'}`];
 }
 
 /** As the agents decide it: a Policy takes endpoints of its own namespace, a GlobalPolicy those of the namespaces that it selects. */

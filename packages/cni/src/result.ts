@@ -146,7 +146,8 @@ const routeSchema = z.object({
   scope: optionalNumber,
 });
 
-const dnsSchema = z
+/** Also of a network's configuration. */
+export const dnsSchema = z
   .object({ nameservers: optionalTexts, domain: optionalText, search: optionalTexts, options: optionalTexts })
   .nullish()
   .transform((dns): Dns => withoutUndefined(dns ?? {}));

@@ -44,6 +44,8 @@ export interface Services {
     /** Of an interface that somebody else's plugin made. */
     findHostEnd(where: { namespace: string; interfaceName: string }): HostEnd;
   };
+  /** The DNS server of this host, by family, and the domain that it has the cluster's names in. Absent where there is none. */
+  dns?: { nameservers: Record<'4' | '6', string>; domain: string };
   /**
    * What is known of the task of a container that Mesos launches; undefined when nobody knows yet. Absent where nobody can be asked.
    * It makes what the task needs for its ADD, such as the Claim of a sticky address. Throws when the task's labels contradict each other.

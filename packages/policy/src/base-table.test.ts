@@ -56,6 +56,23 @@ test("tunnels come from the cluster's hosts alone, and containers make none", (t
   );
 });
 
+test("a host's DNS is reached by its containers whatever policy says, or as policy says, and by nobody else", (t) => {
+  const addresses = ['169.254.1.53', 'fd77::53'];
+  const options = { agentPorts: [], healthChecks: 'Always' as const, vxlan: { port: 4789, vni: 4096 } };
+  const always = baseTable({ ...options, dns: { addresses, queries: 'Always' } }).script;
+  t.regex(
+    chainOf(always, 'from_to_host')!,
+    /ip daddr 169\.254\.1\.53 meta l4proto \{ tcp, udp \} th dport 53 accept .*\n {4}ip6 daddr fd77::53 meta/,
+  );
+  const narrowed = baseTable({ ...options, dns: { addresses, queries: 'Policy' } }).script;
+  t.false(chainOf(narrowed, 'from_to_host')!.includes('dport 53'));
+  for (const script of [always, narrowed]) {
+    t.regex(chainOf(script, 'input')!, /ip6 daddr fd77::53 jump own_dns\n {4}ct state established/, 'before what is established');
+    t.regex(chainOf(script, 'own_dns')!, /iifname "weir\*" return\n[\s\S]*goto denied_unknown/);
+  }
+  t.false(baseTable(options).script.includes('jump own_dns'));
+});
+
 test('a host interface that is not known is open, and failsafe ports come before all policy', (t) => {
   const failsafePorts = { inbound: ['tcp/2222', 'tcp/22', 'udp/68'], outbound: [] };
   const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 }, failsafePorts });

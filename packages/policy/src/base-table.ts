@@ -1,4 +1,4 @@
-import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts } from '@weir/resources';
+import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, familyOf, type HostDns } from '@weir/resources';
 import { type BaseTable, type FixedChain, fixedTable } from './fixed-table.ts';
 import { DENIALS } from './packet-log.ts';
 import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
@@ -8,6 +8,7 @@ export interface BaseOptions {
   healthChecks: 'Always' | 'Policy';
   vxlan: { port: number; vni: number };
   failsafePorts?: FailsafePorts;
+  dns?: HostDns | undefined;
 }
 
 const FAMILIES = [
@@ -76,19 +77,27 @@ const SETS = [
  * @param options.agentPorts TCP ports of this host that containers always reach: an executor without its Mesos agent fails its task
  * @param options.healthChecks whether this host reaches its own containers beside all policy
  * @param options.vxlan how the hosts' tunnels look on the wire: containers may make none
+ * @param options.dns the DNS server of this host, which only it and its containers ask
  * @param options.failsafePorts see `FailsafePorts`; beside them, the tunnels' port
  */
 export function baseTable(options: BaseOptions): BaseTable {
   return fixedTable('inet weir', { sets: SETS, chains: baseChains(options) });
 }
 
-function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_FAILSAFE_PORTS }: BaseOptions): Record<string, FixedChain> {
+function baseChains({
+  agentPorts,
+  healthChecks,
+  vxlan,
+  failsafePorts = DEFAULT_FAILSAFE_PORTS,
+  dns,
+}: BaseOptions): Record<string, FixedChain> {
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
   const toHost = [
     `${NEIGHBOUR_DISCOVERY} accept comment "a container looks for its gateway"`,
     ...(ports.length === 0
       ? []
       : [`tcp dport { ${ports.join(', ')} } accept comment "an executor reaches its Mesos agent, whatever policy says"`]),
+    ...(dns?.queries === 'Always' ? atDns(dns, `meta l4proto { tcp, udp } th dport 53 accept ${RESOLVES}`) : []),
     `udp dport ${vxlan.port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
   ];
   const noTunnel = FAMILIES.map(
@@ -138,6 +147,7 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
       hook: 'filter hook input priority filter',
       rules: [
         `udp dport ${vxlan.port} jump tunnels`,
+        ...atDns(dns, 'jump own_dns'),
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
         ...bridged('saddr', 'from_bridged_to_host'),
@@ -182,6 +192,13 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
         `goto ${DENIALS.source} comment "not an address of this interface, or an interface not yet known"`,
       ],
     },
+    own_dns: {
+      rules: [
+        ...['"lo"', ...OURS].map((name) => `iifname ${name} return`),
+        ...FAMILIES.map(({ ip, version }) => `${ip} saddr @bridged${version} return`),
+        `goto ${DENIALS.unknown} comment "a host's DNS is for itself and its containers"`,
+      ],
+    },
     from_to_host: { rules: [...toHost, 'goto from'] },
     from_bridged_to_host: { rules: [...toHost, 'goto from_bridged'] },
     from: { rules: [...UNSOUND, ...noTunnel, 'iifname vmap @from_endpoint', NOBODY] },
@@ -191,6 +208,12 @@ function baseChains({ agentPorts, healthChecks, vxlan, failsafePorts = DEFAULT_F
     },
     to_bridged: { rules: [...UNSOUND, ...FAMILIES.map(({ ip, version }) => `${ip} daddr vmap @to_bridged${version}`), NOBODY] },
   };
+}
+
+const RESOLVES = 'comment "a container asks the DNS of its host, whatever policy says"';
+
+function atDns(dns: HostDns | undefined, rest: string): string[] {
+  return (dns?.addresses ?? []).map((address) => `${familyOf(address) === 'IPv4' ? 'ip' : 'ip6'} daddr ${address} ${rest}`);
 }
 
 /** What a host needs of its neighbours to have them and its addresses at all (RFC 4861, RFC 2710, RFC 3810). */

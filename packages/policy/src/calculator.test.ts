@@ -314,6 +314,28 @@ test("decide lets Mesos' own traffic with this host pass", (t) => {
   t.is(check(), 'Deny');
 });
 
+test('decide lets a container ask the DNS of its host, unless that is left to policy', (t) => {
+  const closed = { selector: 'all()', types: ['Ingress', 'Egress'] };
+  const host = (queries: 'Always' | 'Policy') => ({
+    apiVersion: 'weir/v1' as const,
+    kind: 'Host' as const,
+    metadata: { name: 'here', labels: {}, annotations: {} },
+    spec: {
+      addresses: ['172.16.0.1'],
+      subnets: [],
+      mesosTraffic: { agentPorts: [], healthChecks: 'Always' as const },
+      dns: { addresses: ['169.254.1.53'], queries },
+    },
+  });
+  const calculator = calculatorOf(NGINX, policy('closed', closed), host('Always'));
+  const asks = (protocol: 'TCP' | 'UDP' | 'SCTP', destinationPort = 53, destination = '169.254.1.53') =>
+    calculator.decide({ source: '10.0.0.1', destination, protocol, destinationPort }).because.default;
+  t.deepEqual([asks('UDP'), asks('TCP')], ['DNS of its host', 'DNS of its host']);
+  for (const other of [asks('SCTP'), asks('UDP', 54), asks('UDP', 53, '172.16.0.1')]) t.not(other, 'DNS of its host');
+  calculator.upsert(host('Policy'));
+  t.not(asks('UDP'), 'DNS of its host');
+});
+
 test('decide and allows refuse what is no flow', (t) => {
   const calculator = calculatorOf(NGINX);
   const refused = (flow: Parameters<PolicyCalculator['decide']>[0]) => {

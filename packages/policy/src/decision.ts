@@ -51,11 +51,19 @@ export interface RuleName {
 
 /**
  * - `Mesos agent port`, `health checks`: traffic of Mesos' own with this host, which is allowed beside all policy.
+ * - `DNS of its host`: what a container asks there, which is allowed beside all policy.
  * - `failsafe port`: of this host, or of another that it reaches, which no policy closes.
  * - `own traffic`: of a host with itself and with its own containers, which host endpoints are not asked about.
  * - `no local endpoint`: nothing that this host decides.
  */
-export type Default = PolicyDefault | 'Mesos agent port' | 'health checks' | 'failsafe port' | 'own traffic' | 'no local endpoint';
+export type Default =
+  | PolicyDefault
+  | 'Mesos agent port'
+  | 'health checks'
+  | 'DNS of its host'
+  | 'failsafe port'
+  | 'own traffic'
+  | 'no local endpoint';
 
 export interface Judges {
   enforcedAt(address: string, direction: Direction): Enforced | undefined;
@@ -141,8 +149,14 @@ function hostExemption(
   return open.some(({ protocol, port }) => protocol === flow.protocol && port === flow.second) ? 'failsafe port' : undefined;
 }
 
+const DNS = 53;
+const DNS_PROTOCOLS = [protocolNumber('TCP'), protocolNumber('UDP')];
+
 /** What the base chains allow beside all policy, between this host itself and its endpoints. */
 function exemptionFor({ protocol, second }: ParsedFlow, direction: Direction, peer: string, { spec }: Host): Default | undefined {
+  if (direction === 'Egress' && second === DNS && spec.dns?.queries === 'Always' && spec.dns.addresses.includes(peer)) {
+    return DNS_PROTOCOLS.includes(protocol) ? 'DNS of its host' : undefined;
+  }
   if (!spec.addresses.includes(peer) && !cidrContains(LOOPBACK, peer)) return undefined;
   if (direction === 'Ingress') return spec.mesosTraffic.healthChecks === 'Always' ? 'health checks' : undefined;
   return protocol === protocolNumber('TCP') && spec.mesosTraffic.agentPorts.includes(second) ? 'Mesos agent port' : undefined;

@@ -13,6 +13,18 @@ export const GATEWAY4 = '169.254.1.1';
 /** The same for IPv6; every host interface has this one, since a link-local address may stand on every link. */
 export const GATEWAY6 = 'fe80::1';
 
+/**
+ * Where a host answers its containers' DNS, and the host itself: link-local beside the gateway's address, so that no network outside can have
+ * it, and every container's default route leads there.
+ */
+export const DNS4 = '169.254.1.53';
+
+/**
+ * The same for IPv6. A link-local address would be another one on every link, and resolv.conf would have to name the link; this one is of the
+ * unique local addresses (RFC 4193) with "weir" in ASCII as its global id, and leaves no host either.
+ */
+export const DNS6 = 'fd77:6569:7200::53';
+
 /** Hardware address of every host interface. They are links of two ends, so that no two of them ever meet; and a container restored elsewhere still knows its gateway. */
 export const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
 

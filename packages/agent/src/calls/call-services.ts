@@ -1,8 +1,9 @@
 /** What the CNI tools work with on this host: addresses, links, policy, and who their caller is. */
 import type { Call, Outage, ResultCache, Services, Task } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
-import { findHostEnd } from '@weir/routing';
+import { DNS4, DNS6, findHostEnd } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
+import { DOMAIN } from '../dns/zone-entry.ts';
 import type { KernelSync } from '../kernel-sync.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -15,6 +16,8 @@ import type { Enforcement } from './enforcement.ts';
 
 export interface CallServicesOptions {
   host: string;
+  /** Whether this host answers its containers' DNS. */
+  hasDns: boolean;
   state: ClusterState;
   kernel: KernelSync;
   allocator: Allocator;
@@ -49,7 +52,7 @@ export class CallServices {
    * @param attachments the calls that are under way
    */
   for(later: Later, attachments: Attachments): Services {
-    const { host, state, kernel, allocator, links, enforcement, results, findTask, outage } = this.#of;
+    const { host, hasDns, state, kernel, allocator, links, enforcement, results, findTask, outage } = this.#of;
     return {
       host,
       addresses: {
@@ -75,6 +78,7 @@ export class CallServices {
         inspect: async (where) => links.inspect(where),
         findHostEnd,
       },
+      ...(hasDns && { dns: { nameservers: { '4': DNS4, '6': DNS6 }, domain: DOMAIN } }),
       ...(findTask && { findTask }),
       enforcement,
       results,

@@ -23,7 +23,7 @@ import { EstablishedFlows } from './established-flows.ts';
 import { NftablesTable } from './nftables-table.ts';
 
 /** What of its Host object the fixed part of the table depends on. */
-type HostRules = Pick<HostSpec, 'mesosTraffic' | 'failsafePorts'>;
+type HostRules = Pick<HostSpec, 'mesosTraffic' | 'failsafePorts' | 'dns'>;
 
 /** Until the Host object is known: what it has when nobody wrote it. */
 const DEFAULT_RULES: HostRules = { mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } };
@@ -156,7 +156,7 @@ export class Dataplane {
    * Puts everything that was learnt in force. Returns when it is.
    * Throws KernelError when the kernel refused it; what is in force then is known only after it was read again, which the next call does.
    */
-  apply({ mesosTraffic, failsafePorts }: HostRules = DEFAULT_RULES): void {
+  apply({ mesosTraffic, failsafePorts, dns }: HostRules = DEFAULT_RULES): void {
     const stop = this.#metrics.dataplaneDuration.startTimer();
     try {
       const change = this.#calculator.flush();
@@ -164,7 +164,9 @@ export class Dataplane {
       this.#bridged.desire(change.bridge);
       for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
       this.#bridged.bringInStep();
-      const wasRead = this.#table.bringInStep(this.#baseFor({ mesosTraffic, ...(failsafePorts && { failsafePorts }) }));
+      const wasRead = this.#table.bringInStep(
+        this.#baseFor({ mesosTraffic, ...(failsafePorts && { failsafePorts }), ...(dns && { dns }) }),
+      );
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
       this.#lastGeneration = this.#generation.read();
@@ -176,7 +178,7 @@ export class Dataplane {
 
   #baseFor(of: HostRules): BaseTable {
     if (!isDeepStrictEqual(of, this.#base?.of)) {
-      this.#base = { of, table: baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, failsafePorts: failsafePorts(of) }) };
+      this.#base = { of, table: baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, failsafePorts: failsafePorts(of), dns: of.dns }) };
     }
     return this.#base!.table;
   }

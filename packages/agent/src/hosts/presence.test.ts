@@ -27,6 +27,16 @@ test('a host is registered with the defaults; what an operator wrote stays when 
   t.is((await registerHost(objects, 'h1', ['192.0.2.7'])).revision, again.revision, 'nothing to write, nothing written');
 });
 
+test('where its agent answers DNS is told, and no longer when it does not; what an operator says of it stays', async (t) => {
+  const objects = new ObjectStore(await openTestStore(t));
+  t.false('dns' in (await registerHost(objects, 'h1', ['192.0.2.1'], [])).object.spec);
+  const { object } = await registerHost(objects, 'h1', ['192.0.2.1'], ['169.254.1.53']);
+  t.deepEqual(object.spec.dns, { addresses: ['169.254.1.53'], queries: 'Always' });
+  await objects.put({ ...object, spec: { ...object.spec, dns: { addresses: ['169.254.1.53'], queries: 'Policy' } } });
+  t.is((await registerHost(objects, 'h1', ['192.0.2.1'])).object.spec.dns?.queries, 'Policy', 'a call without an agent does not know');
+  t.deepEqual((await registerHost(objects, 'h1', ['192.0.2.1'], [])).object.spec.dns, { addresses: [], queries: 'Policy' });
+});
+
 test('the sign of life is there while the agent is, and goes with it', async (t) => {
   const store = await openTestStore(t);
   const stop = new AbortController();
@@ -37,6 +47,7 @@ test('the sign of life is there while the agent is, and goes with it', async (t)
     store,
     host: 'h1',
     addresses: ['192.0.2.1'],
+    dnsAddresses: [],
     version: '1.2.3',
     ttlSeconds: 5,
     problems: () => problems,

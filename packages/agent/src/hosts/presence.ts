@@ -1,7 +1,7 @@
 /** This host in the store: its Host object, which stays, and a sign of life on a lease, which does not outlive the agent for long. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ObjectStore, type Store, StoreError } from '@weir/datastore';
-import { type Host, type HostSpec, parseObject, presenceKey, serialize } from '@weir/resources';
+import { type Host, type HostDns, type HostSpec, parseObject, presenceKey, serialize } from '@weir/resources';
 import type { Logger } from '../log.ts';
 import { hostSubnets } from '../routing/host-subnets.ts';
 
@@ -10,17 +10,24 @@ const PROBLEMS_INTERVAL = 1_000;
 
 /**
  * Makes the Host object, or brings its addresses up to date. What an operator wrote in it (mesosTraffic, labels) stays.
+ *
+ * @param dnsAddresses where its agent answers DNS; absent: that is not known here
  * @returns the object and its revision
  */
-export function registerHost(objects: ObjectStore, name: string, addresses: string[]): Promise<{ object: Host; revision: number }> {
-  return updateHost(objects, name, { addresses, subnets: hostSubnets(addresses) });
+export function registerHost(
+  objects: ObjectStore,
+  name: string,
+  addresses: string[],
+  dnsAddresses?: string[],
+): Promise<{ object: Host; revision: number }> {
+  return updateHost(objects, name, { addresses, subnets: hostSubnets(addresses), ...(dnsAddresses && { dnsAddresses }) });
 }
 
 /** Writes what this host knows of itself into its Host object, and makes one where there is none. */
 export async function updateHost(
   objects: ObjectStore,
   name: string,
-  facts: { [F in 'addresses' | 'subnets' | 'vxlan']?: HostSpec[F] | undefined },
+  { dnsAddresses, ...facts }: { [F in 'addresses' | 'subnets' | 'vxlan']?: HostSpec[F] | undefined } & { dnsAddresses?: string[] },
 ): Promise<{ object: Host; revision: number }> {
   for (;;) {
     const known = await objects.get('Host', name);
@@ -28,7 +35,7 @@ export async function updateHost(
       apiVersion: 'weir/v1',
       kind: 'Host',
       metadata: known?.object.metadata ?? { name },
-      spec: { addresses: [], ...known?.object.spec, ...facts },
+      spec: { addresses: [], ...known?.object.spec, ...facts, ...dnsOf(known?.object.spec.dns, dnsAddresses) },
     }) as Host;
     if (known !== undefined && serialize(known.object) === serialize(object)) return known;
     try {
@@ -40,11 +47,18 @@ export async function updateHost(
   }
 }
 
+function dnsOf(known: HostSpec['dns'], addresses: string[] | undefined): Partial<Record<'dns', Partial<HostDns>>> {
+  if (addresses === undefined || (known === undefined && addresses.length === 0)) return {};
+  return { dns: { ...known, addresses } };
+}
+
 /** Keeps Host object and sign of life until the signal; after each loss of the lease (an outage longer than it) they are given again. */
 export async function keepPresence(options: {
   store: Store;
   host: string;
   addresses: string[];
+  /** Where the agent answers DNS. */
+  dnsAddresses: string[];
   version: string;
   ttlSeconds: number;
   /** What is wrong on this host, for people; they read it with `weir node status`. */
@@ -54,13 +68,13 @@ export async function keepPresence(options: {
   signal: AbortSignal;
   log: Logger;
 }): Promise<void> {
-  const { store, host, addresses, version, ttlSeconds, problems, registered, signal, log } = options;
+  const { store, host, addresses, dnsAddresses, version, ttlSeconds, problems, registered, signal, log } = options;
   const objects = new ObjectStore(store);
   const since = new Date().toISOString();
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   while (!signal.aborted) {
     try {
-      await registerHost(objects, host, addresses);
+      await registerHost(objects, host, addresses, dnsAddresses);
       registered?.();
       const lease = await store.lease(ttlSeconds);
       const over = Promise.race([lease.lost, aborted]).then(() => true);

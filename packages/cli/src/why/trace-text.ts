@@ -55,6 +55,8 @@ export function becauseText({ direction, tier, policy, ruleIndex, default: prese
       return "containers always reach the Mesos agent's ports of their host";
     case 'health checks':
       return 'a host always reaches its own containers (mesosTraffic.healthChecks)';
+    case 'DNS of its host':
+      return 'containers always reach the DNS server of their host (dns.queries)';
     case 'failsafe port':
       return 'a failsafe port of its host, which no policy closes (failsafePorts)';
     case 'own traffic':

@@ -30,6 +30,8 @@ export class ServicesDouble implements Services {
   >();
   readonly links = new Map<string, Link>();
   readonly endpoints = new Map<string, Endpoint>();
+  /** A host without a DNS server, unless a test gives it one. */
+  dns?: NonNullable<Services['dns']>;
   /** Of whatever others made. */
   hostEnd: HostEnd = { hostInterface: 'veth1' };
   readonly events: string[] = [];

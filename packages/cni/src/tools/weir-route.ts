@@ -8,9 +8,10 @@ import { type NetworkConfig, parseConfig } from '../network-config.ts';
 import { type Plugin, pluginFor } from '../plugin.ts';
 import type { Call } from '../request.ts';
 import { requestedMac } from '../requested-mac.ts';
-import { familyOf, plainAddress, type Result } from '../result.ts';
+import { type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../result.ts';
 import { runAll, runAllAndTellAll } from '../run-all.ts';
 import type { Services } from '../services.ts';
+import { taskIdentity } from '../task-identity.ts';
 import type { Tool } from '../tool.ts';
 import { wiringDrift } from '../wiring-drift.ts';
 import { weirIpam } from './weir-ipam.ts';
@@ -21,7 +22,13 @@ const configSchema = z.looseObject({
   mtu: z.int().min(68).max(65535).optional(),
   /** True when weir-policy follows: the interface carries nothing until policy knows it. `weir` sets it for its chain. */
   failClosed: z.boolean().default(false),
+  /** Handed on in the result, as the specification has it. */
+  dns: dnsSchema,
+  /** True: the container asks the DNS server of its host, and finds the names of its own namespace by their first part. */
+  hostDns: z.boolean().default(false),
 });
+
+type Config = z.infer<typeof configSchema>;
 
 /** Wires a container: a veth, its addresses as /32 and /128, a default route by the host, a route on the host to each address. */
 export const weirRoute: Tool = {
@@ -30,13 +37,14 @@ export const weirRoute: Tool = {
 
   async add(call, services) {
     const config = parseConfig(configSchema, call.config, 'weir-route');
-    await refuseSecond(call, config.failClosed, services);
     const space = services.wiring.spaceFor(call.config.name);
+    const dns = dnsFor(call, config, services, space);
+    await refuseSecond(call, config.failClosed, services);
     const ipam = ipamFor(space, call.config.name, config.ipam.type, services);
     const link = beginLink(call, config, services, space);
     const given = await addressesFor(call, ipam, link);
     try {
-      return await wire(call, config, given, link);
+      return await wire(call, config, given, link, dns);
     } catch (error) {
       await giveBack(ipam, call);
       throw error;
@@ -76,7 +84,9 @@ export const weirRoute: Tool = {
   },
 
   async status(call, services) {
-    const { ipam } = parseConfig(configSchema, call.config, 'weir-route');
+    const config = parseConfig(configSchema, call.config, 'weir-route');
+    const { ipam } = config;
+    if (config.hostDns) hostDnsOf(call.config.name, services);
     await ipamFor(services.wiring.spaceFor(call.config.name), call.config.name, ipam.type, services).status(call);
   },
 };
@@ -120,7 +130,7 @@ interface Link {
 }
 
 /** A link of that name that is there already is what a killed ADD left, and goes first. */
-function beginLink(call: Call, config: z.infer<typeof configSchema>, services: Services, space: string | undefined): Link {
+function beginLink(call: Call, config: Config, services: Services, space: string | undefined): Link {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
   const { namespace, interfaceName } = call;
   const mac = requestedMac(call);
@@ -153,7 +163,7 @@ async function addressesFor(call: Call, ipam: Plugin, link: Link): Promise<Resul
   }
 }
 
-async function wire(call: Call, config: z.infer<typeof configSchema>, given: Result, link: Link): Promise<Result> {
+async function wire(call: Call, config: Config, given: Result, link: Link, dns: DnsChoice): Promise<Result> {
   const { namespace, interfaceName } = call;
   const { hostInterface } = link;
   const addresses = given.ips.map(({ address }) => plainAddress(address));
@@ -173,8 +183,39 @@ async function wire(call: Call, config: z.infer<typeof configSchema>, given: Res
       interface: 1,
     })),
     routes,
-    dns: given.dns,
+    dns: { ...given.dns, ...dns(addresses) },
   };
+}
+
+/** What the container's resolver is told, by its addresses. */
+type DnsChoice = (addresses: readonly string[]) => Dns;
+
+/** Of the network's configuration; the host's server comes first. Throws CniError 7 when there is none and one is asked for. */
+function dnsFor(call: Call, { dns, hostDns }: Config, services: Services, space: string | undefined): DnsChoice {
+  if (!hostDns) return () => dns;
+  if (space !== undefined) {
+    throw new CniError(
+      CNI_CODE.invalidConfig,
+      `the network "${call.config.name}" has its own address space, which the host answers no DNS in`,
+      {
+        details: '"hostDns": false in its network file, or spec.addressSpace: Shared in its Network',
+      },
+    );
+  }
+  const { nameservers, domain } = hostDnsOf(call.config.name, services);
+  const { namespace } = taskIdentity(call, 'weir-route');
+  return (addresses) => ({
+    ...dns,
+    nameservers: [...new Set(addresses.map((address) => nameservers[familyOf(address)]))].toSorted(),
+    search: [`${namespace}.${domain}`, domain, ...(dns.search ?? [])],
+  });
+}
+
+function hostDnsOf(network: string, { dns, host }: Services): NonNullable<Services['dns']> {
+  if (dns !== undefined) return dns;
+  throw new CniError(CNI_CODE.invalidConfig, `the network "${network}" has "hostDns": true, and the agent of ${host} answers no DNS`, {
+    details: 'a section "dns: {}" in the agent\'s configuration, or "hostDns": false',
+  });
 }
 
 /**

@@ -558,3 +558,25 @@ test('what puts addresses where all networks are does not go with an own address
   t.regex(answer.msg, /network "red" has its own address space, and its interface is not of weir-route/);
   t.true(services.isEmpty);
 });
+
+test('hostDns: the result names the DNS server of the host and the namespace of the task; without a server ADD says what to do', async (t) => {
+  const services = new ServicesDouble();
+  const route = { type: 'weir-route', ipam: { type: 'weir-ipam' }, hostDns: true, dns: { search: ['example.com'], options: ['ndots:2'] } };
+  const network = mesosNetwork([{ key: 'weir/namespace', value: 'shop' }], { chain: [route, { type: 'weir-policy' }] });
+  const refused = await callTool('weir', environment('ADD'), network, services);
+  t.is(refused.answer.msg, 'the network "weir" has "hostDns": true, and the agent of host-1 answers no DNS');
+  t.false(
+    services.events.some((event) => /^(allocate|attach)/.test(event)),
+    'before anything was made',
+  );
+  services.dns = { nameservers: { '4': '169.254.1.53', '6': 'fd77:6569:7200::53' }, domain: 'weir' };
+  const { answer } = await callTool('weir', environment('ADD'), network, services);
+  t.deepEqual(answer.dns, { nameservers: ['169.254.1.53'], search: ['shop.weir', 'weir', 'example.com'], options: ['ndots:2'] });
+});
+
+test('dns of the configuration is in the result as it is', async (t) => {
+  const dns = { nameservers: ['192.0.2.53'], domain: 'example.com', search: ['example.com'], options: ['ndots:2'] };
+  const route = { type: 'weir-route', ipam: { type: 'weir-ipam' }, dns };
+  const network = mesosNetwork([], { chain: [route, { type: 'weir-policy' }] });
+  t.deepEqual((await callTool('weir', environment('ADD'), network, new ServicesDouble())).answer.dns, dns);
+});

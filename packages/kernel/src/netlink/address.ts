@@ -10,6 +10,7 @@ const RTM_GETADDR = 22;
 const HEADER_LENGTH = 8; // struct ifaddrmsg: family u8, prefix length u8, flags u8, scope u8, index u32
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const IFA_CACHEINFO = 6; // struct ifa_cacheinfo: preferred u32, valid u32, created u32, updated u32
 const IFA_FLAGS = 8;
 const IFA_F_NODAD = 0x02;
 const IFA_F_DADFAILED = 0x08;
@@ -36,14 +37,19 @@ export interface AddressOptions {
   noDad?: boolean;
   /** Default global, or link for fe80::/10. */
   scope?: Scope;
+  /** IPv6: good to be reached at, and never chosen as a source where another one will do (RFC 4862 §5.5.4, RFC 6724 §5). */
+  deprecated?: boolean;
 }
+
+/** Preferred for no time, valid for ever. */
+const DEPRECATED = Buffer.from('00000000ffffffff0000000000000000', 'hex');
 
 function addressRequest(type: number, flags: number, words: string, link: number, cidr: string, options: AddressOptions): Request {
   const prefix = parsePrefix(cidr);
   const linkLocal = prefix.version === 6 && prefix.bytes[0] === 0xfe && (prefix.bytes[1]! & 0xc0) === 0x80;
   const scope = options.scope ?? (linkLocal ? 'link' : 'global');
   return {
-    operation: `ip address ${words} ${cidr} dev ${link}${options.scope ? ` scope ${scope}` : ''}${options.noDad ? ' nodad' : ''}`,
+    operation: `ip address ${words} ${cidr} dev ${link}${options.scope ? ` scope ${scope}` : ''}${options.noDad ? ' nodad' : ''}${options.deprecated ? ' preferred_lft 0' : ''}`,
     type,
     flags,
     write(writer) {
@@ -56,6 +62,7 @@ function addressRequest(type: number, flags: number, words: string, link: number
       });
       writer.data(IFA_LOCAL, prefix.bytes);
       writer.data(IFA_ADDRESS, prefix.bytes);
+      if (options.deprecated) writer.data(IFA_CACHEINFO, DEPRECATED);
     },
   };
 }

@@ -22,6 +22,8 @@ export interface HostSpec {
     /** `Always`: the agent's health checks reach their containers whatever policy says. `Policy`: as policy says. Default `Always`. */
     healthChecks: 'Always' | 'Policy';
   };
+  /** The DNS server of its agent. Absent where it never had one. */
+  dns?: HostDns;
   /** What the policies of its HostEndpoints never close. A list that is left out: see `DEFAULT_FAILSAFE_PORTS`. */
   failsafePorts?: Partial<FailsafePorts>;
   /** How it speaks BGP, where that differs from BgpConfig. */
@@ -33,6 +35,13 @@ export interface HostBgp {
   asNumber?: number;
   /** Makes it a route reflector (RFC 4456) of this cluster id, in the form of an IPv4 address; reflectors of one id are for the same hosts. */
   clusterId?: string;
+}
+
+export interface HostDns {
+  /** Where it answers; its agent writes them. Empty while it has no server. */
+  addresses: string[];
+  /** `Always`: containers of this host ask it whatever policy says. `Policy`: as policy says. Default `Always`. */
+  queries: 'Always' | 'Policy';
 }
 
 /** A host's end of VXLAN tunnels (RFC 7348). */
@@ -80,6 +89,9 @@ export const hostSpecSchema: z.ZodType<HostSpec> = z.strictObject({
       healthChecks: oneOf('Always', 'Policy').prefault('Always'),
     })
     .prefault({}),
+  dns: z
+    .strictObject({ addresses: z.array(field(parseAddress)).prefault([]), queries: oneOf('Always', 'Policy').prefault('Always') })
+    .optional(),
   failsafePorts: failsafePortsSchema.optional(),
   bgp: z
     .strictObject({
