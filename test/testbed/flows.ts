@@ -7,6 +7,7 @@ import type { Traffic } from './traffic.ts';
 
 /** A place that sends and is sent to. */
 export interface Place {
+  /** Empty where it has none of the family: nobody reaches it by that. */
   ipv4: string;
   ipv6: string;
   traffic: Traffic;
@@ -47,7 +48,8 @@ async function measureFlow(places: Record<string, Place>, flow: string): Promise
   const [source, target] = [places[from], places[to]];
   if (source === undefined || target === undefined) throw new Error(`'${flow}' is no flow between ${Object.keys(places).join(', ')}`);
   const send = (address: string) =>
-    kind === 'ping' ? source.traffic.ping(address) : source.traffic[kind as 'tcp' | 'udp']({ address, port: Number(port) });
+    address !== '' &&
+    (kind === 'ping' ? source.traffic.ping(address) : source.traffic[kind as 'tcp' | 'udp']({ address, port: Number(port) }));
   const [overIpv4, overIpv6] = await Promise.all([send(target.ipv4), send(target.ipv6)]);
   if (overIpv4 === overIpv6) return overIpv4;
   return overIpv4 ? 'IPv4 only' : 'IPv6 only';

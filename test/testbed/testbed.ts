@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ObjectStore, openStore, resolveStoreOptions, type Store } from '@weir/datastore';
@@ -47,6 +48,7 @@ export interface Workload {
   name: string;
   host: LabHost;
   containerId: string;
+  /** Empty where it has none of the family. */
   ipv4: string;
   ipv6: string;
   hostInterface: string;
@@ -183,14 +185,15 @@ export class Testbed {
       ],
       command: 'exec sleep 100000',
     });
-    const [ipv4, ipv6] = container.networks[0]!.ip_addresses.map(({ ip_address }) => ip_address.split('/')[0]!);
+    const addresses = container.networks[0]!.ip_addresses.map(({ ip_address }) => ip_address.split('/')[0]!);
+    const [ipv4 = '', ipv6 = ''] = [addresses.find(isIPv4), addresses.find(isIPv6)];
     const traffic = new Traffic(name, container.namespace);
     const workload = {
       name,
       host,
       containerId,
-      ipv4: ipv4!,
-      ipv6: ipv6 ?? '',
+      ipv4,
+      ipv6,
       hostInterface: hostInterfaceName(containerId, 'eth0', 'weir'),
       container,
       traffic,

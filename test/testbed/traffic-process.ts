@@ -42,7 +42,7 @@ async function answer(request: TrafficRequest): Promise<unknown> {
     case 'stream':
       return startStream(request.name, request);
     case 'stream-state':
-      return streams.get(request.name);
+      return lookAt(streams.get(request.name));
     case 'attempts':
       return startAttempts(request.name, request);
     case 'attempts-state':
@@ -112,9 +112,11 @@ async function ping(address: string): Promise<boolean> {
   return code === 0;
 }
 
-async function startStream(name: string, target: Target): Promise<null> {
+async function startStream(name: string, target: Target & { bytes?: number }): Promise<null> {
   const socket = open(target);
-  const state: StreamState = { answered: 0, lastAnswerAt: 0 };
+  const state: StreamState = { answered: 0, lastAnswerAt: 0, longestGapMs: 0 };
+  const question = Buffer.alloc(target.bytes ?? 1, '?');
+  let awaited = question.length;
   streams.set(name, state);
   socket.on('error', (error) => {
     state.ended = error.message;
@@ -122,15 +124,30 @@ async function startStream(name: string, target: Target): Promise<null> {
   socket.on('close', () => {
     state.ended ??= 'closed';
   });
-  socket.on('data', () => {
+  socket.on('data', (answer) => {
+    awaited -= answer.length;
+    if (awaited > 0) return;
+    awaited = question.length;
     state.answered++;
-    state.lastAnswerAt = Number(process.hrtime.bigint()) / 1e6;
-    setTimeout(() => socket.write('?'), PACE_MS);
+    const now = monotonicMs();
+    if (state.lastAnswerAt > 0) state.longestGapMs = Math.max(state.longestGapMs, now - state.lastAnswerAt);
+    state.lastAnswerAt = now;
+    setTimeout(() => socket.write(question), PACE_MS);
   });
-  socket.once('connect', () => socket.write('?'));
+  socket.once('connect', () => socket.write(question));
   await once(socket, 'data');
   return null;
 }
+
+/** The next look begins to measure anew. A gap that has not ended counts as far as it is. */
+function lookAt(state: StreamState | undefined): StreamState | undefined {
+  if (state === undefined) return undefined;
+  const seen = { ...state, longestGapMs: Math.max(state.longestGapMs, monotonicMs() - state.lastAnswerAt) };
+  state.longestGapMs = 0;
+  return seen;
+}
+
+const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 function startAttempts(name: string, target: Target): null {
   const state: AttemptsState = { tried: 0, through: 0, failed: 0 };

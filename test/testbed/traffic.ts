@@ -16,6 +16,8 @@ export interface StreamState {
   /** Questions that were answered, all on one connection. */
   answered: number;
   lastAnswerAt: number;
+  /** Between two answers since the last look. */
+  longestGapMs: number;
   /** Why the connection is over, if it is. */
   ended?: string;
 }
@@ -32,7 +34,7 @@ export type TrafficRequest =
   | { operation: 'listen'; tcp: number[]; udp: number[] }
   | ({ operation: 'tcp' | 'udp'; timeoutMs: number } & Target)
   | { operation: 'ping'; address: string }
-  | ({ operation: 'stream'; name: string } & Target)
+  | ({ operation: 'stream'; name: string; bytes?: number } & Target)
   | { operation: 'stream-state'; name: string }
   | ({ operation: 'attempts'; name: string } & Target)
   | { operation: 'attempts-state'; name: string }
@@ -73,8 +75,11 @@ export class Traffic {
     return this.#ask({ operation: 'ping', address });
   }
 
-  /** Opens one connection and asks over it again and again, until it is over; returns after the first answer. */
-  stream(name: string, target: Target): Promise<void> {
+  /**
+   * Opens one connection and asks over it again and again, until it is over; returns after the first answer.
+   * @param target.bytes length of each question, and so of each answer: 1 by default
+   */
+  stream(name: string, target: Target & { bytes?: number }): Promise<void> {
     return this.#ask({ operation: 'stream', name, ...target });
   }
 
