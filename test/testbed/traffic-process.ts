@@ -37,6 +37,8 @@ async function answer(request: TrafficRequest): Promise<unknown> {
       return askOverTcp(request, request.timeoutMs);
     case 'udp':
       return askOverUdp(request, request.timeoutMs);
+    case 'refusal':
+      return request.protocol === 'tcp' ? refusalOfTcp(request, request.timeoutMs) : refusalOfUdp(request, request.timeoutMs);
     case 'ping':
       return ping(request.address);
     case 'stream':
@@ -104,6 +106,38 @@ async function askOverUdp({ address, port, source }: Target, timeoutMs: number):
   } finally {
     socket.close();
   }
+}
+
+function refusalOfTcp(target: Target, timeoutMs: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = open(target);
+    const end = (told: string | null) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(told);
+    };
+    const timer = setTimeout(end, timeoutMs, null);
+    socket.once('connect', () => end(null));
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+  });
+}
+
+/** Only a connected socket is told of ICMP errors. */
+function refusalOfUdp({ address, port }: Target, timeoutMs: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+    const end = (told: string | null) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(told);
+    };
+    const timer = setTimeout(end, timeoutMs, null);
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.connect(port, address, (error?: NodeJS.ErrnoException) => {
+      if (error) end(error.code ?? error.message);
+      else socket.send('?');
+    });
+  });
 }
 
 async function ping(address: string): Promise<boolean> {

@@ -34,6 +34,7 @@ export type TrafficRequest =
   | { operation: 'listen'; tcp: number[]; udp: number[] }
   | ({ operation: 'tcp' | 'udp'; timeoutMs: number } & Target)
   | { operation: 'ping'; address: string }
+  | ({ operation: 'refusal'; protocol: 'tcp' | 'udp'; timeoutMs: number } & Target)
   | ({ operation: 'stream'; name: string; bytes?: number } & Target)
   | { operation: 'stream-state'; name: string }
   | ({ operation: 'attempts'; name: string } & Target)
@@ -68,6 +69,12 @@ export class Traffic {
   /** @returns whether a datagram came back */
   udp(target: Target & { timeoutMs?: number }): Promise<boolean> {
     return this.#ask({ operation: 'udp', timeoutMs: SILENCE_MS, ...target });
+  }
+
+  /** What the sender is told when nobody takes its packet: `ECONNREFUSED`, say; undefined when it is told nothing. */
+  async refusal(protocol: 'tcp' | 'udp', target: Target): Promise<string | undefined> {
+    const told = await this.#ask<string | null>({ operation: 'refusal', protocol, timeoutMs: SILENCE_MS, ...target });
+    return told ?? undefined;
   }
 
   /** One echo request. */

@@ -15,6 +15,7 @@ const KINDS = [
   'GlobalPolicy',
   'Host',
   'HostEndpoint',
+  'IpamConfig',
   'Namespace',
   'Network',
   'NetworkSet',

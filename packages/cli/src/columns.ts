@@ -14,6 +14,7 @@ import {
   type HostEndpoint,
   type IpamConfig,
   type Kind,
+  type Labels,
   type Namespace,
   type Network,
   type NetworkSet,
@@ -224,18 +225,18 @@ export interface ColumnOptions {
   /** Names of all tiers, for the status of policies. */
   tiers?: ReadonlySet<string> | undefined;
   /** All there are, for how many of a service's backends are ready. */
-  endpoints?: readonly Endpoint[] | undefined;
+  backends?: { endpoints: readonly Endpoint[]; namespaces: readonly Namespace[] } | undefined;
 }
 
 /** The columns of a kind's table. */
-export function columnsOf(kind: Kind, { wide, namespaces, tiers = new Set(), endpoints }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
+export function columnsOf(kind: Kind, { wide, namespaces, tiers = new Set(), backends }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
   const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, tiers) };
   return [
     ...(namespaces ? [ofAny(namespace)] : []),
     ofAny(kind === 'Endpoint' ? derivedName : name),
     ...own.narrow.map(ofValid),
-    ...(kind === 'Service' && endpoints !== undefined ? [ofValid(readiness(endpoints) as Column<AnyObject>)] : []),
+    ...(kind === 'Service' && backends !== undefined ? [ofValid(readiness(backends) as Column<AnyObject>)] : []),
     ...(wide && isPolicy(kind)
       ? [{ ...status, value: (row: AnyObject | InvalidRow) => ('invalid' in row ? row.invalid : status.value(row)) }]
       : []),
@@ -243,12 +244,17 @@ export function columnsOf(kind: Kind, { wide, namespaces, tiers = new Set(), end
   ];
 }
 
-function readiness(endpoints: readonly Endpoint[]): Column<Service> {
+function readiness({ endpoints, namespaces }: NonNullable<ColumnOptions['backends']>): Column<Service> {
   const value = (service: Service) => {
-    const backends = serviceBackends(service, endpoints);
+    const backends = serviceBackends(service, endpoints, labelsOfNamespace(service, namespaces));
     return `${backends.filter(({ ready }) => ready).length}/${backends.length}`;
   };
   return { header: 'READY', value, align: 'right' };
+}
+
+/** Those that all endpoints of a service's namespace have. */
+export function labelsOfNamespace({ metadata }: Service, namespaces: readonly Namespace[]): Labels {
+  return namespaces.find(({ metadata: { name: one } }) => one === metadata.namespace)?.spec.labelsToApply ?? {};
 }
 
 /** `80/TCP`, `http 80->8000/TCP`, with `host 30080` where the hosts have a port for it. */

@@ -28,7 +28,7 @@ import {
   WARNINGS_ANNOTATION,
 } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
-import { formatLabels, servicePortText } from './columns.ts';
+import { formatLabels, labelsOfNamespace, servicePortText } from './columns.ts';
 import { bgpFields, hostBgpText } from './describe-bgp.ts';
 import { formatCount, formatUse } from './ipam-table.ts';
 import { ruleText } from './rule-text.ts';
@@ -149,9 +149,9 @@ function hostEndpointFields({ metadata, spec }: HostEndpoint, { policies }: Surr
   ];
 }
 
-function serviceFields(service: Service, { endpoints }: Surroundings): Field[] {
+function serviceFields(service: Service, { endpoints, namespaces }: Surroundings): Field[] {
   const { selector, ports, sessionAffinity } = service.spec;
-  const backends = serviceBackends(service, endpoints);
+  const backends = serviceBackends(service, endpoints, labelsOfNamespace(service, namespaces));
   return [
     ['Addresses', serviceAddresses(service)],
     ['Ports', ports.map(servicePortText)],

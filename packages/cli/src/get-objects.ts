@@ -1,6 +1,6 @@
-import type { AnyObject, Endpoint, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
+import type { AnyObject, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
 import { CliError } from './cli-error.ts';
-import { isPolicy } from './columns.ts';
+import { type ColumnOptions, isPolicy } from './columns.ts';
 import { checkHasCounterpart, formatKubernetes } from './kubernetes-output.ts';
 import { listObjects, listStored } from './list-objects.ts';
 import { formatObjects, type ObjectForm } from './object-output.ts';
@@ -45,12 +45,14 @@ export async function getObjects(
   const asked = { ...options, namespaces: options.namespace === undefined, single: references.length === 1 && named.length === 1 };
   const tiers = options.form === 'wide' && references.some(({ kind }) => isPolicy(kind.kind)) ? await readTiers(stores) : undefined;
   const isTable = !isMachineReadable(options.form) && references.some(({ kind }) => kind.kind === 'Service');
-  const endpoints = isTable ? await listObjects(stores, 'Endpoint', {}) : undefined;
+  const backends = isTable
+    ? { endpoints: await listObjects(stores, 'Endpoint', {}), namespaces: await listObjects(stores, 'Namespace', {}) }
+    : undefined;
   const refusals: CliError[] = [];
   const isSomething = found.length + invalid.length > 0;
   if (isSomething || isMachineReadable(options.form)) {
     if (isSomething || missing.length === 0) {
-      const output = await format(found, invalid, { ...asked, tiers, endpoints });
+      const output = await format(found, invalid, { ...asked, tiers, backends });
       print(output.text);
       refusals.push(...output.refusals);
     }
@@ -80,7 +82,7 @@ async function format(
     single: boolean;
     width: number;
     tiers: ReadonlySet<string> | undefined;
-    endpoints: readonly Endpoint[] | undefined;
+    backends: ColumnOptions['backends'];
   },
 ): Promise<{ text: string; refusals: CliError[] }> {
   const { form } = asked;

@@ -1,5 +1,5 @@
-import type { AnyObject, Endpoint, Kind } from '@weir/resources';
-import { columnsOf } from './columns.ts';
+import type { AnyObject, Kind } from '@weir/resources';
+import { type ColumnOptions, columnsOf } from './columns.ts';
 import type { InvalidRow } from './policy-status.ts';
 import { referenceText } from './references.ts';
 import { renderTable } from './table.ts';
@@ -15,8 +15,8 @@ export interface ObjectOutputOptions {
   single: boolean;
   /** Names of all tiers, for a wide table of policies. */
   tiers?: ReadonlySet<string> | undefined;
-  /** All endpoints, for a table of services. */
-  endpoints?: readonly Endpoint[] | undefined;
+  /** Who may be behind services, for a table of them. */
+  backends?: ColumnOptions['backends'];
   /** Of the terminal; `wide` shows everything in full all the same. */
   width: number;
 }
@@ -28,7 +28,7 @@ export interface ObjectOutputOptions {
  */
 export async function formatObjects(
   objects: readonly AnyObject[],
-  { form, namespaces, single, tiers, endpoints, width }: ObjectOutputOptions,
+  { form, namespaces, single, tiers, backends, width }: ObjectOutputOptions,
   invalid: readonly InvalidRow[] = [],
 ): Promise<string> {
   switch (form) {
@@ -45,7 +45,7 @@ export async function formatObjects(
       const parts = Map.groupBy<Kind, AnyObject | InvalidRow>([...objects, ...invalid], ({ kind }) => kind);
       return [...parts]
         .map(([kind, some]) => {
-          const columns = columnsOf(kind, { wide, tiers, endpoints, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
+          const columns = columnsOf(kind, { wide, tiers, backends, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
           return renderTable(columns, some, wide ? Number.POSITIVE_INFINITY : width);
         })
         .join('\n');

@@ -8,6 +8,7 @@ test('fields have the sizes and the byte order of their types', (t) => {
   t.is(hex(encodeField({ type: 'ipv6_addr', value: 'fd00::1' })), 'fd000000000000000000000000000001');
   t.is(hex(encodeField({ type: 'inet_proto', value: 6 })), '06');
   t.is(hex(encodeField({ type: 'inet_service', value: 80 })), '0050');
+  t.is(new Uint32Array(Uint8Array.from(encodeField({ type: 'integer', value: 70_000 })).buffer)[0], 70_000);
   t.is(hex(encodeField({ type: 'ifname', value: 'weir0' })), '77656972300000000000000000000000');
 });
 

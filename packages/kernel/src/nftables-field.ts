@@ -5,11 +5,20 @@ import { parseAddress, parseMac } from './netlink/ip-address.ts';
 export type KeyField = { type: NumberType; value: number } | { type: TextType; value: string };
 
 export type TextType = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'ether_addr';
-export type NumberType = 'ether_type' | 'inet_proto' | 'inet_service' | 'icmp_type' | 'icmp_code' | 'icmpv6_type' | 'icmpv6_code';
+export type NumberType =
+  | 'integer'
+  | 'ether_type'
+  | 'inet_proto'
+  | 'inet_service'
+  | 'icmp_type'
+  | 'icmp_code'
+  | 'icmpv6_type'
+  | 'icmpv6_code';
 export type FieldType = TextType | NumberType;
 
 /** `number` is what nft itself calls the type by; the kernel keeps it for whoever lists the set (nftables, include/datatype.h). */
 const TYPES: Readonly<Record<FieldType, { number: number; length: number }>> = {
+  integer: { number: 4, length: 4 },
   ipv4_addr: { number: 7, length: 4 },
   ipv6_addr: { number: 8, length: 16 },
   ether_addr: { number: 9, length: 6 },
@@ -56,8 +65,10 @@ export function encodeField({ type, value }: KeyField): Uint8Array {
   const length = fieldLength(type);
   if (typeof value === 'number') {
     const highest = 2 ** (8 * length) - 1;
-    if (length > 2 || !Number.isInteger(value) || value < 0 || value > highest)
-      throw new TypeError(`${value} is not of type ${type}${length > 2 ? '' : `; it goes from 0 to ${highest}`}`);
+    if (length > 4 || !Number.isInteger(value) || value < 0 || value > highest)
+      throw new TypeError(`${value} is not of type ${type}${length > 4 ? '' : `; it goes from 0 to ${highest}`}`);
+    // What the kernel counts or hashes itself is in the machine's own order.
+    if (type === 'integer') return new Uint8Array(Uint32Array.of(value).buffer);
     return length === 1 ? Uint8Array.of(value) : Uint8Array.of(value >> 8, value & 0xff);
   }
   if (type === 'ifname') {

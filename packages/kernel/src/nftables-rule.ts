@@ -35,7 +35,22 @@ export type RuleExpression =
   | { kind: 'log'; prefix: string; group: number }
   /** Hands the packet to whoever listens to the queue, and lets it go on when nobody does. `asTarget`: by iptables' target, for kernels without nft's own. */
   | { kind: 'queue'; number: number; asTarget?: boolean }
+  | Balance
   | { kind: 'verdict'; verdict: Verdict };
+
+/**
+ * Leads a new flow to one of several targets: a map gives address and port for the flow's service and a number below `slots`, which is
+ * drawn by lot or, for one source address, always the same. Goes on where the map has nothing.
+ */
+export interface Balance {
+  kind: 'balance';
+  network: 'ip' | 'ip6';
+  /** What of the packet the map's key begins with, before the number. */
+  service: 'address' | 'port';
+  by: 'lot' | 'source';
+  slots: number;
+  map: string;
+}
 
 /** A set of one rule: made in the same batch, gone with the rule. */
 export interface AnonymousSet extends SetShape {
@@ -95,6 +110,31 @@ const ONE_SECOND = 1n;
 const NFTA_QUEUE_NUM = 1;
 const NFTA_QUEUE_TOTAL = 2;
 const NFTA_QUEUE_FLAGS = 3;
+const NFTA_NG_DREG = 1;
+const NFTA_NG_MODULUS = 2;
+const NFTA_NG_TYPE = 3;
+const NFTA_NG_OFFSET = 4;
+const NFT_NG_RANDOM = 1;
+const NFTA_HASH_SREG = 1;
+const NFTA_HASH_DREG = 2;
+const NFTA_HASH_LEN = 3;
+const NFTA_HASH_MODULUS = 4;
+const NFTA_HASH_SEED = 5;
+const NFTA_HASH_OFFSET = 6;
+const NFTA_HASH_TYPE = 7;
+const NFT_HASH_JENKINS = 0;
+/** The same on all hosts and after each restart, so that a source comes to the same target. Without one the kernel draws it by lot. */
+const HASH_SEED = 1;
+const NFTA_NAT_TYPE = 1;
+const NFTA_NAT_FAMILY = 2;
+const NFTA_NAT_REG_ADDR_MIN = 3;
+const NFTA_NAT_REG_ADDR_MAX = 4;
+const NFTA_NAT_REG_PROTO_MIN = 5;
+const NFTA_NAT_REG_PROTO_MAX = 6;
+const NFTA_NAT_FLAGS = 7;
+const NFT_NAT_DNAT = 1;
+/** NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED of linux/netfilter/nf_nat.h. */
+const ADDRESS_AND_PORT = 3;
 const NFTA_TARGET_NAME = 1;
 const NFTA_TARGET_REV = 2;
 const NFTA_TARGET_INFO = 3;
@@ -103,6 +143,8 @@ const VERDICT_REGISTER = 0;
 /** NFT_REG32_00 to NFT_REG32_15: the registers that packets' fields are loaded in, of 4 bytes each. */
 const FIRST_REGISTER = 8;
 const REGISTER_BYTES = 4;
+/** NFT_REG32_12: the last four, clear of any key. */
+const HASHED_REGISTER = 20;
 
 const ETHER_TYPE = { ip: 0x0800, ip6: 0x86dd } as const;
 const NFPROTO = { ip: 2, ip6: 10 } as const;
@@ -183,7 +225,7 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
       const shape = ADDRESS_FIELDS[expression.field];
       const map = typeof expression.map === 'string' ? expression.map : verdictMap(shape.type, expression.map);
       if (typeof map !== 'string') sets.push(map);
-      return [...dependencies(shape, family), load(shape, FIRST_REGISTER), lookup(map, { verdict: true })];
+      return [...dependencies(shape, family), load(shape, FIRST_REGISTER), lookup(map, { to: VERDICT_REGISTER })];
     }
     case 'log':
       return [log(expression)];
@@ -191,9 +233,71 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
       return [limit(expression)];
     case 'queue':
       return [expression.asTarget === true ? queueTarget(expression.number) : queue(expression.number)];
+    case 'balance':
+      return compileBalance(expression, family);
     case 'verdict':
       return [immediate(expression.verdict)];
   }
+}
+
+function compileBalance({ network, service, by, slots, map }: Balance, family: Family): (Expression | Dependency)[] {
+  const source = ADDRESS_FIELDS[`${network} saddr`];
+  const destination = ADDRESS_FIELDS[`${network} daddr`];
+  const transportPort: FieldShape<NumberType> = { type: 'inet_service', from: { base: TRANSPORT_HEADER, offset: 2 }, of: {} };
+  const key = [...(service === 'address' ? [destination] : []), NUMBER_FIELDS['meta l4proto'], transportPort];
+  const slotRegister = FIRST_REGISTER + key.reduce((count, { type }) => count + registersOf(type), 0);
+  const draw = by === 'lot' ? [byLot(slots, slotRegister)] : [load(source, HASHED_REGISTER), byHash(slots, source.type, slotRegister)];
+  return [
+    ...dependencies(source, family),
+    ...loadAll(key),
+    ...draw,
+    lookup(map, { to: FIRST_REGISTER }),
+    changeDestination(network, { address: FIRST_REGISTER, port: FIRST_REGISTER + registersOf(destination.type) }),
+  ];
+}
+
+const registersOf = (type: KeyField['type']): number => padded(fieldLength(type)) / REGISTER_BYTES;
+
+function byLot(slots: number, register: number): Expression {
+  return {
+    name: 'numgen',
+    write(writer) {
+      writer.be32(NFTA_NG_DREG, register);
+      writer.be32(NFTA_NG_MODULUS, slots);
+      writer.be32(NFTA_NG_TYPE, NFT_NG_RANDOM);
+      writer.be32(NFTA_NG_OFFSET, 0);
+    },
+  };
+}
+
+function byHash(slots: number, type: KeyField['type'], register: number): Expression {
+  return {
+    name: 'hash',
+    write(writer) {
+      writer.be32(NFTA_HASH_SREG, HASHED_REGISTER);
+      writer.be32(NFTA_HASH_DREG, register);
+      writer.be32(NFTA_HASH_LEN, fieldLength(type));
+      writer.be32(NFTA_HASH_MODULUS, slots);
+      writer.be32(NFTA_HASH_SEED, HASH_SEED);
+      writer.be32(NFTA_HASH_OFFSET, 0);
+      writer.be32(NFTA_HASH_TYPE, NFT_HASH_JENKINS);
+    },
+  };
+}
+
+function changeDestination(network: 'ip' | 'ip6', registers: { address: number; port: number }): Expression {
+  return {
+    name: 'nat',
+    write(writer) {
+      writer.be32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
+      writer.be32(NFTA_NAT_FAMILY, NFPROTO[network]);
+      writer.be32(NFTA_NAT_REG_ADDR_MIN, registers.address);
+      writer.be32(NFTA_NAT_REG_ADDR_MAX, registers.address);
+      writer.be32(NFTA_NAT_REG_PROTO_MIN, registers.port);
+      writer.be32(NFTA_NAT_REG_PROTO_MAX, registers.port);
+      writer.be32(NFTA_NAT_FLAGS, ADDRESS_AND_PORT);
+    },
+  };
 }
 
 function verdictMap(type: TextType, members: readonly { address: string; verdict: Verdict }[]): AnonymousSet {
@@ -247,11 +351,11 @@ function isEqual(meta: number, type: NumberType, value: number): Dependency {
   };
 }
 
-function loadAll(shapes: readonly FieldShape<NumberType>[]): Expression[] {
+function loadAll(shapes: readonly FieldShape<KeyField['type']>[]): Expression[] {
   let register = FIRST_REGISTER;
   return shapes.map((shape) => {
     const expression = load(shape, register);
-    register += padded(fieldLength(shape.type)) / REGISTER_BYTES;
+    register += registersOf(shape.type);
     return expression;
   });
 }
@@ -305,13 +409,14 @@ function compare(type: NumberType, [first, last]: Range, not: boolean): Expressi
 /** What an anonymous set is called until the kernel has named it. */
 export const anonymousName = ({ data }: SetShape): string => (data === undefined ? '__set%d' : '__map%d');
 
-function lookup(set: string | AnonymousSet, { not = false, verdict = false }: { not?: boolean; verdict?: boolean }): Expression {
+/** @param options.to the register that takes what a map gives */
+function lookup(set: string | AnonymousSet, { not = false, to }: { not?: boolean; to?: number }): Expression {
   return {
     name: 'lookup',
     write(writer, idOf) {
       writer.string(NFTA_LOOKUP_SET, typeof set === 'string' ? set : anonymousName(set));
       writer.be32(NFTA_LOOKUP_SREG, FIRST_REGISTER);
-      if (verdict) writer.be32(NFTA_LOOKUP_DREG, VERDICT_REGISTER);
+      if (to !== undefined) writer.be32(NFTA_LOOKUP_DREG, to);
       if (typeof set !== 'string') writer.be32(NFTA_LOOKUP_SET_ID, idOf(set));
       if (not) writer.be32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
     },

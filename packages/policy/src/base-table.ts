@@ -47,6 +47,15 @@ const SETS = [
   'map host_port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of one address of this host"; }',
   'map any_host_port4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of all addresses of this host"; }',
   'map any_host_port6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of all addresses of this host"; }',
+  ...FAMILIES.flatMap(({ ip, version }) => [
+    `map service${version} { type ipv${version}_addr . inet_proto . inet_service : verdict; comment "virtual addresses of services"; }`,
+    `map service_port${version} { type inet_proto . inet_service : verdict; comment "ports of all hosts that are services'"; }`,
+    // nft takes no rule with a map whose type is that of `th dport`; the type of all ports is one.
+    `map backend${version} { typeof ${ip} daddr . meta l4proto . tcp dport . numgen inc mod 2 : ${ip} daddr . tcp dport; comment "to whom services lead"; }`,
+    `map port_backend${version} { typeof meta l4proto . tcp dport . numgen inc mod 2 : ${ip} daddr . tcp dport; comment "to whom their ports of the hosts lead"; }`,
+    `set far_backend${version} { type ipv${version}_addr . inet_proto . inet_service; comment "those of them on other hosts"; }`,
+    `set service_range${version} { type ipv${version}_addr; flags interval; comment "what services have their addresses from"; }`,
+  ]),
   'set hairpin4 { type ipv4_addr . ipv4_addr; comment "who may reach itself by a port of this host"; }',
   'set hairpin6 { type ipv6_addr . ipv6_addr; comment "who may reach itself by a port of this host"; }',
   ...['', 'any_'].flatMap((any) => {
@@ -270,11 +279,15 @@ function bridged(field: 'saddr' | 'daddr', chain: string, how: 'jump' | 'goto' =
  */
 function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, FixedChain> {
   return {
-    nat_prerouting: { hook: 'nat hook prerouting priority dstnat', rules: ['fib daddr type local goto host_ports'] },
+    nat_prerouting: { hook: 'nat hook prerouting priority dstnat', rules: ['jump services', 'fib daddr type local goto host_ports'] },
     nat_output: {
       // nft knows the name dstnat for prerouting alone.
       hook: 'nat hook output priority -100',
-      rules: ['ip6 daddr ::1 return comment "what has this source cannot leave the host"', 'fib daddr type local goto host_ports'],
+      rules: [
+        'ip6 daddr ::1 return comment "what has this source cannot leave the host"',
+        'jump services',
+        'fib daddr type local goto host_ports',
+      ],
     },
     nat_postrouting: {
       hook: 'nat hook postrouting priority srcnat',
@@ -282,6 +295,10 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
         'ip saddr . ip daddr @hairpin4 masquerade comment "nobody answers itself over the network"',
         'ip6 saddr . ip6 daddr @hairpin6 masquerade comment "nobody answers itself over the network"',
         ...OURS.map((name) => `ip saddr 127.0.0.0/8 oifname ${name} masquerade comment "to a container this is its own loopback"`),
+        ...FAMILIES.map(
+          ({ ip, version }) =>
+            `ct status & dnat == dnat ${ip} daddr . meta l4proto . th dport @far_backend${version} ${OURS.map((name) => `iifname != ${name}`).join(' ')} ${ip} saddr != @bridged${version} fib saddr type != local masquerade comment "its answer would not come back this way"`,
+        ),
         ...FAMILIES.map(
           ({ ip, version }) => `${ip} saddr @nat${version} ${ip} daddr != @pools${version} masquerade comment "natOutgoing of their pool"`,
         ),
@@ -293,8 +310,17 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
         'dnat ip6 to ip6 daddr . meta l4proto . th dport map @host_port6',
         'meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any_host_port4',
         'meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any_host_port6',
+        ...FAMILIES.map(({ version }) => `meta nfproto ipv${version} meta l4proto . th dport vmap @service_port${version}`),
       ],
     },
+    services: {
+      rules: [
+        ...FAMILIES.map(({ ip, version }) => `${ip} daddr . meta l4proto . th dport vmap @service${version}`),
+        ...FAMILIES.map(({ ip, version }) => `${ip} daddr @service_range${version} goto no_backend`),
+      ],
+    },
+    // A packet to nobody is to be told of at once; who connects would wait for its timeout otherwise.
+    no_backend: { rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx type port-unreachable'] },
     // In the hook output a packet whose destination was changed still has the interface that it would have left by.
     postrouting: {
       hook: 'filter hook postrouting priority filter',

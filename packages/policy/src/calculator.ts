@@ -1,5 +1,6 @@
 import {
   type AnyObject,
+  DEFAULT_IPAM_CONFIG,
   type Direction,
   type Endpoint,
   type EndpointSpec,
@@ -7,6 +8,7 @@ import {
   type GlobalPolicy,
   type Host,
   type HostEndpoint,
+  type IpamConfig,
   type Kind,
   keyOf,
   type Labels,
@@ -17,9 +19,11 @@ import {
   type Policy,
   type Pool,
   parseKey,
+  type Service,
   spaceOf,
   type Tier,
 } from '@weir/resources';
+import { Claims } from './claims.ts';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
 import { type Enforced, Enforcement } from './enforcement.ts';
 import { type Explanation, explain } from './explanation.ts';
@@ -30,7 +34,8 @@ import { NamespaceDefaults } from './namespace-defaults.ts';
 import { NetworkSets } from './network-sets.ts';
 import { endpointParty, NetworkSetNames, type Party } from './parties.ts';
 import { PolicyIndex } from './policy-index.ts';
-import { Table, type TableChange } from './table.ts';
+import { Services, type UdpSockets } from './services.ts';
+import { SharedStructure, Table, type TableChange } from './table.ts';
 
 /** What turns the tables of the previous flush into those wanted now. */
 export interface DataplaneChange extends TableChange {
@@ -38,6 +43,8 @@ export interface DataplaneChange extends TableChange {
   bridge: TableChange;
   /** Host interfaces whose endpoints may have lost a permission, or have gone: their established flows are to be judged again. */
   narrowed: Set<string>;
+  /** Flows of UDP never end by themselves: those of services that changed have to lead to one of the targets that these have now. */
+  udpSockets: UdpSockets;
 }
 
 /** Kinds that may forbid something, so that without them nothing may be let through. */
@@ -77,7 +84,8 @@ export class PolicyCalculator {
   readonly #policies: PolicyIndex;
   readonly #defaults: NamespaceDefaults;
   readonly #enforcement: Enforcement;
-  readonly #hostPorts = new HostPorts(this.#table);
+  readonly #hostPorts: HostPorts;
+  readonly #services: Services;
   readonly #hosts = new Map<string, Host>();
   #narrowed = new Set<string>();
   #isSettled = true;
@@ -101,6 +109,9 @@ export class PolicyCalculator {
     );
     this.#policies = new PolicyIndex(this.#membership, labels);
     this.#defaults = new NamespaceDefaults(this.#membership);
+    const claims = new Claims(this.#table);
+    this.#hostPorts = new HostPorts(claims);
+    this.#services = new Services({ claims, structure: new SharedStructure(this.#table), membership: this.#membership });
     this.#enforcement = new Enforcement({
       membership: this.#membership,
       policies: this.#policies,
@@ -154,7 +165,8 @@ export class PolicyCalculator {
     this.#settle();
     const narrowed = this.#narrowed;
     this.#narrowed = new Set();
-    return { ...this.#table.takeChange(), bridge: this.#bridgeTable.takeChange(), narrowed };
+    const udpSockets = this.#services.takeUdpChange();
+    return { ...this.#table.takeChange(), bridge: this.#bridgeTable.takeChange(), narrowed, udpSockets };
   }
 
   /**
@@ -226,6 +238,7 @@ export class PolicyCalculator {
     this.#settleObjects();
     if (this.#isSettled) return;
     this.#isSettled = true;
+    this.#services.settle();
     this.#narrowed = this.#narrowed.union(this.#enforcement.settle());
     this.#policies.releaseReplaced();
     this.#defaults.releaseReplaced();
@@ -260,6 +273,15 @@ export class PolicyCalculator {
       case 'NetworkSet':
       case 'GlobalNetworkSet':
         this.#applyNetworkSet(key, object as NetworkSet | GlobalNetworkSet | undefined);
+        break;
+      case 'Service':
+        this.#services.put(
+          key,
+          this.#within(object as Service | undefined, () => undefined),
+        );
+        break;
+      case 'IpamConfig':
+        this.#services.putRanges((object as IpamConfig | undefined)?.spec.serviceRanges ?? DEFAULT_IPAM_CONFIG.serviceRanges);
         break;
       case 'Tier':
         this.#changed(this.#policies.putTier(id.name, object as Tier | undefined));
@@ -325,6 +347,7 @@ export class PolicyCalculator {
   #applyEndpoint(key: string, object: Endpoint | undefined): void {
     const local = this.#local(key, object);
     this.#hostPorts.put(key, this.#host === undefined ? undefined : local);
+    this.#services.putEndpoint(key, object, this.#host !== undefined && local !== undefined);
     this.#replaceEndpoint(key, object && this.#endpointMember(key, object), local);
   }
 
@@ -364,7 +387,10 @@ export class PolicyCalculator {
   #applyMember(key: string, member: Member | undefined): void {
     if (member === undefined) this.#members.delete(key);
     else this.#members.set(key, member);
+    const before = this.#membership.setsOf(key);
     this.#membership.put(key, member);
+    this.#services.membersChanged(before);
+    this.#services.membersChanged(this.#membership.setsOf(key));
   }
 
   #endpointMember(key: string, { metadata, spec }: Endpoint): Member {

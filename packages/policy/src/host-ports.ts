@@ -1,8 +1,8 @@
 import { type Endpoint, type HostSocket, hostSockets, protocolNumber } from '@weir/resources';
-import { Claims } from './claims.ts';
+import type { Claims } from './claims.ts';
 import { addressType } from './peer-table.ts';
+import { hairpinElement } from './service-statements.ts';
 import type { KeyField, Statement } from './statement.ts';
-import type { Table } from './table.ts';
 
 /**
  * The ports of the host that lead to its endpoints, as elements of the maps that NAT looks in. The CNI tools let no two endpoints have one
@@ -11,8 +11,8 @@ import type { Table } from './table.ts';
 export class HostPorts {
   readonly #claims: Claims;
 
-  constructor(table: Table) {
-    this.#claims = new Claims(table);
+  constructor(claims: Claims) {
+    this.#claims = claims;
   }
 
   /** @param key of the endpoint, as of `keyOf`; @param endpoint undefined when it is no longer there */
@@ -23,14 +23,8 @@ export class HostPorts {
 
 function hostPortStatements({ spec }: Endpoint): Statement[] {
   const sockets = hostSockets(spec);
-  const targets = new Map(sockets.map((socket) => [socket.target.address, socket.family]));
-  return [
-    ...sockets.map(natElement),
-    ...[...targets].map(([value, family]): Statement => {
-      const field: KeyField = { type: addressType(family), value };
-      return { kind: 'element', set: family === 'IPv4' ? 'hairpin4' : 'hairpin6', key: [field, field] };
-    }),
-  ];
+  const targets = new Set(sockets.map((socket) => socket.target.address));
+  return [...sockets.map(natElement), ...[...targets].map(hairpinElement)];
 }
 
 function natElement({ family, address, protocol, port, target }: HostSocket): Statement {

@@ -16,6 +16,8 @@ export { isUnchanged, type Participant, participants, type Reach, reach } from '
 export { type ActualTable, readTable } from './read-table.ts';
 export { type Rule, type RuleExpression, ruleText } from './rule.ts';
 export type { Criterion } from './rule-trial.ts';
+export { type ServiceSocket, targetText } from './service-statements.ts';
+export type { UdpSockets } from './services.ts';
 export {
   type ChainStatement,
   difference,

@@ -165,6 +165,12 @@ export class Membership {
     }
   }
 
+  /** The sets of selectors and port names that a member is in. A snapshot: a change of the member makes another. */
+  setsOf(key: string): ReadonlySet<MemberSet> {
+    const member = this.#byKey.get(key);
+    return (member && this.#setsOf.get(member)) ?? NO_ADDRESSES;
+  }
+
   /** The sets that hold an address as such, not by a net that it lies in. */
   setsAt(address: string): ReadonlySet<MemberSet> {
     return this.#setsAt.at(address) ?? NO_ADDRESSES;

@@ -12,7 +12,7 @@ export interface ActualTable {
 }
 
 /** Chains and maps that policy made have these prefixes; those of the base table have not. */
-const MADE = /^[cglp]_/;
+const MADE = /^[cglps]_/;
 
 /** As nft calls them in elements. */
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
@@ -101,6 +101,7 @@ function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
 }
 
 function fieldOf(value: unknown, type: string): KeyField {
+  if (type === 'integer' && typeof value === 'number') return { type, value };
   // A field that was named by its place in the packet; all that Weir has of these are IPv6 addresses.
   if (type === 'integer' && typeof value === 'string') return { type: 'ipv6_addr', value: addressFromNumber(BigInt(value), 'IPv6') };
   if ((type === 'ifname' || type === 'ether_addr') && typeof value === 'string') return { type, value };

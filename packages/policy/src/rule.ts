@@ -20,7 +20,22 @@ export type RuleExpression =
   | { kind: 'log'; prefix: string; group: number }
   /** Hands the packet to whoever listens to the queue, and lets it go on when nobody does. */
   | { kind: 'queue'; number: number }
+  | Balance
   | { kind: 'verdict'; verdict: Verdict };
+
+/**
+ * Leads a new flow to one of several targets: a map gives address and port for the flow's service and a number below `slots`, which is
+ * drawn by lot or, for one source address, always the same. Goes on where the map has nothing.
+ */
+export interface Balance {
+  readonly kind: 'balance';
+  readonly network: 'ip' | 'ip6';
+  /** What of the packet the map's key begins with, before the number: destination address, protocol and port, or the last two. */
+  readonly service: 'address' | 'port';
+  readonly by: 'lot' | 'source';
+  readonly slots: number;
+  readonly map: string;
+}
 
 /** Goes on with packets whose fields, taken together, are in one of the members (`not`: in none), which have a range for each field. */
 export interface Match {
@@ -61,9 +76,17 @@ function expressionText(expression: RuleExpression): string {
       return `limit rate ${expression.perSecond}/second burst ${expression.burst} packets`;
     case 'queue':
       return `queue num ${expression.number} bypass`;
+    case 'balance':
+      return balanceText(expression);
     case 'verdict':
       return verdictText(expression.verdict);
   }
+}
+
+function balanceText({ network, service, by, slots, map }: Balance): string {
+  const draw = by === 'lot' ? `numgen random mod ${slots}` : `jhash ${network} saddr mod ${slots} seed 0x1`;
+  const key = [...(service === 'address' ? [`${network} daddr`] : []), 'meta l4proto', 'th dport', draw].join(' . ');
+  return `${service === 'port' ? `meta nfproto ${network === 'ip' ? 'ipv4' : 'ipv6'} ` : ''}dnat ${network} to ${key} map @${map}`;
 }
 
 function rangeText([first, last]: Range): string {

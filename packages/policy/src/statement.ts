@@ -37,7 +37,9 @@ export interface ElementStatement {
 export type KeyField =
   | { type: 'ifname'; value: string }
   | { type: 'ipv4_addr' | 'ipv6_addr' | 'ether_addr'; value: string }
-  | { type: 'ether_type' | 'inet_proto' | 'inet_service'; value: number };
+  | { type: 'ether_type' | 'inet_proto' | 'inet_service'; value: number }
+  /** What the kernel drew or hashed. */
+  | { type: 'integer'; value: number };
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
 

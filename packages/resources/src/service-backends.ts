@@ -1,6 +1,7 @@
 import { type Family, familyOf } from './address.ts';
 import { isReady, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 import type { ServicePort } from './kinds/service.ts';
+import type { Labels } from './metadata.ts';
 import type { Endpoint, Service } from './object.ts';
 import { matches } from './selector/evaluate.ts';
 import { parseSelector } from './selector/parse.ts';
@@ -15,8 +16,12 @@ export interface ServiceBackend {
   ready: boolean;
 }
 
-/** Pure: all that a service leads to, ready or not, out of the endpoints that there are: endpoints in the order given, then its own addresses. */
-export function serviceBackends({ metadata, spec }: Service, endpoints: Iterable<Endpoint>): ServiceBackend[] {
+/**
+ * Pure: all that a service leads to, ready or not, out of the endpoints that there are: endpoints in the order given, then its own addresses.
+ *
+ * @param inherited labels that the endpoints of the service's namespace have of it: its `labelsToApply`
+ */
+export function serviceBackends({ metadata, spec }: Service, endpoints: Iterable<Endpoint>, inherited: Labels = {}): ServiceBackend[] {
   const selector = spec.selector === undefined ? undefined : parseSelector(spec.selector);
   const outside = (spec.backends ?? []).map((address) => ({ addresses: [address], ready: true }));
   if (selector === undefined) return outside;
@@ -24,7 +29,7 @@ export function serviceBackends({ metadata, spec }: Service, endpoints: Iterable
     (endpoint) =>
       endpoint.metadata.namespace === metadata.namespace &&
       spaceOf(endpoint.spec) === undefined &&
-      matches(selector, endpoint.metadata.labels),
+      matches(selector, { ...inherited, ...endpoint.metadata.labels }),
   );
   return [
     ...selected.map((endpoint) => ({ endpoint, addresses: backendAddresses(endpoint.spec.addresses), ready: isReady(endpoint.spec) })),

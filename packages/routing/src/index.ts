@@ -19,6 +19,7 @@ export { type Attached, mendContainers } from './mend-containers.ts';
 export { type Applied, type RouteFailure, RouteTable } from './route-table.ts';
 export { type BlockRoute, changesRoutes, desiredRoutes, type Routing, type RoutingState } from './routes.ts';
 export { RoutingError, type RoutingErrorCode } from './routing-error.ts';
+export { serviceRoutes } from './service-routes.ts';
 export { TUNNEL_LINK, TUNNEL_OVERHEAD, type TunnelPeer, tunnelMac } from './tunnel.ts';
 export { ensureTunnelDevice, removeTunnelDevice, type TunnelDevice } from './tunnel-device.ts';
 export { TunnelPeers } from './tunnel-peers.ts';

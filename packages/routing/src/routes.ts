@@ -10,6 +10,7 @@ import {
   familyOf,
   type Host,
   type Pool,
+  serviceAddresses,
   type VxlanEnd,
   type VxlanMode,
 } from '@weir/resources';
@@ -154,6 +155,10 @@ function routedBy(object: AnyObject | undefined): string {
       return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan]);
     case 'Pool':
       return JSON.stringify([object.metadata.name, object.spec.cidr, object.spec.vxlan, object.spec.routes, object.spec.disabled]);
+    case 'Service':
+      return JSON.stringify(serviceAddresses(object));
+    case 'IpamConfig':
+      return JSON.stringify(object.spec.serviceRanges);
     default:
       return '';
   }

@@ -3,7 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
-import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf } from '@weir/policy';
+import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf, type UdpSockets } from '@weir/policy';
 import {
   type AnyObject,
   type Endpoint,
@@ -55,6 +55,9 @@ export class Dataplane {
   readonly #gone = new Set<string>();
   /** Ports of this host that lead to an endpoint since the last change. */
   #mapped: HostSocket[] = [];
+  /** Of all services, and of those that changed since. */
+  readonly #udpSockets: UdpSockets = new Map();
+  #movedSockets: UdpSockets = new Map();
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
@@ -163,16 +166,26 @@ export class Dataplane {
       this.#table.desire(change);
       this.#bridged.desire(change.bridge);
       for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
+      this.#learnSockets(change.udpSockets);
       this.#bridged.bringInStep();
       const wasRead = this.#table.bringInStep(
         this.#baseFor({ mesosTraffic, ...(failsafePorts && { failsafePorts }), ...(dns && { dns }) }),
       );
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
+      if (wasRead) for (const [name, socket] of this.#udpSockets) this.#movedSockets.set(name, socket);
       this.#lastGeneration = this.#generation.read();
       this.#judgeFlows();
     } finally {
       stop();
+    }
+  }
+
+  #learnSockets(changed: UdpSockets): void {
+    for (const [name, socket] of changed) {
+      this.#movedSockets.set(name, socket);
+      if (socket === undefined) this.#udpSockets.delete(name);
+      else this.#udpSockets.set(name, socket);
     }
   }
 
@@ -190,11 +203,13 @@ export class Dataplane {
 
   #judgeFlows(): void {
     const narrowed = [...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []);
-    const suspects = { narrowed, gone: this.#gone, mapped: this.#mapped };
-    if (narrowed.length > 0 || this.#gone.size > 0 || this.#mapped.length > 0) this.#judged = this.#flows.judge(suspects);
+    const suspects = { narrowed, gone: this.#gone, mapped: this.#mapped, services: this.#movedSockets };
+    const count = narrowed.length + this.#gone.size + this.#mapped.length + this.#movedSockets.size;
+    if (count > 0) this.#judged = this.#flows.judge(suspects);
     this.#narrowed.clear();
     this.#gone.clear();
     this.#mapped = [];
+    this.#movedSockets = new Map();
   }
 
   close(): void {

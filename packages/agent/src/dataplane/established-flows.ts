@@ -6,7 +6,7 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Conntrack, Flow as TrackedFlow } from '@weir/kernel';
-import type { Flow } from '@weir/policy';
+import type { Flow, UdpSockets } from '@weir/policy';
 import type { HostSocket } from '@weir/resources';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -36,6 +36,7 @@ export class EstablishedFlows {
   #narrowed = new Set<string>();
   #gone = new Set<string>();
   #mapped: HostSocket[] = [];
+  #services: UdpSockets = new Map();
   /** Resolves when those that are noted now have been judged. */
   #next: PromiseWithResolvers<void> | undefined;
   #isRunning = false;
@@ -46,14 +47,20 @@ export class EstablishedFlows {
   }
 
   /**
-   * Has the flows of some addresses and host ports judged. To be called after the rules were switched: what is cut then cannot come back.
+   * Has the flows of some addresses, host ports and services judged. To be called after the rules were switched: what is cut then cannot come back.
    * @returns resolves when that is done; one listing serves all that were noted before it
    */
-  judge(suspects: { narrowed?: Iterable<string>; gone?: Iterable<string>; mapped?: Iterable<HostSocket> }): Promise<void> {
+  judge(suspects: {
+    narrowed?: Iterable<string>;
+    gone?: Iterable<string>;
+    mapped?: Iterable<HostSocket>;
+    services?: UdpSockets;
+  }): Promise<void> {
     for (const address of suspects.narrowed ?? []) this.#narrowed.add(address);
     for (const address of suspects.gone ?? []) this.#gone.add(address);
     this.#mapped.push(...(suspects.mapped ?? []));
-    if (this.#narrowed.size === 0 && this.#gone.size === 0 && this.#mapped.length === 0) return Promise.resolve();
+    for (const [name, socket] of suspects.services ?? []) this.#services.set(name, socket);
+    if (this.#narrowed.size + this.#gone.size + this.#mapped.length + this.#services.size === 0) return Promise.resolve();
     this.#next ??= Promise.withResolvers<void>();
     const { promise } = this.#next;
     if (!this.#isRunning) void this.#run();
@@ -72,8 +79,9 @@ export class EstablishedFlows {
       await delay(GATHERING_MS);
       const started = performance.now();
       const { resolve } = this.#next;
-      const suspects = { narrowed: this.#narrowed, gone: this.#gone, mapped: this.#mapped, hostAddresses: localAddresses() };
-      [this.#next, this.#narrowed, this.#gone, this.#mapped] = [undefined, new Set(), new Set(), []];
+      const [narrowed, gone, mapped, services] = [this.#narrowed, this.#gone, this.#mapped, this.#services];
+      const suspects = { narrowed, gone, mapped, services, hostAddresses: localAddresses() };
+      [this.#next, this.#narrowed, this.#gone, this.#mapped, this.#services] = [undefined, new Set(), new Set(), [], new Map()];
       try {
         await this.#cut(suspects);
       } catch (error) {
@@ -96,7 +104,7 @@ export class EstablishedFlows {
     }
     if (cut === 0) return;
     metrics.flowsCut.inc(cut);
-    log.info({ flows: cut }, 'established flows were cut: policy no longer allows them, or an end of them is gone');
+    log.info({ flows: cut }, 'established flows were cut: policy no longer allows them, or where they lead is gone');
   }
 }
 

@@ -17,7 +17,7 @@ function flow(source: string, destination: string, destinationPort: number): Flo
 const flows = [flow('10.0.0.1', '10.0.0.2', 80), flow('10.0.0.1', '10.0.0.2', 22), flow('10.0.0.3', '10.0.0.4', 22)];
 const denySsh = (judged: { destinationPort?: number }): boolean => judged.destinationPort !== 22;
 const none = new Set<string>();
-const nothing: Suspects = { narrowed: none, gone: none, mapped: [], hostAddresses: none };
+const nothing: Suspects = { narrowed: none, gone: none, mapped: [], services: new Map(), hostAddresses: none };
 const forbiddenFlows = (tracked: Flow[], suspects: Suspects, isAllowed: (judged: { destinationPort?: number }) => boolean): Flow[] =>
   tracked.filter((one) => isForbidden(one, suspects, isAllowed));
 
@@ -75,4 +75,27 @@ test('datagrams that go past a container to which their port now leads are cut',
   t.false(isCut(mapped('192.168.0.1', { protocol: UDP }), { address: '192.168.0.2' }), 'to an address that the mapping is not for');
   t.false(isCut(mapped('192.168.0.1', { protocol: UDP }), { protocol: 'TCP' }));
   t.false(isCut(mapped('192.168.0.1', { protocol: UDP }), { port: 8081 }));
+});
+
+test('a flow of UDP to a service goes when it leads to somebody who takes none any more, and only then', (t) => {
+  const udp = (destination: string, taker: string, protocol = 17): Flow => {
+    const tracked = flow('10.0.0.9', destination, 53);
+    return { ...tracked, protocol, reply: { ...tracked.reply, source: taker, sourcePort: 5353 } };
+  };
+  const socket = { family: 'IPv4', protocol: 'UDP', port: 53, affinity: 'None', targets: [{ address: '10.0.0.2', port: 5353 }] } as const;
+  const all = [udp('11.0.0.1', '10.0.0.1'), udp('11.0.0.1', '10.0.0.2'), udp('11.0.0.2', '10.0.0.1'), udp('11.0.0.1', '10.0.0.1', 6)];
+  const cut = (services: Suspects['services'], hostAddresses = none) =>
+    forbiddenFlows(all, { ...nothing, services, hostAddresses }, () => true);
+  t.deepEqual(cut(new Map([['UDP 11.0.0.1 53', { ...socket, address: '11.0.0.1' }]])), [all[0]]);
+  t.deepEqual(cut(new Map([['UDP 11.0.0.1 53', undefined]])), [all[0], all[1]], 'the service is gone');
+  t.deepEqual(cut(new Map([['UDP IPv4 53', socket]])), []);
+  t.deepEqual(cut(new Map([['UDP IPv4 53', socket]]), new Set(['11.0.0.2'])), [all[2]], 'by a port of the host');
+  t.deepEqual(
+    forbiddenFlows(
+      [flow('10.0.0.9', '11.0.0.1', 53)].map((one) => ({ ...one, protocol: 17 })),
+      { ...nothing, services: new Map([['UDP 11.0.0.1 53', undefined]]) },
+      () => true,
+    ),
+    [],
+  );
 });

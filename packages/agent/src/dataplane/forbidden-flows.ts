@@ -1,7 +1,7 @@
 /** Pure: whether an established flow has to go, because policy no longer allows it or because an end of it is gone. */
 import type { Flow as TrackedFlow } from '@weir/kernel';
-import type { Flow } from '@weir/policy';
-import { type HostSocket, protocolNumber } from '@weir/resources';
+import type { Flow, UdpSockets } from '@weir/policy';
+import { familyOf, type HostSocket, protocolNumber } from '@weir/resources';
 
 export interface Suspects {
   /** Addresses of endpoints that may have lost a permission. */
@@ -10,6 +10,8 @@ export interface Suspects {
   gone: ReadonlySet<string>;
   /** Ports of this host that now lead to a container. */
   mapped: readonly HostSocket[];
+  /** Sockets of services that changed, by what the calculator calls them; undefined: they are no service's any more. */
+  services: UdpSockets;
   /** What the ports that are of no certain address are ports of. */
   hostAddresses: ReadonlySet<string>;
 }
@@ -19,6 +21,7 @@ export function isForbidden(tracked: TrackedFlow, suspects: Suspects, isAllowed:
   const { source, destination } = flow;
   if (suspects.gone.has(source) || suspects.gone.has(destination)) return true;
   if (suspects.mapped.some((socket) => goesPast(socket, tracked, suspects.hostAddresses))) return true;
+  if (leadsElsewhere(tracked, suspects)) return true;
   return (suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !isAllowed(flow);
 }
 
@@ -40,4 +43,18 @@ function goesPast({ protocol, port, address, target }: HostSocket, tracked: Trac
   const { destination, destinationPort } = tracked.original;
   if (protocol !== 'UDP' || tracked.protocol !== protocolNumber(protocol) || destinationPort !== port) return false;
   return (address === undefined ? hostAddresses.has(destination) : address === destination) && tracked.reply.source !== target.address;
+}
+
+/** A flow of UDP to a service goes on to where it was led at first, also when nobody is there any more: one that is to be led anew has to go. */
+function leadsElsewhere({ original, reply, protocol }: TrackedFlow, { services, hostAddresses }: Suspects): boolean {
+  if (protocol !== protocolNumber('UDP') || services.size === 0) return false;
+  const { destination, destinationPort } = original;
+  const names = [destination, ...(hostAddresses.has(destination) ? [familyOf(destination)] : [])].map(
+    (at) => `UDP ${at} ${destinationPort}`,
+  );
+  const name = names.find((one) => services.has(one));
+  if (name === undefined) return false;
+  const targets = services.get(name)?.targets;
+  if (targets === undefined) return reply.source !== destination;
+  return !targets.some(({ address, port }) => address === reply.source && port === reply.sourcePort);
 }

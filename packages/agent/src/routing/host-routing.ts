@@ -7,7 +7,7 @@
  */
 import { GUARDED_PREFIX, OPEN_PREFIX } from '@weir/cni';
 import { type Change, KernelError, type Netlink } from '@weir/kernel';
-import { cidrContains, type Family, familyOf, type Host, type Pool, type VxlanEnd } from '@weir/resources';
+import { cidrContains, DEFAULT_IPAM_CONFIG, type Family, familyOf, type Host, type Pool, type VxlanEnd } from '@weir/resources';
 import {
   type BlockRoute,
   desiredRoutes,
@@ -16,6 +16,7 @@ import {
   RouteTable,
   RoutingError,
   removeTunnelDevice,
+  serviceRoutes,
   TUNNEL_LINK,
   TUNNEL_OVERHEAD,
   TunnelPeers,
@@ -129,11 +130,18 @@ export class HostRouting {
       ...(this.#tunnel !== undefined && { tunnel: this.#tunnel }),
       dead: this.#dead,
     });
+    for (const route of this.#serviceRoutes(self)) routes.set(route.destination, route);
     const link = this.#tunnel !== undefined && 'link' in this.#tunnel ? this.#tunnel.link : undefined;
     if (link !== undefined) done.push(...this.#peers.add(link, peers.values()));
     done.push(...this.#applyRoutes(routes));
     if (link !== undefined) done.push(...this.#peers.removeSurplus());
     return done;
+  }
+
+  #serviceRoutes(self: Host | undefined): BlockRoute[] {
+    const [config] = this.#state.list('IpamConfig');
+    const { serviceRanges: ranges } = config?.spec ?? DEFAULT_IPAM_CONFIG;
+    return serviceRoutes({ services: this.#state.list('Service'), ranges, sources: self === undefined ? [] : this.#ownAddresses(self) });
   }
 
   #applyRoutes(desired: ReadonlyMap<string, BlockRoute>): string[] {
@@ -197,8 +205,14 @@ export class HostRouting {
     return this.tunnelEnd === undefined ? (this.#config.vxlan.underlay ?? 'IPv4') : familyOf(this.tunnelEnd.address);
   }
 
+  /** Those of its object that it has. */
+  #ownAddresses({ spec }: Pick<Host, 'spec'>): { address: string; link: number }[] {
+    const all = this.#netlink.addresses().map(({ cidr, link }) => ({ address: cidr.slice(0, cidr.indexOf('/')), link }));
+    return all.filter(({ address }) => spec.addresses.includes(address));
+  }
+
   #mtuOfUnderlay({ spec }: Host): number | undefined {
-    const own = this.#netlink.addresses().filter(({ cidr }) => spec.addresses.includes(cidr.slice(0, cidr.indexOf('/'))));
+    const own = this.#ownAddresses({ spec });
     const sizes = [...new Set(own.map(({ link }) => link))].flatMap((link) => this.#netlink.link(link)?.mtu ?? []);
     return sizes.length === 0 ? undefined : Math.min(...sizes);
   }

@@ -193,8 +193,9 @@ const endpoint = fc
       { maxLength: 2, selector: ({ hostPort, protocol }) => `${protocol} ${hostPort}` },
     ),
     defaultAction: fc.constantFrom('Allow', 'Deny', undefined),
+    ready: fc.constantFrom(true, false, undefined),
   })
-  .map(({ index, namespace: home, labels: own, host, adopted, addresses, ports: named, hostPorts, defaultAction }) =>
+  .map(({ index, namespace: home, labels: own, host, adopted, addresses, ports: named, hostPorts, defaultAction, ready }) =>
     object(
       'Endpoint',
       { name: `e${index}`, namespace: home, labels: own },
@@ -208,6 +209,7 @@ const endpoint = fc
         ports: named,
         hostPorts: JSON.parse(JSON.stringify(hostPorts.filter(({ hostIP }) => isReachable(addresses, hostIP)))),
         ...(defaultAction !== undefined && { defaultAction }),
+        ...(ready !== undefined && { ready }),
       },
     ),
   );
@@ -266,6 +268,37 @@ const globalPolicy = fc
   })
   .map((made) => object('GlobalPolicy', { name: made.name }, tidy(forwardable(made.spec))));
 
+const servicePort = fc.record(
+  {
+    protocol: fc.constantFrom('TCP', 'UDP', 'SCTP'),
+    port: fc.constantFrom(80, 8080),
+    targetPort: fc.constantFrom(80, 8080, 'http', 'dns'),
+    hostPort: fc.constantFrom(30080, 30081),
+  },
+  { requiredKeys: ['protocol', 'port', 'targetPort'] },
+);
+
+const service = fc
+  .record({
+    name,
+    namespace: fc.constantFrom(...NAMESPACES),
+    addresses: fc.constantFrom(['11.0.0.1'], ['11.0.0.2', 'fd01:c::2'], ['192.0.2.1'], []),
+    spec: fc.record({
+      selector: fc.constantFrom(...SELECTORS),
+      backends: fc.constantFrom(undefined, ['192.0.2.7', '192.0.2.8', '2001:db8::7']),
+      ports: fc.uniqueArray(servicePort, {
+        minLength: 1,
+        maxLength: 2,
+        comparator: (one, other) => one.protocol === other.protocol && (one.port === other.port || one.hostPort === other.hostPort),
+      }),
+      sessionAffinity: fc.constantFrom('None', 'ClientIP'),
+    }),
+  })
+  .map(({ spec, addresses, ...metadata }) => ({
+    ...object('Service', metadata, JSON.parse(JSON.stringify(spec))),
+    status: { addresses },
+  }));
+
 /** Any object that policy depends on. Names repeat, so that a list of them holds several states of one object. */
 export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
   { weight: 1, arbitrary: namespace },
@@ -273,6 +306,7 @@ export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
   { weight: 2, arbitrary: anyHostEndpoint },
   { weight: 1, arbitrary: tier },
   { weight: 2, arbitrary: networkSet },
+  { weight: 1, arbitrary: service },
   { weight: 1, arbitrary: globalNetworkSet },
   { weight: 3, arbitrary: policy },
   { weight: 2, arbitrary: globalPolicy },

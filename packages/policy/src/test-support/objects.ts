@@ -7,6 +7,7 @@ import {
   type NetworkSet,
   type Policy,
   parseObject,
+  type Service,
   type Tier,
 } from '@weir/resources';
 
@@ -41,6 +42,11 @@ export function namespaceObject(name: string, labels: Labels, spec: object = {})
 
 export function globalNetworkSet(name: string, labels: Labels, nets: string[]): GlobalNetworkSet {
   return object('GlobalNetworkSet', { name, labels }, { nets }) as GlobalNetworkSet;
+}
+
+/** With the virtual addresses that it was given. */
+export function service(name: string, spec: object, addresses: string[] = ['11.0.0.1'], namespace = 'demo'): Service {
+  return { ...(object('Service', { name, namespace }, { ports: [{ port: 80 }], ...spec }) as Service), status: { addresses } };
 }
 
 export function tier(name: string, spec: object): Tier {

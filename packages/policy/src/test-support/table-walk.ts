@@ -3,7 +3,7 @@ import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../rule.ts';
 import { DENIED, type ElementStatement, type Statement, verdictText } from '../statement.ts';
 import { type Packet, packetFamily } from './packet.ts';
 
-const BASE_CHAIN = 'denied';
+const BASE_CHAINS = ['denied', 'no_backend'];
 const DENY = verdictText(DENIED);
 
 /**
@@ -61,7 +61,7 @@ export class TableWalk {
         else for (const { verdict } of expression.map) if ('chain' in verdict) named.add(`chain/${verdict.chain}`);
       }
     }
-    named.delete(`chain/${BASE_CHAIN}`);
+    for (const chain of BASE_CHAINS) named.delete(`chain/${chain}`);
     for (const key of named) if (!this.#statements.has(key)) throw new Error(`${key} is named and not there`);
     for (const [key, { kind }] of this.#statements)
       if (kind !== 'element' && !named.has(key)) throw new Error(`${key} is there and not named`);

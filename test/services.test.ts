@@ -1,0 +1,248 @@
+/** Services: virtual addresses in the kernel of each host. Real packets from containers, hosts and outside, and what changes meanwhile. */
+import { Conntrack } from '@weir/kernel';
+import { type Endpoint, keyOf, type Service, serialize, serviceAddresses } from '@weir/resources';
+import test, { type ExecutionContext } from 'ava';
+import { eventually } from './testbed/eventually.ts';
+import { Testbed, type Workload } from './testbed/testbed.ts';
+import { Traffic } from './testbed/traffic.ts';
+
+const PATIENCE_MS = 5000;
+
+const testbed = Testbed.share(test, { hosts: 2 });
+
+let one: Testbed['hosts'][0];
+let two: Testbed['hosts'][0];
+let near: Workload;
+let far: Workload;
+let client: Workload;
+let onHosts: Traffic[];
+let virtual: { ipv4: string; ipv6: string };
+
+const WEB = `
+apiVersion: weir/v1
+kind: Service
+metadata: { name: web }
+spec:
+  selector: app == 'web'
+  ports:
+    - { name: http, port: 8000, targetPort: 80 }
+    - { name: query, port: 8000, targetPort: 80, protocol: UDP }
+    - { name: other, port: 8001, targetPort: 81, hostPort: 30080 }
+    - { name: outside, port: 8001, targetPort: 81, protocol: UDP, hostPort: 30080 }
+`;
+
+test.serial.before('a service of two tasks, one on each host, and a client', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  [one, two] = bed.hosts as [typeof one, typeof two];
+  onHosts = bed.hosts.map((host) => new Traffic(host.name, host.namespace));
+  [near, far, client] = await Promise.all([
+    bed.launch(one, { app: 'web' }, { name: 'near' }),
+    bed.launch(two, { app: 'web' }, { name: 'far' }),
+    bed.launch(one, { app: 'client' }),
+  ]);
+  await bed.apply(WEB);
+  virtual = await addressesOf('web');
+  const passed = await eventually(
+    () =>
+      Promise.all(
+        [far.ipv4, far.ipv6, virtual.ipv4, virtual.ipv6].map((address, at) => client.traffic.tcp({ address, port: at < 2 ? 80 : 8000 })),
+      ),
+    (all) => all.every(Boolean),
+  );
+  t.deepEqual(passed, [true, true, true, true]);
+});
+
+test.after.always(() => Promise.all((onHosts ?? []).map((traffic) => traffic.close())));
+
+async function addressesOf(name: string): Promise<{ ipv4: string; ipv6: string }> {
+  const service = (await testbed().objects.get('Service', name, 'default'))!.object as Service;
+  const [ipv4, ipv6] = serviceAddresses(service);
+  return { ipv4: ipv4!, ipv6: ipv6! };
+}
+
+const both = () => [virtual.ipv4, virtual.ipv6];
+
+/** By whom connections to a port of some address were taken, as the host of the sender tracked them. */
+async function takersOf(host: Testbed['hosts'][0], to: { address: string; port: number; protocol?: number }): Promise<string[]> {
+  using conntrack = Conntrack.open({ namespace: host.namespace });
+  return (await conntrack.list())
+    .filter(
+      ({ original, protocol }) =>
+        protocol === (to.protocol ?? 6) && original.destination === to.address && original.destinationPort === to.port,
+    )
+    .map(({ reply }) => reply.source);
+}
+
+async function expectAnswers(t: ExecutionContext, wanted: [string, Traffic, string, number, boolean][]): Promise<void> {
+  const measured = await Promise.all(
+    wanted.flatMap(([what, traffic, address, port, passes]) =>
+      (['tcp', 'udp'] as const).map(async (protocol) => [
+        `${what} > ${protocol} ${address} ${port}`,
+        await traffic[protocol]({ address, port, ...(passes && { timeoutMs: PATIENCE_MS }) }),
+      ]),
+    ),
+  );
+  const expected = wanted.flatMap(([what, , address, port, passes]) =>
+    ['tcp', 'udp'].map((protocol) => [`${what} > ${protocol} ${address} ${port}`, passes]),
+  );
+  t.deepEqual(Object.fromEntries(measured), Object.fromEntries(expected));
+}
+
+/** As the follower of tasks does it. */
+async function setReady(workload: Workload, ready: boolean): Promise<void> {
+  const { objects } = testbed();
+  const all = await objects.list('Endpoint');
+  const { object } = all.objects.find(({ object: { spec } }) => spec.containerId === workload.containerId)!;
+  const changed: Endpoint = { ...object, spec: { ...object.spec, ready } };
+  await testbed().putRaw(keyOf(changed), serialize(changed));
+}
+
+test.serial('containers and hosts reach the virtual address over TCP and UDP, and a backend reaches itself by it', async (t) => {
+  t.timeout(60_000);
+  const senders: [string, Traffic][] = [
+    ['client', client.traffic],
+    ['near', near.traffic],
+    ['far', far.traffic],
+    ['host-1', onHosts[0]!],
+    ['host-2', onHosts[1]!],
+  ];
+  await expectAnswers(
+    t,
+    senders.flatMap(([what, traffic]) =>
+      both().map((address): [string, Traffic, string, number, boolean] => [what, traffic, address, 8000, true]),
+    ),
+  );
+  // Each backend comes to itself sooner or later; none of the tries may be lost.
+  for (const workload of [near, far]) {
+    for (const address of both()) {
+      const tries = await Promise.all(
+        Array.from({ length: 12 }, () => workload.traffic.tcp({ address, port: 8000, timeoutMs: PATIENCE_MS })),
+      );
+      t.deepEqual(
+        tries,
+        Array.from({ length: 12 }, () => true),
+        `${workload.name} > ${address}`,
+      );
+    }
+    const takers = await takersOf(workload.host, { address: virtual.ipv4, port: 8000 });
+    t.true(takers.includes(workload.ipv4));
+  }
+});
+
+test.serial('flows are spread over the backends', async (t) => {
+  t.timeout(60_000);
+  await Promise.all(Array.from({ length: 60 }, () => client.traffic.tcp({ address: virtual.ipv4, port: 8001, timeoutMs: PATIENCE_MS })));
+  const takers = await takersOf(one, { address: virtual.ipv4, port: 8001 });
+  const share = takers.filter((taker) => taker === near.ipv4).length;
+  t.is(takers.length, 60);
+  t.true(takers.every((taker) => taker === near.ipv4 || taker === far.ipv4));
+  // By lot, a share below 10 or above 50 of 60 comes once in ten million times.
+  t.true(share >= 10 && share <= 50, `${share} of 60`);
+});
+
+test.serial('a port of any host leads there from outside, whichever host the backend is on', async (t) => {
+  t.timeout(60_000);
+  for (const [sender, host] of [
+    [onHosts[1]!, one],
+    [onHosts[0]!, two],
+    [client.traffic, two],
+    [client.traffic, one],
+    [onHosts[0]!, one],
+  ] as const) {
+    for (const address of [host.addresses.ipv4, host.addresses.ipv6]) {
+      const tries = await Promise.all(
+        Array.from({ length: 8 }, (_, at) => sender[at % 2 === 0 ? 'tcp' : 'udp']({ address, port: 30080, timeoutMs: PATIENCE_MS })),
+      );
+      t.deepEqual(
+        tries,
+        Array.from({ length: 8 }, () => true),
+        `${address} of ${host.name}`,
+      );
+    }
+  }
+  t.false(await onHosts[1]!.tcp({ address: one.addresses.ipv4, port: 30081 }));
+});
+
+const ONLY_CLIENT = `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: only-client, namespace: default }
+spec:
+  selector: app == 'web'
+  ingress:
+    - { action: Allow, source: { selector: app == 'client' }, destination: { ports: [80] }, protocol: TCP }
+    - { action: Allow, source: { selector: app == 'client' }, destination: { ports: [80] }, protocol: UDP }
+`;
+
+test.serial('policy decides by the sender and by the backend with its port, not by the virtual address', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  await bed.apply(ONLY_CLIENT);
+  try {
+    await eventually(
+      () => near.traffic.tcp({ address: far.ipv4, port: 80 }),
+      (through) => !through,
+    );
+    await eventually(
+      () => far.traffic.tcp({ address: near.ipv4, port: 80 }),
+      (through) => !through,
+    );
+    await expectAnswers(
+      t,
+      both().flatMap((address): [string, Traffic, string, number, boolean][] => [
+        ['client', client.traffic, address, 8000, true],
+        // Its port in the container is 81, which the policy does not name.
+        ['client', client.traffic, address, 8001, false],
+        ['near', near.traffic, address, 8000, false],
+        ['far', far.traffic, address, 8000, false],
+      ]),
+    );
+  } finally {
+    await bed.delete(ONLY_CLIENT);
+  }
+});
+
+test.serial('who is not ready gets no new flow and keeps those that it has; with nobody ready the sender is told at once', async (t) => {
+  t.timeout(60_000);
+  await eventually(() => far.traffic.tcp({ address: near.ipv4, port: 81 }), Boolean);
+  // One connection to each, of which each is to go on.
+  for (let count = 0; count < 8; count++) await client.traffic.stream(`drain-${count}`, { address: virtual.ipv4, port: 8000 });
+  await setReady(near, false);
+  const newcomers = async () => {
+    const before = await takersOf(one, { address: virtual.ipv6, port: 8000 });
+    await Promise.all(Array.from({ length: 10 }, () => client.traffic.tcp({ address: virtual.ipv6, port: 8000, timeoutMs: PATIENCE_MS })));
+    const after = await takersOf(one, { address: virtual.ipv6, port: 8000 });
+    return after.filter((taker) => taker === near.ipv6).length - before.filter((taker) => taker === near.ipv6).length;
+  };
+  t.is(await eventually(newcomers, (count) => count === 0), 0);
+  const toNear = (await takersOf(one, { address: virtual.ipv4, port: 8000 })).includes(near.ipv4);
+  t.true(toNear, 'some of the connections are to the one that is not ready any more');
+  for (let count = 0; count < 8; count++) t.is((await client.traffic.streamState(`drain-${count}`)).ended, undefined);
+  const described = await testbed().mustWeir(['describe', 'service', 'web']);
+  t.regex(described, /1 of 2 ready/);
+  t.regex(described, new RegExp(`${near.ipv4}, ${near.ipv6}  not ready`));
+  t.regex(await testbed().mustWeir(['get', 'services']), new RegExp(`web +${virtual.ipv4},.* 1/2`));
+
+  await setReady(far, false);
+  for (const [sender, what] of [
+    [client.traffic, 'client'],
+    [onHosts[0]!, 'host-1'],
+  ] as const) {
+    for (const address of both()) {
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const told = await eventually(
+          () => sender.refusal(protocol, { address, port: 8000 }),
+          (code) => code === 'ECONNREFUSED',
+        );
+        t.is(told, 'ECONNREFUSED', `${what} > ${protocol} ${address}`);
+      }
+      t.is(await sender.refusal('tcp', { address, port: 9999 }), 'ECONNREFUSED', `${what}: a port that the service has not`);
+    }
+  }
+  await setReady(near, true);
+  await setReady(far, true);
+  const back = await eventually(() => client.traffic.tcp({ address: virtual.ipv4, port: 8000 }), Boolean);
+  t.true(back);
+  for (let count = 0; count < 8; count++) t.is((await client.traffic.streamState(`drain-${count}`)).ended, undefined);
+});
