@@ -42,7 +42,7 @@ export interface AddressOptions {
 }
 
 /** Preferred for no time, valid for ever. */
-const DEPRECATED = Buffer.from('00000000ffffffff0000000000000000', 'hex');
+const DEPRECATED = Buffer.alloc(16).fill(0xff, 4, 8);
 
 function addressRequest(type: number, flags: number, words: string, link: number, cidr: string, options: AddressOptions): Request {
   const prefix = parsePrefix(cidr);
