@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { bundleOneShot } from '@weir/agent/bundle-one-shot';
 import { type Cluster, monotonicMs } from '@weir/lab';
 import { withCluster } from './cluster.ts';
 import { CniCalls, type Contender, PEER_PLUGINS } from './cni-calls.ts';
@@ -107,6 +108,8 @@ async function measure({ cluster, bench, cold }: Prepared): Promise<Row[]> {
   }
 
   progress(`${FALLBACKS} × ADD without an agent`);
+  // As `weir cni install` leaves it.
+  await bundleOneShot();
   await cluster.hosts[0]!.stopAgent();
   const fallback: Series = { name: 'ADD of weir without an agent', unit: 'ms', samples: [] };
   for (let round = 0; round < FALLBACKS; round++) {

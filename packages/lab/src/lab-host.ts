@@ -73,7 +73,7 @@ export class LabHost {
     await installLauncher(options.launcher, this.pluginsDir, {
       socket: join(runDir, 'agent.sock'),
       node: process.execPath,
-      entry: join(REPOSITORY, 'packages/agent/src/one-shot.ts'),
+      entry: join(REPOSITORY, 'packages/agent/src/one-shot.js'),
       config: this.agentConfig,
     });
   }

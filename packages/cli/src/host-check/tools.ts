@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { currentBundle } from '@weir/agent/one-shot-bundle';
 import { TOOLS } from '@weir/cni';
 import { LAUNCHER_CONF, launcherPath, parseLauncherConf } from '@weir/cni/launcher';
 import { ONE_SHOT, PROGRAM } from '../host-install/host-files.ts';
@@ -18,6 +19,7 @@ export async function checkTools(folders: HostFolders): Promise<Check[]> {
     checkFolder('Node', dirname(process.execPath)),
     checkLaunchers(folders),
     checkConf(folders),
+    checkBundle(),
   ]);
 }
 
@@ -67,4 +69,11 @@ async function checkConf({ pluginsDir, agentConfig }: HostFolders): Promise<Chec
   if (other.length === 0) return ok(LAUNCHER_CONF, path);
   const texts = other.map(([key, value]) => `${key} is ${conf.get(key) ?? 'missing'}, not ${value}`);
   return failed(LAUNCHER_CONF, texts.join('; '), `${INSTALL}, or run verify of that installation`);
+}
+
+function checkBundle(): Check {
+  const name = 'calls without an agent';
+  const bundle = currentBundle();
+  if (bundle !== undefined) return ok(name, bundle);
+  return warning(name, 'no bundle of their program that is of this version: they take some tenths of a second', INSTALL);
 }

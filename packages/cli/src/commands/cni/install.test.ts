@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { currentBundle } from '@weir/agent/one-shot-bundle';
 import { TOOLS } from '@weir/cni';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
@@ -58,6 +59,7 @@ test('a host gets everything, in an order in which Mesos may run meanwhile; the 
   // A draft that is left would be a network to Mesos.
   t.deepEqual(await readdir(path('networks')), ['weir.json']);
   t.deepEqual((await readdir(path('plugins'))).sort(), [...TOOLS.keys(), 'weir-launcher.conf'].sort());
+  t.not(currentBundle(), undefined);
 
   t.deepEqual(
     actions(await weir.ok(t, argv)),

@@ -52,12 +52,25 @@ The host runs Weir from where this program is.`;
     const isText = flags.output === 'text';
     const say = (line: string) => isText && this.log(line);
     if (future) for (const change of plan.changes) say(changeLine(change, { future }));
-    else await carryOut(plan.changes, (change) => say(changeLine(change, { future })));
+    else {
+      await carryOut(plan.changes, (change) => say(changeLine(change, { future })));
+      await this.#bundle();
+    }
     const next = [
       ...(folders.unitDir === undefined ? [] : ['systemctl daemon-reload', 'systemctl enable weir-agent', 'systemctl restart weir-agent']),
       'weir cni verify',
     ];
     if (isText) this.log(`\nNext:\n${next.map((command) => `  ${command}`).join('\n')}`);
     else this.log(JSON.stringify({ dryRun: future, changes: plan.changes.map(changeRecord), next }, null, 2));
+  }
+
+  /** A call without an agent goes faster with it, and goes without it too: an installation that cannot be written to is no fault. */
+  async #bundle(): Promise<void> {
+    try {
+      const { bundleOneShot } = await import('@weir/agent/bundle-one-shot');
+      await bundleOneShot();
+    } catch (error) {
+      this.warn(`calls without an agent will be slower, since their program could not be bundled: ${(error as Error).message}`);
+    }
   }
 }
