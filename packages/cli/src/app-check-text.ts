@@ -1,5 +1,5 @@
 import type { AppCheck } from '@weir/mesos';
-import { formatLabels } from './columns.ts';
+import { formatLabels, servicePortText } from './columns.ts';
 import { ruleText } from './rule-text.ts';
 
 /** What Weir would make of an app, as people read it. */
@@ -21,6 +21,7 @@ export function appCheckText({ id, namespace, networks, labels, addresses, ports
 function objectLines(object: AppCheck['objects'][0]): string[] {
   const { kind, metadata } = object;
   const title = `${kind} ${metadata.namespace}/${metadata.name}`;
+  if (object.kind === 'Service') return [title, ...object.spec.ports.map((port) => `  Port: ${servicePortText(port)}`)];
   if (object.kind !== 'Policy') return [title];
   const { types, ingress, egress } = object.spec;
   const rules = types.flatMap((type) => {

@@ -1,11 +1,12 @@
 /** Pure: what Weir would make of apps before they are posted. */
 import { appLabels, containerPorts } from '@weir/cni';
-import type { Claim, Labels, NamedPort, Policy } from '@weir/resources';
+import type { Claim, Labels, NamedPort, Policy, Service } from '@weir/resources';
 import { z } from 'zod';
 import { readDefinition } from './app-definition.ts';
 import { objectsOfApp } from './app-objects.ts';
 import { identityOf } from './container-task.ts';
 import { nameOfApp } from './marathon-task.ts';
+import { vipServices } from './vip-services.ts';
 
 export interface AppCheck {
   id: string;
@@ -18,7 +19,7 @@ export interface AppCheck {
   addresses: Labels;
   /** That rules can name. */
   ports: NamedPort[];
-  objects: (Policy | Claim)[];
+  objects: (Policy | Claim | Service)[];
   /** Labels that cannot be followed as they are. */
   errors: string[];
   /** What may be meant otherwise. */
@@ -37,6 +38,7 @@ export function checkApp(definition: unknown): AppCheck {
   }
   const own = appLabels(app);
   const { objects, claim, errors } = objectsOfApp(app);
+  const { services, faults } = vipServices([app]);
   const said = app.labels.filter(({ key }) => ['weir/ip', 'weir/pool', 'weir/claim'].includes(key)).map(({ key, value }) => [key, value]);
   return {
     id: app.id,
@@ -45,8 +47,8 @@ export function checkApp(definition: unknown): AppCheck {
     labels: { app: nameOfApp(app.id), ...own.labels, ...identityOf({ app: app.id }) },
     addresses: { ...Object.fromEntries(said), ...(claim !== undefined && { 'weir/claim': claim }) },
     ports: containerPorts(app.ports),
-    objects,
-    errors: [...app.warnings, ...errors],
+    objects: [...objects, ...services],
+    errors: [...app.warnings, ...errors, ...(faults.get(app.id) ?? [])],
     warnings: [
       ...(app.networks.length === 0
         ? ['it joins no network of containers, so Weir has no part in it: add "networks": [{"mode": "container", "name": "weir"}]']

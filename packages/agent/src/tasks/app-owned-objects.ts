@@ -1,10 +1,10 @@
 /** The objects that labels of apps ask for, in the store. Only what carries the owner's label is ever changed. */
 import { type ObjectStore, type Store, StoreError, type Versioned } from '@weir/datastore';
-import { admitClaim, IpamError, removeClaim } from '@weir/ipam';
+import { admitClaim, admitService, IpamError, removeClaim, removeService } from '@weir/ipam';
 import { ERROR_ANNOTATION, OWNER, OWNER_LABEL } from '@weir/mesos';
-import { type Claim, type Policy, serialize } from '@weir/resources';
+import { type Claim, type Policy, type Service, serialize } from '@weir/resources';
 
-export type AppObject = Policy | Claim;
+export type AppObject = Policy | Claim | Service;
 
 export function isOwned({ metadata }: AppObject): boolean {
   return metadata.labels[OWNER_LABEL] === OWNER;
@@ -16,7 +16,7 @@ export interface Stores {
 }
 
 /**
- * Brings one object in the store. A policy whose label cannot be read any more stays in its last readable form, and a claim that holds
+ * Brings one object in the store. Throws StoreError, and IpamError for a service that cannot have its address. A policy whose label cannot be read any more stays in its last readable form, and a claim that holds
  * addresses goes on as it is.
  *
  * @returns the object that is there then, with its revision; undefined when somebody else's stands in the way
@@ -27,6 +27,7 @@ export async function putOwned({ store, objects }: Stores, wanted: AppObject): P
   if (known !== undefined && (isSame(known.object, wanted) || isBroken(wanted))) return known;
   const revision = known?.revision ?? 0;
   try {
+    if (wanted.kind === 'Service') return await admitService(store, wanted, { revision });
     const written = wanted.kind === 'Claim' ? await admitClaim(store, wanted, { revision }) : await objects.put(wanted, { revision });
     return { object: wanted, revision: written };
   } catch (error) {
@@ -43,14 +44,13 @@ export async function removeOwned({ store, objects }: Stores, object: AppObject)
   const { name, namespace } = object.metadata;
   const known = await read(objects, object);
   if (known === undefined || !isOwned(known.object)) return;
-  if (object.kind === 'Claim') await removeClaim(store, `${namespace}/${name}`);
+  if (object.kind === 'Service') await removeService(store, { namespace: namespace!, name });
+  else if (object.kind === 'Claim') await removeClaim(store, `${namespace}/${name}`);
   else await objects.remove(object.kind, name, namespace, { revision: known.revision });
 }
 
 async function read(objects: ObjectStore, { kind, metadata }: AppObject): Promise<Versioned<AppObject> | undefined> {
-  return kind === 'Claim'
-    ? objects.get('Claim', metadata.name, metadata.namespace)
-    : objects.get('Policy', metadata.name, metadata.namespace);
+  return objects.get(kind, metadata.name, metadata.namespace) as Promise<Versioned<AppObject> | undefined>;
 }
 
 function isBroken({ kind, metadata }: AppObject): boolean {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ObjectStore, openStore } from '@weir/datastore';
 import { MarathonError } from '@weir/mesos';
-import { parseObject } from '@weir/resources';
+import { parseObject, serviceAddresses } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
 import { whileLeading } from '../hosts/election.ts';
@@ -43,6 +43,12 @@ async function setUp(t: ExecutionContext) {
   return { store, objects, lines, log, marathon, follower, names };
 }
 
+const vip = (id: string, value: string, containerPort = 80) => ({
+  id,
+  networks: [{ mode: 'container', name: 'weir' }],
+  container: { portMappings: [{ containerPort, labels: { VIP_0: value } }] },
+});
+
 const app = (id: string, labels: object = { WEIR_POLICY: 'allow from app=lb' }, more: object = {}) => ({ id, labels, ...more });
 const WEB = 'Policy shop/marathon-shop.web';
 
@@ -64,6 +70,49 @@ test('objects come, change and go with their app', async (t) => {
   marathon.apps = [app('/shop/web', {})];
   await follower.sync();
   t.deepEqual(await names(), []);
+});
+
+test('services of VIP labels come with addresses, change with the apps behind them, and go; one without an address holds up nobody', async (t) => {
+  const { marathon, follower, objects, lines } = await setUp(t);
+  const services = async () =>
+    (await objects.list('Service')).objects.map(
+      ({ object }) => `${object.metadata.name} ${object.spec.selector} ${serviceAddresses(object).length}`,
+    );
+  marathon.apps = [vip('/shop/blue', '/web:80'), vip('/shop/other', '192.0.2.1:80')];
+  await follower.sync();
+  t.deepEqual(await services(), ["vip-192.0.2.1 weir/app == '/shop/other' 1", "web weir/app == '/shop/blue' 2"]);
+  const before = await objects.get('Service', 'web', 'shop');
+  await follower.sync();
+  t.is((await objects.get('Service', 'web', 'shop'))?.revision, before?.revision, 'a look that finds nothing new writes nothing');
+
+  marathon.apps = [
+    vip('/shop/blue', '/web:80'),
+    vip('/shop/green', '/web:80'),
+    vip('/b/late', '192.0.2.1:80'),
+    vip('/shop/other', '192.0.2.1:80'),
+    vip('/z', '/z:80'),
+  ];
+  await follower.sync();
+  t.true(lines.some(({ msg, app: told }) => msg === 'labels of an app cannot be followed' && told === '/b/late'));
+  t.deepEqual(await services(), [
+    "z weir/app == '/z' 2",
+    "vip-192.0.2.1 weir/app == '/shop/other' 1",
+    "web weir/app in { '/shop/blue', '/shop/green' } 2",
+  ]);
+  t.deepEqual(serviceAddresses((await objects.get('Service', 'web', 'shop'))!.object), serviceAddresses(before!.object));
+
+  marathon.apps = [{ id: '/shop/blue', labels: 'unreadable' }, vip('/shop/green', '/web:80')];
+  await follower.sync();
+  t.true(
+    (await services()).includes("web weir/app in { '/shop/blue', '/shop/green' } 2"),
+    'an app that cannot be read now stays behind it',
+  );
+  marathon.apps = [vip('/shop/green', '/web:80')];
+  await follower.sync();
+  t.deepEqual(await services(), ["web weir/app == '/shop/green' 2"]);
+  marathon.apps = [];
+  await follower.sync();
+  t.deepEqual(await services(), []);
 });
 
 test("somebody's own object of the same name is left alone, and told once", async (t) => {

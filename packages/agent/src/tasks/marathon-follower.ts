@@ -90,9 +90,10 @@ export class MarathonFollower {
     const { client, objects } = this.#options;
     const { apps, pods } = await client.listDefinitions();
     const plan = planApps([...apps, ...pods]);
-    const wanted = new Map([...plan.apps.values()].flatMap((made) => made.objects).map((object) => [keyOf(object), object]));
+    const all: AppObject[] = [...[...plan.apps.values()].flatMap((made) => made.objects), ...plan.services];
+    const wanted = new Map(all.map((object) => [keyOf(object), object]));
     for (const object of wanted.values()) {
-      if ((await putOwned(this.#options, object)) !== undefined) continue;
+      if (await this.#put(object, plan)) continue;
       const { name, namespace, annotations } = object.metadata;
       addFault(
         plan,
@@ -100,12 +101,28 @@ export class MarathonFollower {
         `${object.kind} ${namespace}/${name} is there and is not of Marathon: it was left alone`,
       );
     }
-    const there = [...(await objects.list('Policy')).objects, ...(await objects.list('Claim')).objects].map(
-      ({ object }) => object as AppObject,
-    );
+    const stored = await Promise.all([objects.list('Policy'), objects.list('Claim'), objects.list('Service')]);
+    const there = stored.flatMap((list) => list.objects.map(({ object }) => object as AppObject));
     const surplus = there.filter((object) => isOwned(object) && !wanted.has(keyOf(object)));
     if (surplus.length > 0) await this.#removeSurplus(surplus, plan);
     this.#tell(plan);
+  }
+
+  /** @returns false when somebody else's stands in its place */
+  async #put(object: AppObject, plan: Plan): Promise<boolean> {
+    if (object.kind !== 'Service') return (await putOwned(this.#options, object)) !== undefined;
+    const { name, namespace, annotations } = object.metadata;
+    try {
+      const known = (await this.#options.objects.get('Service', name, namespace))?.object;
+      // An app that cannot be read now may be behind it still.
+      if (known !== undefined && [...plan.unsure].some((id) => known.spec.selector?.includes(`'${id}'`))) return true;
+      return (await putOwned(this.#options, object)) !== undefined;
+    } catch (error) {
+      if (!(error instanceof IpamError)) throw error;
+      // One that cannot have its address holds up nobody else.
+      addFault(plan, annotations[APP_ANNOTATION]!, error.message);
+      return true;
+    }
   }
 
   /** What an app no longer asks for goes at once; what one left that is gone, when its last container is. */
