@@ -1,8 +1,9 @@
 /**
  * Stable codes: ECONFIG (configuration file), ENOTREADY (try again later), EALREADY (another agent runs on this host), EHOSTPORT (another
- * container has the port), ENOLINK (an interface is gone that was there a moment ago).
+ * container has the port), ENOLINK (an interface is gone that was there a moment ago), ENOBIRD (the routing daemon is not installed), EBIRD (it
+ * refuses, or does not answer).
  */
-export type AgentErrorCode = 'ECONFIG' | 'ENOTREADY' | 'EALREADY' | 'EHOSTPORT' | 'ENOLINK';
+export type AgentErrorCode = 'ECONFIG' | 'ENOTREADY' | 'EALREADY' | 'EHOSTPORT' | 'ENOLINK' | 'ENOBIRD' | 'EBIRD';
 
 export class AgentError extends Error {
   override readonly name = 'AgentError';

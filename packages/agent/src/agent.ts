@@ -59,6 +59,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
     await Promise.all([
       network.follow(stop.signal),
       keepRouting(network, stop.signal),
+      keepBgp(network, stop.signal),
       present(network, { config, addresses, registered: registered.resolve }, stop.signal, log),
       reconcileNowAndThen(network, attachments, stop.signal, log),
       watchTable(network, stop.signal),
@@ -157,6 +158,7 @@ async function present(
   if (signal.aborted) return;
   const { host, presenceTtl: ttlSeconds } = config;
   const problems = () => network.problems;
+  const bgp = () => network.bgp.sessions;
   const dnsAddresses = config.dns ? [DNS4, DNS6] : [];
   await keepPresence({
     store: network.store,
@@ -166,6 +168,7 @@ async function present(
     version: VERSION,
     ttlSeconds,
     problems,
+    bgp,
     registered,
     signal,
     log,
@@ -175,6 +178,11 @@ async function present(
 async function keepRouting(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   if (!signal.aborted) await network.upkeep.run(signal);
+}
+
+async function keepBgp(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await syncedOrStopped(network, signal);
+  if (!signal.aborted) await network.bgp.run(signal);
 }
 
 /** Endpoints from before this process started are known once the store is. */

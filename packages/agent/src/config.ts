@@ -34,6 +34,8 @@ const schema = z.strictObject({
       underlay: z.enum(['IPv4', 'IPv6']).optional(),
     })
     .prefault({}),
+  /** Path of the routing daemon, BIRD 2, which runs where there is somebody to speak BGP with. Found in PATH and sbin when absent. */
+  bird: z.string().startsWith('/').optional(),
   /** The Mesos agent of this host. Absent: only what Mesos gives with each call is known of tasks. */
   mesos: z
     .strictObject({

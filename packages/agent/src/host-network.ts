@@ -9,6 +9,7 @@ import { Allocator } from '@weir/ipam';
 import { MesosAgentClient } from '@weir/mesos';
 import { type Endpoint, keyOf } from '@weir/resources';
 import { hostSetup, LinkReaper } from '@weir/routing';
+import { BgpDaemon } from './bgp/bgp-daemon.ts';
 import type { Attachments, Later } from './calls/attachments.ts';
 import { CallServices } from './calls/call-services.ts';
 import { EndedEndpoints } from './calls/ended-endpoints.ts';
@@ -46,6 +47,7 @@ export interface HostNetworkOptions {
 export class HostNetwork {
   readonly store: Store;
   readonly upkeep: RoutingUpkeep;
+  readonly bgp: BgpDaemon;
   readonly #objects: ObjectStore;
   readonly #of: HostNetworkOptions;
   readonly #state: ClusterState;
@@ -96,6 +98,7 @@ export class HostNetwork {
     this.#links = new HostLinks({ netlink, reaper: this.#reaper, ownNetworks });
     const applySoon = () => kernel.applyRoutesSoon();
     this.upkeep = new RoutingUpkeep({ config, store, objects, allocator, state, routing, netlink, log, applySoon });
+    this.bgp = new BgpDaemon({ config, state, netlink, onRoutes: applySoon, log, metrics });
     this.#deadHosts = new DeadHosts({ store, objects, log, see: () => this.#whatHostsHave() });
     this.#tasks = config.mesos && new MesosTasks({ client: new MesosAgentClient(config.mesos), log, metrics });
     this.#taskLabels = new TaskLabels({
@@ -135,6 +138,7 @@ export class HostNetwork {
   #learn(change: Change): void {
     this.#kernel.learn(change);
     this.#zone.learn(change);
+    this.bgp.learn(change);
     if (change.before?.kind !== 'Endpoint' || change.after !== undefined) return;
     this.#names.forget(keyOf(change.before));
     this.#ended.note(change.before.spec);
@@ -161,7 +165,7 @@ export class HostNetwork {
 
   /** Why this host is not as the store wants it; empty when it is. */
   get problems(): string[] {
-    const problems = [...this.#follower.problems, ...this.#kernel.problems];
+    const problems = [...this.#follower.problems, ...this.#kernel.problems, ...this.bgp.problems];
     if (this.#dnsProblem !== undefined) problems.push(this.#dnsProblem);
     if (this.#tasks?.failure !== undefined) problems.push(`${this.#tasks.failure}; labels of tasks are awaited`);
     return problems;

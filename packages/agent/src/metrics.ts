@@ -74,5 +74,11 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
+    bgpSessions: new Gauge({ name: 'weir_bgp_sessions', help: 'BGP sessions of this host, up and down', labelNames: ['state'], registers }),
+    bgpReloads: new Counter({
+      name: 'weir_bgp_reloads_total',
+      help: 'Times that a running BIRD was given another configuration',
+      registers,
+    }),
   };
 }

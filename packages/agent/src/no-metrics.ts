@@ -22,4 +22,6 @@ export const NO_METRICS: Metrics = {
   marathonConnected: none,
   marathonFaults: none,
   orphansRemoved: none,
+  bgpSessions: none,
+  bgpReloads: none,
 };

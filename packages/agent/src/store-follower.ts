@@ -9,6 +9,9 @@ import type { Metrics } from './metrics.ts';
 
 /** All that policy, routes and names of a host depend on. */
 const KINDS = [
+  'BgpConfig',
+  'BgpFilter',
+  'BgpPeer',
   'Block',
   'Endpoint',
   'GlobalNetworkSet',

@@ -1,4 +1,5 @@
 import type { Host } from '@weir/resources';
+import type { BgpSessionStatus } from '@weir/routing';
 import { CliError } from './cli-error.ts';
 import { formatMesosTraffic } from './columns.ts';
 import { listObjects } from './list-objects.ts';
@@ -50,10 +51,30 @@ const COLUMNS: Column<NodeStatus>[] = [
   { header: 'MESOS-TRAFFIC', value: ({ mesosTraffic }) => formatMesosTraffic(mesosTraffic), shrinks: true },
 ];
 
+type SessionRow = BgpSessionStatus & { host: string };
+
+const SESSION_COLUMNS: Column<SessionRow>[] = [
+  { header: 'HOST', value: ({ host }) => host },
+  { header: 'BGP PEER', value: ({ peer }) => peer },
+  { header: 'ADDRESS', value: ({ address }) => address },
+  { header: 'AS', value: ({ asNumber }) => String(asNumber), align: 'right' },
+  { header: 'STATE', value: ({ state }) => state },
+  { header: 'SINCE', value: ({ since }) => since?.replace('.000Z', 'Z') ?? '' },
+  { header: 'IN', value: ({ routes }) => String(routes.in), align: 'right' },
+  { header: 'OUT', value: ({ routes }) => String(routes.out), align: 'right' },
+  { header: 'WHY', value: ({ problem = '' }) => problem, shrinks: true },
+];
+
 export function formatNodes(nodes: readonly NodeStatus[], width: number): string {
   if (nodes.length === 0) return 'No host is known yet: weir agent makes its own when it starts.\n';
   const problems = nodes.flatMap(({ host, agent }) => problemsOf(agent).map((problem) => `${host}: ${problem}\n`));
-  return `${renderTable(COLUMNS, nodes, width)}${problems.length > 0 ? '\n' : ''}${problems.join('')}`;
+  const sessions = nodes.flatMap(({ host, agent }) => (agent?.bgp ?? []).map((session) => ({ host, ...session })));
+  const parts = [
+    renderTable(COLUMNS, nodes, width),
+    ...(sessions.length > 0 ? [renderTable(SESSION_COLUMNS, sessions, width)] : []),
+    problems.join(''),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
 }
 
 const problemsOf = (agent: AgentPresence | null): string[] => agent?.problems ?? [];

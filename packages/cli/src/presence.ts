@@ -1,5 +1,6 @@
 import type { Store } from '@weir/datastore';
 import { presenceKey } from '@weir/resources';
+import type { BgpSessionStatus } from '@weir/routing';
 
 /** What an agent tells of itself. */
 export interface AgentPresence {
@@ -8,6 +9,8 @@ export interface AgentPresence {
   since: string;
   /** What is wrong on its host, for people; absent from an older agent. */
   problems?: string[];
+  /** Absent where it speaks BGP with nobody. */
+  bgp?: BgpSessionStatus[];
 }
 
 export async function isAgentPresent(store: Store, host: string): Promise<boolean> {

@@ -8,6 +8,7 @@ export {
   type ContainerRequest,
   nsenterArguments,
 } from './container/containerizer.ts';
+export { type Fabric, hostAddressesAt, LabRouter, makeFabric, OUTSIDE, outsideConfig, routerConfig } from './fabric.ts';
 export { type IsolatedContainer, type IsolatorOptions, NetworkCniIsolator, type NetworkStatus } from './isolator/isolator.ts';
 export type { NetworkInfo } from './isolator/network-info.ts';
 export type { PluginAnswer, PluginCall } from './isolator/plugin-process.ts';

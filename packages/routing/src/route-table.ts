@@ -85,10 +85,10 @@ export class RouteTable {
     return { failed: this.#failed, done };
   }
 
-  /** Whether a route to this destination is there, as far as it is known. */
-  has(destination: string): boolean {
-    for (const route of this.#tracker.actual.values()) if (route.destination === destination) return true;
-    return false;
+  /** Where routes lead that are there. Throws KernelError when the kernel's routes cannot be read. */
+  destinations(): ReadonlySet<string> {
+    if (!this.#actualKnown) this.#readActual();
+    return new Set([...this.#tracker.actual.values()].map(({ destination }) => destination));
   }
 
   /** Whether a route that was just set or removed, by whomever, is as it is desired, or none of ours. */

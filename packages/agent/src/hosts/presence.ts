@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ObjectStore, type Store, StoreError } from '@weir/datastore';
 import { type Host, type HostDns, type HostSpec, parseObject, presenceKey, serialize } from '@weir/resources';
+import type { BgpSessionStatus } from '@weir/routing';
 import type { Logger } from '../log.ts';
 import { hostSubnets } from '../routing/host-subnets.ts';
 
@@ -63,12 +64,14 @@ export async function keepPresence(options: {
   ttlSeconds: number;
   /** What is wrong on this host, for people; they read it with `weir node status`. */
   problems: () => readonly string[];
+  /** Its BGP sessions. */
+  bgp?: () => readonly BgpSessionStatus[];
   /** Called when the Host object is there. */
   registered?: () => void;
   signal: AbortSignal;
   log: Logger;
 }): Promise<void> {
-  const { store, host, addresses, dnsAddresses, version, ttlSeconds, problems, registered, signal, log } = options;
+  const { store, host, addresses, dnsAddresses, version, ttlSeconds, problems, bgp = () => [], registered, signal, log } = options;
   const objects = new ObjectStore(store);
   const since = new Date().toISOString();
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -82,7 +85,7 @@ export async function keepPresence(options: {
         await store.transact({ when: [], then: [{ put: presenceKey(host), value: sign, lease: lease.id }] });
         return sign;
       };
-      const signNow = () => JSON.stringify({ version, since, problems: problems() });
+      const signNow = () => JSON.stringify({ version, since, problems: problems(), ...(bgp().length > 0 && { bgp: bgp() }) });
       let told = await tell(signNow());
       while (!(await Promise.race([over, delay(PROBLEMS_INTERVAL, false, { ref: false })]))) {
         // While the store is away the lease may well live on; the next look tells.

@@ -9,12 +9,14 @@ import { GUARDED_PREFIX, OPEN_PREFIX } from '@weir/cni';
 import { type Change, KernelError, type Netlink } from '@weir/kernel';
 import { cidrContains, DEFAULT_IPAM_CONFIG, type Family, familyOf, type Host, type Pool, type VxlanEnd } from '@weir/resources';
 import {
+  BIRD_PROTOCOL,
   type BlockRoute,
   desiredRoutes,
   ensureTunnelDevice,
   type RouteFailure,
   RouteTable,
   RoutingError,
+  type RoutingState,
   removeTunnelDevice,
   serviceRoutes,
   TUNNEL_LINK,
@@ -129,6 +131,7 @@ export class HostRouting {
       pools,
       ...(this.#tunnel !== undefined && { tunnel: this.#tunnel }),
       dead: this.#dead,
+      ...(pools.some(({ spec }) => spec.routes === 'Bgp') && { byBgp: this.#byBgp() }),
     });
     for (const route of this.#serviceRoutes(self)) routes.set(route.destination, route);
     const link = this.#tunnel !== undefined && 'link' in this.#tunnel ? this.#tunnel.link : undefined;
@@ -142,6 +145,12 @@ export class HostRouting {
     const [config] = this.#state.list('IpamConfig');
     const { serviceRanges: ranges } = config?.spec ?? DEFAULT_IPAM_CONFIG;
     return serviceRoutes({ services: this.#state.list('Service'), ranges, sources: self === undefined ? [] : this.#ownAddresses(self) });
+  }
+
+  #byBgp(): NonNullable<RoutingState['byBgp']> {
+    const learnt = new Set(this.#netlink.routes({ protocol: BIRD_PROTOCOL }).map(({ destination }) => destination));
+    const there = this.#routes.destinations();
+    return { isLearnt: (destination) => learnt.has(destination), isThere: (destination) => there.has(destination) };
   }
 
   #applyRoutes(desired: ReadonlyMap<string, BlockRoute>): string[] {

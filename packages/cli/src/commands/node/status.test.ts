@@ -43,3 +43,27 @@ test('hosts with their agents, blocks, endpoints and what Mesos may always do', 
   });
   t.is(await weir.fails(t, 1, ['node', 'status', 'h9']), 'error: host/h9 was not found\n');
 });
+
+test('BGP sessions below the hosts, and why one is down', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.seed(host('h1', '172.16.0.1'));
+  const routes = { in: 3, out: 2 };
+  const since = '2026-03-01T12:00:07.000Z';
+  const bgp = [
+    { peer: 'tor-1', address: '192.0.2.1', asNumber: 65001, state: 'Established', since, routes },
+    { peer: 'tor-2', address: '192.0.2.2', asNumber: 65002, state: 'Idle', since, routes: { in: 0, out: 0 }, problem: 'of another AS' },
+  ];
+  const agent = { version: '0.1.0', since, problems: [], bgp };
+  await weir.withStore((store) => store.transact({ when: [], then: [{ put: '/weir/presence/h1', value: JSON.stringify(agent) }] }));
+  t.is(
+    await weir.ok(t, ['node', 'status'], { env: { COLUMNS: '120' } }),
+    lines(
+      'HOST   ADDRESS      AGENT   ENDPOINTS   BLOCKS   MESOS-TRAFFIC',
+      'h1     172.16.0.1   up              0   <none>   :5051 + checks',
+      '',
+      'HOST   BGP PEER   ADDRESS        AS   STATE         SINCE                  IN   OUT   WHY',
+      'h1     tor-1      192.0.2.1   65001   Established   2026-03-01T12:00:07Z    3     2',
+      'h1     tor-2      192.0.2.2   65002   Idle          2026-03-01T12:00:07Z    0     0   of another AS',
+    ),
+  );
+});

@@ -2,11 +2,14 @@ import { outputFlag } from '../../output-flag.ts';
 import { StoreCommand } from '../../store-command.ts';
 
 export default class NodeStatus extends StoreCommand {
-  static override summary = 'Show the hosts: address, whether their agent is there, blocks, endpoints, and what Mesos may always do.';
+  static override summary = 'Show the hosts: address, agent, blocks, endpoints, what Mesos may always do, BGP sessions, and what is wrong.';
   static override usage = 'node status [NAME…] [-o table|json] [STORE FLAGS]';
   static override description =
     `MESOS-TRAFFIC is what is allowed beside all policy: containers reach the Mesos agent of their host at these ports,
-and its health checks reach them. Edit spec.mesosTraffic of the Host to narrow it.`;
+and its health checks reach them. Edit spec.mesosTraffic of the Host to narrow it.
+
+BGP sessions follow where there are any: their state as of a second ago, since when, routes that the peer told (IN) and was told
+(OUT), and why one is not Established.`;
   static override examples = ['<%= config.bin %> node status', '<%= config.bin %> node status h1 -o json'];
   static override strict = false;
   static override flags = { output: outputFlag(['table', 'json']) };

@@ -1,0 +1,360 @@
+/** BGP: a fabric of two routers learns of exported pools, and packets go both ways, whatever dies meanwhile. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { inNamespace } from '@weir/kernel';
+import { type Fabric, type LabHost, type LabRouter, makeFabric, monotonicMs, OUTSIDE, outsideConfig, routerConfig } from '@weir/lab';
+import test from 'ava';
+import { eventually } from './testbed/eventually.ts';
+import { readHealth, readReadiness } from './testbed/health.ts';
+import { Testbed, type Workload } from './testbed/testbed.ts';
+import { Traffic } from './testbed/traffic.ts';
+
+const POOLS = `
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: exported4 }
+spec: { cidr: 10.64.0.0/16, blockSize: 28, visibility: Exported }
+---
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: exported6 }
+spec: { cidr: "fd00:64::/112", blockSize: 124, visibility: Exported }
+---
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: hidden }
+spec: { cidr: 10.65.0.0/16, blockSize: 28, selector: "hidden == 'yes'" }
+`;
+
+const bed = Testbed.share(test, { hosts: 3, manifests: POOLS });
+
+let fabric: Fabric;
+let outside: Traffic;
+let one: Workload;
+let two: Workload;
+
+const peer = (name: string, spec: string): string => `
+---
+apiVersion: weir/v1
+kind: BgpPeer
+metadata: { name: ${name} }
+spec: { ${spec}, holdSeconds: 3 }
+`;
+
+/** Both routers, in both families. */
+const peers = (more = ''): string =>
+  fabric.routers
+    .flatMap(({ name, addresses, asNumber }) => [
+      peer(`${name}-4`, `address: ${addresses.ipv4}, asNumber: ${asNumber}${more}`),
+      peer(`${name}-6`, `address: "${addresses.ipv6}", asNumber: ${asNumber}${more}`),
+    ])
+    .join('');
+
+const FAMILIES = ['ipv4', 'ipv6'] as const;
+
+const ip = (namespace: string, ...words: string[]): string =>
+  inNamespace(namespace, () => execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }));
+
+const soon = (look: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<boolean> =>
+  eventually(
+    async () => Boolean(await look()),
+    (seen) => seen,
+    { limitMs },
+  );
+
+async function reachedBothWays(workload: Workload): Promise<boolean> {
+  for (const family of FAMILIES) {
+    if (!(await outside.tcp({ address: workload[family], port: 80 }))) return false;
+    if (!(await workload.traffic.tcp({ address: OUTSIDE[family], port: 80 }))) return false;
+  }
+  return true;
+}
+
+const birdc = (host: LabHost, ...words: string[]): string =>
+  execFileSync('birdc', ['-s', join(host.agentConfig, '..', 'run/bgp/bird.ctl'), ...words], { encoding: 'utf8' });
+
+const birdPid = (host: LabHost): number => Number(readFileSync(join(host.agentConfig, '..', 'run/bgp/bird.pid'), 'utf8'));
+
+const reloads = async (host: LabHost): Promise<string> =>
+  /^weir_bgp_reloads_total (\d+)/m.exec((await readHealth(host, '/metrics')).body ?? '')?.[1] ?? 'none';
+
+interface SessionStatus {
+  peer: string;
+  address: string;
+  asNumber: number;
+  state: string;
+  since: string;
+  routes: { in: number; out: number };
+  problem?: string;
+}
+
+async function sessionsOf(host: LabHost): Promise<SessionStatus[]> {
+  const [node] = JSON.parse(await bed().mustWeir(['node', 'status', host.name, '-o', 'json'])) as [
+    { agent: { bgp?: SessionStatus[] } | null },
+  ];
+  return node.agent?.bgp ?? [];
+}
+
+const areUp = (count: number) => async () => {
+  for (const host of bed().hosts) {
+    const sessions = await sessionsOf(host);
+    if (sessions.length !== count || !sessions.every(({ state }) => state === 'Established')) return false;
+  }
+  return true;
+};
+
+test.serial.before('the fabric, and a task on two hosts', async (t) => {
+  t.timeout(60_000);
+  fabric = makeFabric(bed().cluster);
+  for (const router of fabric.routers) router.configure(routerConfig(router, bed().cluster));
+  fabric.outside.configure(outsideConfig(fabric));
+  outside = new Traffic('outside', fabric.outside.namespace);
+  await outside.listen({ tcp: [80], udp: [80] });
+  [one, two] = (await Promise.all(
+    bed()
+      .hosts.slice(0, 2)
+      .map((host) => bed().launch(host, { app: host.name })),
+  )) as [Workload, Workload];
+});
+
+test.after.always('the one outside', () => outside?.close());
+
+test.serial(
+  'without BGP peers there is no daemon; with them the one outside and the tasks reach each other, in both families',
+  async (t) => {
+    t.false(await reachedBothWays(one));
+    t.deepEqual(await sessionsOf(one.host), []);
+    const begun = monotonicMs();
+    await bed().apply(peers());
+    t.true(await soon(() => reachedBothWays(one)));
+    t.log(`from weir apply to packets both ways: ${Math.round(monotonicMs() - begun)} ms`);
+    t.true(await soon(() => reachedBothWays(two)));
+    t.true(await soon(areUp(4)));
+    const [session] = await sessionsOf(one.host);
+    t.like(session, { peer: 'tor-1-4', address: '198.18.1.1', asNumber: 65001, state: 'Established' });
+    t.true(session!.routes.in >= 1 && session!.routes.out >= 1);
+    t.deepEqual((await readReadiness(one.host)).reasons, []);
+  },
+);
+
+test.serial('a new block is announced as it comes; a pool that is not exported never is', async (t) => {
+  const begun = monotonicMs();
+  const hidden = await bed().launch(bed().hosts[2]!, { hidden: 'yes', app: 'hidden' });
+  const shown = await bed().launch(bed().hosts[2]!, { app: 'shown' });
+  t.true(hidden.ipv4.startsWith('10.65.') || shown.ipv4.startsWith('10.64.'));
+  t.true(await soon(() => reachedBothWays(shown)));
+  t.log(`a task in a new block, from launch to packets both ways: ${Math.round(monotonicMs() - begun)} ms`);
+  const known = fabric.outside.routes();
+  t.regex(known, /10\.64\./);
+  t.notRegex(known, /10\.65\./);
+});
+
+/** Sessions begin anew when their configuration changes; this one must not. */
+const sinceOf = async (host: LabHost): Promise<string> =>
+  (await sessionsOf(host)).map(({ address, since }) => `${address} ${since}`).join();
+
+test.serial('a policy, a pool without BGP and a task in a block that is known: nothing is reloaded, no session begins anew', async (t) => {
+  const { host } = one;
+  const before = [await reloads(host), await sinceOf(host)];
+  await bed().apply(`
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: open }
+spec: { selector: all(), ingress: [{ action: Allow }] }
+`);
+  const task = await bed().launch(host, { app: 'again' });
+  t.true(await soon(() => reachedBothWays(task)));
+  await bed().destroy(task);
+  await bed().mustWeir(['delete', 'policy', 'open']);
+  await delay(1500);
+  t.deepEqual([await reloads(host), await sinceOf(host)], before);
+});
+
+test.serial('filters and communities: what is told, what is taken in, and what the routes are marked with', async (t) => {
+  const [first, second] = fabric.routers;
+  const block = /10\.64\.\d+\.\d+\/28/.exec(birdc(one.host, 'show', 'route', 'protocol', 'blocks4'))![0];
+  await bed().apply(`
+apiVersion: weir/v1
+kind: BgpConfig
+metadata: { name: default }
+spec:
+  communities: [{ name: containers, value: "65001:1:64" }]
+  prefixAdvertisements: [{ cidr: 10.64.0.0/16, communities: [containers, "65001:7"] }]
+---
+apiVersion: weir/v1
+kind: BgpFilter
+metadata: { name: nothing-back }
+spec:
+  import: [{ action: Reject, cidr: 203.0.113.0/24, prefixLength: { minimum: 25 } }]
+  export: [{ action: Reject, cidr: ${block}, operator: Equal }]
+${peer(`${first.name}-4`, `address: ${first.addresses.ipv4}, asNumber: ${first.asNumber}, filters: [nothing-back]`)}
+`);
+  const isToldTo = (router: LabRouter) => router.routes(block).includes('[host_1_ipv4 ');
+  t.true(await soon(() => !isToldTo(first) && isToldTo(second)), 'the block is told to the second router alone');
+  t.regex(second.routes(block), /BGP\.community: \(65001,7\)\s+BGP\.large_community: \(65001, 1, 64\)/);
+  const exits = () => ip(one.host.namespace, 'route', 'show', OUTSIDE.ipv4);
+  t.true(await soon(() => exits().includes('eth2') && !exits().includes('eth1')), exits());
+  t.true(await soon(() => reachedBothWays(one)));
+  t.true(await soon(areUp(4)));
+  await bed().apply(peers());
+  await bed().mustWeir(['delete', 'bgpfilter', 'nothing-back']);
+  t.true(await soon(() => isToldTo(first) && exits().includes('eth1')));
+});
+
+test.serial('a filter that is not there: the session is not made, and status says why', async (t) => {
+  const [first] = fabric.routers;
+  await bed().apply(peer(`${first.name}-4`, `address: ${first.addresses.ipv4}, asNumber: ${first.asNumber}, filters: [lost]`));
+  const problem = 'there is no BgpFilter "lost": nothing is exchanged without it';
+  t.true(
+    await soon(async () => (await sessionsOf(one.host)).some((session) => session.state === 'Refused' && session.problem === problem)),
+  );
+  t.true((await readReadiness(one.host)).reasons.includes(`BGP session with tor-1-4 (198.18.1.1, AS 65001): ${problem}`));
+  await bed().apply(peers());
+  t.true(await soon(areUp(4)));
+});
+
+test.serial(
+  'passwords: in the object or in a file, wrong and right; they are in no log, no status, and no file that others may read',
+  async (t) => {
+    const [first, second] = fabric.routers;
+    const file = join(bed().cluster.folder.path, 'bgp-password');
+    first.configure(routerConfig(first, bed().cluster, { password: 'opensesame' }));
+    second.configure(routerConfig(second, bed().cluster, { password: 'swordfish' }));
+    writeFileSync(file, 'wrong\n', { mode: 0o600 });
+    const withPassword = (index: 0 | 1, source: string) => {
+      const { name, addresses, asNumber } = fabric.routers[index];
+      return [
+        peer(`${name}-4`, `address: ${addresses.ipv4}, asNumber: ${asNumber}, password: ${source}`),
+        peer(`${name}-6`, `address: "${addresses.ipv6}", asNumber: ${asNumber}, password: ${source}`),
+      ].join('');
+    };
+    await bed().apply(withPassword(0, '{ text: opensesame }') + withPassword(1, `{ file: ${file} }`));
+    const ofRouter = async (name: string) => (await sessionsOf(one.host)).filter((session) => session.peer.startsWith(name));
+    t.true(await soon(async () => (await ofRouter('tor-1')).every(({ state }) => state === 'Established')));
+    t.true(await soon(() => reachedBothWays(one)), 'one router is enough');
+    const reasons = await eventually(
+      async () => (await readReadiness(one.host)).reasons,
+      (seen) => seen.length === 2,
+    );
+    t.regex(
+      reasons[0] ?? '',
+      /^BGP session with tor-2-4 \(198\.18\.2\.1, AS 65002\): no TCP connection to port 179 of the peer: .*is the password right\?/,
+    );
+    t.regex(await bed().mustWeir(['node', 'status', one.host.name]), /tor-2-4 +198\.18\.2\.1 +65002 +(Connect|Active)/);
+    writeFileSync(file, 'swordfish\n');
+    // Any change has the files read again; else that comes within half a minute.
+    await bed().apply(peer('none', 'host: none, address: 198.18.9.9, asNumber: 65009'));
+    t.true(await soon(areUp(4)));
+    const run = join(one.host.agentConfig, '..', 'run/bgp');
+    t.is((statSync(join(run, 'bird.conf')).mode & 0o777).toString(8), '640');
+    t.is((statSync(run).mode & 0o777).toString(8), '770');
+    const told =
+      readFileSync(bed().cluster.folder.logPath(`agent-${one.host.name}`), 'utf8') +
+      (await bed().mustWeir(['get', 'bgppeers', '-o', 'wide']));
+    t.notRegex(told, /opensesame|swordfish/);
+    for (const router of fabric.routers) router.configure(routerConfig(router, bed().cluster));
+    await bed().apply(peers());
+    t.true(await soon(areUp(4)));
+  },
+);
+
+test.serial('a wrong AS: a clear reason, and the other router carries', async (t) => {
+  const [first] = fabric.routers;
+  await bed().apply(peer(`${first.name}-4`, `address: ${first.addresses.ipv4}, asNumber: 65999`));
+  const reason =
+    'BGP session with tor-1-4 (198.18.1.1, AS 65999): the peer is of another AS than 65999: correct asNumber of BgpPeer tor-1-4';
+  t.true(await soon(async () => (await readReadiness(one.host)).reasons.includes(reason)), (await readReadiness(one.host)).reasons.join());
+  t.true((await readReadiness(one.host)).ready);
+  t.true(await reachedBothWays(one));
+  await bed().apply(peers());
+  t.true(await soon(areUp(4)));
+});
+
+/** The longest time without an answer on a stream, as long as it is looked at, in milliseconds. */
+async function longestSilence(traffic: Traffic, name: string, meanwhile: Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let over = false;
+  void meanwhile.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    const { lastAnswerAt, ended } = await traffic.streamState(name);
+    if (ended !== undefined) return Number.POSITIVE_INFINITY;
+    longest = Math.max(longest, monotonicMs() - lastAnswerAt);
+    await delay(20);
+  }
+  return longest;
+}
+
+test.serial('BIRD is killed: the kernel and the routers keep the routes, streams from outside are not cut, and it is back', async (t) => {
+  const { host } = one;
+  for (const family of FAMILIES) await outside.stream(`killed-${family}`, { address: one[family], port: 80 });
+  const routes = () => ip(host.namespace, 'route', 'show', 'proto', 'bird');
+  const right = routes();
+  const pid = birdPid(host);
+  let worst = right;
+  process.kill(pid, 'SIGKILL');
+  const back = soon(async () => {
+    if (!routes().includes(OUTSIDE.ipv4)) worst = routes();
+    return birdPid(host) !== pid && (await areUp(4)());
+  });
+  const silences = await Promise.all(FAMILIES.map((family) => longestSilence(outside, `killed-${family}`, back)));
+  t.true(await back);
+  t.is(worst, right, 'the route to the one outside was there all the time');
+  t.true(Math.max(...silences) < 1000, silences.join());
+  t.log(`longest silence of a stream while BIRD was killed and came back: ${Math.round(Math.max(...silences))} ms`);
+  t.is(await eventually(routes, (seen) => seen === right), right);
+  t.regex(
+    readFileSync(bed().cluster.folder.logPath(`agent-${host.name}`), 'utf8'),
+    /BGP: BIRD has ended.*\n[\s\S]*"recovers":true.*BGP: BIRD is started/,
+  );
+});
+
+test.serial('the agent is killed, and started again: BIRD goes on as it is', async (t) => {
+  const { host } = one;
+  const before = [
+    birdPid(host),
+    birdc(host, 'show', 'status').match(/Last reconfiguration.*/)![0],
+    ip(host.namespace, 'route', 'show', 'proto', 'bird'),
+  ];
+  const now = () => [
+    birdPid(host),
+    birdc(host, 'show', 'status').match(/Last reconfiguration.*/)![0],
+    ip(host.namespace, 'route', 'show', 'proto', 'bird'),
+  ];
+  await host.stopAgent('SIGKILL');
+  t.true(await reachedBothWays(one));
+  t.deepEqual(now(), before);
+  await host.startAgent();
+  t.true(await soon(async () => (await sessionsOf(host)).length === 4));
+  await delay(1500);
+  t.deepEqual(now(), before);
+  await host.stopAgent('SIGTERM');
+  t.true(await reachedBothWays(one));
+  t.deepEqual(now(), before);
+  await host.startAgent();
+});
+
+test.serial('a link dies: the other router carries, in both directions, and both do when it is back', async (t) => {
+  const { host } = one;
+  t.true(await soon(areUp(4)));
+  const names = Array.from({ length: 8 }, (_, index) => `link-${index}`);
+  for (const name of names) await outside.stream(name, { address: one.ipv4, port: 80 });
+  const [first] = fabric.routers;
+  first.setLink(host.name, false);
+  const begun = monotonicMs();
+  const exits = () => ip(host.namespace, 'route', 'show', OUTSIDE.ipv4);
+  t.true(await soon(() => !exits().includes('eth1')));
+  t.log(`the host sends by the other router after ${Math.round(monotonicMs() - begun)} ms`);
+  t.true(await soon(() => !first.routes().includes('[host_1_ipv')));
+  t.log(`the router has given the host up after ${Math.round(monotonicMs() - begun)} ms (hold time 3 s)`);
+  const goesOn = async (name: string) => (await outside.streamState(name)).lastAnswerAt > monotonicMs() - 300;
+  t.true(await soon(async () => (await Promise.all(names.map(goesOn))).every(Boolean)));
+  t.log(`all of 8 streams from outside go on after ${Math.round(monotonicMs() - begun)} ms`);
+  t.true(await reachedBothWays(one));
+  first.setLink(host.name, true);
+  t.true(await soon(areUp(4)));
+  t.true(await soon(() => exits().includes('eth1')));
+});
