@@ -42,3 +42,23 @@ test('a file that is not there, and YAML that is none, are told with the path', 
   const file = fileOf(t, 'host: [');
   t.throws(() => readConfig(file, {}), { code: 'ECONFIG', message: /agent\.yaml/ });
 });
+
+test('flannel: in the etcd of the store, or in one of its own; there is none in the embedded store', (t) => {
+  const etcd = 'etcd: {endpoints: ["http://10.0.0.1:2379"]}';
+  t.like(readConfig(fileOf(t, `store: {backend: etcd, ${etcd}}\nflannel: {}`), {}).flannel, {
+    store: { endpoints: ['http://10.0.0.1:2379'] },
+    prefix: '/coreos.com/network',
+  });
+  const other = readConfig(fileOf(t, `flannel: {${etcd}, prefix: /net, subnetFile: /run/flannel/subnet.env}`), {
+    WEIR_ETCD_ENDPOINTS: 'http://10.9.9.9:2379',
+  });
+  t.like(other.flannel, { store: { endpoints: ['http://10.0.0.1:2379'] }, prefix: '/net', subnetFile: '/run/flannel/subnet.env' });
+  t.throws(() => readConfig(fileOf(t, 'store: {backend: embedded}\nflannel: {}'), {}), {
+    code: 'ECONFIG',
+    message: /flannel\.etcd: is missing/,
+  });
+  t.throws(() => readConfig(fileOf(t, `flannel: {${etcd}, prefix: net/}`), {}), {
+    code: 'ECONFIG',
+    message: /flannel\.prefix: begins with/,
+  });
+});

@@ -1,7 +1,7 @@
 /** The agent's configuration file (YAML), usually /etc/weir/agent.yaml. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
+import { type EtcdOptions, resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
 import { connectionFields } from '@weir/mesos';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -36,6 +36,20 @@ const schema = z.strictObject({
     .prefault({}),
   /** Path of the routing daemon, BIRD 2, which runs where there is somebody to speak BGP with. Found in PATH and sbin when absent. */
   bird: z.string().startsWith('/').optional(),
+  /** The flannel network that this host joins. Absent: none. */
+  flannel: z
+    .strictObject({
+      /** flannel's etcd, with the keys of `store.etcd`. Absent: the one in `store`. */
+      etcd: z.record(z.string(), z.unknown()).optional(),
+      /** Of flannel's keys. */
+      prefix: z
+        .string()
+        .regex(/^\/.*[^/]$/, 'begins with / and does not end with it')
+        .default('/coreos.com/network'),
+      /** Where flannel's CNI plugin finds the lease, whose addresses are then its. Absent: they are Weir's containers'. */
+      subnetFile: z.string().startsWith('/').optional(),
+    })
+    .optional(),
   /** The Mesos agent of this host. Absent: only what Mesos gives with each call is known of tasks. */
   mesos: z
     .strictObject({
@@ -76,8 +90,16 @@ const schema = z.strictObject({
   hostDeadAfter: z.number().int().min(1).max(86_400).default(300),
 });
 
-export interface AgentConfig extends Omit<z.infer<typeof schema>, 'store'> {
+export interface AgentConfig extends Omit<z.infer<typeof schema>, 'store' | 'flannel'> {
   store: StoreOptions;
+  flannel?: FlannelConfig;
+}
+
+export interface FlannelConfig {
+  store: EtcdOptions;
+  /** Of flannel's keys, without a slash at its end. */
+  prefix: string;
+  subnetFile?: string;
 }
 
 /** @throws AgentError ECONFIG naming the file, the field and what is allowed. */
@@ -93,11 +115,34 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     const issues = result.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
     throw new AgentError('ECONFIG', `${file}: ${issues.join('; ')}`);
   }
-  const { store, ...rest } = result.data;
+  const { store: section, flannel, ...rest } = result.data;
   try {
-    return { ...rest, store: resolveStoreOptions({ env, configFile: { path: file, store } }) };
+    const store = resolveStoreOptions({ env, configFile: { path: file, store: section } });
+    return { ...rest, store, ...(flannel && { flannel: flannelConfig(flannel, store, file) }) };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new AgentError('ECONFIG', error.message, { cause: error });
+  }
+}
+
+/** @throws AgentError ECONFIG, StoreError */
+function flannelConfig(
+  { etcd, prefix, subnetFile }: NonNullable<z.infer<typeof schema>['flannel']>,
+  own: StoreOptions,
+  file: string,
+): FlannelConfig {
+  // The environment is about Weir's own store.
+  const store = etcd === undefined ? own : flannelStore(etcd, file);
+  if (store.backend !== 'etcd')
+    throw new AgentError('ECONFIG', `${file}: flannel.etcd: is missing: flannel's network is in etcd, and the store of this agent is not`);
+  return { store, prefix, ...(subnetFile !== undefined && { subnetFile }) };
+}
+
+function flannelStore(etcd: Record<string, unknown>, file: string): StoreOptions {
+  try {
+    return resolveStoreOptions({ env: {}, configFile: { path: file, store: { backend: 'etcd', etcd } } });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new StoreError(error.code, error.message.replaceAll('store.etcd', 'flannel.etcd'), { cause: error });
   }
 }

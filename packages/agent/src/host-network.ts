@@ -97,7 +97,8 @@ export class HostNetwork {
     this.#reaper = new LinkReaper(netlink);
     this.#links = new HostLinks({ netlink, reaper: this.#reaper, ownNetworks });
     const applySoon = () => kernel.applyRoutesSoon();
-    this.upkeep = new RoutingUpkeep({ config, store, objects, allocator, state, routing, netlink, log, applySoon });
+    const flannel = kernel.flannel?.membership;
+    this.upkeep = new RoutingUpkeep({ config, store, objects, allocator, state, routing, netlink, flannel, log, applySoon });
     this.bgp = new BgpDaemon({ config, state, netlink, onRoutes: applySoon, log, metrics });
     this.#deadHosts = new DeadHosts({ store, objects, log, see: () => this.#whatHostsHave() });
     this.#tasks = config.mesos && new MesosTasks({ client: new MesosAgentClient(config.mesos), log, metrics });

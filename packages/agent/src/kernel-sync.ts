@@ -6,6 +6,7 @@ import type { Change, ClusterState } from './cluster-state.ts';
 import type { AgentConfig } from './config.ts';
 import { Dataplane } from './dataplane/dataplane.ts';
 import { OwnNetworks } from './dataplane/own-networks.ts';
+import { type Flannel, joinFlannel } from './flannel/join-flannel.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { HostRouting } from './routing/host-routing.ts';
@@ -30,6 +31,7 @@ export class KernelSync {
   readonly netlink = Netlink.open();
   readonly dataplane: Dataplane;
   readonly ownNetworks: OwnNetworks;
+  readonly flannel: Flannel | undefined;
   readonly routing: HostRouting;
   readonly #of: KernelSyncOptions;
   #isAllKnown = false;
@@ -42,7 +44,9 @@ export class KernelSync {
     const { config, state, log, metrics } = options;
     this.dataplane = new Dataplane({ host: config.host, vxlan: config.vxlan, log, metrics });
     this.ownNetworks = new OwnNetworks({ config, state, log, metrics });
-    this.routing = new HostRouting({ config, state, netlink: this.netlink, log, metrics });
+    this.flannel = joinFlannel({ config, state, netlink: this.netlink, log, onChange: () => this.#learnFlannel() });
+    this.#learnFlannel();
+    this.routing = new HostRouting({ config, state, netlink: this.netlink, log, metrics, flannel: this.flannel?.ends });
   }
 
   /** What the kernel refused last; undefined when it has all that was applied. */
@@ -91,6 +95,12 @@ export class KernelSync {
   applyRoutesSoon(): void {
     this.#routesChanged = true;
     this.applySoon();
+  }
+
+  #learnFlannel(): void {
+    if (this.flannel === undefined) return;
+    this.dataplane.flannel(this.flannel.membership.tunnels);
+    this.applyRoutesSoon();
   }
 
   /** Changes that come together are applied together. */

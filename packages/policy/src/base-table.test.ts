@@ -32,6 +32,23 @@ test('the Mesos agent is reached whatever policy says, unless an operator narrow
   t.true(chainOf(narrowed, 'postrouting')!.includes('ct status dnat oifname "weir*" fib saddr type local jump to'));
 });
 
+test('tunnels of a flannel network come from its hosts alone, and stay open for endpoints of the host', (t) => {
+  const { script } = baseTable({
+    agentPorts: [],
+    healthChecks: 'Always',
+    vxlan: { port: 4789, vni: 4096 },
+    flannel: { port: 8472, vni: 1 },
+  });
+  t.regex(chainOf(script, 'input')!, /udp dport 4789 jump tunnels\n {4}udp dport 8472 jump flannel_tunnels\n/);
+  t.regex(
+    chainOf(script, 'flannel_tunnels')!,
+    /ip saddr @flannel4 accept .*\n {4}ip6 saddr @flannel6 accept .*\n {4}@th,96,24 1 goto denied_tunnel/,
+  );
+  t.regex(chainOf(script, 'from_to_host')!, /udp dport 4789 goto denied_tunnel .*\n {4}udp dport 8472 goto denied_tunnel/);
+  t.regex(script, /udp dport 8472 ip saddr @flannel4 notrack accept/);
+  t.regex(chainOf(script, 'to_host')!, /udp dport \{ .*4789, 8472 \} accept/);
+});
+
 test("tunnels come from the cluster's hosts alone, and containers make none", (t) => {
   const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 8472, vni: 7 } });
   t.regex(chainOf(script, 'input')!, /accept;\n {4}udp dport 8472 jump tunnels\n/);

@@ -3,10 +3,18 @@ import { type BaseTable, type FixedChain, fixedTable } from './fixed-table.ts';
 import { DENIALS } from './packet-log.ts';
 import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
 
+/** How tunnels look on the wire: UDP port and VXLAN network number. */
+export interface TunnelPackets {
+  port: number;
+  vni: number;
+}
+
 export interface BaseOptions {
   agentPorts: number[];
   healthChecks: 'Always' | 'Policy';
-  vxlan: { port: number; vni: number };
+  vxlan: TunnelPackets;
+  /** Of the flannel network that this host has joined, where that has tunnels. */
+  flannel?: TunnelPackets;
   failsafePorts?: FailsafePorts;
   dns?: HostDns | undefined;
 }
@@ -76,6 +84,7 @@ const SETS = [
     `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
     `set nat${version} { type ipv${version}_addr; flags interval; comment "pools whose containers leave under their host's address"; }`,
     `set hosts${version} { type ipv${version}_addr; comment "addresses of the cluster's hosts"; }`,
+    `set flannel${version} { type ipv${version}_addr; comment "addresses of the hosts of the flannel network"; }`,
   ]),
 ];
 
@@ -85,7 +94,7 @@ const SETS = [
  *
  * @param options.agentPorts TCP ports of this host that containers always reach: an executor without its Mesos agent fails its task
  * @param options.healthChecks whether this host reaches its own containers beside all policy
- * @param options.vxlan how the hosts' tunnels look on the wire: containers may make none
+ * @param options.vxlan and `flannel`: containers may make no such tunnels, and they come from the hosts of their network alone
  * @param options.dns the DNS server of this host, which only it and its containers ask
  * @param options.failsafePorts see `FailsafePorts`; beside them, the tunnels' port
  */
@@ -97,9 +106,14 @@ function baseChains({
   agentPorts,
   healthChecks,
   vxlan,
+  flannel,
   failsafePorts = DEFAULT_FAILSAFE_PORTS,
   dns,
 }: BaseOptions): Record<string, FixedChain> {
+  const tunnels = [{ ...vxlan, ends: 'hosts' }, ...(flannel === undefined ? [] : [{ ...flannel, ends: 'flannel' }])].flatMap((tunnel) =>
+    FAMILIES.map((family) => ({ ...tunnel, ...family })),
+  );
+  const tunnelPorts = [...new Set(tunnels.map(({ port }) => port))];
   const ports = [...new Set(agentPorts)].sort((left, right) => left - right);
   const toHost = [
     `${NEIGHBOUR_DISCOVERY} accept comment "a container looks for its gateway"`,
@@ -107,11 +121,11 @@ function baseChains({
       ? []
       : [`tcp dport { ${ports.join(', ')} } accept comment "an executor reaches its Mesos agent, whatever policy says"`]),
     ...(dns?.queries === 'Always' ? atDns(dns, `meta l4proto { tcp, udp } th dport 53 accept ${RESOLVES}`) : []),
-    `udp dport ${vxlan.port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
+    ...tunnelPorts.map((port) => `udp dport ${port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`),
   ];
-  const noTunnel = FAMILIES.map(
-    ({ ip, version }) =>
-      `${ip} daddr @hosts${version} udp dport ${vxlan.port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
+  const noTunnel = tunnels.map(
+    ({ ip, version, port, ends }) =>
+      `${ip} daddr @${ends}${version} udp dport ${port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
   );
   return {
     prerouting: {
@@ -123,14 +137,16 @@ function baseChains({
     },
     udp_of_others: {
       rules: [
-        ...FAMILIES.map(({ ip, version }) => `udp dport ${vxlan.port} ${ip} saddr @hosts${version} notrack accept ${TRACKED_INSIDE}`),
+        ...tunnels.map(
+          ({ ip, version, port, ends }) => `udp dport ${port} ${ip} saddr @${ends}${version} notrack accept ${TRACKED_INSIDE}`,
+        ),
         'goto asks',
       ],
     },
     asks: { rules: FAMILIES.map(({ ip, version }) => `udp dport 53 ${ip} saddr vmap @dns_client${version} ${ASKED}`) },
     untracked_output: {
       hook: 'filter hook output priority raw',
-      rules: FAMILIES.map(({ ip, version }) => `udp dport ${vxlan.port} ${ip} daddr @hosts${version} notrack ${TRACKED_INSIDE}`),
+      rules: tunnels.map(({ ip, version, port, ends }) => `udp dport ${port} ${ip} daddr @${ends}${version} notrack ${TRACKED_INSIDE}`),
     },
     forward: {
       hook: 'filter hook forward priority filter',
@@ -156,6 +172,7 @@ function baseChains({
       hook: 'filter hook input priority filter',
       rules: [
         `udp dport ${vxlan.port} jump tunnels`,
+        ...(flannel === undefined ? [] : [`udp dport ${flannel.port} jump flannel_tunnels`]),
         ...atDns(dns, 'jump own_dns'),
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
@@ -165,17 +182,12 @@ function baseChains({
         'jump to_host',
       ],
     },
-    tunnels: {
-      rules: [
-        ...FAMILIES.map(({ ip, version }) => `${ip} saddr @hosts${version} accept comment "a tunnel"`),
-        // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
-        `@th,96,24 ${vxlan.vni} goto ${DENIALS.tunnel} comment "tunnels of this cluster come from its hosts"`,
-      ],
-    },
+    tunnels: tunnelsFrom('hosts', vxlan),
+    ...(flannel !== undefined && { flannel_tunnels: tunnelsFrom('flannel', flannel) }),
     output: {
       hook: 'filter hook output priority filter',
       rules: [
-        `udp dport ${vxlan.port} ct state untracked accept comment "a tunnel"`,
+        ...tunnelPorts.map((port) => `udp dport ${port} ct state untracked accept comment "a tunnel"`),
         'ct state established,related accept comment "answers of this host"',
         ...(healthChecks === 'Always'
           ? []
@@ -187,7 +199,7 @@ function baseChains({
         'jump from_host',
       ],
     },
-    ...hostEndpointChains({ ...failsafePorts, tunnel: `udp/${vxlan.port}` }),
+    ...hostEndpointChains({ ...failsafePorts, tunnels: tunnelPorts.map((port) => `udp/${port}`) }),
     ...hostPortChains(healthChecks),
     ...RECORDING_CHAINS,
     source: {
@@ -225,6 +237,16 @@ function atDns(dns: HostDns | undefined, rest: string): string[] {
   return (dns?.addresses ?? []).map((address) => `${familyOf(address) === 'IPv4' ? 'ip' : 'ip6'} daddr ${address} ${rest}`);
 }
 
+function tunnelsFrom(ends: 'hosts' | 'flannel', { vni }: TunnelPackets): FixedChain {
+  return {
+    rules: [
+      ...FAMILIES.map(({ ip, version }) => `${ip} saddr @${ends}${version} accept comment "a tunnel"`),
+      // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
+      `@th,96,24 ${vni} goto ${DENIALS.tunnel} comment "tunnels of a network come from its hosts"`,
+    ],
+  };
+}
+
 /** What a host needs of its neighbours to have them and its addresses at all (RFC 4861, RFC 2710, RFC 3810). */
 const NEIGHBOURS =
   'icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }';
@@ -233,7 +255,7 @@ const NEIGHBOURS =
  * Policy of this host's own interfaces. One that it does not know is open: what has no HostEndpoint is not Weir's to close. The host's
  * traffic with its own containers is theirs, and not asked for again.
  */
-function hostEndpointChains({ inbound, outbound, tunnel }: FailsafePorts & { tunnel: string }): Record<string, FixedChain> {
+function hostEndpointChains({ inbound, outbound, tunnels }: FailsafePorts & { tunnels: string[] }): Record<string, FixedChain> {
   const chain = (name: string, interfaceKey: 'iifname' | 'oifname', open: string[]): FixedChain => {
     const field = interfaceKey === 'iifname' ? 'saddr' : 'daddr';
     return {
@@ -251,7 +273,9 @@ function hostEndpointChains({ inbound, outbound, tunnel }: FailsafePorts & { tun
   };
   const failsafe = (ports: string[]) => [
     ...['tcp', 'udp'].flatMap((protocol) => {
-      const own = [...new Set([...ports, tunnel])].filter((port) => port.startsWith(protocol)).map((port) => Number(port.split('/')[1]));
+      const own = [...new Set([...ports, ...tunnels])]
+        .filter((port) => port.startsWith(protocol))
+        .map((port) => Number(port.split('/')[1]));
       const numbers = own.sort((left, right) => left - right).join(', ');
       return own.length === 0 ? [] : [`${protocol} dport { ${numbers} } accept comment "failsafe"`];
     }),

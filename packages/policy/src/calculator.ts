@@ -155,6 +155,11 @@ export class PolicyCalculator {
     this.#isSettled = false;
   }
 
+  /** Takes note of the addresses of a flannel network's hosts, other than this one, from which alone its tunnels come. */
+  flannelHosts(addresses: Iterable<string>): void {
+    this.#networks.putFlannelHosts(addresses);
+  }
+
   #note(pending: Pending): void {
     const { kind, ...metadata } = pending.id;
     this.#pending.set(keyOf({ kind, metadata }), pending);

@@ -1,4 +1,4 @@
-export { type BaseOptions, baseTable } from './base-table.ts';
+export { type BaseOptions, baseTable, type TunnelPackets } from './base-table.ts';
 export { bridgeTable } from './bridge-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';

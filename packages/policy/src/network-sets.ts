@@ -30,6 +30,7 @@ export class NetworkSets {
   /** By how many hosts an address is claimed: one of two that claim the same may go, and the other still has it. */
   readonly #claims = new Map<string, number>();
   #poolStatements = new Map<string, Statement>();
+  #flannelHosts = new Map<string, Statement>();
 
   constructor(table: Table) {
     this.#table = table;
@@ -53,6 +54,15 @@ export class NetworkSets {
     else this.#hosts.set(name, after);
   }
 
+  /** Addresses of the hosts of the flannel network that this host has joined. */
+  putFlannelHosts(addresses: Iterable<string>): void {
+    const statements = [...new Set(addresses)].map((address) => hostStatement('flannel', address));
+    const after = new Map(statements.map((statement) => [statementKey(statement), statement]));
+    for (const [key, statement] of after) if (!this.#flannelHosts.has(key)) this.#table.set(statement);
+    for (const key of this.#flannelHosts.keys()) if (!after.has(key)) this.#table.delete(key);
+    this.#flannelHosts = after;
+  }
+
   /** Whether it is an address of a pool or of a host. */
   isOfCluster(address: string): boolean {
     return this.#claims.has(address) || [...this.#pools.values()].some(({ cidr }) => cidrContains(cidr, address));
@@ -74,8 +84,7 @@ export class NetworkSets {
     const claims = (this.#claims.get(address) ?? 0) + change;
     if (claims === 0) this.#claims.delete(address);
     else this.#claims.set(address, claims);
-    const family = familyOf(address);
-    const statement: Statement = { kind: 'element', set: family === 'IPv4' ? 'hosts4' : 'hosts6', key: [addressField(family, address)] };
+    const statement = hostStatement('hosts', address);
     if (claims === 0) this.#table.delete(statementKey(statement));
     else this.#table.set(statement);
   }
@@ -96,6 +105,11 @@ export class NetworkSets {
       ),
     ]);
   }
+}
+
+function hostStatement(set: 'hosts' | 'flannel', address: string): Statement {
+  const family = familyOf(address);
+  return { kind: 'element', set: `${set}${family === 'IPv4' ? '4' : '6'}`, key: [addressField(family, address)] };
 }
 
 const addressesOf = ({ addresses }: HostSpec): string[] => [...new Set(addresses)];

@@ -72,6 +72,7 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
   const byName = new Map([...hosts].map((host) => [host.metadata.name, host]));
   const specs = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec]));
   const subnets = byName.get(self)?.spec.subnets ?? [];
+  const hasJoined = byName.get(self)?.spec.flannel !== undefined;
   const owners = ownersOfAddresses(byName.values());
   const routes = new Map<string, BlockRoute>();
   const peers = new Map<string, { mac: string; address: string; gateways: Set<string> }>();
@@ -80,8 +81,8 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
     if (spec.network !== undefined) continue;
     const pool = specs.get(spec.pool);
     if (pool?.routes === 'None') continue;
-    // To those of other hosts flannel's leases lead.
-    if (pool?.routes === 'Flannel' && spec.host !== self) continue;
+    // To those of other hosts flannel's leases lead, where this host has joined its network.
+    if (pool?.routes === 'Flannel' && spec.host !== self && hasJoined) continue;
     const mode = pool?.vxlan ?? 'Never';
     const isOthers = (destination: string) => pool?.routes === 'Bgp' && !(byBgp?.isThere(destination) && !byBgp.isLearnt(destination));
     if (spec.host === self || !isOthers(spec.cidr))
@@ -152,7 +153,7 @@ function routedBy(object: AnyObject | undefined): string {
       if (object.spec.network !== undefined) return '';
       return JSON.stringify([object.spec.cidr, object.spec.host, object.spec.pool, borrowedIn(object.spec)]);
     case 'Host':
-      return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan]);
+      return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan, object.spec.flannel]);
     case 'Pool':
       return JSON.stringify([object.metadata.name, object.spec.cidr, object.spec.vxlan, object.spec.routes, object.spec.disabled]);
     case 'Service':

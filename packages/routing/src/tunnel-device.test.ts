@@ -5,6 +5,8 @@ import { ensureTunnelDevice, removeTunnelDevice, type TunnelDevice } from './tun
 import { TunnelPeers } from './tunnel-peers.ts';
 
 const END: TunnelDevice = {
+  name: TUNNEL_LINK,
+  setting: '"vxlan" of agent.yaml, on all hosts',
   address: '192.0.2.1',
   mac: '02:00:00:00:00:01',
   port: 4789,
@@ -31,8 +33,8 @@ test('made once, mended where something of it was changed, made anew for another
   t.is(ensureTunnelDevice(netlink, END).done[0], 'made anew');
   t.is(ensureTunnelDevice(netlink, { ...END, vni: 7 }).done[0], 'made anew');
   t.is(netlink.link(TUNNEL_LINK)!.vxlan!.id, 7);
-  t.true(removeTunnelDevice(netlink));
-  t.false(removeTunnelDevice(netlink));
+  t.true(removeTunnelDevice(netlink, TUNNEL_LINK));
+  t.false(removeTunnelDevice(netlink, TUNNEL_LINK));
 });
 
 test('over IPv6', (t) => {
@@ -49,7 +51,7 @@ test('what is in the way is told, and left as it is', (t) => {
   ip('link del flannel.1');
   ip(`link add ${TUNNEL_LINK} type bridge`);
   t.throws(() => ensureTunnelDevice(netlink, END), { code: 'ETUNNEL', message: /an interface vxlan\.weir is there that is no VXLAN link/ });
-  t.false(removeTunnelDevice(netlink));
+  t.false(removeTunnelDevice(netlink, TUNNEL_LINK));
   t.is(netlink.link(TUNNEL_LINK)!.kind, 'bridge');
 });
 

@@ -1,14 +1,17 @@
-/** This host's VXLAN link: made, kept as it is wanted, removed. One link serves all peers and both families of inner packets. */
+/** A VXLAN link of this host: made, kept as it is wanted, removed. One link serves all peers, and Weir's own both families of inner packets. */
 import { existsSync } from 'node:fs';
 import { KernelError, type Link, type Netlink } from '@weir/kernel';
 import type { VxlanEnd } from '@weir/resources';
 import { hostPrefix } from './addresses.ts';
 import { RoutingError } from './routing-error.ts';
-import { TUNNEL_LINK } from './tunnel.ts';
 
-/** What the link is to be, and its MTU in bytes. */
+/** What the link is to be. */
 export interface TunnelDevice extends VxlanEnd {
+  name: string;
+  /** In bytes. */
   mtu: number;
+  /** Where an operator sets VNI and port, for errors: `"vxlan" of agent.yaml, on all hosts`. */
+  setting: string;
 }
 
 /**
@@ -19,9 +22,9 @@ export interface TunnelDevice extends VxlanEnd {
  */
 export function ensureTunnelDevice(netlink: Netlink, wanted: TunnelDevice): { link: number; done: string[] } {
   const done: string[] = [];
-  let present = netlink.link(TUNNEL_LINK);
+  let present = netlink.link(wanted.name);
   if (present !== undefined && present.kind !== 'vxlan')
-    throw new RoutingError('ETUNNEL', `an interface ${TUNNEL_LINK} is there that is no VXLAN link: rename or remove it`);
+    throw new RoutingError('ETUNNEL', `an interface ${wanted.name} is there that is no VXLAN link: rename or remove it`);
   if (present !== undefined && !isEnd(present, wanted)) {
     netlink.deleteLink(present.index);
     done.push('made anew');
@@ -41,9 +44,9 @@ export function ensureTunnelDevice(netlink: Netlink, wanted: TunnelDevice): { li
 }
 
 /** Removes the link, and with it the addresses, routes and peers on it. @returns whether there was one */
-export function removeTunnelDevice(netlink: Netlink): boolean {
-  if (netlink.link(TUNNEL_LINK)?.kind !== 'vxlan') return false;
-  netlink.deleteLink(TUNNEL_LINK);
+export function removeTunnelDevice(netlink: Netlink, name: string): boolean {
+  if (netlink.link(name)?.kind !== 'vxlan') return false;
+  netlink.deleteLink(name);
   return true;
 }
 
@@ -51,12 +54,12 @@ function isEnd({ vxlan, mac }: Link, wanted: VxlanEnd): boolean {
   return vxlan?.id === wanted.vni && vxlan.port === wanted.port && vxlan.local === wanted.address && !vxlan.learning && mac === wanted.mac;
 }
 
-function makeLink(netlink: Netlink, { vni, port, address, mac, mtu }: TunnelDevice): Link {
-  netlink.addVxlan({ name: TUNNEL_LINK, id: vni, port, local: address, mac, mtu });
+function makeLink(netlink: Netlink, { name, vni, port, address, mac, mtu }: TunnelDevice): Link {
+  netlink.addVxlan({ name, id: vni, port, local: address, mac, mtu });
   // Loose: while hosts change one after the other from one form to the other, answers may come in another form than questions went.
-  netlink.setLink(TUNNEL_LINK, { ipv4Conf: { rpFilter: 2 } });
-  if (existsSync('/proc/net/if_inet6')) netlink.setLink(TUNNEL_LINK, { ipv6AddressGeneration: 'none' });
-  return netlink.link(TUNNEL_LINK)!;
+  netlink.setLink(name, { ipv4Conf: { rpFilter: 2 } });
+  if (existsSync('/proc/net/if_inet6')) netlink.setLink(name, { ipv6AddressGeneration: 'none' });
+  return netlink.link(name)!;
 }
 
 function ensureAddresses(netlink: Netlink, link: number, addresses: readonly string[]): string[] {
@@ -74,17 +77,14 @@ function ensureAddresses(netlink: Netlink, link: number, addresses: readonly str
   return [...missing.map((cidr) => `address ${cidr} set`), ...surplus.map((cidr) => `address ${cidr} removed`)];
 }
 
-function explained(netlink: Netlink, { vni, port, address }: TunnelDevice, error: unknown): unknown {
+function explained(netlink: Netlink, { vni, port, address, setting }: TunnelDevice, error: unknown): unknown {
   if (!(error instanceof KernelError)) return error;
   const refuse = (message: string) => new RoutingError('ETUNNEL', message, { cause: error });
   if (error.code === 'EOPNOTSUPP') return refuse('the kernel has no VXLAN: load or build its module vxlan');
   if (error.code === 'EEXIST') {
     const other = netlink.links().find((link) => link.vxlan?.id === vni && link.vxlan.port === port);
-    return refuse(
-      `VNI ${vni} on port ${port} is taken by interface ${other?.name ?? 'of another namespace'}: set "vxlan" of agent.yaml, on all hosts`,
-    );
+    return refuse(`VNI ${vni} on port ${port} is taken by interface ${other?.name ?? 'of another namespace'}: set ${setting}`);
   }
-  if (error.code === 'EADDRINUSE')
-    return refuse(`UDP port ${port} is in use on this host: free it, or set "vxlan.port" of agent.yaml, on all hosts`);
+  if (error.code === 'EADDRINUSE') return refuse(`UDP port ${port} is in use on this host: free it, or set ${setting}`);
   return refuse(`no VXLAN link at ${address}: ${error.message}`);
 }

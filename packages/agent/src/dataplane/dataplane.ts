@@ -3,7 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
-import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf, type UdpSockets } from '@weir/policy';
+import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf, type TunnelPackets, type UdpSockets } from '@weir/policy';
 import {
   type AnyObject,
   type Endpoint,
@@ -61,7 +61,8 @@ export class Dataplane {
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
-  #base: { of: HostRules; table: BaseTable } | undefined;
+  #base: { of: HostRules & { flannel: TunnelPackets | undefined }; table: BaseTable } | undefined;
+  #flannel: TunnelPackets | undefined;
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
 
@@ -119,6 +120,12 @@ export class Dataplane {
   /** The connections of this host's containers and of itself, each as `<source> <destination>`. */
   async connections(): Promise<Set<string>> {
     return new Set((await this.#conntrack.list()).map(({ original }) => `${original.source} ${original.destination}`));
+  }
+
+  /** Takes note of the flannel network that this host has joined: how its tunnels look, and the addresses of its other hosts. */
+  flannel({ packets, hosts }: { packets: TunnelPackets | undefined; hosts: Iterable<string> }): void {
+    this.#flannel = packets;
+    this.#calculator.flannelHosts(hosts);
   }
 
   /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */
@@ -190,8 +197,11 @@ export class Dataplane {
   }
 
   #baseFor(of: HostRules): BaseTable {
-    if (!isDeepStrictEqual(of, this.#base?.of)) {
-      this.#base = { of, table: baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, failsafePorts: failsafePorts(of), dns: of.dns }) };
+    const flannel = this.#flannel;
+    if (!isDeepStrictEqual({ ...of, flannel }, this.#base?.of)) {
+      const rest = { failsafePorts: failsafePorts(of), dns: of.dns, ...(flannel && { flannel }) };
+      const table = baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, ...rest });
+      this.#base = { of: { ...of, flannel }, table };
     }
     return this.#base!.table;
   }

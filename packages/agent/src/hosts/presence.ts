@@ -28,7 +28,10 @@ export function registerHost(
 export async function updateHost(
   objects: ObjectStore,
   name: string,
-  { dnsAddresses, ...facts }: { [F in 'addresses' | 'subnets' | 'vxlan']?: HostSpec[F] | undefined } & { dnsAddresses?: string[] },
+  {
+    dnsAddresses,
+    ...facts
+  }: { [F in 'addresses' | 'subnets' | 'vxlan' | 'flannel']?: HostSpec[F] | undefined } & { dnsAddresses?: string[] },
 ): Promise<{ object: Host; revision: number }> {
   for (;;) {
     const known = await objects.get('Host', name);

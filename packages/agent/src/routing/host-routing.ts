@@ -26,11 +26,14 @@ import {
 } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
 import type { AgentConfig } from '../config.ts';
+import type { FlannelEnds } from '../flannel/flannel-ends.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 
 /** How long the link of the tunnels stays when no pool wants it any more: peers may still use it, in milliseconds. */
 const TUNNEL_GRACE = 30_000;
+
+const VXLAN_SETTING = '"vxlan" of agent.yaml, on all hosts';
 
 export class HostRouting {
   readonly #config: AgentConfig;
@@ -40,6 +43,7 @@ export class HostRouting {
   readonly #metrics: Metrics;
   readonly #routes: RouteTable;
   readonly #peers: TunnelPeers;
+  readonly #flannel: FlannelEnds | undefined;
   #tunnel: (VxlanEnd & { link: number }) | { problem: string } | undefined;
   #unwantedSince: number | undefined;
   #underlayMtu: number | undefined;
@@ -48,7 +52,16 @@ export class HostRouting {
   readonly #links = new Map<number, string>();
   #dead: ReadonlySet<string> = new Set();
 
-  constructor(of: { config: AgentConfig; state: ClusterState; netlink: Netlink; log: Logger; metrics: Metrics }) {
+  /** @param of.flannel this host's ends of the flannel network that it has joined, if any */
+  constructor(of: {
+    config: AgentConfig;
+    state: ClusterState;
+    netlink: Netlink;
+    log: Logger;
+    metrics: Metrics;
+    flannel?: FlannelEnds | undefined;
+  }) {
+    this.#flannel = of.flannel;
     this.#config = of.config;
     this.#state = of.state;
     this.#netlink = of.netlink;
@@ -62,7 +75,7 @@ export class HostRouting {
   get problems(): string[] {
     const routes = this.#routes.failed.map(({ destination, reason }) => `route to ${destination}: ${reason}`);
     const ownTunnel = this.#tunnel !== undefined && 'problem' in this.#tunnel ? [`tunnels to other hosts: ${this.#tunnel.problem}`] : [];
-    return [...ownTunnel, ...routes];
+    return [...ownTunnel, ...(this.#flannel?.problems ?? []), ...routes];
   }
 
   /** This host's end of the tunnels as the kernel has it; undefined where there is none to tell others of. */
@@ -84,9 +97,9 @@ export class HostRouting {
         return this.#routes.isRight(change.action, change.route);
       case 'neighbour':
       case 'forwarding':
-        return this.#peers.isRight(change);
+        return this.#peers.isRight(change) && (this.#flannel?.isRight(change) ?? true);
       case 'link':
-        return this.#isLinkRight(change);
+        return this.#isLinkRight(change) && (this.#flannel?.isRight(change) ?? true);
       case 'address':
         // Next hops may be on a link now, or no longer.
         return change.address.scope !== 'global';
@@ -112,6 +125,7 @@ export class HostRouting {
   forgetActual(): void {
     this.#routes.forgetActual();
     this.#peers.forgetActual();
+    this.#flannel?.forgetActual();
   }
 
   /**
@@ -136,8 +150,10 @@ export class HostRouting {
     for (const route of this.#serviceRoutes(self)) routes.set(route.destination, route);
     const link = this.#tunnel !== undefined && 'link' in this.#tunnel ? this.#tunnel.link : undefined;
     if (link !== undefined) done.push(...this.#peers.add(link, peers.values()));
-    done.push(...this.#applyRoutes(routes));
+    const flannel = this.#flannel?.bring(this.#underlayMtu);
+    done.push(...(flannel?.done ?? []), ...this.#applyRoutes(new Map([...routes, ...(flannel?.routes ?? [])])));
     if (link !== undefined) done.push(...this.#peers.removeSurplus());
+    done.push(...(this.#flannel?.removeSurplus() ?? []));
     return done;
   }
 
@@ -182,7 +198,7 @@ export class HostRouting {
     try {
       const mtu = (this.#underlayMtu ?? 1500) - TUNNEL_OVERHEAD[familyOf(address)];
       this.#tunnelMtu = mtu;
-      const { link, done } = ensureTunnelDevice(this.#netlink, { ...end, mtu });
+      const { link, done } = ensureTunnelDevice(this.#netlink, { ...end, name: TUNNEL_LINK, mtu, setting: VXLAN_SETTING });
       this.#tunnel = { ...end, link };
       return done.map((what) => `interface of the tunnels ${what}`);
     } catch (error) {
@@ -200,13 +216,14 @@ export class HostRouting {
     this.#unwantedSince = undefined;
     this.#tunnel = undefined;
     this.#peers.forgetActual();
-    return removeTunnelDevice(this.#netlink);
+    return removeTunnelDevice(this.#netlink, TUNNEL_LINK);
   }
 
   /** The largest packets that reach every host of the cluster from these addresses, in bytes; undefined where the link to the others is not known. */
   mtuFor(addresses: readonly string[]): number | undefined {
     if (this.#underlayMtu === undefined) return undefined;
     const pools = [...this.#state.list('Pool')].filter(({ spec }) => addresses.some((address) => cidrContains(spec.cidr, address)));
+    if (pools.some(({ spec }) => spec.routes === 'Flannel')) return this.#flannel?.mtu ?? this.#underlayMtu;
     return pools.some(wantsTunnels) ? this.#underlayMtu - TUNNEL_OVERHEAD[this.#underlayFamily] : this.#underlayMtu;
   }
 

@@ -1,21 +1,21 @@
 /** What keeps routing right while nothing is asked of the agent: others change the kernel, hosts die and return, tunnels are told of. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { GUARDED_PREFIX } from '@weir/cni';
-import { type ObjectStore, type Store, StoreError } from '@weir/datastore';
+import type { ObjectStore, Store } from '@weir/datastore';
 import type { Allocator } from '@weir/ipam';
 import type { Change, Netlink } from '@weir/kernel';
-import { type Endpoint, spaceOf } from '@weir/resources';
+import { type Endpoint, type HostSpec, spaceOf } from '@weir/resources';
 import { hostSetup, mendContainers } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
 import type { AgentConfig } from '../config.ts';
+import type { FlannelMembership } from '../flannel/membership.ts';
+import { updateHost } from '../hosts/presence.ts';
 import type { Logger } from '../log.ts';
 import type { HostRouting } from './host-routing.ts';
+import { KeptFact } from './kept-fact.ts';
 import { SilentHosts } from './silent-hosts.ts';
 import { isStale, publishTunnelEnd, type TunnelEndRequest } from './tunnel-end.ts';
 import { watchKernel } from './watch-kernel.ts';
-
-/** After a failure to tell of this host's end of the tunnels, in milliseconds. */
-const RETRY = 2_000;
 
 export interface RoutingUpkeepOptions {
   config: AgentConfig;
@@ -25,6 +25,8 @@ export interface RoutingUpkeepOptions {
   state: ClusterState;
   routing: HostRouting;
   netlink: Netlink;
+  /** The flannel network that this host joins, if any. */
+  flannel?: FlannelMembership | undefined;
   log: Logger;
   /** Has routing applied soon. */
   applySoon: () => void;
@@ -33,7 +35,8 @@ export interface RoutingUpkeepOptions {
 export class RoutingUpkeep {
   readonly #of: RoutingUpkeepOptions;
   readonly #silentHosts: SilentHosts;
-  #tunnelEndStale = Promise.withResolvers<void>();
+  readonly #toldTunnelEnd = new KeptFact();
+  readonly #toldLease = new KeptFact();
 
   constructor(options: RoutingUpkeepOptions) {
     this.#of = options;
@@ -52,13 +55,30 @@ export class RoutingUpkeep {
 
   /** Until the signal; to be called when all that was in the store is known and applied. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#watchKernel(signal), this.#silentHosts.follow(signal), this.#keepTunnelEnd(signal)]);
+    const { log, flannel } = this.#of;
+    await Promise.all([
+      this.#watchKernel(signal),
+      this.#silentHosts.follow(signal),
+      this.#toldTunnelEnd.keep(() => this.#publishTunnelEnd(), {
+        signal,
+        log,
+        failure: "this host's end of the tunnels could not be told to the others",
+      }),
+      this.#toldLease.keep(() => this.#publishFlannelLease(), {
+        signal,
+        log,
+        failure: "this host's lease of the flannel network could not be told to the others",
+      }),
+      flannel?.run(signal),
+    ]);
   }
 
   /** To be called after each change of routing that was applied. */
   applied(): void {
     this.#silentHosts.look();
-    if (isStale(this.#tunnelEnd())) this.#tunnelEndStale.resolve();
+    if (isStale(this.#tunnelEnd())) this.#toldTunnelEnd.touch();
+    const { host } = this.#of.state;
+    if (host !== undefined && !isDeepStrictEqual(host.spec.flannel, this.#flannelLease)) this.#toldLease.touch();
   }
 
   /** Looks at everything, whether or not somebody seems to have changed it, and puts it right. */
@@ -92,23 +112,25 @@ export class RoutingUpkeep {
     return { host: config.host, end: routing.tunnelEnd, pools: [...state.list('Pool')], published: state.host?.spec.vxlan };
   }
 
-  async #keepTunnelEnd(signal: AbortSignal): Promise<void> {
+  async #publishTunnelEnd(): Promise<void> {
     const { objects, allocator, state, log } = this.#of;
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    for (;;) {
-      await Promise.race([this.#tunnelEndStale.promise, stopped]);
-      if (signal.aborted) return;
-      this.#tunnelEndStale = Promise.withResolvers();
-      try {
-        const { object, revision } = await publishTunnelEnd(this.#tunnelEnd(), { objects, allocator, log });
-        state.put(object, revision);
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        log.warn({ error: error.message }, "this host's end of the tunnels could not be told to the others: trying again");
-        await delay(RETRY, undefined, { signal }).catch(() => {});
-        this.#tunnelEndStale.resolve();
-      }
-    }
+    const { object, revision } = await publishTunnelEnd(this.#tunnelEnd(), { objects, allocator, log });
+    state.put(object, revision);
+  }
+
+  /** What the Host object is to say of a flannel network; as it does, while that is not known. */
+  get #flannelLease(): HostSpec['flannel'] {
+    const { config, flannel, state } = this.#of;
+    const subnets = flannel?.subnets;
+    if (flannel === undefined) return undefined;
+    if (subnets === undefined) return state.host?.spec.flannel;
+    return { subnets, containers: config.flannel?.subnetFile === undefined ? 'Weir' : 'FlannelPlugin' };
+  }
+
+  async #publishFlannelLease(): Promise<void> {
+    const { config, objects, state } = this.#of;
+    const { object, revision } = await updateHost(objects, config.host, { flannel: this.#flannelLease });
+    state.put(object, revision);
   }
 }
 

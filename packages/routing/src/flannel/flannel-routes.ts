@@ -1,5 +1,5 @@
 /** Which routes and tunnels a host of a flannel network needs, made as flannel makes them. Pure. */
-import { cidrContains, cidrRange, type Family, familyOf } from '@weir/resources';
+import { cidrContains, type Family, familyOf } from '@weir/resources';
 import { ROUTE_PROTOCOL } from '../addresses.ts';
 import type { BlockRoute } from '../routes.ts';
 import { LAST_RESORT } from '../routes.ts';
@@ -26,8 +26,8 @@ export interface FlannelState {
   own: FlannelPeer;
   /** All others', by the last part of the key. */
   others: ReadonlyMap<string, FlannelPeer>;
-  /** Indices of this host's VXLAN interfaces, or why there is none. */
-  links: Partial<Record<Family, number | { problem: string }>>;
+  /** Indices of this host's VXLAN interfaces, as far as they are there. */
+  links: Partial<Record<Family, number>>;
   /** Of this host's addresses. */
   subnets: readonly string[];
 }
@@ -47,7 +47,7 @@ export function flannelRoutes({ backend, own, others, links, subnets }: FlannelS
   return { routes, peers };
 
   function towards(name: string, peer: FlannelPeer, end: FlannelEnd): Pick<BlockRoute, 'type' | 'via' | 'link' | 'onLink' | 'problem'> {
-    const { family } = cidrRange(end.subnet);
+    const family = familyOf(end.subnet);
     const unreachable = (problem: string) => ({ type: 'unreachable' as const, problem: `flannel's host ${end.publicAddress}: ${problem}` });
     if (peer.backend !== backend.type)
       return unreachable(`its lease ${name} is of backend "${peer.backend}", the network's is "${backend.type}"`);
@@ -55,7 +55,8 @@ export function flannelRoutes({ backend, own, others, links, subnets }: FlannelS
     if (backend.type === 'host-gw' || (backend.directRouting && isNear)) return { type: 'unicast', via: end.publicAddress };
     if (end.vtep!.vni !== backend.vni) return unreachable(`its lease ${name} is of VNI ${end.vtep!.vni}, the network's is ${backend.vni}`);
     const link = links[family];
-    if (typeof link !== 'number') return unreachable(link?.problem ?? `this host has no end of a tunnel for ${familyOf(end.subnet)}`);
+    // Why, is told once and not with each host.
+    if (link === undefined) return { type: 'unreachable' };
     const gateway = vtepAddress(end.subnet);
     peers[family].push({ mac: end.vtep!.mac, address: end.publicAddress, gateways: new Set([gateway]) });
     return { type: 'unicast', via: gateway, link, onLink: true };
