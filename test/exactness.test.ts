@@ -10,7 +10,7 @@ import { Conntrack, inNamespace, Nftables, NftSocket, sysctl } from '@weir/kerne
 import { PacketSocket, temporaryNamespace } from '@weir/kernel/testing';
 import { baseTable, PolicyCalculator } from '@weir/policy';
 import { anyHeader, anyObject, anyVariation, type Packet, reference, variation } from '@weir/policy/test-support';
-import { type AnyObject, type Endpoint, familyOf, keyOf, parseObject } from '@weir/resources';
+import { type AnyObject, type Endpoint, familyOf, type HostEndpoint, keyOf, parseObject } from '@weir/resources';
 import { attach, hostSetup } from '@weir/routing';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -143,17 +143,25 @@ function shots(places: readonly Place[], { packets }: State): Shot[] {
   return chosen;
 }
 
-/** Both ends are asked, where they are containers. An interface without endpoint is closed if it is ours by name. */
+/** Both ends are asked. An interface without endpoint is closed if it is ours by name, and else under the policies of what the host forwards. */
 function expected(objects: readonly AnyObject[], { packet, from, to }: Shot): boolean {
   const passes = ({ hostInterface }: Place, direction: 'Egress' | 'Ingress') => {
-    if (hostInterface === undefined) return true;
     const endpoint = objects.find(
       (object): object is Endpoint => object.kind === 'Endpoint' && object.spec.hostInterface === hostInterface,
     );
-    if (endpoint === undefined) return !hostInterface.startsWith('weir');
-    return reference(objects, endpoint, direction, packet).verdict === 'Allow';
+    if (endpoint !== undefined) return reference(objects, endpoint, direction, packet).verdict === 'Allow';
+    return !hostInterface?.startsWith('weir') && isForwarded(objects, packet, direction === 'Egress' ? 'Ingress' : 'Egress');
   };
   return passes(from, 'Egress') && passes(to, 'Ingress');
+}
+
+/** By the host's own endpoint for all interfaces, if it has one: of several, the first by name. */
+function isForwarded(objects: readonly AnyObject[], packet: Packet, direction: 'Ingress' | 'Egress'): boolean {
+  const [endpoint] = objects
+    .filter((object): object is HostEndpoint => object.kind === 'HostEndpoint' && object.spec.host === 'here')
+    .filter(({ spec }) => spec.interfaceName === '*')
+    .sort((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1));
+  return endpoint === undefined || reference(objects, endpoint, direction, packet, { forwarded: true }).verdict === 'Allow';
 }
 
 /** Sends everything, and gives back the numbers of what arrived where it was to. */
@@ -194,7 +202,7 @@ test('each of some thousand packets arrives if and only if the plain evaluator a
   using socket = NftSocket.open({ namespace: host });
   const table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables, socket });
   const base = baseTable({ agentPorts: [5051], healthChecks: 'Policy', vxlan: { port: 4789, vni: 4096 } });
-  const calculator = new PolicyCalculator({ host: 'here' });
+  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 2 });
   let known: AnyObject[] = TIERS;
   for (const tier of TIERS) calculator.upsert(tier);
   let sent = 0;

@@ -27,6 +27,8 @@ type Range = readonly [first: number, last: number];
 export type RuleExpression =
   /** Goes on with packets whose fields, taken together, are in one of the members (`not`: in none), which have a range for each field. */
   | { kind: 'match'; fields: readonly NumberField[]; not?: boolean; members: readonly (readonly Range[])[] }
+  /** Goes on with packets whose address is in a named set. */
+  | { kind: 'member'; field: AddressField; set: string }
   /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
   | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
   /** Goes on with as many packets a second, and with so many more that were saved up meanwhile. */
@@ -221,6 +223,10 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
   switch (expression.kind) {
     case 'match':
       return compileMatch(expression, family, sets);
+    case 'member': {
+      const shape = ADDRESS_FIELDS[expression.field];
+      return [...dependencies(shape, family), load(shape, FIRST_REGISTER), lookup(expression.set, {})];
+    }
     case 'vmap': {
       const shape = ADDRESS_FIELDS[expression.field];
       const map = typeof expression.map === 'string' ? expression.map : verdictMap(shape.type, expression.map);

@@ -29,6 +29,7 @@ import { type Enforced, Enforcement } from './enforcement.ts';
 import { type Explanation, explain } from './explanation.ts';
 import type { Flow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
+import { MANY_PEERS } from './many-peers.ts';
 import { type Member, Membership } from './membership.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { NetworkSets } from './network-sets.ts';
@@ -95,8 +96,9 @@ export class PolicyCalculator {
    * exemptions; the tables are then for no kernel
    * @param options.space name of the network whose own address space they are in; absent: the shared one. Endpoints, pools and hosts of
    * other spaces are nobody here: their addresses may be the same
+   * @param options.manyPeers see `MANY_PEERS`, its default
    */
-  constructor(options: { host?: string; space?: string | undefined } = {}) {
+  constructor(options: { host?: string; space?: string | undefined; manyPeers?: number } = {}) {
     this.#host = options.host;
     this.#space = options.space;
     const labels = (namespace: string): Labels => namespaceLabels(namespace, this.#namespaces.get(namespace));
@@ -118,6 +120,7 @@ export class PolicyCalculator {
       defaults: this.#defaults,
       table: this.#table,
       bridgeTable: this.#bridgeTable,
+      manyPeers: options.manyPeers ?? MANY_PEERS,
     });
   }
 

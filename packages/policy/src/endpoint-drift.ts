@@ -4,7 +4,7 @@ import { ruleText } from './rule.ts';
 import { type ElementStatement, type KeyField, type Statement, sameStatement, statementKey } from './statement.ts';
 
 /** Names of chains and maps that policy made, within the text of a rule. */
-const NAMES = /\b[cglps]_\w+/g;
+const NAMES = /\b[cglmps]_\w+/g;
 
 /**
  * Pure: all that makes up one endpoint's rules in a table: the elements of the fixed sets that name its interface or an address of its,

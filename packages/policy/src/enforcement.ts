@@ -7,6 +7,7 @@ import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { DefaultAction, NamespaceDefaults } from './namespace-defaults.ts';
 import type { AddressRange } from './net-ranges.ts';
+import { PeerSets } from './peer-sets.ts';
 import { PeerTable } from './peer-table.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { type LocalSide, type Program, program } from './program.ts';
@@ -47,6 +48,8 @@ export class Enforcement {
   readonly #structure: SharedStructure;
   readonly #bridgePorts: BridgePorts;
   readonly #dnsClients: DnsClients;
+  readonly #peerSets: PeerSets;
+  readonly #manyPeers: number;
   readonly #endpoints = new Map<Member, LocalEndpoint>();
   readonly #byInterface = new Map<string, Set<LocalEndpoint>>();
   readonly #states = new Map<string, InterfaceState>();
@@ -63,11 +66,15 @@ export class Enforcement {
     table: Table;
     /** Of the bridge family. */
     bridgeTable: Table;
+    /** From how many addresses on a set is in the table as such. */
+    manyPeers: number;
   }) {
     this.#membership = of.membership;
     this.#policies = of.policies;
     this.#table = of.table;
     this.#structure = new SharedStructure(of.table);
+    this.#peerSets = new PeerSets(of.table, this.#structure);
+    this.#manyPeers = of.manyPeers;
     this.#bridgePorts = new BridgePorts({ inet: of.table, bridge: of.bridgeTable });
     this.#dnsClients = new DnsClients(of.table, this.#structure);
     this.#defaults = of.defaults;
@@ -100,6 +107,7 @@ export class Enforcement {
   }
 
   addressChanged(set: MemberSet, address: string): void {
+    this.#peerSets.addressChanged(set, address);
     for (const shared of this.#tablesBySet.get(set) ?? []) {
       if (familyOf(address) !== shared.table.program.family) continue;
       addTo(this.#dirtyAddresses, shared, address);
@@ -129,22 +137,22 @@ export class Enforcement {
     this.#dirtyInterfaces.clear();
     // Tables that the interfaces have just let go of are not worth it.
     const inUse = (shared: SharedTable) => shared.users.size > 0;
-    const report = (shared: SharedTable, lost: boolean) => {
-      if (lost) for (const name of shared.users.keys()) narrowed.add(name);
+    const refresh = ({ table, users }: SharedTable, bringUpToDate: () => boolean) => {
+      const { netMap, many } = table;
+      if (bringUpToDate()) for (const name of users.keys()) narrowed.add(name);
+      // The way from the interface leads over the map of nets only while there is one, and over the sets that are the largest.
+      if (netMap !== table.netMap || many !== table.many) for (const name of users.keys()) this.#dirtyInterfaces.add(name);
     };
     for (const [shared, changed] of this.#dirtyNets) {
       if (!inUse(shared)) continue;
-      const hadNets = shared.table.netMap !== undefined;
-      report(shared, shared.table.refreshNets(changed));
-      // The way from the interface leads over the map of nets only while there is one.
-      if (hadNets !== (shared.table.netMap !== undefined)) for (const name of shared.users.keys()) this.#dirtyInterfaces.add(name);
+      refresh(shared, () => shared.table.refreshNets(changed));
     }
     for (const [shared, addresses] of this.#dirtyAddresses) {
-      if (!inUse(shared)) continue;
-      for (const address of addresses) report(shared, shared.table.refreshAddress(address));
+      if (inUse(shared)) refresh(shared, () => shared.table.refreshAddresses(addresses));
     }
     for (const name of this.#dirtyInterfaces) if (this.#settleInterface(name)) narrowed.add(name);
     this.#dirtyInterfaces.clear();
+    this.#peerSets.settle();
     this.#dirtyAddresses.clear();
     this.#dirtyNets.clear();
     return narrowed;
@@ -281,7 +289,13 @@ export class Enforcement {
   #acquireTable(formed: Program, interfaceName: string): PeerTable {
     let shared = this.#tables.get(formed.name);
     if (shared === undefined) {
-      const table = new PeerTable(formed, { membership: this.#membership, table: this.#table, structure: this.#structure });
+      const table = new PeerTable(formed, {
+        membership: this.#membership,
+        table: this.#table,
+        structure: this.#structure,
+        peerSets: this.#peerSets,
+        manyPeers: this.#manyPeers,
+      });
       shared = { table, users: new Map() };
       this.#tables.set(formed.name, shared);
       for (const set of table.sets()) addTo(this.#tablesBySet, set, shared);

@@ -1,7 +1,8 @@
 import type { Direction, Family } from '@weir/resources';
 import { contentHash } from './content-hash.ts';
+import { peerField } from './many-peers.ts';
 import type { PeerTable } from './peer-table.ts';
-import { type AddressField, IPV4_ETHER_TYPE, type Rule, type RuleExpression, ruleText } from './rule.ts';
+import { IPV4_ETHER_TYPE, type Rule, type RuleExpression, ruleText } from './rule.ts';
 import { type ChainStatement, DENIED, type Verdict } from './statement.ts';
 import { sameVerdict } from './table.ts';
 
@@ -14,21 +15,21 @@ export interface Entry {
 export type TablesByFamily = Readonly<Record<Family, PeerTable>>;
 
 const NFT_FAMILY: Readonly<Record<Family, 'ip' | 'ip6'>> = { IPv4: 'ip', IPv6: 'ip6' };
-const PEER_FIELD = { Ingress: 'saddr', Egress: 'daddr' } as const;
 const LOCAL_FIELD = { Ingress: 'daddr', Egress: 'saddr' } as const;
 
-/** The group that endpoints with these programs share: looks the peer's address up, single addresses first, then nets. */
+/** The group that endpoints with these programs share: looks the peer's address up, single addresses first, then nets, then sets of many. */
 export function groupEntry(direction: Direction, tables: TablesByFamily): Entry {
   const lookups = (['IPv4', 'IPv6'] as const).flatMap((family) => {
-    const { addressMap, netMap } = tables[family];
-    const field: AddressField = `${NFT_FAMILY[family]} ${PEER_FIELD[direction]}`;
+    const { addressMap, netMap, many } = tables[family];
+    const field = peerField(direction, family);
     const lookUp = (map: string, comment: string): Rule => ({ expressions: [{ kind: 'vmap', field, map }], comment });
     return [
       ...(addressMap === undefined ? [] : [lookUp(addressMap.name, 'peers by address')]),
       ...(netMap === undefined ? [] : [lookUp(netMap.name, 'peers by net')]),
+      ...many.rules,
     ];
   });
-  const [rest4, rest6] = [tables.IPv4.defaultClass.verdict, tables.IPv6.defaultClass.verdict];
+  const [rest4, rest6] = [tables.IPv4.many.verdict, tables.IPv6.many.verdict];
   const isOne = sameVerdict(rest4, rest6);
   if (isOne && lookups.length === 0) return { verdict: rest4, chains: [] };
   const isIpv4: RuleExpression = { kind: 'match', fields: ['meta protocol'], members: [[[IPV4_ETHER_TYPE, IPV4_ETHER_TYPE]]] };
@@ -36,7 +37,7 @@ export function groupEntry(direction: Direction, tables: TablesByFamily): Entry 
     ...(isOne ? [] : [{ expressions: [isIpv4, { kind: 'verdict' as const, verdict: rest4 }] }]),
     { expressions: [{ kind: 'verdict', verdict: rest6 }], comment: 'everybody else' },
   ];
-  return chainEntry('g', [...lookups, ...rest], []);
+  return chainEntry('g', [...lookups, ...rest], [...tables.IPv4.many.chains, ...tables.IPv6.many.chains]);
 }
 
 /**

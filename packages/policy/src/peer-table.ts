@@ -1,9 +1,11 @@
 import { addressFromNumber, type Family, protocolNumber } from '@weir/resources';
 import { addressNumber } from './canonical-address.ts';
+import { type ByManyPeers, byManyPeers, type Candidate, isLookedUp, largestSets, peerField } from './many-peers.ts';
 import type { MemberSet, Membership } from './membership.ts';
 import { getOrCreate } from './multimap.ts';
 import { type Criteria, NetCells } from './net-cells.ts';
 import { type AddressRange, type NetRanges, WHOLE } from './net-ranges.ts';
+import type { PeerSet, PeerSets } from './peer-sets.ts';
 import type { Program, ProgramRule } from './program.ts';
 import type { Stretch } from './range-map.ts';
 import { DENIED, type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
@@ -42,7 +44,8 @@ const NO_PORTS: ReadonlyMap<string, readonly PortNumber[]> = new Map();
  * One program by peer: which class each address of its family has. As nftables maps: one of single addresses, one of intervals, each
  * holding only what differs from what the packet would meet after it, and the class of everybody else.
  *
- * An address that a rule's selectors single out costs one element at most; nets are cut into disjoint intervals.
+ * An address that a rule's selectors single out costs one element at most; nets are cut into disjoint intervals. The members of the few
+ * largest sets are in none of these maps: the sets themselves are in the table, and behind the maps a packet is looked up in them.
  */
 export class PeerTable {
   readonly program: Program;
@@ -52,10 +55,14 @@ export class PeerTable {
   readonly addressMap: MapStatement | undefined;
   /** There only while an interval is: whether network sets have nets changes seldom, and most programs know no net. */
   netMap: MapStatement | undefined;
+  /** What follows on the maps. It changes seldom: when a set becomes one of the largest. */
+  many: ByManyPeers;
 
   readonly #membership: Membership;
   readonly #table: Table;
   readonly #structure: SharedStructure;
+  readonly #peerSets: PeerSets;
+  readonly #manyPeers: number;
   readonly #conditions: Condition[];
   readonly #setNumbers = new Map<MemberSet, number>();
   readonly #netNumbers = new Map<string, { number: number; nets: NetRanges }>();
@@ -64,12 +71,21 @@ export class PeerTable {
   readonly #elements = new Map<string, TrafficClass>();
   #cells = new NetCells();
   #intervalCount = 0;
+  /** The largest sets; those of them that make a difference are looked up. */
+  #largest: readonly Candidate[] = [];
+  #lookedUp: { number: number; peers: PeerSet }[] = [];
+  #manyClasses: TrafficClass[] = [];
 
-  constructor(program: Program, context: { membership: Membership; table: Table; structure: SharedStructure }) {
+  constructor(
+    program: Program,
+    context: { membership: Membership; table: Table; structure: SharedStructure; peerSets: PeerSets; manyPeers: number },
+  ) {
     this.program = program;
     this.#membership = context.membership;
     this.#table = context.table;
     this.#structure = context.structure;
+    this.#peerSets = context.peerSets;
+    this.#manyPeers = context.manyPeers;
     this.#conditions = program.rules.map((rule) => this.#condition(rule));
     for (const name of portNames(program.rules)) {
       const set = this.#membership.acquirePortName(name);
@@ -80,6 +96,7 @@ export class PeerTable {
     this.defaultClass = this.#classOf({ criteria: new Set(), portsByName: NO_PORTS, text: '' });
     if (this.addressMap !== undefined) this.#structure.retain(this.addressMap);
     this.#retain(this.defaultClass);
+    this.many = this.#chooseLargest(this.#wantedLargest());
     this.#refreshAllNets();
   }
 
@@ -94,21 +111,73 @@ export class PeerTable {
     this.#replaceIntervals(this.#intervalsWithin(WHOLE[this.program.family]), []);
     if (this.addressMap !== undefined) this.#structure.release(this.addressMap);
     this.#release(this.defaultClass);
+    this.#releaseLargest(this.#lookedUp, this.#manyClasses);
     for (const set of this.#portSets.values()) this.#membership.release(set);
   }
 
   /**
-   * Brings one address up to date after its membership or ports have changed.
+   * Brings addresses up to date after their membership or ports have changed.
    *
-   * @returns whether it may do less than before
+   * @returns whether one of them may do less than before
    */
-  refreshAddress(address: string): boolean {
-    const base = this.#classByNet(address);
-    const before = this.#elements.get(address) ?? base;
-    const isSingledOut = this.#setsAt(address).length > 0;
-    const now = isSingledOut ? this.#classOf(this.#signature(address)) : base;
+  refreshAddresses(changed: ReadonlySet<string>): boolean {
+    const wanted = this.#wantedLargest();
+    const isSame = wanted.length === this.#largest.length && wanted.every(({ number }, index) => number === this.#largest[index]!.number);
+    if (!isSame) return this.#reshape(wanted, changed);
+    let narrowed = false;
+    for (const address of changed) narrowed = this.#refreshAddress(address) || narrowed;
+    return narrowed;
+  }
+
+  #refreshAddress(address: string, before = this.classAt(address)): boolean {
+    const now = this.#setsAt(address).length > 0 ? this.#classOf(this.#signature(address)) : this.#classByNet(address);
+    const base = this.#classWithoutElement(address, ({ set }) => set.addresses[this.program.family].has(address));
     this.#setElement(address, sameVerdict(now.verdict, base.verdict) ? undefined : now);
     return !sameVerdict(before.verdict, now.verdict) && narrows(before, now);
+  }
+
+  /** Looks peers up in other sets than before: what was in one of them by itself may need an element now, and the other way round. */
+  #reshape(wanted: readonly Candidate[], changed: ReadonlySet<string>): boolean {
+    const affected = new Set([...changed, ...this.#elements.keys()]);
+    const [old, now] = [this.#largest, wanted].map((candidates) => new Set(candidates.map(({ set }) => set))) as [
+      Set<MemberSet>,
+      Set<MemberSet>,
+    ];
+    for (const set of old.symmetricDifference(now)) for (const address of set.addresses[this.program.family].keys()) affected.add(address);
+    const before = new Map(Array.from(affected, (address) => [address, this.classAt(address)]));
+    this.many = this.#chooseLargest(wanted);
+    let narrowed = false;
+    for (const [address, was] of before) narrowed = this.#refreshAddress(address, was) || narrowed;
+    return narrowed;
+  }
+
+  /** None where peers' ports are looked at: these differ from one member to the next. */
+  #wantedLargest(): Candidate[] {
+    return this.#portSets.size > 0 ? [] : largestSets(this.#setNumbers, this.program.family, this.#manyPeers);
+  }
+
+  #chooseLargest(wanted: readonly Candidate[]): ByManyPeers {
+    const { direction, family } = this.program;
+    const [lookedUp, classesBefore] = [this.#lookedUp, this.#manyClasses];
+    const classes = new Set<TrafficClass>();
+    const many = byManyPeers(wanted, peerField(direction, family), (numbers) => {
+      const found = this.#classOfNumbers(numbers);
+      classes.add(found);
+      return found.verdict;
+    });
+    this.#largest = wanted;
+    this.#lookedUp = wanted
+      .filter(({ name }) => isLookedUp(many, name))
+      .map(({ set, number }) => ({ number, peers: this.#peerSets.acquire(set, family) }));
+    this.#manyClasses = [...classes];
+    for (const found of this.#manyClasses) this.#retain(found);
+    this.#releaseLargest(lookedUp, classesBefore);
+    return many;
+  }
+
+  #releaseLargest(lookedUp: readonly { peers: PeerSet }[], classes: readonly TrafficClass[]): void {
+    for (const { peers } of lookedUp) this.#peerSets.release(peers, this.program.family);
+    for (const found of classes) this.#release(found);
   }
 
   /**
@@ -134,7 +203,7 @@ export class PeerTable {
     this.#cells.mark(this.#setNumbers.get(set)!, range, set.nets.ranges(family, range));
     let narrowed = this.#replaceIntervals(before, this.#intervalsWithin(around));
     if (this.addressMap === undefined) return narrowed;
-    for (const address of this.#membership.addressesWithin(family, range)) narrowed = this.refreshAddress(address) || narrowed;
+    for (const address of this.#membership.addressesWithin(family, range)) narrowed = this.#refreshAddress(address) || narrowed;
     return narrowed;
   }
 
@@ -146,15 +215,35 @@ export class PeerTable {
     const before = this.#intervalsWithin(WHOLE[family]);
     this.#cells = new NetCells(spans);
     let narrowed = this.#replaceIntervals(before, this.#intervalsWithin(WHOLE[family]));
-    const singledOut = new Set(this.#elements.keys());
-    for (const set of this.#setNumbers.keys()) for (const address of set.addresses[family].keys()) singledOut.add(address);
-    for (const address of singledOut) narrowed = this.refreshAddress(address) || narrowed;
+    for (const address of this.#singledOut()) narrowed = this.#refreshAddress(address) || narrowed;
     return narrowed;
+  }
+
+  /** Addresses that have an element or may need one. */
+  #singledOut(): Set<string> {
+    const { family } = this.program;
+    const found = new Set(this.#elements.keys());
+    const largest = new Set(this.#largest.map(({ set }) => set));
+    for (const set of this.#setNumbers.keys()) {
+      if (!largest.has(set)) for (const address of set.addresses[family].keys()) found.add(address);
+    }
+    // The members of a large set are there as that, unless something else is said of them, too.
+    if (largest.size === 0) return found;
+    for (const cell of this.#cells.within(WHOLE[family]))
+      for (const address of this.#membership.addressesWithin(family, cell)) found.add(address);
+    return found;
   }
 
   /** The class that the maps lead a packet of the address to. */
   classAt(address: string): TrafficClass {
-    return this.#elements.get(address) ?? this.#classByNet(address);
+    return this.#elements.get(address) ?? this.#classWithoutElement(address, ({ present }) => present.has(address));
+  }
+
+  /** What a packet of the address meets if the map of single addresses does not have it. */
+  #classWithoutElement(address: string, isIn: (peers: PeerSet) => boolean): TrafficClass {
+    const byNet = this.#classByNet(address);
+    if (this.#lookedUp.length === 0 || !sameVerdict(byNet.verdict, this.defaultClass.verdict)) return byNet;
+    return this.#classOfNumbers(this.#lookedUp.filter(({ peers }) => isIn(peers)).map(({ number }) => number));
   }
 
   #map(name: string, interval: boolean): MapStatement {
@@ -215,6 +304,11 @@ export class PeerTable {
     return this.#classes.get(text) ?? this.#classOf({ criteria: new Set(numbers), portsByName: NO_PORTS, text });
   }
 
+  #classOfNumbers(numbers: readonly number[]): TrafficClass {
+    const rising = numbers.toSorted((left, right) => left - right);
+    return this.#classOfNets({ numbers: rising, text: rising.join(',') });
+  }
+
   #remembered(text: string, form: () => TrafficClass): TrafficClass {
     if (!this.#classes.has(text) && this.#classes.size >= REMEMBERED_CLASSES) this.#classes.clear();
     return getOrCreate(this.#classes, text, form);
@@ -224,7 +318,6 @@ export class PeerTable {
     return this.#cells.size === 0 ? undefined : this.#cells.at(addressNumber(address))?.value;
   }
 
-  /** What a packet of the address meets if the map of single addresses does not have it. */
   #classByNet(address: string): TrafficClass {
     const criteria = this.#criteriaAt(address);
     return criteria === undefined ? this.defaultClass : this.#classOfNets(criteria);

@@ -12,7 +12,7 @@ export interface ActualTable {
 }
 
 /** Chains and maps that policy made have these prefixes; those of the base table have not. */
-const MADE = /^[cglps]_/;
+const MADE = /^[cglmps]_/;
 
 /** As nft calls them in elements. */
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
@@ -57,7 +57,12 @@ function* statementsOf(item: Json): Generator<Statement> {
   // What packets put there for a while nobody wants otherwise.
   if (flags.includes('timeout')) return;
   if (MADE.test(set.name))
-    yield { kind: 'map', name: set.name, type: `${types.join(' . ')} : ${dataTypes.join(' . ')}`, interval: isInterval };
+    yield {
+      kind: 'map',
+      name: set.name,
+      type: [types, ...(dataTypes.length === 0 ? [] : [dataTypes])].map((part) => part.join(' . ')).join(' : '),
+      interval: isInterval,
+    };
   for (const element of Array.isArray(set.elem) ? set.elem : []) {
     const [key, target] = item.map === undefined ? [element, undefined] : (element as unknown[]);
     yield { kind: 'element', set: set.name, ...keyOf(key, types, isInterval), ...(target !== undefined && targetOf(target, dataTypes)) };

@@ -12,6 +12,8 @@ export interface Rule {
 
 export type RuleExpression =
   | Match
+  /** Goes on with packets whose address is in a named set. */
+  | { kind: 'member'; field: AddressField; set: string }
   /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
   | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
   /** Goes on with as many packets a second, and with so many more that were saved up meanwhile. */
@@ -66,6 +68,8 @@ function expressionText(expression: RuleExpression): string {
       const members = expression.members.map((ranges) => ranges.map(rangeText).join(' . '));
       return `${expression.fields.join(' . ')} ${expression.not === true ? '!= ' : ''}${setText(members)}`;
     }
+    case 'member':
+      return `${expression.field} @${expression.set}`;
     case 'vmap': {
       const { field, map } = expression;
       return `${field} vmap ${typeof map === 'string' ? `@${map}` : setText(map.map(({ address, verdict }) => `${address} : ${verdictText(verdict)}`))}`;

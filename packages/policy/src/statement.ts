@@ -16,7 +16,7 @@ export interface ChainStatement {
 export interface MapStatement {
   kind: 'map';
   name: string;
-  /** As nft writes it: `ipv4_addr : verdict`, `inet_service : ipv4_addr . inet_service`. */
+  /** As nft writes it: `ipv4_addr : verdict`, `inet_service : ipv4_addr . inet_service`; of a set, `ipv4_addr`. */
   type: string;
   interval: boolean;
 }

@@ -256,6 +256,14 @@ const anyRule: fc.Arbitrary<Rule> = fc.oneof(
       [{ kind: 'vmap', field: 'ip6 saddr', map: 'p_6' }],
       [{ kind: 'vmap', field: 'ip6 daddr', map: 'p_6' }],
       [
+        { kind: 'member', field: 'ip saddr', set: 'm_4' },
+        { kind: 'verdict', verdict: { kind: 'goto', chain: 'c_0' } },
+      ],
+      [
+        { kind: 'member', field: 'ip6 daddr', set: 'm_6' },
+        { kind: 'verdict', verdict: { kind: 'return' } },
+      ],
+      [
         {
           kind: 'vmap',
           field: 'ip daddr',
@@ -280,6 +288,8 @@ for (const family of ['inet', 'bridge'] as const) {
       { kind: 'map', name: 'p_6', type: 'ipv6_addr : verdict', interval: true },
       { kind: 'map', name: 'p_ports', type: 'inet_proto . inet_service : ipv4_addr . inet_service', interval: false },
       { kind: 'map', name: 'p_services', type: 'inet_proto . inet_service : verdict', interval: true },
+      { kind: 'map', name: 'm_4', type: 'ipv4_addr', interval: false },
+      { kind: 'map', name: 'm_6', type: 'ipv6_addr', interval: false },
       { kind: 'map', name: 'p_links', type: 'ifname : verdict', interval: false },
       { kind: 'chain', name: 'c_1', rules },
     ];

@@ -9,12 +9,14 @@ import { elementText } from './nft.ts';
 export function listing(statements: Iterable<Statement>): string {
   const lines = [...statements].flatMap((statement): string[] => {
     if (statement.kind === 'map')
-      return [`map ${statement.name} { type ${statement.type};${statement.interval ? ' flags interval;' : ''} }`];
+      return [
+        `${statement.type.includes(' : ') ? 'map' : 'set'} ${statement.name} { type ${statement.type};${statement.interval ? ' flags interval;' : ''} }`,
+      ];
     if (statement.kind === 'chain') return [`chain ${statement.name}`, ...statement.rules.map((rule) => `  ${ruleText(rule)}`)];
     return [`element ${statement.set} { ${elementText(statement)} }`];
   });
   const numbers = new Map<string, number>();
-  return lines.join('\n').replace(/\b([cglp])_([0-9a-f]{20})/g, (_, kind: string, hash: string) => {
+  return lines.join('\n').replace(/\b([cglmps])_([0-9a-f]{20})/g, (_, kind: string, hash: string) => {
     const same = [...numbers.keys()].filter((key) => key.startsWith(kind)).length;
     const number = numbers.get(kind + hash) ?? same + 1;
     numbers.set(kind + hash, number);

@@ -17,9 +17,10 @@ function creation(table: string, statements: Statement[]): string[] {
   const chains = statements.filter(isChain);
   return [
     ...chains.map(({ name }) => `add chain ${table} ${name}`),
-    ...statements
-      .filter(isMap)
-      .map(({ name, type, interval }) => `add map ${table} ${name} { type ${type};${interval ? ' flags interval;' : ''} }`),
+    ...statements.filter(isMap).map(({ name, type, interval }) => {
+      const kind = type.includes(' : ') ? 'map' : 'set';
+      return `add ${kind} ${table} ${name} { type ${type};${interval ? ' flags interval;' : ''} }`;
+    }),
     // Rules name other chains and maps, so all of these come first.
     ...chains.flatMap(({ name, rules }) => rules.map((rule) => `add rule ${table} ${name} ${ruleText(rule)}`)),
   ];
@@ -29,7 +30,7 @@ function removal(table: string, statements: Statement[]): string[] {
   const chains = statements.filter(isChain);
   return [
     ...chains.map(({ name }) => `flush chain ${table} ${name}`),
-    ...statements.filter(isMap).map(({ name }) => `delete map ${table} ${name}`),
+    ...statements.filter(isMap).map(({ name, type }) => `delete ${type.includes(' : ') ? 'map' : 'set'} ${table} ${name}`),
     ...chains.map(({ name }) => `delete chain ${table} ${name}`),
   ];
 }

@@ -56,6 +56,7 @@ export class TableWalk {
       if (statement.kind !== 'chain') continue;
       for (const expression of statement.rules.flatMap(({ expressions }) => expressions)) {
         if (expression.kind === 'verdict' && 'chain' in expression.verdict) named.add(`chain/${expression.verdict.chain}`);
+        if (expression.kind === 'member') named.add(`map/${expression.set}`);
         if (expression.kind !== 'vmap') continue;
         if (typeof expression.map === 'string') named.add(`map/${expression.map}`);
         else for (const { verdict } of expression.map) if ('chain' in verdict) named.add(`chain/${verdict.chain}`);
@@ -84,6 +85,9 @@ export class TableWalk {
         case 'match':
           if (!isMatch(expression, packet)) return undefined;
           break;
+        case 'member':
+          if (!this.#isMember(expression, packet)) return undefined;
+          break;
         case 'log':
           logged.push(expression.prefix);
           break;
@@ -96,6 +100,12 @@ export class TableWalk {
       }
     }
     return undefined;
+  }
+
+  #isMember({ field, set }: Extract<RuleExpression, { kind: 'member' }>, packet: Packet): boolean {
+    if (field.startsWith('ip6') !== (packetFamily(packet) === 'IPv6')) return false;
+    const address = field.endsWith('saddr') ? packet.source : packet.destination;
+    return (this.#sets.get(set) ?? []).some((element) => holds(element, address));
   }
 
   #vmap({ field, map }: Extract<RuleExpression, { kind: 'vmap' }>, packet: Packet): string | undefined {

@@ -1,0 +1,86 @@
+import type { Direction, Family } from '@weir/resources';
+import { contentHash } from './content-hash.ts';
+import type { MemberSet } from './membership.ts';
+import { peerSetName } from './peer-sets.ts';
+import { type AddressField, type Rule, ruleText } from './rule.ts';
+import type { ChainStatement, Verdict } from './statement.ts';
+import { sameVerdict } from './table.ts';
+
+/** A set of fewer peers is as cheap in a map of the program's own. */
+export const MANY_PEERS = 64;
+/** Sets that a program looks packets up in, one after the other, so that a packet's cost has a bound. The rest goes by single addresses. */
+const MOST_SETS = 3;
+
+/** A set that a program may look peers up in as such, with its number in the program. */
+export interface Candidate {
+  readonly set: MemberSet;
+  readonly number: number;
+  /** Of the set in the table. */
+  readonly name: string;
+}
+
+/** Where peers go that no map of single addresses and no map of nets knows. */
+export interface ByManyPeers {
+  /** Each for the members of a set. */
+  readonly rules: readonly Rule[];
+  /** Of everybody else. */
+  readonly verdict: Verdict;
+  /** That rules lead to; but for those of classes. */
+  readonly chains: readonly ChainStatement[];
+}
+
+/** Whether the set of that name makes a difference. */
+export function isLookedUp({ rules, chains }: ByManyPeers, name: string): boolean {
+  const all = [...rules, ...chains.flatMap((chain) => chain.rules)];
+  return all.some(({ expressions }) => expressions.some((expression) => expression.kind === 'member' && expression.set === name));
+}
+
+/**
+ * The largest sets of a program. Of two that are about as large the first by key, so that one member more or less seldom makes another
+ * choice.
+ */
+export function largestSets(sets: Iterable<readonly [MemberSet, number]>, family: Family, atLeast: number): Candidate[] {
+  const magnitude = (set: MemberSet) => Math.floor(Math.log2(set.addresses[family].size));
+  return [...sets]
+    .map(([set, number]) => ({ set, number }))
+    .filter(({ set }) => set.addresses[family].size >= atLeast)
+    .sort((left, right) => magnitude(right.set) - magnitude(left.set) || (left.set.key < right.set.key ? -1 : 1))
+    .slice(0, MOST_SETS)
+    .map(({ set, number }) => ({ set, number, name: peerSetName(set, family) }));
+}
+
+const PEER_FIELD = { Ingress: 'saddr', Egress: 'daddr' } as const;
+
+/** The field that has the address of the peer. */
+export function peerField(direction: Direction, family: Family): AddressField {
+  return `${family === 'IPv4' ? 'ip' : 'ip6'} ${PEER_FIELD[direction]}`;
+}
+
+/** @param verdictOf what peers get that are in just those of the sets, by their numbers */
+export function byManyPeers(
+  sets: readonly Pick<Candidate, 'number' | 'name'>[],
+  field: AddressField,
+  verdictOf: (numbers: readonly number[]) => Verdict,
+  within: readonly number[] = [],
+): ByManyPeers {
+  const [first, ...others] = sets;
+  if (first === undefined) return { rules: [], verdict: verdictOf(within), chains: [] };
+  const outside = byManyPeers(others, field, verdictOf, within);
+  const inside = asVerdict(byManyPeers(others, field, verdictOf, [...within, first.number]));
+  if (outside.rules.length === 0 && sameVerdict(inside.verdict, outside.verdict)) return outside;
+  const rule: Rule = {
+    expressions: [
+      { kind: 'member', field, set: first.name },
+      { kind: 'verdict', verdict: inside.verdict },
+    ],
+    comment: 'peers in a set of many',
+  };
+  return { ...outside, rules: [rule, ...outside.rules], chains: [...inside.chains, ...outside.chains] };
+}
+
+function asVerdict({ rules, verdict, chains }: ByManyPeers): Omit<ByManyPeers, 'rules'> {
+  if (rules.length === 0) return { verdict, chains };
+  const all = [...rules, { expressions: [{ kind: 'verdict' as const, verdict }] }];
+  const chain: ChainStatement = { kind: 'chain', name: `m_${contentHash(all.map(ruleText).join('\n'))}`, rules: all };
+  return { verdict: { kind: 'goto', chain: chain.name }, chains: [...chains, chain] };
+}
