@@ -33,5 +33,5 @@ test('what a type cannot hold is refused with its value', (t) => {
   t.throws(() => encodeField({ type: 'ifname', value: 'a-name-of-16-byt' }), { message: /1 to 15 bytes/ });
   t.throws(() => encodeField({ type: 'ifname', value: '' }), { instanceOf: TypeError });
   t.throws(() => encodeKey([]), { message: /at least one field/ });
-  t.throws(() => parseTypes('ipv4_addr . mark'), { message: /"mark" is not one of the types ipv4_addr,/ });
+  t.throws(() => parseTypes('ipv4_addr . mark'), { message: /"mark" is not one of the types .*ipv4_addr,/ });
 });

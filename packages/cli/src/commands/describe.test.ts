@@ -67,6 +67,7 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       'Addresses:       172.16.0.1',
       'Mesos traffic:   containers reach port 5051 of the Mesos agent whatever policy says',
       '                 health checks of the Mesos agent reach containers whatever policy says',
+      'DNS:             <none>',
       'Endpoints:       shop/c1-eth0 on h1, 10.77.0.1 (run=web)',
       '                 shop/c2-eth0 on h1, 10.77.0.2 (run=client)',
     ),
