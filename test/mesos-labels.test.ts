@@ -1,5 +1,6 @@
 /** Labels of apps, as the Mesos agent tells them: in force before a container's first packet, late, and gone. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Container, MarathonServer, MesosAgentDouble, Scheduler } from '@weir/lab';
 import { appSchema } from '@weir/mesos';
 import { type Endpoint, WARNINGS_ANNOTATION } from '@weir/resources';
@@ -160,4 +161,28 @@ test.serial('what an app asks for goes with it, and an app that Marathon does no
   scheduler.remove('/shop/brief');
   t.false(await eventually(policy('marathon-shop.brief'), (there) => !there));
   t.true(await policy('marathon-shop.web')());
+});
+
+test.serial("what Marathon's health checks find is on the endpoint, and Marathon away takes nothing back", async (t) => {
+  const scheduler = new Scheduler([mesos], (line) => t.log(line));
+  const server = new MarathonServer(scheduler);
+  await server.listenIn(testbed().hosts[0]!.namespace, 8080);
+  t.teardown(() => server.close());
+  const app = { id: '/shop/checked', cmd: 'exec sleep 100000', networks: [{ mode: 'container', name: 'weir' }], healthChecks: [{}] };
+  scheduler.apply(appSchema.parse(app));
+  const ready = async () =>
+    (await testbed().objects.list('Endpoint')).objects.find(({ object }) => object.spec.mesos?.app === '/shop/checked')?.object.spec.ready;
+  const becomes = (wanted: boolean) => eventually(ready, (found) => found === wanted);
+  t.false(await becomes(false), 'not before the first result');
+  const task = scheduler.tasks('/shop/checked')![0]!.id;
+  scheduler.setHealth(task, true);
+  t.true(await becomes(true));
+  scheduler.setHealth(task, false);
+  t.false(await becomes(false));
+  scheduler.setHealth(task, true);
+  t.true(await becomes(true));
+  server.close();
+  await delay(2500);
+  t.true(await ready());
+  await scheduler.close();
 });

@@ -218,7 +218,8 @@ export class HostNetwork {
 
   /** Follows Marathon for the cluster while this host leads, until the signal. */
   followMarathon(signal: AbortSignal): Promise<void> {
-    return followMarathon({ ...this.#of, store: this.store, objects: this.#objects }, signal);
+    const endpoints = () => this.#state.list('Endpoint');
+    return followMarathon({ ...this.#of, store: this.store, objects: this.#objects, endpoints }, signal);
   }
 
   /** Keeps endpoints in step with what the Mesos agent says, until the signal. */

@@ -63,6 +63,18 @@ export function createMetrics() {
     tasksAwaited: new Gauge({ name: 'weir_tasks_awaited', help: 'Endpoints of Mesos whose task is not known', registers }),
     marathonLeading: new Gauge({ name: 'weir_marathon_leading', help: '1 while this agent follows Marathon for the cluster', registers }),
     marathonConnected: new Gauge({ name: 'weir_marathon_connected', help: '1 while Marathon answers this agent', registers }),
+    marathonEvents: new Counter({
+      name: 'weir_marathon_events_total',
+      help: "Events of Marathon's stream: those after which an app may be another one, and others",
+      labelNames: ['kind'],
+      registers,
+    }),
+    marathonFailures: new Counter({
+      name: 'weir_marathon_failures_total',
+      help: 'Looks at Marathon that failed, by what did: request, store, or the event stream',
+      labelNames: ['what'],
+      registers,
+    }),
     marathonFaults: new Gauge({
       name: 'weir_marathon_faults',
       help: 'Apps with labels that cannot be followed, or that Marathon tells of in a way that cannot be read',

@@ -21,6 +21,8 @@ export const NO_METRICS: Metrics = {
   marathonLeading: none,
   marathonConnected: none,
   marathonFaults: none,
+  marathonEvents: none,
+  marathonFailures: none,
   orphansRemoved: none,
   bgpSessions: none,
   bgpReloads: none,

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { readAppLabels, taskOf } from './container-task.ts';
 import { appOfTask, nameOfApp, namespaceOfApp } from './marathon-task.ts';
-import { containersOf } from './mesos-state.ts';
+import { containersOf, healthOf, taskSchema } from './mesos-state.ts';
 import { getContainersSchema, getStateSchema, readOperatorApi } from './operator-api.ts';
 import { readState, stateSchema } from './state-endpoint.ts';
 
@@ -133,6 +133,14 @@ test('/state tells of running tasks; one that waits for its executor would seem 
   t.like(web, { namespace: 'shop', ports: [{ name: 'http', port: 80 }], facts: { app: '/shop/web', role: 'prod', healthy: true } });
   t.is(web.labels.find(({ key }) => key === 'run')?.value, 'web');
   t.is(taskOf(known.get('c-next')!), undefined);
+});
+
+test('health: the last result counts, and a task that is checked is not healthy before its first', (t) => {
+  const checked = (...statuses: object[]) => healthOf([taskSchema.parse(task('f', 't', { health_check: { type: 'TCP' }, statuses }))]);
+  t.is(checked(), false);
+  t.is(checked({ state: 'TASK_RUNNING' }), false);
+  t.is(checked({ healthy: false }, { healthy: true }, { state: 'TASK_RUNNING' }), true);
+  t.is(healthOf([taskSchema.parse(task('f', 't'))]), undefined);
 });
 
 test('tasks of other frameworks have labels, and no app', (t) => {

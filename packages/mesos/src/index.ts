@@ -41,3 +41,4 @@ export { containersOf, type MesosContainer, type MesosTask } from './mesos-state
 export { loadNetworkFiles, type NetworkFolders, type SkippedFile } from './network-files.ts';
 export { findPlugin } from './plugin-path.ts';
 export { parseRules, type Rules } from './rule-words.ts';
+export { type Readiness, readinessOf } from './task-readiness.ts';

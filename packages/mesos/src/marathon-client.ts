@@ -20,6 +20,9 @@ const MAX_REDIRECTS = 5;
 /** The answer goes on for months: neither its time nor its length has a limit. */
 const ENDLESS = { timeout: 0, maxContentLength: -1 };
 
+/** What the answer to /v2/apps has of each app, beside its definition. */
+const EMBEDDED = ['apps.tasks', 'apps.deployments', 'apps.readiness'].map((what) => `embed=${what}`).join('&');
+
 /** By which one that does not lead says who does (LeaderProxyFilter.scala). */
 const LEADER_HEADER = 'x-marathon-leader';
 
@@ -45,13 +48,17 @@ export class MarathonClient {
     this.#urls = [...(url === undefined ? [] : [url]), ...(urls ?? [])].map((one) => one.replace(/\/+$/, ''));
   }
 
-  /** Apps and pods as they were told, unread: one that cannot be read is not to hide the others. A Marathon before 1.4 has no pods. */
-  async listDefinitions(): Promise<{ apps: unknown[]; pods: unknown[] }> {
-    const { apps } = await this.#request('GET', '/v2/apps', z.object({ apps: z.array(z.unknown()) }));
+  /**
+   * Apps, with their tasks and what checks of them found, pods and their status, as they were told, unread: one that cannot be read is not to
+   * hide the others. A Marathon before 1.4 has no pods.
+   */
+  async listDefinitions(): Promise<{ apps: unknown[]; pods: unknown[]; podStatuses: unknown[] }> {
+    const { apps } = await this.#request('GET', `/v2/apps?${EMBEDDED}`, z.object({ apps: z.array(z.unknown()) }));
     try {
-      return { apps, pods: await this.#request('GET', '/v2/pods', z.array(z.unknown())) };
+      const pods = await this.#request('GET', '/v2/pods', z.array(z.unknown()));
+      return { apps, pods, podStatuses: pods.length === 0 ? [] : await this.#request('GET', '/v2/pods/::status', z.array(z.unknown())) };
     } catch (error) {
-      if (error instanceof MarathonError && error.status === 404) return { apps, pods: [] };
+      if (error instanceof MarathonError && error.status === 404) return { apps, pods: [], podStatuses: [] };
       throw error;
     }
   }

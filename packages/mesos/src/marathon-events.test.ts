@@ -18,7 +18,7 @@ test('types of events, however they are cut; comments, half events and other lin
     await readEvents(stream, (type) => seen.push(type), 1000);
     t.deepEqual(seen, ['api_post_event', 'new_in_2099']);
   }
-  t.deepEqual(['api_post_event', 'new_in_2099', 'status_update_event'].map(isChange), [true, false, false]);
+  t.deepEqual(['api_post_event', 'new_in_2099', 'scheduler_registered_event'].map(isChange), [true, false, false]);
 });
 
 async function serve(t: ExecutionContext, listener: RequestListener): Promise<string> {

@@ -5,18 +5,22 @@ import { createParser } from 'eventsource-parser';
 /** An event of a deployment can hold the whole group, twice. */
 const MAX_EVENT_CHARACTERS = 64 * 1024 * 1024;
 
-/** Types after which an app or a pod may be another one. Types that are not known here are none of our business. */
+/** Types after which an app or a pod, or the readiness of its tasks, may be another one. Types that are not known here are none of our business. */
 const CHANGES = new Set([
   'api_post_event',
   'app_terminated_event',
   'deployment_success',
   'deployment_failed',
   'deployment_info',
+  'deployment_step_success',
   'group_change_success',
   'group_change_failed',
+  'health_status_changed_event',
+  'instance_health_changed_event',
   'pod_created_event',
   'pod_updated_event',
   'pod_deleted_event',
+  'status_update_event',
   'event_stream_attached',
 ]);
 

@@ -37,6 +37,8 @@ export const taskSchema = z.looseObject({
   labels: wrappedLabels.prefault({}),
   discovery: discoverySchema.optional(),
   statuses: z.array(statusSchema).default([]),
+  /** Present when Mesos checks its health. */
+  health_check: z.unknown().optional(),
 });
 
 export type MesosTask = z.output<typeof taskSchema>;
@@ -96,9 +98,12 @@ function idText({ value, parent }: ContainerId): string {
   return parent === undefined ? value : `${idText(parent)}.${value}`;
 }
 
-/** By the last status of each task that says so; undefined when none does. */
+/** By the last status of each task that says so; undefined when none is checked. One that is, is not healthy before its first result. */
 export function healthOf(tasks: readonly MesosTask[]): boolean | undefined {
-  const told = tasks.map(({ statuses }) => statuses.findLast(({ healthy }) => healthy !== undefined)?.healthy);
+  const told = tasks.map(
+    ({ statuses, health_check }) =>
+      statuses.findLast(({ healthy }) => healthy !== undefined)?.healthy ?? (health_check === undefined ? undefined : false),
+  );
   const known = told.filter((healthy) => healthy !== undefined);
   return known.length === 0 ? undefined : known.every(Boolean);
 }

@@ -58,6 +58,6 @@ function isBroken({ kind, metadata }: AppObject): boolean {
 }
 
 /** The status is whoever measures it. */
-function isSame(known: AppObject, wanted: AppObject): boolean {
+export function isSame(known: AppObject, wanted: AppObject): boolean {
   return serialize({ ...known, status: undefined }) === serialize({ ...wanted, status: undefined });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ObjectStore, openStore } from '@weir/datastore';
 import { MarathonError } from '@weir/mesos';
-import { parseObject, serviceAddresses } from '@weir/resources';
+import { type Endpoint, parseObject, serviceAddresses } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
 import { whileLeading } from '../hosts/election.ts';
@@ -26,21 +26,23 @@ async function setUp(t: ExecutionContext) {
     listDefinitions: async () => {
       marathon.looks++;
       if (marathon.away) throw new MarathonError('EUNAVAILABLE', 'no answer');
-      return { apps: marathon.apps, pods: [] };
+      return { apps: marathon.apps, pods: [], podStatuses: [] };
     },
     followEvents: (onEvent: (type: string) => void, { signal }: { signal: AbortSignal }) => {
       marathon.tell = onEvent;
       return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     },
   };
-  const follower = new MarathonFollower({ store, objects, client, log, metrics: createMetrics() });
+  const endpoints: Endpoint[] = [];
+  const metrics = createMetrics();
+  const follower = new MarathonFollower({ store, objects, client, log, metrics, endpoints: () => endpoints });
   const names = async () => {
     const [policies, claims] = await Promise.all([objects.list('Policy'), objects.list('Claim')]);
     return [...policies.objects, ...claims.objects].map(
       ({ object }) => `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
     );
   };
-  return { store, objects, lines, log, marathon, follower, names };
+  return { store, objects, lines, log, marathon, follower, names, endpoints, metrics };
 }
 
 const vip = (id: string, value: string, containerPort = 80) => ({
@@ -187,8 +189,55 @@ test('a Marathon that lies loses nothing and opens nothing', async (t) => {
   t.is((await names()).length, 2);
 });
 
+test("what Marathon's checks found is on the endpoint, outlasts a Marathon that knows of none, and is never written where it is the same", async (t) => {
+  const { marathon, follower, objects, endpoints } = await setUp(t);
+  const task = 'shop_web.instance-1._app.1';
+  const checked = (alive?: boolean, state = 'TASK_RUNNING') =>
+    app(
+      '/shop/web',
+      {},
+      {
+        healthChecks: [{ protocol: 'HTTP' }],
+        tasks: [{ id: task, state, ...(alive !== undefined && { healthCheckResults: [{ alive }] }) }],
+      },
+    );
+  const endpoint = parseObject({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name: 'c1-eth0', namespace: 'shop' },
+    spec: {
+      host: 'h',
+      containerId: 'c1',
+      network: 'weir',
+      interfaceName: 'eth0',
+      hostInterface: 'weira',
+      addresses: [],
+      mesos: { task, app: '/shop/web' },
+    },
+  }) as Endpoint;
+  await objects.put(endpoint);
+  const look = async (...apps: unknown[]) => {
+    const now = await objects.get('Endpoint', 'c1-eth0', 'shop');
+    if (now !== undefined) endpoints.splice(0, 1, now.object);
+    marathon.apps = apps;
+    await follower.sync();
+    return (await objects.get('Endpoint', 'c1-eth0', 'shop'))?.object.spec.ready;
+  };
+  t.is(await look(checked()), false, 'not before the first result');
+  t.is(await look(checked(true)), true);
+  const { revision } = (await objects.get('Endpoint', 'c1-eth0', 'shop'))!;
+  t.is(await look(checked()), true, 'a new leader, which has not checked');
+  t.is(await look(), true, 'a Marathon that lost its memory');
+  t.is(await look(7, checked(true)), true, 'one that lies');
+  t.is((await objects.get('Endpoint', 'c1-eth0', 'shop'))!.revision, revision);
+  t.is(await look(checked(false)), false);
+  t.is(await look(checked(true, 'TASK_KILLING')), false, 'it is about to end');
+  await objects.remove('Endpoint', 'c1-eth0', 'shop');
+  t.is(await look(checked(true)), undefined, 'what is gone stays gone');
+});
+
 test('events that repeat cost a look, and those that mean nothing none', async (t) => {
-  const { marathon, follower, names } = await setUp(t);
+  const { marathon, follower, names, metrics } = await setUp(t);
   const stop = new AbortController();
   const following = follower.follow({ intervalSeconds: 3600, signal: stop.signal });
   while (marathon.looks === 0) await delay(5);
@@ -200,6 +249,11 @@ test('events that repeat cost a look, and those that mean nothing none', async (
   for (let times = 0; times < 1000; times++) marathon.tell('unheard_of_event');
   await delay(300);
   t.true(marathon.looks - before <= 2);
+  const counted = (await metrics.registry.getSingleMetric('weir_marathon_events_total')?.get())?.values;
+  t.like(counted, [
+    { labels: { kind: 'change' }, value: 1000 },
+    { labels: { kind: 'other' }, value: 1000 },
+  ]);
   stop.abort();
   await following;
 });

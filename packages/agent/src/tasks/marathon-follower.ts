@@ -5,23 +5,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreError } from '@weir/datastore';
 import { IpamError } from '@weir/ipam';
-import { APP_ANNOTATION, isChange, type MarathonClient, MarathonError, type Plan, planApps } from '@weir/mesos';
-import { keyOf } from '@weir/resources';
+import { APP_ANNOTATION, type MarathonClient, MarathonError, type Plan, planApps, readinessOf } from '@weir/mesos';
+import { type Endpoint, keyOf } from '@weir/resources';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { type AppObject, isOwned, putOwned, removeOwned, type Stores } from './app-owned-objects.ts';
+import { type AppObject, isOwned, isSame, putOwned, removeOwned, type Stores } from './app-owned-objects.ts';
+import { putReadiness, staleReadiness } from './endpoint-readiness.ts';
+import { followMarathonStream } from './marathon-stream.ts';
 
 /** Events come in crowds: a look this long after the first, in milliseconds. */
 const GATHER = 200;
-/** Between two tries to reach Marathon, in milliseconds. */
+/** A look that takes long, as in a large cluster, is followed by a pause of so many times that: most of the time is for others. */
+const REST = 3;
+/** Between two tries to reach Marathon, in milliseconds; twice as long each time, up to the usual interval or this. */
 const RETRY = 2_000;
-/** Marathon sends a line at least this often, in milliseconds; one that is silent for longer is asked anew. */
-const SILENCE = 60_000;
+const LONGEST_RETRY = 30_000;
 
 export interface MarathonFollowerOptions extends Stores {
   client: Pick<MarathonClient, 'listDefinitions' | 'followEvents'>;
   log: Logger;
-  metrics: Pick<Metrics, 'marathonConnected' | 'marathonFaults'>;
+  metrics: Pick<Metrics, 'marathonConnected' | 'marathonFaults' | 'marathonEvents' | 'marathonFailures'>;
+  /** All of the cluster, as this agent knows them. */
+  endpoints: () => Iterable<Endpoint>;
 }
 
 export class MarathonFollower {
@@ -37,33 +42,25 @@ export class MarathonFollower {
 
   /** Until the signal. */
   async follow({ intervalSeconds, signal }: { intervalSeconds: number; signal: AbortSignal }): Promise<void> {
-    await Promise.all([this.#listen(signal), this.#look(intervalSeconds, signal)]);
+    const longestRetry = Math.min(LONGEST_RETRY, Math.max(RETRY, intervalSeconds * 1000));
+    const stream = { ...this.#options, longestRetry, onChange: () => this.#changed.resolve() };
+    await Promise.all([followMarathonStream(stream, signal), this.#look(intervalSeconds, longestRetry, signal)]);
   }
 
-  async #listen(signal: AbortSignal): Promise<void> {
-    const onEvent = (type: string) => {
-      if (isChange(type)) this.#changed.resolve();
-    };
-    while (!signal.aborted) {
-      try {
-        await this.#options.client.followEvents(onEvent, { silence: SILENCE, signal });
-      } catch (error) {
-        if (!(error instanceof MarathonError)) throw error; // the next look tells of it
-      }
-      await delay(RETRY, undefined, { signal }).catch(() => {});
-    }
-  }
-
-  async #look(intervalSeconds: number, signal: AbortSignal): Promise<void> {
+  async #look(intervalSeconds: number, longestRetry: number, signal: AbortSignal): Promise<void> {
+    let retry = RETRY;
     while (!signal.aborted) {
       const changed = this.#changed.promise;
-      const pause = (await this.#lookOnce()) ? intervalSeconds * 1000 : RETRY;
+      const began = performance.now();
+      const isDone = await this.#lookOnce();
+      const took = performance.now() - began;
       const round = new AbortController();
-      const timer = delay(pause, undefined, { signal: AbortSignal.any([signal, round.signal]) });
+      const timer = delay(isDone ? intervalSeconds * 1000 : retry, undefined, { signal: AbortSignal.any([signal, round.signal]) });
       await Promise.race([timer, changed]).catch(() => {});
       round.abort();
       timer.catch(() => {});
-      await delay(GATHER, undefined, { signal }).catch(() => {});
+      retry = isDone ? RETRY : Math.min(retry * 2, longestRetry);
+      await delay(Math.max(GATHER, REST * took), undefined, { signal }).catch(() => {});
       this.#changed = Promise.withResolvers();
     }
   }
@@ -79,6 +76,7 @@ export class MarathonFollower {
     } catch (error) {
       if (error instanceof MarathonError) metrics.marathonConnected.set(0);
       else if (!(error instanceof StoreError || error instanceof IpamError)) throw error;
+      metrics.marathonFailures.inc({ what: error instanceof MarathonError ? 'request' : 'store' });
       if (!this.#isAway) log.warn({ error: error.message }, 'labels of apps cannot be followed for now; what they asked for last holds');
       this.#isAway = true;
       return false;
@@ -88,12 +86,16 @@ export class MarathonFollower {
   /** One look at everything. Throws MarathonError, StoreError or IpamError; what was not done then, the next look does. */
   async sync(): Promise<void> {
     const { client, objects } = this.#options;
-    const { apps, pods } = await client.listDefinitions();
+    const { apps, pods, podStatuses } = await client.listDefinitions();
     const plan = planApps([...apps, ...pods]);
     const all: AppObject[] = [...[...plan.apps.values()].flatMap((made) => made.objects), ...plan.services];
     const wanted = new Map(all.map((object) => [keyOf(object), object]));
-    for (const object of wanted.values()) {
-      if (await this.#put(object, plan)) continue;
+    const stored = await Promise.all([objects.list('Policy'), objects.list('Claim'), objects.list('Service')]);
+    const there = stored.flatMap((list) => list.objects.map(({ object }) => object as AppObject)).filter(isOwned);
+    const known = new Map(there.map((object) => [keyOf(object), object]));
+    for (const [key, object] of wanted) {
+      const before = known.get(key);
+      if ((before !== undefined && isSame(before, object)) || (await this.#put(object, plan))) continue;
       const { name, namespace, annotations } = object.metadata;
       addFault(
         plan,
@@ -101,11 +103,11 @@ export class MarathonFollower {
         `${object.kind} ${namespace}/${name} is there and is not of Marathon: it was left alone`,
       );
     }
-    const stored = await Promise.all([objects.list('Policy'), objects.list('Claim'), objects.list('Service')]);
-    const there = stored.flatMap((list) => list.objects.map(({ object }) => object as AppObject));
-    const surplus = there.filter((object) => isOwned(object) && !wanted.has(keyOf(object)));
+    const surplus = there.filter((object) => !wanted.has(keyOf(object)));
     if (surplus.length > 0) await this.#removeSurplus(surplus, plan);
     this.#tell(plan);
+    const readiness = readinessOf({ apps, pods: podStatuses });
+    for (const change of staleReadiness(this.#options.endpoints(), readiness)) await putReadiness(objects, change);
   }
 
   /** @returns false when somebody else's stands in its place */
