@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { deleteNamespace, fileLock } from '@weir/kernel';
+import { deleteNamespace, fileLock, Netlink, Nftables } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import { hostInterfaceName } from '@weir/resources';
 import test from 'ava';
@@ -180,6 +180,45 @@ test.serial('neither agent nor store: ADD says to try again, DEL succeeds; the a
     (traces) => isDeepStrictEqual(traces, before),
   );
   t.deepEqual(after, before);
+});
+
+test.serial('CHECK without an agent names what drifted, each time, and mends nothing', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const namespace = bed.makeNamespace('drifts');
+  const call = { host: one, containerId: 'drifts', namespace };
+  const added = await callCni({ ...call, command: 'ADD', stdin: mesosNetwork(SHOP) });
+  await one.stopAgent('SIGKILL');
+  const check = { ...call, command: 'CHECK', stdin: mesosNetwork(SHOP, { cniVersion: '1.0.0', prevResult: added.json }) } as const;
+  const sound = { exitCode: 0, stdout: '', stderr: '', json: undefined };
+  t.deepEqual(await callCni(check), sound);
+
+  const link = hostInterfaceName('drifts', 'eth0', 'weir');
+  const address = (added.json.ip4.ip as string).split('/')[0]!;
+  using nftables = Nftables.open({ namespace: one.namespace });
+  using netlink = Netlink.open({ namespace: one.namespace });
+  nftables.run(`delete element inet weir to_endpoint { ${link} }`);
+  netlink.deleteRoute({ destination: `${address}/32`, link: netlink.indexOf(link) });
+  const drifted = tracesOnHost(one);
+  for (const round of ['first', 'second']) {
+    const { json } = await callCni(check);
+    t.is(json?.code, 106, round);
+    t.regex(json.msg, new RegExp(`element/to_endpoint/${link} is missing`), round);
+    t.regex(json.msg, new RegExp(`route.*${address.replaceAll('.', '\\.')}`), round);
+    t.deepEqual(tracesOnHost(one), drifted, round);
+  }
+  nftables.run('delete table inet weir');
+  t.regex((await callCni(check)).json.msg, /table inet weir: it is gone/);
+  await one.startAgent();
+  t.deepEqual(
+    await eventually(
+      () => callCni(check),
+      ({ exitCode }) => exitCode === 0,
+    ),
+    sound,
+    'the agent mends it',
+  );
+  t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
 });
 
 test.serial('a call without an agent ends in time, whatever it waits for: one to try again, and DEL well', async (t) => {

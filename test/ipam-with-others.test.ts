@@ -1,6 +1,6 @@
 /** `weir-ipam` under Debian's interface plugins, and `weir-route` over Debian's address plugins: with real links and packets. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { deleteNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type CniAnswer, callCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { Testbed } from './testbed/testbed.ts';
+import { tracesOnHost } from './testbed/traces.ts';
 
 const DEBIAN = '/usr/lib/cni';
 const SUBNETS = [
@@ -36,6 +37,7 @@ test.serial.before('the plugins are in the plugin folders', () => {
 });
 
 interface Attached {
+  containerId: string;
   namespace: string;
   addresses: string[];
   ping: (address: string) => void;
@@ -56,6 +58,7 @@ async function attach(t: ExecutionContext, host: LabHost, network: { type: strin
   t.is(exitCode, 0, stdout + stderr);
   const inside = (...command: string[]) => execFileSync('nsenter', [`--net=${namespace}`, ...command], { encoding: 'utf8' });
   return {
+    containerId,
     namespace,
     addresses: json.ips.map(({ address }: { address: string }) => address),
     ping: (address) =>
@@ -190,3 +193,37 @@ for (const [type, ipam] of Object.entries({
     }
   });
 }
+
+test.serial('GC of weir-route over host-local, without policy: link, routes and address of what is not valid are gone', async (t) => {
+  const host = testbed().hosts[0]!;
+  const dataDir = join(testbed().cluster.folder.path, 'host-local-gc');
+  // Debian's host-local is older than GC.
+  const step = { type: 'weir-route', cniVersion: '1.0.0', ipam: { type: 'host-local', ranges: [[{ subnet: '10.95.0.0/24' }]], dataDir } };
+  const network = { type: 'weir', cniVersion: '1.1.0', chain: [step] };
+  const [stays, goes] = [await attach(t, host, network), await attach(t, host, network)];
+  const links = () => tracesOnHost(host).filter((trace) => / (link|dev) wlnk/.test(trace));
+  const [before, mine] = [links(), (one: Attached) => one.addresses[0]!.split('/')[0]!];
+  t.is(before.length, 4);
+  const valid = [{ containerID: stays.containerId, ifname: 'eth0' }];
+  for (const _ of ['once', 'and again']) {
+    const stdin = { ...network, name: 'net-weir', 'cni.dev/valid-attachments': valid };
+    const { exitCode, stdout, stderr } = await callCni({ host, tool: 'weir', command: 'GC', stdin });
+    t.deepEqual({ exitCode, stdout, stderr }, { exitCode: 0, stdout: '', stderr: '' });
+    t.deepEqual(
+      links().filter((trace) => trace.includes('route')),
+      before.filter((trace) => trace.includes(`route ${mine(stays)}/32`)),
+    );
+    t.is(links().length, 2);
+  }
+  t.deepEqual(
+    readdirSync(join(dataDir, 'net-weir')).filter((name) => /^\d+\./.test(name)),
+    [mine(stays)],
+  );
+  t.regex(
+    execFileSync('nsenter', [`--net=${host.namespace}`, 'ip', 'link'], { encoding: 'utf8' }),
+    new RegExp(`"net-weir","${stays.containerId}"`),
+  );
+  await release(t, stays);
+  t.is((await goes.del()).exitCode, 0);
+  t.deepEqual(links(), []);
+});

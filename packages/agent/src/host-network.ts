@@ -29,7 +29,7 @@ import type { Metrics } from './metrics.ts';
 import { collectOrphans } from './orphans/collect-orphans.ts';
 import { HostLinks } from './routing/host-links.ts';
 import { RoutingUpkeep } from './routing/routing-upkeep.ts';
-import { StoreFollower } from './store-follower.ts';
+import { type OnceOptions, StoreFollower } from './store-follower.ts';
 import { followMarathon } from './tasks/follow-marathon.ts';
 import { followTasks } from './tasks/follow-tasks.ts';
 import { MesosTasks } from './tasks/mesos-tasks.ts';
@@ -187,8 +187,8 @@ export class HostNetwork {
     return this.#follower.follow(signal);
   }
 
-  /** For a single call: all that is in the store, in force. DEL goes on without it when the store cannot be reached. */
-  syncOnce(options: { storeMayBeAway: boolean }): Promise<void> {
+  /** See `StoreFollower.once`. */
+  syncOnce(options: OnceOptions): Promise<void> {
     return this.#follower.once(options);
   }
 

@@ -154,9 +154,11 @@ export class KernelSync {
 
   /** What the kernel lacks of the rules of an endpoint of this host, or has otherwise, each in a few words. Changes nothing. */
   drift(endpoint: Endpoint): string[] {
+    // A change that is on its way is none.
+    if (this.#scheduled !== undefined) this.apply();
     const space = spaceOf(endpoint.spec);
-    if (space === undefined) return this.dataplane.drift(endpoint);
-    return this.ownNetworks.of(endpoint)?.dataplane.drift(endpoint) ?? [`the network "${space}" is not on this host`];
+    const dataplane = space === undefined ? this.dataplane : this.ownNetworks.of(endpoint)?.dataplane;
+    return dataplane?.drift(endpoint, this.#of.state.host?.spec) ?? [`the network "${space}" is not on this host`];
   }
 
   /** Resolves when the established flows are what everything that was applied so far allows. */

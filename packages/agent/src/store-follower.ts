@@ -36,6 +36,11 @@ export interface StoreFollowerOptions {
   metrics: Metrics;
 }
 
+export interface OnceOptions {
+  storeMayBeAway: boolean;
+  onlyLook: boolean;
+}
+
 export class StoreFollower {
   readonly #of: StoreFollowerOptions;
   /** Objects in the store that are not valid, by key, and why. */
@@ -80,14 +85,16 @@ export class StoreFollower {
    * For a single call: all that is in the store, in force.
    *
    * @param options.storeMayBeAway go on without the store when it cannot be reached
+   * @param options.onlyLook nothing is put in force: the call is to find out what is not
    */
-  async once(options: { storeMayBeAway: boolean }): Promise<void> {
+  async once(options: OnceOptions): Promise<void> {
     const stop = new AbortController();
     for await (const event of this.#of.objects.snapshotAndWatch(KINDS, { signal: stop.signal })) {
       if (event.type === 'disconnected') {
         if (options.storeMayBeAway) break;
         throw event.error;
       }
+      if (event.type === 'synced' && options.onlyLook) break;
       this.#take(event);
       if (event.type === 'synced') break;
     }

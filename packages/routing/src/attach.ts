@@ -12,6 +12,7 @@
 import { existsSync } from 'node:fs';
 import { type Batch, KernelError, type NamespaceHandle, Netlink, openNamespace } from '@weir/kernel';
 import { containerMac, GATEWAY4, GATEWAY6, HOST_MAC, hostPrefix, linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
+import { aliasOf, type LinkOwner } from './link-owner.ts';
 import { RoutingError } from './routing-error.ts';
 
 export interface LinkRequest {
@@ -25,6 +26,8 @@ export interface LinkRequest {
   hostNamespace?: string | undefined;
   /** Of the container's end; default: one made of the host interface's name. */
   mac?: string | undefined;
+  /** Said in the alias of the host's end. */
+  owner?: LinkOwner | undefined;
 }
 
 export interface LinkSettings {
@@ -168,11 +171,12 @@ function setUpContainer(container: Netlink, { interfaceName, addresses, mtu }: A
   });
 }
 
-function setUpHost(host: Netlink, { hostInterface, addresses, mtu }: AttachRequest, mac: string): void {
+function setUpHost(host: Netlink, { hostInterface, addresses, mtu, owner }: AttachRequest, mac: string): void {
   const link = host.indexOf(hostInterface);
+  const alias = owner && aliasOf(owner);
   host.batch((batch) => {
     // Proxy ARP is for a container whose neighbour table was flushed; the strict reverse path filter lets no foreign IPv4 source in.
-    batch.setLink(link, { ipv4Conf: { proxyArp: 1, rpFilter: 1 } });
+    batch.setLink(link, { ipv4Conf: { proxyArp: 1, rpFilter: 1 }, ...(alias !== undefined && { alias }) });
     withoutLinkLocal(batch, link);
     batch.setLink(link, { up: true, ...(mtu !== undefined && { mtu }) });
     if (addresses.some(isIpv6)) batch.addAddress(link, `${GATEWAY6}/64`, { noDad: true });

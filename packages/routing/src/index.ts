@@ -15,6 +15,7 @@ export { subnetFile } from './flannel/subnet-file.ts';
 export { findHostEnd, type HostEnd } from './host-end.ts';
 export { hostSetup } from './host-setup.ts';
 export { inspect, type Wiring, type WiringEnd } from './inspect.ts';
+export { aliasOf, type LinkOwner, ownerIn } from './link-owner.ts';
 export { LinkReaper } from './link-reaper.ts';
 export { type Attached, mendContainers } from './mend-containers.ts';
 export { type Applied, type RouteFailure, RouteTable } from './route-table.ts';

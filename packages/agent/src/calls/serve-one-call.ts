@@ -47,9 +47,11 @@ const answer = await dispatch({
     await lockHost(config.runDir, { wait: 30_000 });
     const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: NO_METRICS });
     open.push(network);
-    await network.syncOnce({ storeMayBeAway: env.CNI_COMMAND === 'DEL' || env.CNI_COMMAND === 'STATUS' });
+    const { CNI_COMMAND: command } = env;
+    // What CHECK would repair it could not report.
+    await network.syncOnce({ storeMayBeAway: command === 'DEL' || command === 'STATUS', onlyLook: command === 'CHECK' });
     // Without the Host object the other hosts know no way to this one, and may give away what it holds; a host whose agent never ran has none.
-    if (env.CNI_COMMAND === 'ADD') await registerHost(new ObjectStore(network.store), config.host, config.addresses ?? hostAddresses());
+    if (command === 'ADD') await registerHost(new ObjectStore(network.store), config.host, config.addresses ?? hostAddresses());
     return network.services((work) => works.push(work), new Attachments());
   },
 });

@@ -45,14 +45,18 @@ export class BridgedPolicy {
       this.#table.remove();
       return;
     }
-    this.#base ??= bridgeTable();
-    this.#table.bringInStep(this.#base);
+    this.#table.bringInStep(this.#baseTable);
     for (const bridge of this.#bridges.values()) if (!this.#shown.has(bridge)) this.#show(bridge);
   }
 
   /** As NftablesTable has it. */
   drift(endpoint: EndpointSpec): string[] {
-    return this.#table.isWanted ? this.#table.drift(endpoint) : [];
+    return this.#table.isWanted ? this.#table.drift(endpoint, this.#baseTable) : [];
+  }
+
+  get #baseTable(): BaseTable {
+    this.#base ??= bridgeTable();
+    return this.#base;
   }
 
   /** The bridge of an endpoint that is not yet collected may be gone, and come back as another one. */

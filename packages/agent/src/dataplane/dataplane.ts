@@ -157,27 +157,22 @@ export class Dataplane {
     this.#bridged.forgetActual();
   }
 
-  /** What the kernel lacks of the rules of an endpoint of this host, or has otherwise, each in a few words. Changes nothing. */
-  drift(endpoint: Endpoint): string[] {
-    return [...this.#table.drift(endpoint.spec), ...this.#bridged.drift(endpoint.spec)];
+  /** What the kernel lacks of the rules that an endpoint of this host should have, or has otherwise, each in a few words. Changes nothing there. */
+  drift(endpoint: Endpoint, rules: HostRules = DEFAULT_RULES): string[] {
+    this.#calculate();
+    return [...this.#table.drift(endpoint.spec, this.#baseFor(rules)), ...this.#bridged.drift(endpoint.spec)];
   }
 
   /**
    * Puts everything that was learnt in force. Returns when it is.
    * Throws KernelError when the kernel refused it; what is in force then is known only after it was read again, which the next call does.
    */
-  apply({ mesosTraffic, failsafePorts, dns }: HostRules = DEFAULT_RULES): void {
+  apply(rules: HostRules = DEFAULT_RULES): void {
     const stop = this.#metrics.dataplaneDuration.startTimer();
     try {
-      const change = this.#calculator.flush();
-      this.#table.desire(change);
-      this.#bridged.desire(change.bridge);
-      for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
-      this.#learnSockets(change.udpSockets);
+      this.#calculate();
       this.#bridged.bringInStep();
-      const wasRead = this.#table.bringInStep(
-        this.#baseFor({ mesosTraffic, ...(failsafePorts && { failsafePorts }), ...(dns && { dns }) }),
-      );
+      const wasRead = this.#table.bringInStep(this.#baseFor(rules));
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
       if (wasRead) for (const [name, socket] of this.#udpSockets) this.#movedSockets.set(name, socket);
@@ -188,6 +183,15 @@ export class Dataplane {
     }
   }
 
+  /** What follows from what was learnt is desired from now on. */
+  #calculate(): void {
+    const change = this.#calculator.flush();
+    this.#table.desire(change);
+    this.#bridged.desire(change.bridge);
+    for (const hostInterface of change.narrowed) this.#narrowed.add(hostInterface);
+    this.#learnSockets(change.udpSockets);
+  }
+
   #learnSockets(changed: UdpSockets): void {
     for (const [name, socket] of changed) {
       this.#movedSockets.set(name, socket);
@@ -196,12 +200,12 @@ export class Dataplane {
     }
   }
 
-  #baseFor(of: HostRules): BaseTable {
+  #baseFor({ mesosTraffic, failsafePorts: ports, dns }: HostRules): BaseTable {
     const flannel = this.#flannel;
-    if (!isDeepStrictEqual({ ...of, flannel }, this.#base?.of)) {
-      const rest = { failsafePorts: failsafePorts(of), dns: of.dns, ...(flannel && { flannel }) };
-      const table = baseTable({ ...of.mesosTraffic, vxlan: this.#vxlan, ...rest });
-      this.#base = { of: { ...of, flannel }, table };
+    const of = { mesosTraffic, ...(ports && { failsafePorts: ports }), ...(dns && { dns }), flannel };
+    if (!isDeepStrictEqual(of, this.#base?.of)) {
+      const rest = { failsafePorts: failsafePorts(of), dns, ...(flannel && { flannel }) };
+      this.#base = { of, table: baseTable({ ...mesosTraffic, vxlan: this.#vxlan, ...rest }) };
     }
     return this.#base!.table;
   }

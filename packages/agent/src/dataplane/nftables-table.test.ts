@@ -159,31 +159,31 @@ test('what somebody broke of one endpoint is named, and nothing that is another 
   table.desire(change);
   table.bringInStep(BASE);
   const db = { ...web.spec, hostInterface: 'weirdb', addresses: ['10.0.0.2'] };
-  t.deepEqual([table.drift(web.spec), table.drift(db)], [[], []]);
+  t.deepEqual([table.drift(web.spec, BASE), table.drift(db, BASE)], [[], []]);
 
   nftables.run('delete element inet weir to_endpoint { weirweb }\ndelete element inet weir source4 { weirweb . 10.0.0.1 }');
-  t.deepEqual(table.drift(web.spec).toSorted(), [
+  t.deepEqual(table.drift(web.spec, BASE).toSorted(), [
     'table inet weir: element/source4/weirweb . 10.0.0.1 is missing',
     'table inet weir: element/to_endpoint/weirweb is missing',
   ]);
-  t.deepEqual(table.drift(db), []);
+  t.deepEqual(table.drift(db, BASE), []);
   table.forgetActual();
   table.bringInStep(BASE);
 
   const peers = [...change.set.values()].find((statement) => statement.kind === 'element' && statement.set.startsWith('p_'))!;
   const peerMap = peers.kind === 'element' ? peers.set : '';
   nftables.run(`flush map inet weir ${peerMap}`);
-  t.deepEqual(table.drift(web.spec), [`table inet weir: element/${peerMap}/10.0.0.2 is missing`]);
+  t.deepEqual(table.drift(web.spec, BASE), [`table inet weir: element/${peerMap}/10.0.0.2 is missing`]);
   table.forgetActual();
   table.bringInStep(BASE);
 
   const group = [...change.set.values()].find((statement) => statement.kind === 'chain' && statement.name.startsWith('g_'))!;
   const name = group.kind === 'chain' ? group.name : '';
   nftables.run(`flush chain inet weir ${name}`);
-  t.regex(table.drift(web.spec).join(), new RegExp(`^table inet weir: chain/${name} has 0 rules, not \\d$`));
-  t.deepEqual(table.drift(db), []);
+  t.regex(table.drift(web.spec, BASE).join(), new RegExp(`^table inet weir: chain/${name} has 0 rules, not \\d$`));
+  t.deepEqual(table.drift(db, BASE), []);
   nftables.run('flush ruleset');
-  t.deepEqual(table.drift(web.spec), ['table inet weir: it is gone']);
+  t.deepEqual(table.drift(web.spec, BASE), ['table inet weir: it is gone']);
 });
 
 const disjointRanges = (highest: number) =>

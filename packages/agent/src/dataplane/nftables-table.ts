@@ -61,10 +61,10 @@ export class NftablesTable {
   }
 
   /** What the kernel lacks of the rules of an endpoint, or has otherwise, each in a few words. Changes nothing. */
-  drift(endpoint: EndpointSpec): string[] {
+  drift(endpoint: EndpointSpec, base: BaseTable): string[] {
     const listed = this.#nftables.list(this.#name);
     const rules = endpointRules(endpoint, this.#tracker.desired.values());
-    const drift = ruleDrift(rules, listed && { nftables: listed }, this.#baseVersion);
+    const drift = ruleDrift(rules, listed && { nftables: listed }, base.version);
     return drift.map((text) => `table ${this.#name}: ${text}`);
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openStore } from '@weir/datastore';
 import { Allocator, admitPool } from '@weir/ipam';
 import { type Pool, parseObject } from '@weir/resources';
+import type { LinkOwner } from '@weir/routing';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
 import { Attachments, type Owner } from '../calls/attachments.ts';
@@ -32,6 +33,7 @@ async function setUp(t: ExecutionContext) {
   const attachments = new Attachments();
   const removed: string[] = [];
   const chains: Owner[] = [];
+  const links: LinkOwner[] = [];
   const collect = (remove: (owner: Owner) => Promise<void> = async () => {}) =>
     collectStale(
       {
@@ -46,6 +48,7 @@ async function setUp(t: ExecutionContext) {
         allocator,
         enforcement: { stored: [] },
         results: { attachments: () => [...chains] },
+        links: { owners: () => links },
         attachments,
         log: pino({ level: 'silent' }),
         metrics: createMetrics(),

@@ -5,11 +5,13 @@ import { type Attachments, type Owner, ownerKey } from '../calls/attachments.ts'
 import type { Enforcement } from '../calls/enforcement.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { HostLinks } from '../routing/host-links.ts';
 
 export interface StaleCollector {
   enforcement: Pick<Enforcement, 'stored'>;
   allocator: Allocator;
   results: Pick<ResultCache, 'attachments'>;
+  links: Pick<HostLinks, 'owners'>;
   attachments: Attachments;
   log: Logger;
   metrics: Metrics;
@@ -21,12 +23,13 @@ export interface StaleCollector {
  * @throws the only failure, or an AggregateError of them, after everything was tried
  */
 export async function collectStale({ network, isStale, remove }: Collection, collector: StaleCollector): Promise<void> {
-  const { enforcement, allocator, results, attachments, log, metrics } = collector;
+  const { enforcement, allocator, results, links, attachments, log, metrics } = collector;
   using calls = attachments.watch();
   const held = (await allocator.held()).filter((one) => one.network === network);
   const endpoints = enforcement.stored.map(({ spec }) => spec).filter((spec) => spec.network === network);
   const owners = new Map<string, Owner>();
-  for (const { containerId, interfaceName } of [...held, ...endpoints, ...results.attachments(network)]) {
+  const linked = links.owners().filter((owner) => owner.network === network);
+  for (const { containerId, interfaceName } of [...held, ...endpoints, ...linked, ...results.attachments(network)]) {
     const owner = { containerId, interfaceName };
     owners.set(ownerKey(owner), owner);
   }

@@ -1,6 +1,15 @@
 /** The host's ends of containers' links: in its own namespace, and in those of networks with their own address space. */
-import type { Netlink } from '@weir/kernel';
-import { type Attaching, beginAttach, inspect, type LinkReaper, type LinkRequest, type Wiring } from '@weir/routing';
+import type { Link, Netlink } from '@weir/kernel';
+import {
+  type Attaching,
+  beginAttach,
+  inspect,
+  type LinkOwner,
+  type LinkReaper,
+  type LinkRequest,
+  ownerIn,
+  type Wiring,
+} from '@weir/routing';
 import { AgentError } from '../agent-error.ts';
 import type { OwnNetworks } from '../dataplane/own-networks.ts';
 
@@ -17,8 +26,16 @@ export class HostLinks {
   }
 
   names(): Set<string> {
-    const all = [this.#netlink, ...[...this.#ownNetworks.all].map(({ netlink }) => netlink)];
-    return new Set(all.flatMap((netlink) => netlink.links().map(({ name }) => name)));
+    return new Set(this.#all().map(({ name }) => name));
+  }
+
+  #all(): Link[] {
+    return [this.#netlink, ...[...this.#ownNetworks.all].map(({ netlink }) => netlink)].flatMap((netlink) => netlink.links());
+  }
+
+  /** Of the links that say whose they are. */
+  owners(): LinkOwner[] {
+    return this.#all().flatMap(({ alias }) => (alias === undefined ? [] : (ownerIn(alias) ?? [])));
   }
 
   has(name: string): boolean {

@@ -132,9 +132,10 @@ interface Link {
 /** A link of that name that is there already is what a killed ADD left, and goes first. */
 function beginLink(call: Call, config: Config, services: Services, space: string | undefined): Link {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
-  const { namespace, interfaceName } = call;
+  const { namespace, containerId, interfaceName } = call;
   const mac = requestedMac(call);
-  const begin = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, space });
+  const owner = { network: call.config.name, containerId, interfaceName };
+  const begin = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, owner, space });
   const first = begin();
   return {
     hostInterface,

@@ -27,6 +27,7 @@ const IFLA = {
   MASTER: 10,
   OPERSTATE: 16,
   LINKINFO: 18,
+  IFALIAS: 20,
   AF_SPEC: 26,
   GROUP: 27,
   NET_NS_FD: 28,
@@ -79,6 +80,8 @@ export interface Link {
   /** Absent where the link layer has no addresses. */
   mac?: string;
   group: number;
+  /** Free text. */
+  alias?: string;
   /** Index of the bridge, bond or VRF that it belongs to. */
   master?: number;
   /** Index of the other end of a veth, or of the link below; within namespace `peerNamespaceId` if that is there. */
@@ -148,6 +151,8 @@ export interface LinkChange {
   master?: number;
   group?: number;
   name?: string;
+  /** Free text of at most 255 bytes; empty: none. */
+  alias?: string;
   /** Moves it there. */
   namespace?: NamespaceHandle | number;
   ipv4Conf?: Ipv4Conf;
@@ -247,6 +252,8 @@ export function setLink(link: string | number, change: LinkChange): Request {
       writeHeader(writer, typeof link === 'number' ? link : 0, change.up);
       writeLinkOptions(writer, typeof link === 'string' ? { ...change, name: link } : change);
       if (change.master !== undefined) writer.u32(IFLA.MASTER, change.master);
+      // Without a NUL, which would count as one of its bytes.
+      if (change.alias !== undefined) writer.data(IFLA.IFALIAS, Buffer.from(change.alias));
       if (change.namespace !== undefined) writer.u32(IFLA.NET_NS_FD, namespaceFd(change.namespace));
       if (change.bridge !== undefined) writeBridge(writer, change.bridge);
       const { ipv4Conf, ipv6AddressGeneration } = change;
@@ -358,6 +365,8 @@ export function decodeLink({ payload }: Message): Link {
   };
   const mac = attributes.get(IFLA.ADDRESS);
   if (mac?.length) link.mac = formatMac(mac);
+  const alias = attributes.get(IFLA.IFALIAS);
+  if (alias) link.alias = decodeString(alias);
   const master = attributes.get(IFLA.MASTER);
   if (master) link.master = master.readUInt32LE(0);
   const peer = attributes.get(IFLA.LINK)?.readUInt32LE(0);
