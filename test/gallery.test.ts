@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { inNamespace } from '@weir/kernel';
 import { MarathonServer, MesosAgentDouble, nsenterArguments, type Probe, Scheduler, startProbe } from '@weir/lab';
 import { type AppCheck, appOfTask, checkApp, definitionsOf, MarathonClient } from '@weir/mesos';
-import { type Expectation, type PolicyTest, parsePolicyTests, protocolPortText } from '@weir/resources';
+import { type Expectation, type PolicyTest, parsePolicyTests, protocolPortText, serviceAddresses } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { Testbed } from './testbed/testbed.ts';
@@ -24,6 +24,7 @@ const OUTSIDE = { address: '192.0.2.12', port: 443 };
 
 let agents: MesosAgentDouble[] = [];
 let client: MarathonClient;
+let scheduler: Scheduler;
 const servers: (MarathonServer | Server)[] = [];
 const hostProbes: Probe[] = [];
 const probes = new Map<string, Probe>();
@@ -44,7 +45,7 @@ test.serial.before('Marathon, a Mesos agent on each host, and a server outside',
   const { hosts } = testbed();
   agents = hosts.map((host) => new MesosAgentDouble(host, (line) => t.log(line)));
   for (const agent of agents) await agent.listen();
-  const scheduler = new Scheduler(agents, (line) => t.log(line));
+  scheduler = new Scheduler(agents, (line) => t.log(line));
   const [forAgents, forUs] = [new MarathonServer(scheduler), new MarathonServer(scheduler)];
   const outside = createServer((_, response) => response.end('outside'));
   servers.push(forAgents, forUs, outside);
@@ -57,6 +58,8 @@ test.serial.before('Marathon, a Mesos agent on each host, and a server outside',
 /** A running container of an app or a pod. */
 interface Instance {
   app: string;
+  /** Of a pod's executor its id. */
+  taskId: string;
   /** Its host's position. */
   host: number;
   containerId: string;
@@ -71,7 +74,7 @@ function instances(): Instance[] {
       const probe = probes.get(containerId) ?? startProbe({ containerId, pid });
       probes.set(containerId, probe);
       const addresses = network_infos.flatMap(({ ip_addresses }) => ip_addresses.map(({ ip_address }) => ip_address.split('/')[0]!));
-      return { app: appOfExecutor(executor_id), host, containerId, pid, addresses, probe };
+      return { app: appOfExecutor(executor_id), taskId: executor_id, host, containerId, pid, addresses, probe };
     }),
   );
 }
@@ -115,8 +118,10 @@ function read(folder: string): Example {
   return { folder, test: policyTest!, files, apps: new Map(apps) };
 }
 
+const hostOf = (address: string) => (isIPv6(address) ? `[${address}]` : address);
+
 async function reaches(probe: Probe, address: string, port: number): Promise<boolean> {
-  return (await probe.http(`http://${isIPv6(address) ? `[${address}]` : address}:${port}/`, { timeoutMs: 700 })).ok;
+  return (await probe.http(`http://${hostOf(address)}:${port}/`, { timeoutMs: 700 })).ok;
 }
 
 const ASK = `
@@ -187,6 +192,32 @@ const MORE: Record<string, (t: ExecutionContext, example: Example) => Promise<vo
       );
     t.is(await is('green', 'Allow'), 'Allow');
     t.is(await is('blue', 'Deny'), 'Deny');
+  },
+  vip: async (t) => {
+    const of = (app: string) => instances().filter((one) => one.app === app);
+    const [client] = of('/front/client');
+    const service = await testbed().objects.get('Service', 'web', 'front');
+    const addresses = serviceAddresses(service!.object);
+    t.is(addresses.length, 2, 'one of each family');
+    const answers = (probe: Probe) =>
+      Promise.all(
+        addresses.flatMap((address) => Array.from({ length: 20 }, () => probe.http(`http://${hostOf(address)}/`, { timeoutMs: 700 }))),
+      );
+    const served = async () => [...new Set((await answers(client!.probe)).map(({ body }) => body))].sort();
+    const tell = (instance: Instance, alive: boolean) => scheduler.setHealth(instance.taskId, alive);
+    t.deepEqual(await served(), [undefined], 'none is ready before its first health check');
+    for (const backend of of('/front/web')) tell(backend, true);
+    const both = of('/front/web')
+      .map(({ containerId }) => containerId)
+      .sort();
+    t.deepEqual(await eventually(served, (found) => found.join() === both.join()), both, 'both serve, over IPv4 and IPv6');
+    t.false(
+      (await answers(of('/front/stranger')[0]!.probe)).some(({ ok }) => ok),
+      'policy holds behind the virtual address',
+    );
+    const [sick, well] = of('/front/web');
+    tell(sick!, false);
+    t.deepEqual(await eventually(served, (found) => found.join() === well!.containerId), [well!.containerId]);
   },
   'sticky-database': async (t) => {
     const database = () => instances().find(({ app }) => app === '/crm/db');
