@@ -110,6 +110,8 @@ Before=mesos-slave.service mesos-agent.service
 ExecStart=${[node, PROGRAM, 'agent', '--config', config].map(unitWord).join(' ')}
 Restart=always
 RestartSec=1
+# Calls under way end first, and so do the plugins of others that they run.
+KillMode=mixed
 
 [Install]
 WantedBy=multi-user.target

@@ -80,6 +80,20 @@ test('the installed command and the unit start this program', async (t) => {
   t.deepEqual(words, ['agent', '--config', path('etc/agent.yaml')]);
 });
 
+test('systemd finds nothing to say of the unit, whatever is in its paths', async (t) => {
+  const { weir, flags, path } = await hostIn(t);
+  for (const folder of ['etc', 'odd $HOME %n "x" \\']) {
+    await mkdir(path(folder), { recursive: true });
+    const config = path(`${folder}/agent.yaml`);
+    await weir.ok(t, ['cni', 'install', ...flags.map((flag) => (flag === path('etc/agent.yaml') ? config : flag)), '--force']);
+    const said = await new Promise((resolve) => {
+      const command = ['verify', '--man=no', path('units/weir-agent.service')];
+      execFile('systemd-analyze', command, (error, stdout, stderr) => resolve({ error, text: stdout + stderr }));
+    });
+    t.deepEqual(said, { error: null, text: '' }, folder);
+  }
+});
+
 test('--dry-run tells the same and changes nothing', async (t) => {
   const { weir, flags, path } = await hostIn(t);
   const text = await weir.ok(t, ['cni', 'install', ...flags, '--dry-run']);
