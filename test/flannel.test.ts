@@ -172,6 +172,18 @@ test.serial('both kinds of hosts reach each other, in the rack and behind the ro
   t.regex(ip(host, '-6', 'route', 'show', 'fc00:0:0:c9::/64'), /^$/);
   t.regex(ip(host, '-6', 'route', 'show', 'fc00:0:0:201::/64'), /via fc00:0:0:201:: dev flannel-v6\.1 proto 121/);
   t.regex(ip(host, 'route', 'show', 'type', 'blackhole'), /10\.5\.\d+\.0\/24 proto 121/);
+  const rows = JSON.parse(await testbed().mustWeir(['node', 'routes', host.name, '--here', '-o', 'json'])) as {
+    destination: string;
+    kernel: string;
+  }[];
+  t.deepEqual(
+    rows.filter(({ kernel }) => kernel !== 'yes'),
+    [],
+  );
+  t.like(
+    rows.find(({ destination }) => destination === '10.5.201.0/24'),
+    { mode: 'flannel', via: '10.5.201.0', device: 'flannel.1', host: null, pool: 'flannel' },
+  );
 });
 
 test.serial('policy holds for what comes from hosts of flannel, and what the host itself sends is answered', async (t) => {

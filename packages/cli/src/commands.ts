@@ -20,6 +20,7 @@ import IpamShow from './commands/ipam/show.ts';
 import IpamSplit from './commands/ipam/split.ts';
 import Label from './commands/label.ts';
 import MarathonCheck from './commands/marathon/check.ts';
+import NodeRoutes from './commands/node/routes.ts';
 import NodeStatus from './commands/node/status.ts';
 import PolicySimulate from './commands/policy/simulate.ts';
 import PolicyTest from './commands/policy/test.ts';
@@ -49,6 +50,7 @@ export const COMMANDS: Record<string, Command.Class> = {
   'ipam:split': IpamSplit,
   label: Label,
   'marathon:check': MarathonCheck,
+  'node:routes': NodeRoutes,
   'node:status': NodeStatus,
   'policy:simulate': PolicySimulate,
   'policy:test': PolicyTest,

@@ -43,7 +43,8 @@ async function addressesIn(namespace: Namespace): Promise<KernelAddresses['addre
     .map(({ cidr, link }) => ({ address: cidr.slice(0, cidr.indexOf('/')), link: names.get(link) ?? `link ${link}` }));
 }
 
-async function configuredHost(): Promise<string> {
+/** What this machine is called in the cluster: as its agent is configured, else its host name. */
+export async function configuredHost(): Promise<string> {
   const { readConfig } = await import('@weir/agent');
   const { existsSync } = await import('node:fs');
   return existsSync(CONFIG_FILES.agent) ? readConfig(CONFIG_FILES.agent).host : hostname().toLowerCase();
