@@ -130,6 +130,9 @@ test('a dead host is unreachable, and one address of two hosts is told', (t) => 
     type: 'unreachable',
     problem: 'host "b" gives no sign of life',
   });
+  const ends = [hostWithTunnel('b', [], '192.0.2.2'), hostWithTunnel('c', [], '192.0.2.2')];
+  const { routes } = desiredRoutes({ self: 'a', hosts: ends, blocks, pools: [pool('Always')], tunnel: TUNNEL });
+  t.like(routes.get('10.0.0.64/26'), { link: TUNNEL.link, problem: 'hosts "b" and "c" have one address, 192.0.2.2' });
 });
 
 test('no route to blocks of a pool whose containers share a link', (t) => {

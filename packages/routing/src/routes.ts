@@ -117,9 +117,14 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
 
   function directly({ metadata: { name } }: Host, family: Family, via: string | undefined): Way {
     if (via === undefined) return { type: 'unreachable', problem: `host "${name}" has no ${family} address` };
-    const claimants = owners.get(via)!;
-    const problem = claimants.length > 1 && `hosts ${claimants.map((claimant) => `"${claimant}"`).join(' and ')} have one address, ${via}`;
-    return { type: 'unicast', via, ...(problem && { problem }) };
+    return { type: 'unicast', via, ...claimedByOthers(via) };
+  }
+
+  /** Packets to such an address end at one of the hosts that have it, and nobody can tell at which. */
+  function claimedByOthers(address: string): Pick<Way, 'problem'> {
+    const claimants = owners.get(address) ?? [];
+    if (claimants.length < 2) return {};
+    return { problem: `hosts ${claimants.map((claimant) => `"${claimant}"`).join(' and ')} have one address, ${address}` };
   }
 
   function through(own: VxlanEnd & { link: number }, { metadata: { name }, spec }: Host, family: Family): Way {
@@ -130,7 +135,7 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
     peers.set(name, peer);
     // What this host sends itself has to be answered through the tunnel too: the network between need not know the way to a container.
     const source = own.tunnelAddresses.find((address) => familyOf(address) === family);
-    return { type: 'unicast', via, link: own.link, onLink: true, ...(source !== undefined && { source }) };
+    return { type: 'unicast', via, link: own.link, onLink: true, ...(source !== undefined && { source }), ...claimedByOthers(end.address) };
   }
 }
 

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import test from 'ava';
 import { makeNamespace } from './testing/namespaces.ts';
 import { TUNNEL_LINK } from './tunnel.ts';
@@ -53,6 +55,15 @@ test('what is in the way is told, and left as it is', (t) => {
   t.throws(() => ensureTunnelDevice(netlink, END), { code: 'ETUNNEL', message: /an interface vxlan\.weir is there that is no VXLAN link/ });
   t.false(removeTunnelDevice(netlink, TUNNEL_LINK));
   t.is(netlink.link(TUNNEL_LINK)!.kind, 'bridge');
+});
+
+test('a port that a program has is told', async (t) => {
+  const { netlink, run } = makeNamespace(t, 'host');
+  const program = `require('node:dgram').createSocket('udp4').bind(${END.port}, () => console.log('bound'))`;
+  const child = run(() => spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] }));
+  t.teardown(() => child.kill());
+  await once(child.stdout, 'data');
+  t.throws(() => ensureTunnelDevice(netlink, END), { code: 'ETUNNEL', message: /UDP port 4789 is in use on this host/ });
 });
 
 test('peers by difference: what others changed is put right, and what is not wanted any more goes', (t) => {
