@@ -31,6 +31,7 @@ export {
   hostLinks,
   IPV6_ONLY,
   ISOLATED_HOST,
+  LOSSY_RACK,
   outsideLink,
   type PlacedLink,
   type Router,

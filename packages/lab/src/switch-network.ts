@@ -1,5 +1,6 @@
 /** The network between the hosts, made: a bridge per subnet, in a namespace that is the router between them. */
-import { createNamespace, Netlink, Nftables, openNamespace, sysctl } from '@weir/kernel';
+import { execFileSync } from 'node:child_process';
+import { createNamespace, inNamespace, Netlink, Nftables, openNamespace, sysctl } from '@weir/kernel';
 import type { LabFolder } from './lab-folder.ts';
 import { flat, gatewayOf, hostLink, hostLinks, outsideLink, type PlacedLink, routerLinks, type Subnet, type Topology } from './topology.ts';
 
@@ -63,8 +64,16 @@ export function makeHostNetwork(options: {
   const links = hostLinks(topology, options.index);
   plugIn({ ...options, topology, links });
   setDefaultRoutes(options.namespace, topology, links);
-  for (const [index, { subnet }] of links.entries())
+  for (const [index, { subnet }] of links.entries()) {
     if (subnet.lossPercent !== undefined) loseFrames(options.switchNamespace, portOf(options.name, index), subnet.lossPercent);
+    if (subnet.rateMbit !== undefined) slowDown(options.namespace, `eth${index}`, subnet.rateMbit);
+  }
+}
+
+/** What leaves by a link. */
+function slowDown(namespace: string, link: string, rateMbit: number): void {
+  const tc = ['qdisc', 'add', 'dev', link, 'root', 'tbf', 'rate', `${rateMbit}mbit`, 'burst', '32kb', 'latency', '100ms'];
+  inNamespace(namespace, () => execFileSync('tc', tc));
 }
 
 /** Of what comes in by a port. By nftables: many kernels come without the qdisc netem. */

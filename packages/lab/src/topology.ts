@@ -13,6 +13,8 @@ export interface Subnet {
   routed: boolean;
   /** Of a hundred frames between two of its hosts, how many get lost: 1 to 100. */
   lossPercent?: number;
+  /** How much a host gets through its link to the switch, in Mbit/s; what is more waits. */
+  rateMbit?: number;
 }
 
 /** A router with a namespace of its own, which has its name; `switch` is the one that the routed subnets have in common. It knows its own subnets alone, whatever it is told later. */
@@ -48,6 +50,12 @@ export const THREE_SUBNETS: Topology = { subnets: [RACK_1, RACK_2, RACK_3], host
 export const ISOLATED_HOST: Topology = {
   subnets: [RACK_1, RACK_2, { ...RACK_3, routed: false }],
   hosts: ['rack-1', 'rack-2', 'rack-3'],
+};
+
+/** Two racks of which one is slow and loses one frame in twenty. */
+export const LOSSY_RACK: Topology = {
+  subnets: [RACK_1, { ...RACK_2, lossPercent: 5, rateMbit: 20 }],
+  hosts: ['rack-1', 'rack-2', 'rack-2'],
 };
 
 /** Two racks whose hosts have IPv6 addresses alone. */

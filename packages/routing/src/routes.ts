@@ -14,7 +14,7 @@ import {
   type VxlanEnd,
   type VxlanMode,
 } from '@weir/resources';
-import { ROUTE_PROTOCOL } from './addresses.ts';
+import { linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
 import { type TunnelPeer, tunnelGateway, tunnelProblem } from './tunnel.ts';
 
 export interface RoutingState {
@@ -129,13 +129,15 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
 
   function through(own: VxlanEnd & { link: number }, { metadata: { name }, spec }: Host, family: Family): Way {
     const end = spec.vxlan!;
-    const via = tunnelGateway(end, family);
+    const claimed = claimedByOthers(end.address);
+    // A hardware address is one host's alone: so the one whose address it is goes on.
+    const via = claimed.problem === undefined ? tunnelGateway(end, family) : linkLocalAddress(end.mac);
     const peer = peers.get(name) ?? { mac: end.mac, address: end.address, gateways: new Set() };
     peer.gateways.add(via);
     peers.set(name, peer);
     // What this host sends itself has to be answered through the tunnel too: the network between need not know the way to a container.
     const source = own.tunnelAddresses.find((address) => familyOf(address) === family);
-    return { type: 'unicast', via, link: own.link, onLink: true, ...(source !== undefined && { source }), ...claimedByOthers(end.address) };
+    return { type: 'unicast', via, link: own.link, onLink: true, ...(source !== undefined && { source }), ...claimed };
   }
 }
 
