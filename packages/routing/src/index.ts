@@ -1,11 +1,12 @@
 export { BIRD_PROTOCOL, DNS4, DNS6, ROUTE_PROTOCOL } from './addresses.ts';
 export { type Attaching, type Attachment, type AttachRequest, attach, beginAttach, type LinkRequest, type LinkSettings } from './attach.ts';
-export { BGP_KINDS } from './bgp/announcement.ts';
 export { type BirdProtocol, parseProtocols } from './bgp/bird-answer.ts';
 export { type BirdConfig, birdConfig, CONFIG_HASH } from './bgp/bird-config.ts';
+export { changesBgp } from './bgp/changes-bgp.ts';
 export type { BgpSession, RefusedSession } from './bgp/session.ts';
 export { type BgpSessionStatus, sessionStatus } from './bgp/session-status.ts';
 export { type BgpPlan, type BgpSpeaker, type BgpState, bgpPlan } from './bgp/speaker.ts';
+export { unusedRanges } from './bgp/unused-ranges.ts';
 export { dnsAddresses, removeDnsAddresses } from './dns-addresses.ts';
 export { type FlannelRouting, type FlannelState, flannelLink, flannelRoutes, vtepAddress } from './flannel/flannel-routes.ts';
 export { type FlannelEnd, type FlannelPeer, leaseName, leaseValue, parseLease, subnetsOf } from './flannel/lease.ts';

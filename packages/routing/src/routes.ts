@@ -163,6 +163,8 @@ function routedBy(object: AnyObject | undefined): string {
       return JSON.stringify([object.metadata.name, object.spec.addresses, object.spec.subnets, object.spec.vxlan, object.spec.flannel]);
     case 'Pool':
       return JSON.stringify([object.metadata.name, object.spec.cidr, object.spec.vxlan, object.spec.routes, object.spec.disabled]);
+    case 'BgpConfig':
+      return JSON.stringify(object.spec.serviceAddresses);
     case 'Service':
       return JSON.stringify(serviceAddresses(object));
     case 'IpamConfig':

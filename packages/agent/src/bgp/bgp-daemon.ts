@@ -7,13 +7,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Netlink } from '@weir/kernel';
 import { BGP_CONFIG_NAME, DEFAULT_BGP_CONFIG, parseCidrClearingHostBits } from '@weir/resources';
 import {
-  BGP_KINDS,
   type BgpPlan,
   type BgpSessionStatus,
   type BgpSpeaker,
   bgpPlan,
   birdConfig,
   CONFIG_HASH,
+  changesBgp,
   parseProtocols,
   sessionStatus,
 } from '@weir/routing';
@@ -30,6 +30,8 @@ import { readPassword } from './password-file.ts';
 const INTERVAL = 1_000;
 /** Between two looks at all that the configuration depends on, password files among it. */
 const FULL_INTERVAL = 30_000;
+/** Changes that come together are planned together. */
+const GATHER = 50;
 /** After a failure, and before a BIRD that ends again and again is started again. */
 const RETRY = 2_000;
 /** A session takes a moment to come up: until then it is no problem. */
@@ -85,7 +87,7 @@ export class BgpDaemon {
 
   /** Takes note of a change of an object. Most have nothing to do with BGP. */
   learn({ before, after }: Change): void {
-    if (!BGP_KINDS.some((kind) => kind === (after ?? before)?.kind)) return;
+    if (!changesBgp(before, after)) return;
     this.#isStale = true;
     this.#changed.resolve();
   }
@@ -99,6 +101,8 @@ export class BgpDaemon {
       const wake = new AbortController();
       await Promise.race([this.#changed.promise, stopped, delay(pause, undefined, { signal: wake.signal }).catch(() => {})]);
       wake.abort();
+      // Changes that come together are one.
+      await delay(GATHER, undefined, { signal }).catch(() => {});
     }
     const control = this.#control;
     this.#control = undefined;

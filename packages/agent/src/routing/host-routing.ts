@@ -23,6 +23,7 @@ import {
   TUNNEL_OVERHEAD,
   TunnelPeers,
   tunnelMac,
+  unusedRanges,
 } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
 import type { AgentConfig } from '../config.ts';
@@ -147,7 +148,9 @@ export class HostRouting {
       dead: this.#dead,
       ...(pools.some(({ spec }) => spec.routes === 'Bgp') && { byBgp: this.#byBgp() }),
     });
-    for (const route of this.#serviceRoutes(self)) routes.set(route.destination, route);
+    const toServices = this.#serviceRoutes(self);
+    const announced = [...this.#state.list('BgpConfig')].flatMap(({ spec }) => spec.serviceAddresses);
+    for (const route of [...toServices, ...unusedRanges(announced, toServices)]) routes.set(route.destination, route);
     const link = this.#tunnel !== undefined && 'link' in this.#tunnel ? this.#tunnel.link : undefined;
     if (link !== undefined) done.push(...this.#peers.add(link, peers.values()));
     const flannel = this.#flannel?.bring(this.#underlayMtu);

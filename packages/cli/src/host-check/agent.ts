@@ -8,6 +8,7 @@ import { type AgentConfig, readConfig } from '@weir/agent';
 import { CNI_CODE, decodeResponse, encodeRequest, type LauncherRequest, type LauncherResponse } from '@weir/cni';
 import { openStore } from '@weir/datastore';
 import type { HostFolders } from '../host-install/host-folders.ts';
+import { checkBgp } from './bgp.ts';
 import { type Check, failed, ok, skipped, warning } from './check.ts';
 import type { Networks } from './networks.ts';
 
@@ -20,12 +21,17 @@ export async function checkAgent({ agentConfig, pluginsDir }: HostFolders, netwo
   } catch (error) {
     return [failed('agent.yaml', (error as Error).message, `correct ${agentConfig}; docs/configuration.md#the-agent has all keys`)];
   }
-  const [store, socket, readiness] = await Promise.all([checkStore(config), checkSocket(config), checkReadiness(config)]);
+  const [store, socket, readiness, bgp] = await Promise.all([
+    checkStore(config),
+    checkSocket(config),
+    checkReadiness(config),
+    checkBgp(config),
+  ]);
   const status =
     socket.status === 'ok'
       ? await Promise.all([...networks].map(([name, network]) => checkStatus(config, name, network.config, pluginsDir)))
       : [];
-  return [ok('agent.yaml', agentConfig), store, socket, readiness, ...status];
+  return [ok('agent.yaml', agentConfig), store, socket, readiness, ...bgp, ...status];
 }
 
 async function checkStore({ store: options }: AgentConfig): Promise<Check> {

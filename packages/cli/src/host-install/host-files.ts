@@ -110,8 +110,8 @@ Before=mesos-slave.service mesos-agent.service
 ExecStart=${[node, PROGRAM, 'agent', '--config', config].map(unitWord).join(' ')}
 Restart=always
 RestartSec=1
-# Calls under way end first, and so do the plugins of others that they run.
-KillMode=mixed
+# Calls under way end first: only the agent is told to end. BIRD, where the agent started it, goes on with sessions and routes.
+KillMode=process
 
 [Install]
 WantedBy=multi-user.target

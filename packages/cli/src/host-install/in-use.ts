@@ -7,10 +7,14 @@ import type { Obstacle } from './host-file.ts';
 /** What still needs the tools: a container whose DEL finds no plugin keeps its Mesos agent from starting. */
 export async function findUsers(runDir: string): Promise<Obstacle[]> {
   const socket = join(runDir, 'agent.sock');
+  const bird = join(runDir, 'bgp', 'bird.ctl');
   const links = hostEnds();
   return [
     ...(links.length === 0 ? [] : [{ path: links.join(', '), reason: 'belong to containers: end their tasks first' }]),
     ...((await answers(socket)) ? [{ path: socket, reason: 'is served by an agent: systemctl disable --now weir-agent' }] : []),
+    ...((await answers(bird))
+      ? [{ path: bird, reason: `is served by BIRD, which announces this host's containers: birdc -s ${bird} down` }]
+      : []),
   ];
 }
 

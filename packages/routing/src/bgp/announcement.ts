@@ -33,6 +33,3 @@ function routesInto({ cidr, host, allocations }: Block['spec'], self: string): s
     allocation.host === self ? [`${address}/${ADDRESS_BITS[familyOf(address)]}`] : [],
   );
 }
-
-/** Whether the change of one object can change what this host tells, or whom. */
-export const BGP_KINDS = ['BgpConfig', 'BgpFilter', 'BgpPeer', 'Block', 'Host', 'Pool'] as const;

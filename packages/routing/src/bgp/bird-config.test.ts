@@ -225,7 +225,7 @@ test('communities, services, filters, TTL security, a router that is not on a li
   );
   checkSyntax(t, text);
   t.regex(text, /protocol static services4 \{\n {2}ipv4;\n {2}route 11\.0\.0\.0\/16 blackhole;\n\}/);
-  t.regex(text, /if proto = "services4" then accept;\n {2}if source != RTS_BGP/);
+  t.regex(text, /told_to_fabric4\(\) \{ return proto = "blocks4" \|\| proto = "services4"; \}/);
   t.is(
     part(text, 'function mark4'),
     `function mark4() {

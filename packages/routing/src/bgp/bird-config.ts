@@ -73,10 +73,8 @@ function pools${n}() { return ${within(pools)}; }
 function by_bgp${n}() { return ${within(byBgp)}; }
 function exported${n}() { return ${within(exported)}; }`,
     `# This host's blocks, and addresses out of others' blocks that it has.\n${staticRoutes(`blocks${n}`, n, own)}`,
-    ...(services.length === 0
-      ? []
-      : [`# Ranges of services. What is no service's goes nowhere.\n${staticRoutes(`services${n}`, n, services)}`]),
-    `filter to_kernel${n} {${services.length === 0 ? '' : `\n  if proto = "services${n}" then accept;`}
+    ...(services.length === 0 ? [] : [`# Ranges of services.\n${staticRoutes(`services${n}`, n, services)}`]),
+    `filter to_kernel${n} {
   if source != RTS_BGP then reject;
   # To blocks of other pools Weir itself makes the routes.
   if pools${n}() && !by_bgp${n}() then reject;
