@@ -1,6 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
-import { planApps, readDefinition } from './app-definition.ts';
+import { readDefinition } from './app-definition.ts';
 
 const labelsOf = (app: object) => Object.fromEntries(readDefinition(app).labels.map(({ key, value }) => [key, value]));
 
@@ -66,36 +65,4 @@ test('ports with their labels, in every form', (t) => {
   for (const form of forms) t.deepEqual(readDefinition({ id: '/a', ...form }).portDefinitions, [seen] as never, JSON.stringify(form));
   const both = { id: '/a', container: { portMappings: [{ containerPort: 53, hostPort: 0, protocol: 'udp,tcp' }] } };
   t.deepEqual(readDefinition(both).portDefinitions, [{ protocols: ['UDP', 'TCP'], port: 53, hostPort: 0, labels: [] }]);
-});
-
-test('an app that cannot be read, or is told twice, leaves what it has; the others are read', (t) => {
-  const plan = planApps([
-    { id: '/good', labels: { WEIR_POLICY: 'allow from any' } },
-    { id: '/bad', labels: { WEIR_POLICY: 7 } },
-    { id: '/twice', labels: { WEIR_POLICY: 'allow from any' } },
-    { id: '/twice', labels: { WEIR_POLICY: 'allow from a=b' } },
-    { id: '/same', labels: {} },
-    { id: '/same', labels: {} },
-  ]);
-  t.deepEqual([...plan.apps.keys()], ['/good', '/same']);
-  t.deepEqual([...plan.unsure], ['/bad', '/twice']);
-  t.true(plan.isComplete);
-  t.regex(plan.faults.get('/twice')![0]!, /told twice/);
-});
-
-test('half an app hides who is there: nothing counts as gone', (t) => {
-  for (const half of [{}, null, 7, [], { id: '' }, { id: 3 }]) t.false(planApps([half, { id: '/good' }]).isComplete);
-});
-
-test('whatever Marathon tells, a plan comes of it', (t) => {
-  const value = fc.oneof(
-    fc.anything(),
-    fc.record({ id: fc.oneof(fc.string(), fc.constant('/a')), labels: fc.dictionary(fc.string(), fc.anything()) }),
-  );
-  fc.assert(
-    fc.property(fc.array(value), (apps) => {
-      planApps(apps);
-    }),
-  );
-  t.pass();
 });

@@ -1,11 +1,10 @@
 /** Pure: what Weir reads of an app's or a pod's definition, in every form that Marathon has had. */
 import { cleanLabelText, type TaskPort } from '@weir/cni';
-import { DEFAULT_NAMESPACE, type Service } from '@weir/resources';
+import { DEFAULT_NAMESPACE } from '@weir/resources';
 import { z } from 'zod';
-import { type App, objectsOfApp } from './app-objects.ts';
+import type { App } from './app-objects.ts';
 import { namedPorts, readAppLabels } from './container-task.ts';
 import { namespaceOfApp } from './marathon-task.ts';
-import { vipServices } from './vip-services.ts';
 
 const labels = z.record(z.string(), z.string()).nullish();
 const networks = z.array(z.looseObject({ mode: z.string().optional(), name: z.string().nullish(), labels })).nullish();
@@ -129,54 +128,4 @@ function numberOf({ number, port, containerPort }: z.output<typeof portSchema>):
 
 function protocolText({ protocol }: z.output<typeof portSchema>): string | undefined {
   return Array.isArray(protocol) ? protocol.join(',') : (protocol ?? undefined);
-}
-
-export interface Plan {
-  /** Objects of each app that could be read, by its id. */
-  apps: Map<string, ReturnType<typeof objectsOfApp>>;
-  /** Of all of them together: several apps may be behind one. */
-  services: Service[];
-  /** Apps that are there, and about which nothing else is sure: what they have stays as it is. */
-  unsure: Set<string>;
-  /** False when there is an entry without an id: then nobody knows which apps are not there. */
-  isComplete: boolean;
-  /** By app: what is wrong, for people. */
-  faults: Map<string, string[]>;
-}
-
-/** What a Marathon's apps and pods ask for. One that is told twice and differs is left as it is. */
-export function planApps(definitions: readonly unknown[]): Plan {
-  const plan: Plan = { apps: new Map(), services: [], unsure: new Set(), isComplete: true, faults: new Map() };
-  const seen = new Map<string, string>();
-  const readings = new Map<string, AppReading>();
-  for (const definition of definitions) {
-    const id = z.looseObject({ id: z.string().min(1) }).safeParse(definition).data?.id;
-    if (id === undefined) {
-      plan.isComplete = false;
-      plan.faults.set('(without an id)', ['an app without an id']);
-      continue;
-    }
-    const path = id.startsWith('/') ? id : `/${id}`;
-    try {
-      const app = readDefinition(definition);
-      const text = JSON.stringify([app.namespace, app.labels, app.portDefinitions]);
-      if ((seen.get(path) ?? text) !== text) throw new TypeError('told twice, with different labels');
-      seen.set(path, text);
-      const made = objectsOfApp(app);
-      const problems = [...app.warnings, ...made.errors];
-      plan.apps.set(path, made);
-      readings.set(path, app);
-      if (problems.length > 0) plan.faults.set(path, problems);
-    } catch (error) {
-      plan.unsure.add(path);
-      plan.faults.set(path, [error instanceof z.ZodError ? z.prettifyError(error).slice(0, 500) : (error as Error).message]);
-    }
-  }
-  for (const id of plan.unsure) {
-    plan.apps.delete(id);
-    readings.delete(id);
-  }
-  const { services, faults } = vipServices(readings.values());
-  for (const [id, problems] of faults) plan.faults.set(id, [...(plan.faults.get(id) ?? []), ...problems]);
-  return { ...plan, services };
 }

@@ -1,5 +1,5 @@
 export { mesosAgentFlags } from './agent-process.ts';
-export { type AppPort, type AppReading, type Plan, planApps, readDefinition } from './app-definition.ts';
+export { type AppPort, type AppReading, readDefinition } from './app-definition.ts';
 export {
   APP_ANNOTATION,
   type App,
@@ -10,6 +10,7 @@ export {
   objectName,
   objectsOfApp,
 } from './app-objects.ts';
+export { AppPlanner, type Plan, planApps } from './app-plan.ts';
 export { type AppCheck, checkApp, definitionsOf } from './check-app.ts';
 export { type Connection, connectionFields } from './connection.ts';
 export { identityOf, namedPorts, readAppLabels, taskOf } from './container-task.ts';

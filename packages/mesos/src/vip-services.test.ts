@@ -1,6 +1,7 @@
 import type { Service } from '@weir/resources';
 import test from 'ava';
-import { planApps, readDefinition } from './app-definition.ts';
+import { readDefinition } from './app-definition.ts';
+import { planApps } from './app-plan.ts';
 import { vipServices } from './vip-services.ts';
 
 const NETWORKS = [{ mode: 'container', name: 'weir' }];

@@ -2,7 +2,7 @@
 import { type ObjectStore, type Store, StoreError, type Versioned } from '@weir/datastore';
 import { admitClaim, admitService, IpamError, removeClaim, removeService } from '@weir/ipam';
 import { ERROR_ANNOTATION, OWNER, OWNER_LABEL } from '@weir/mesos';
-import { type Claim, type Policy, type Service, serialize } from '@weir/resources';
+import { type Claim, keyPrefix, type Policy, parseKey, type Service, serialize, ValidationError } from '@weir/resources';
 
 export type AppObject = Policy | Claim | Service;
 
@@ -13,6 +13,40 @@ export function isOwned({ metadata }: AppObject): boolean {
 export interface Stores {
   store: Store;
   objects: ObjectStore;
+}
+
+/** What was made of labels, or may have been, as it is stored, by key: a cluster's objects are many, and most of them are as they were. */
+export async function ownedTexts(store: Store): Promise<Map<string, string>> {
+  const lists = await Promise.all((['Policy', 'Claim', 'Service'] as const).map((kind) => store.list(keyPrefix(kind))));
+  const owned = lists.flatMap(({ entries }) => entries.filter(({ value }) => value.includes(OWNER_TEXT)));
+  return new Map(owned.map(({ key, value }) => [key, value]));
+}
+
+const OWNER_TEXT = JSON.stringify({ [OWNER_LABEL]: OWNER }).slice(1, -1);
+
+/** Whether an object is stored as it is wanted; its status is whoever measures it. */
+export function isText(text: string, wanted: AppObject): boolean {
+  if (text === serialize(wanted)) return true;
+  const { status, ...rest } = JSON.parse(text) as { status?: unknown };
+  return status !== undefined && JSON.stringify(rest) === JSON.stringify(JSON.parse(serialize({ ...wanted, status: undefined })));
+}
+
+/** @param key as of `ownedTexts`. @returns undefined when it is gone, somebody's own, or no valid object */
+export async function readOwned({ objects }: Stores, key: string): Promise<AppObject | undefined> {
+  const id = parseKey(key);
+  if (id === undefined) return undefined;
+  try {
+    const found = (await objects.get(id.kind as AppObject['kind'], id.name, id.namespace))?.object as AppObject | undefined;
+    return found !== undefined && isOwned(found) ? found : undefined;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return undefined;
+  }
+}
+
+/** What is stored is no object of Weir's. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof ValidationError || (error instanceof StoreError && error.code === 'EINVAL');
 }
 
 /**
@@ -58,6 +92,6 @@ function isBroken({ kind, metadata }: AppObject): boolean {
 }
 
 /** The status is whoever measures it. */
-export function isSame(known: AppObject, wanted: AppObject): boolean {
+function isSame(known: AppObject, wanted: AppObject): boolean {
   return serialize({ ...known, status: undefined }) === serialize({ ...wanted, status: undefined });
 }

@@ -135,6 +135,20 @@ test("somebody's own object of the same name is left alone, and told once", asyn
   t.is(lines.length, 1);
 });
 
+test("what is stored in an object's place and is none holds up nobody", async (t) => {
+  const { marathon, follower, store, names, lines } = await setUp(t);
+  const garbage = { web: '{"weir/owner":"marathon"}', api: 'no JSON "weir/owner":"marathon"' };
+  for (const [name, value] of Object.entries(garbage))
+    await store.transact({ when: [], then: [{ put: `/weir/v1/Policy/shop/marathon-shop.${name}`, value }] });
+  marathon.apps = [app('/shop/web'), app('/shop/api'), app('/shop/other')];
+  for (let times = 0; times < 3; times++) await follower.sync();
+  t.deepEqual(await names(), ['Policy shop/marathon-shop.other']);
+  t.is(lines.length, 2);
+  marathon.apps = [];
+  await follower.sync();
+  t.deepEqual(await names(), []);
+});
+
 test('an app that is gone keeps its policy until its last container is', async (t) => {
   const { marathon, follower, objects, names } = await setUp(t);
   marathon.apps = [app('/shop/web')];

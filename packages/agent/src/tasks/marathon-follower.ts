@@ -5,11 +5,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreError } from '@weir/datastore';
 import { IpamError } from '@weir/ipam';
-import { APP_ANNOTATION, type MarathonClient, MarathonError, type Plan, planApps, readinessOf } from '@weir/mesos';
+import { APP_ANNOTATION, AppPlanner, type MarathonClient, MarathonError, type Plan, readinessOf } from '@weir/mesos';
 import { type Endpoint, keyOf } from '@weir/resources';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { type AppObject, isOwned, isSame, putOwned, removeOwned, type Stores } from './app-owned-objects.ts';
+import { type AppObject, isText, isUnreadable, ownedTexts, putOwned, readOwned, removeOwned, type Stores } from './app-owned-objects.ts';
 import { putReadiness, staleReadiness } from './endpoint-readiness.ts';
 import { followMarathonStream } from './marathon-stream.ts';
 
@@ -31,6 +31,7 @@ export interface MarathonFollowerOptions extends Stores {
 
 export class MarathonFollower {
   readonly #options: MarathonFollowerOptions;
+  readonly #planner = new AppPlanner();
   /** Faults that were told, by app. */
   readonly #told = new Map<string, string>();
   #changed = Promise.withResolvers<void>();
@@ -85,17 +86,15 @@ export class MarathonFollower {
 
   /** One look at everything. Throws MarathonError, StoreError or IpamError; what was not done then, the next look does. */
   async sync(): Promise<void> {
-    const { client, objects } = this.#options;
+    const { client, store, objects } = this.#options;
     const { apps, pods, podStatuses } = await client.listDefinitions();
-    const plan = planApps([...apps, ...pods]);
+    const plan = await this.#planner.plan([...apps, ...pods]);
     const all: AppObject[] = [...[...plan.apps.values()].flatMap((made) => made.objects), ...plan.services];
     const wanted = new Map(all.map((object) => [keyOf(object), object]));
-    const stored = await Promise.all([objects.list('Policy'), objects.list('Claim'), objects.list('Service')]);
-    const there = stored.flatMap((list) => list.objects.map(({ object }) => object as AppObject)).filter(isOwned);
-    const known = new Map(there.map((object) => [keyOf(object), object]));
+    const known = await ownedTexts(store);
     for (const [key, object] of wanted) {
-      const before = known.get(key);
-      if ((before !== undefined && isSame(before, object)) || (await this.#put(object, plan))) continue;
+      const text = known.get(key);
+      if ((text !== undefined && isText(text, object)) || (await this.#put(object, plan))) continue;
       const { name, namespace, annotations } = object.metadata;
       addFault(
         plan,
@@ -103,7 +102,7 @@ export class MarathonFollower {
         `${object.kind} ${namespace}/${name} is there and is not of Marathon: it was left alone`,
       );
     }
-    const surplus = there.filter((object) => !wanted.has(keyOf(object)));
+    const surplus = [...known.keys()].filter((key) => !wanted.has(key));
     if (surplus.length > 0) await this.#removeSurplus(surplus, plan);
     this.#tell(plan);
     const readiness = readinessOf({ apps, pods: podStatuses });
@@ -112,26 +111,29 @@ export class MarathonFollower {
 
   /** @returns false when somebody else's stands in its place */
   async #put(object: AppObject, plan: Plan): Promise<boolean> {
-    if (object.kind !== 'Service') return (await putOwned(this.#options, object)) !== undefined;
     const { name, namespace, annotations } = object.metadata;
     try {
-      const known = (await this.#options.objects.get('Service', name, namespace))?.object;
-      // An app that cannot be read now may be behind it still.
-      if (known !== undefined && [...plan.unsure].some((id) => known.spec.selector?.includes(`'${id}'`))) return true;
+      if (object.kind === 'Service') {
+        const known = (await this.#options.objects.get('Service', name, namespace))?.object;
+        // An app that cannot be read now may be behind it still.
+        if (known !== undefined && [...plan.unsure].some((id) => known.spec.selector?.includes(`'${id}'`))) return true;
+      }
       return (await putOwned(this.#options, object)) !== undefined;
     } catch (error) {
-      if (!(error instanceof IpamError)) throw error;
-      // One that cannot have its address holds up nobody else.
-      addFault(plan, annotations[APP_ANNOTATION]!, error.message);
+      // One that cannot have its address, or in whose place there is nothing readable, holds up nobody else.
+      if (!isUnreadable(error) && !(object.kind === 'Service' && error instanceof IpamError)) throw error;
+      addFault(plan, annotations[APP_ANNOTATION]!, `${object.kind} ${namespace}/${name}: ${(error as Error).message}`);
       return true;
     }
   }
 
   /** What an app no longer asks for goes at once; what one left that is gone, when its last container is. */
-  async #removeSurplus(surplus: readonly AppObject[], plan: Plan): Promise<void> {
+  async #removeSurplus(surplus: readonly string[], plan: Plan): Promise<void> {
     const endpoints = await this.#options.objects.list('Endpoint');
     const running = new Set(endpoints.objects.map(({ object }) => object.spec.mesos?.app));
-    for (const object of surplus) {
+    for (const key of surplus) {
+      const object = await readOwned(this.#options, key);
+      if (object === undefined) continue;
       const app = object.metadata.annotations[APP_ANNOTATION] ?? '';
       const isGone = plan.isComplete && !plan.unsure.has(app) && !running.has(app);
       if (plan.apps.has(app) || isGone) await removeOwned(this.#options, object);
