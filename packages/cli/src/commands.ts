@@ -1,6 +1,8 @@
 /** Every command by its id; oclif reads this (package.json, oclif.commands). A command loads what it works with when it runs. */
 import type { Command } from '@oclif/core';
 import Agent from './commands/agent.ts';
+import ApiToken from './commands/api/token.ts';
+import Api from './commands/api.ts';
 import Apply from './commands/apply.ts';
 import CniConvert from './commands/cni/convert.ts';
 import CniInstall from './commands/cni/install.ts';
@@ -31,6 +33,8 @@ import Version from './commands/version.ts';
 
 export const COMMANDS: Record<string, Command.Class> = {
   agent: Agent,
+  api: Api,
+  'api:token': ApiToken,
   apply: Apply,
   'cni:convert': CniConvert,
   'cni:install': CniInstall,

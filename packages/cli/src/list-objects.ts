@@ -1,4 +1,4 @@
-import type { InvalidObject } from '@weir/datastore';
+import type { InvalidObject, Versioned } from '@weir/datastore';
 import { type Block, type Kind, matches, type ObjectOf } from '@weir/resources';
 import { compareAddresses } from './address-order.ts';
 import { parseLabelSelector } from './label-selector.ts';
@@ -27,10 +27,20 @@ export async function listStored<K extends Kind>(
   kind: K,
   { namespace, selector }: ListOptions,
 ): Promise<{ objects: ObjectOf<K>[]; invalid: InvalidObject[] }> {
+  const listed = await listVersioned({ objects }, kind, { namespace, selector });
+  const found = listed.objects.map(({ object }) => object);
+  return { objects: kind === 'Block' ? (byAddress(found as Block[]) as ObjectOf<K>[]) : found, invalid: listed.invalid };
+}
+
+/** In the order of their keys, with the revision that wrote each, and that of the whole list. */
+export async function listVersioned<K extends Kind>(
+  { objects }: Pick<Stores, 'objects'>,
+  kind: K,
+  { namespace, selector }: ListOptions,
+): Promise<{ objects: Versioned<ObjectOf<K>>[]; invalid: InvalidObject[]; revision: number }> {
   const wanted = parseLabelSelector(selector ?? '');
   const listed = await objects.list(kind, namespace);
-  const found = listed.objects.map(({ object }) => object).filter(({ metadata }) => matches(wanted, metadata.labels));
-  return { objects: kind === 'Block' ? (byAddress(found as Block[]) as ObjectOf<K>[]) : found, invalid: listed.invalid };
+  return { ...listed, objects: listed.objects.filter(({ object }) => matches(wanted, object.metadata.labels)) };
 }
 
 /** Their names, which the keys end in, are addresses as text: of no use as an order. */

@@ -136,9 +136,10 @@ test('completion in bash knows commands, subcommands and flags', async (t) => {
   const complete = async (...words: string[]) => {
     const script = `source ${functions}/bash/weir.bash; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _weir_autocomplete; echo "\${COMPREPLY[*]}"`;
     const { stdout } = await promisify(execFile)('bash', ['-c', script]);
-    return stdout.trim().split(' ');
+    // A command that is a topic too is told of twice, which bash shows once.
+    return [...new Set(stdout.trim().split(' '))];
   };
-  t.deepEqual(await complete('weir', 'ap'), ['apply']);
+  t.deepEqual(await complete('weir', 'ap'), ['api', 'apply']);
   t.deepEqual(await complete('weir', 'endpoint', 'l'), ['list']);
   t.deepEqual(await complete('weir', 'apply', '--fi'), ['--filename']);
 });

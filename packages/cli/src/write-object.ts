@@ -26,6 +26,11 @@ export interface Stores {
   objects: ObjectStore;
 }
 
+export interface Precondition {
+  /** The object has to be at this revision; 0: absent. Without it, whatever is there is changed. */
+  revision?: number | undefined;
+}
+
 /** Others write too; each try sees what they wrote. */
 const MAX_TRIES = 5;
 
@@ -45,12 +50,18 @@ export function checkWritable({ kind, metadata }: AnyObject, verb: WriteVerb): v
 
 /**
  * Writes the object as the verb says: `create` wants it absent, `replace` present, `apply` takes both and leaves alone what is as wanted.
- * @throws CliError EEXISTS, ENOTFOUND, EREFUSED; IpamError for a pool that does not fit; StoreError
+ * @throws CliError EEXISTS, ENOTFOUND, ECHANGED, EREFUSED; IpamError for a pool that does not fit; StoreError
  */
-export async function writeObject(stores: Stores, object: AnyObject, verb: WriteVerb): Promise<WriteOutcome> {
+export async function writeObject(
+  stores: Stores,
+  object: AnyObject,
+  verb: WriteVerb,
+  { revision }: Precondition = {},
+): Promise<WriteOutcome> {
   checkWritable(object, verb);
   return retryConflicts(object, async () => {
     const stored = await readStored(stores, object);
+    checkRevision(object, revision, stored?.revision ?? 0);
     checkPresence(object, verb, stored !== undefined);
     if (object.kind === 'Host') checkHost(object, stored?.object as Host | undefined);
     const wanted = stored?.object?.status === undefined ? object : { ...object, status: stored.object.status };
@@ -130,20 +141,25 @@ function checkSize(object: NetworkSet | GlobalNetworkSet): void {
 
 /**
  * Takes the object out of the store.
- * @throws CliError ENOTFOUND, EREFUSED; IpamError EINUSE for a pool with addresses in use; StoreError
+ * @throws CliError ENOTFOUND, ECHANGED, EREFUSED; IpamError EINUSE for a pool with addresses in use; StoreError
  */
-export async function deleteObject({ store, objects }: Stores, id: ObjectId): Promise<void> {
+export async function deleteObject({ store, objects }: Stores, id: ObjectId, { revision }: Precondition = {}): Promise<void> {
   if (id.kind === 'Block') {
     throw new CliError(
       'EREFUSED',
       `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`,
     );
   }
-  if (!(await remove({ store, objects }, id))) throw notFound(id);
+  if (revision !== undefined) {
+    const stored = await store.get(keyOf({ kind: id.kind, metadata: id }));
+    if (stored === undefined) throw notFound(id);
+    checkRevision({ kind: id.kind, metadata: id }, revision, stored.revision);
+  }
+  if (!(await remove({ store, objects }, id, revision))) throw notFound(id);
 }
 
-/** Whether there was such an object. */
-async function remove({ store, objects }: Stores, id: ObjectId): Promise<boolean> {
+/** Whether there was such an object. What has rules of its own for its going looks at them instead of the revision. */
+async function remove({ store, objects }: Stores, id: ObjectId, revision: number | undefined): Promise<boolean> {
   const { kind, name, namespace } = id;
   switch (kind) {
     case 'Pool':
@@ -163,7 +179,7 @@ async function remove({ store, objects }: Stores, id: ObjectId): Promise<boolean
       return (await ipam()).removeService(store, { namespace: namespace!, name });
     default:
       await refuseUnderAgent({ store, objects }, id);
-      return objects.remove(kind, name, namespace);
+      return objects.remove(kind, name, namespace, revision === undefined ? {} : { revision });
   }
 }
 
@@ -198,6 +214,15 @@ export async function retryConflicts<T>(object: { kind: Kind; metadata: { name: 
       }
     }
   }
+}
+
+function checkRevision({ kind, metadata }: { kind: Kind; metadata: { name: string } }, wanted: number | undefined, found: number): void {
+  if (wanted === undefined || wanted === found) return;
+  const [was, is] = [wanted, found].map((revision) => (revision === 0 ? 'absent' : `at revision ${revision}`));
+  throw new CliError(
+    'ECHANGED',
+    `${referenceText(kind, metadata.name)} was to be ${was} and is ${is}: read it again and repeat the change on that`,
+  );
 }
 
 function checkPresence(object: AnyObject, verb: WriteVerb, present: boolean): void {

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { takes } from './json-shape.ts';
 import { show, ValidationError } from './validation-error.ts';
 
 declare const brand: unique symbol;
@@ -28,6 +29,7 @@ export function familyOf(addressOrCidr: string): Family {
 export function parseAddress(value: unknown): Address {
   return (typeof value === 'string' ? canonicalAddress(value) : undefined) ?? refuseAddress(value);
 }
+takes(parseAddress, { type: 'string', description: 'an IPv4 or IPv6 address' });
 
 function canonicalAddress(text: string): Address | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return text as Address;
@@ -64,12 +66,14 @@ export function parseCidr(value: unknown): Cidr {
   }
   return `${cidr.address}/${cidr.prefixLength}` as Cidr;
 }
+takes(parseCidr, { type: 'string', description: 'a CIDR, or an address for the block of that alone' });
 
 /** As {@link parseCidr}, but host bits are cleared instead of refused: Kubernetes takes such blocks. */
 export function parseCidrClearingHostBits(value: unknown): Cidr {
   const { address, prefixLength } = parseLooseCidr(value);
   return `${networkOf(address, prefixLength)}/${prefixLength}` as Cidr;
 }
+takes(parseCidrClearingHostBits, { type: 'string' });
 
 function parseLooseCidr(value: unknown): { address: Address; prefixLength: number } {
   const [base, length, ...rest] = typeof value === 'string' ? value.split('/') : [];

@@ -101,7 +101,12 @@ function listItems({ items }: { items?: unknown }, origin: Origin): { value: unk
   throw new ValidationError([{ path: 'items', value: items, message: `${problem}: expected a list of objects`, object: 'List', origin }]);
 }
 
-function parseResource(value: unknown, origin: Origin, { namespace }: ParseOptions): AnyObject {
+/**
+ * One object as a program gives it: of Weir's kinds, or a policy of Kubernetes.
+ *
+ * @throws ValidationError
+ */
+export function parseResource(value: unknown, origin: Origin | undefined, { namespace }: ParseOptions = {}): AnyObject {
   const placed = namespace === undefined ? value : withOrigin(value, origin, () => inNamespace(value, namespace));
   if (isClusterPolicy(placed)) return fromClusterPolicy(placed, origin);
   return isNetworkPolicy(placed) ? fromKubernetes(placed, origin) : parseObject(placed, origin);

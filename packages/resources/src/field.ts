@@ -1,13 +1,16 @@
 import { z } from 'zod';
+import { type JsonShape, shapeOf } from './json-shape.ts';
 import { didYouMean } from './suggestion.ts';
 import { show, ValidationError } from './validation-error.ts';
 
 /**
  * A schema from a plain parse function, which throws a ValidationError of one issue to refuse.
  * So a value has one parser, whether it stands in a document, on the command line or in a network file.
+ *
+ * @param shape for the description of the API; default: what the parser is said to take
  */
-export function field<T>(parse: (value: unknown) => T) {
-  return z.unknown().transform((value, context): T => {
+export function field<T>(parse: (value: unknown) => T, shape: JsonShape | undefined = shapeOf(parse)) {
+  const schema = z.unknown().transform((value, context): T => {
     try {
       return parse(value);
     } catch (error) {
@@ -15,13 +18,14 @@ export function field<T>(parse: (value: unknown) => T) {
       return z.NEVER;
     }
   });
+  return shape === undefined ? schema : schema.meta(shape);
 }
 
 /**
  * A schema of a mapping, each name and value by its parser. Names come out sorted; nothing at all (`labels:` in YAML) is the empty mapping.
  */
 export function entries<T>(parseName: (name: unknown) => string, parseValue: (value: unknown) => T) {
-  return z.unknown().transform((value, context): Record<string, T> => {
+  const schema = z.unknown().transform((value, context): Record<string, T> => {
     if (value === null) return {};
     if (typeof value !== 'object' || Array.isArray(value)) {
       context.issues.push({
@@ -41,6 +45,7 @@ export function entries<T>(parseName: (name: unknown) => string, parseValue: (va
     }
     return Object.fromEntries(parsed);
   });
+  return schema.meta({ type: ['object', 'null'], additionalProperties: shapeOf(parseValue) ?? true });
 }
 
 /** What a parser threw, as zod has it. Anything but a refusal is a bug, and goes on its way. */
@@ -51,7 +56,7 @@ function refusal(error: unknown, input: unknown) {
 
 /** A string of the given form; `what` completes "is no …", `allowed` says what would be right. */
 export function text(options: { what: string; pattern: RegExp; allowed: string }) {
-  return field((value) => parseText(value, options));
+  return field((value) => parseText(value, options), { type: 'string', pattern: options.pattern.source, description: options.allowed });
 }
 
 /** As {@link text}, for use outside a schema. */
@@ -67,7 +72,7 @@ export function quotesHint(value: unknown): string {
 
 /** A whole number of an inclusive range. */
 export function integer(options: { what: string; minimum: number; maximum: number }) {
-  return field((value) => parseInteger(value, options));
+  return field((value) => parseInteger(value, options), { type: 'integer', minimum: options.minimum, maximum: options.maximum });
 }
 
 /** As {@link integer}, for use outside a schema. */
@@ -78,7 +83,7 @@ export function parseInteger(value: unknown, { what, minimum, maximum }: { what:
 
 /** One of a few words. */
 export function oneOf<const T extends string>(...allowed: T[]) {
-  return field((value) => parseOneOf(value, allowed));
+  return field((value) => parseOneOf(value, allowed), { type: 'string', enum: allowed });
 }
 
 function parseOneOf<const T extends string>(value: unknown, allowed: readonly T[]): T {

@@ -17,7 +17,7 @@ export { type AddressRange, parseAddressRange, rangeText } from './address-range
 export { DEFAULT_AS_NUMBER } from './bgp/as-number.ts';
 export { type Community, communityOf } from './bgp/community.ts';
 export { isPassword, PASSWORD_ALLOWED, type PasswordSource } from './bgp/password.ts';
-export { type ParsedDocument, type ParseOptions, parseDocuments } from './documents.ts';
+export { type ParsedDocument, type ParseOptions, parseDocuments, parseResource } from './documents.ts';
 export { endpointName, hostInterfaceName } from './endpoint-identity.ts';
 export {
   type FlowAnswer,
@@ -78,6 +78,7 @@ export {
   type Host,
   type HostEndpoint,
   type IpamConfig,
+  jsonSchemaOf,
   type Namespace,
   type Network,
   type NetworkSet,
@@ -106,7 +107,7 @@ export { SelectorError } from './selector/selector-error.ts';
 export { serialize } from './serialize.ts';
 export { backendAddresses, type ServiceBackend, serviceBackends, targetPortOf } from './service-backends.ts';
 export { didYouMean, nearest } from './suggestion.ts';
-export { type Issue, type Origin, ValidationError } from './validation-error.ts';
+export { type Issue, type Origin, show, ValidationError } from './validation-error.ts';
 export {
   APP_LABEL,
   FRAMEWORK_LABEL,

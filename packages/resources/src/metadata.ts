@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { entries, field, parseText, quotesHint, text } from './field.ts';
+import { takes } from './json-shape.ts';
 import { ValidationError } from './validation-error.ts';
 
 /** What selectors select by. A label without a value has the empty string. */
@@ -48,6 +49,7 @@ const LABEL_VALUE = {
 export function parseLabelKey(value: unknown): string {
   return parseText(value, LABEL_KEY);
 }
+takes(parseLabelKey, { type: 'string', pattern: LABEL_KEY.pattern.source });
 
 /**
  * Reads a label's value; `null`, which YAML has for `web:`, is the empty string.
@@ -57,6 +59,7 @@ export function parseLabelKey(value: unknown): string {
 export function parseLabelValue(value: unknown): string {
   return value === null ? '' : parseText(value, LABEL_VALUE);
 }
+takes(parseLabelValue, { type: ['string', 'null'], pattern: LABEL_VALUE.pattern.source });
 
 /**
  * Reads a namespace's name: also used for names from elsewhere, as in the network label `weir/namespace`.
@@ -66,12 +69,15 @@ export function parseLabelValue(value: unknown): string {
 export function parseNamespaceName(value: unknown): string {
   return parseText(value, { ...NAMES.chosen, what: 'namespace' });
 }
+takes(parseNamespaceName, { type: 'string', pattern: NAMES.chosen.pattern.source });
 
 function parseAnnotationValue(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value === null) return '';
   throw ValidationError.of(value, 'is no text', `expected a string${quotesHint(value)}`);
 }
+
+takes(parseAnnotationValue, { type: ['string', 'null'] });
 
 const labelsSchema = entries(parseLabelKey, parseLabelValue).prefault({});
 export const annotationsSchema = entries(parseLabelKey, parseAnnotationValue).prefault({});
@@ -81,8 +87,11 @@ export function metadataSchema(kind: { namespaced: boolean; names: 'chosen' | 'd
   const name = text(NAMES[kind.names]);
   const rest = { labels: labelsSchema, annotations: annotationsSchema };
   if (kind.namespaced) return z.strictObject({ name, namespace: field(parseNamespaceName).prefault(DEFAULT_NAMESPACE), ...rest });
-  const noNamespace = field((value): undefined => {
-    throw ValidationError.of(value, 'is out of place', 'this kind belongs to no namespace, leave the field out');
-  });
+  const noNamespace = field(
+    (value): undefined => {
+      throw ValidationError.of(value, 'is out of place', 'this kind belongs to no namespace, leave the field out');
+    },
+    { not: {} },
+  );
   return z.strictObject({ name, namespace: noNamespace.optional(), ...rest });
 }

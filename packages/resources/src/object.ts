@@ -52,7 +52,7 @@ function objectSchema(kind: Kind): z.ZodType {
   if (schema === undefined) {
     const info = kindInfo(kind);
     schema = z.strictObject({
-      apiVersion: field(parseApiVersion),
+      apiVersion: field(parseApiVersion, { const: API_VERSION }),
       kind: z.literal(kind),
       metadata: metadataSchema(info),
       spec: info.spec,
@@ -60,6 +60,12 @@ function objectSchema(kind: Kind): z.ZodType {
     });
     schemas.set(kind, schema);
   }
+  return schema;
+}
+
+/** What a kind's objects look like as JSON Schema, 2020-12: what is taken, before defaults are filled in. */
+export function jsonSchemaOf(kind: Kind): Record<string, unknown> {
+  const { $schema: _, ...schema } = z.toJSONSchema(objectSchema(kind), { io: 'input', unrepresentable: 'any' });
   return schema;
 }
 

@@ -1,3 +1,4 @@
+import { takes } from '../json-shape.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** RFC 4893: stands in for numbers of four bytes where a speaker has but two. */
@@ -21,6 +22,7 @@ export function parseAsNumber(value: unknown): number {
     `expected 1 to ${LARGEST} and not ${AS_TRANS}, or "high.low" with each up to 65535; private ones are 64512 to 65534 and 4200000000 to 4294967294`,
   );
 }
+takes(parseAsNumber, { type: ['integer', 'string'], description: 'a number, or "high.low"' });
 
 function fromDots(text: string): number {
   const parts = /^(\d{1,5})\.(\d{1,5})$/.exec(text)?.slice(1).map(Number);

@@ -1,3 +1,4 @@
+import { takes } from '../json-shape.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** A route's mark for routing policy of others: two numbers of 16 bits (RFC 1997), or three of 32 bits (large, RFC 8092). */
@@ -20,3 +21,4 @@ export function parseCommunity(value: unknown): string {
     'expected two numbers up to 65535, as in "65001:100", or three up to 4294967295, as in "65001:1:100"; in quotes',
   );
 }
+takes(parseCommunity, { type: 'string' });

@@ -98,7 +98,7 @@ const schema = z.strictObject({
   hostInterface: text(INTERFACE_NAME),
   bridge: text(INTERFACE_NAME).optional(),
   addresses: z.array(field(parseAddress)),
-  mac: field(parseMac).optional(),
+  mac: field(parseMac, { type: 'string' }).optional(),
   ports: namedPortsSchema,
   hostPorts: z
     .array(

@@ -20,7 +20,7 @@ export const DEFAULT_FAILSAFE_PORTS: FailsafePorts = {
   outbound: ['tcp/53', 'udp/53', 'udp/67', 'udp/547', ...CLUSTER],
 };
 
-const portsSchema = z.array(field(parsePort)).optional();
+const portsSchema = z.array(field(parsePort, { type: 'string' })).optional();
 
 /** A list that is left out is the default; an empty one opens nothing. */
 export const failsafePortsSchema: z.ZodType<Partial<FailsafePorts>> = z.strictObject({ inbound: portsSchema, outbound: portsSchema });

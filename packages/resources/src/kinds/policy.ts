@@ -35,7 +35,7 @@ export interface PolicySpec {
 export const policyFields = {
   tier: text({ ...NAMES.chosen, what: 'name of a tier' }).optional(),
   staged: z.boolean().optional(),
-  order: field(parseOrder).optional(),
+  order: field(parseOrder, { type: 'number' }).optional(),
   selector: selectorText({ empty: 'all()' }).prefault('all()'),
   types: z.array(oneOf('Ingress', 'Egress')).optional(),
   ingress: z.array(ruleSchema).prefault([]),

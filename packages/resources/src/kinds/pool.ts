@@ -51,7 +51,7 @@ const BLOCK_SIZES = {
 export const poolSpecSchema: z.ZodType<PoolSpec> = acrossFields(
   z.strictObject({
     cidr: field(parseCidr),
-    blockSize: field(parseBlockSize).optional(),
+    blockSize: field(parseBlockSize, { type: 'integer' }).optional(),
     disabled: z.boolean().prefault(false),
     vxlan: oneOf('Never', 'Always', 'CrossSubnet').prefault('Never'),
     natOutgoing: z.boolean().prefault(false),

@@ -51,7 +51,7 @@ const portSchema: z.ZodType<ServicePort> = z.strictObject({
   }).optional(),
   protocol: oneOf('TCP', 'UDP', 'SCTP').prefault('TCP'),
   port: field(parsePortNumber),
-  targetPort: field(parseTargetPort).optional(),
+  targetPort: field(parseTargetPort, { type: ['integer', 'string'] }).optional(),
   hostPort: field(parsePortNumber).optional(),
 });
 
@@ -60,7 +60,7 @@ export const serviceSpecSchema: z.ZodType<ServiceSpec> = acrossFields(
     selector: selectorText({ empty: 'refused' }).optional(),
     backends: someOf(field(parseAddress), 'to lead to endpoints alone').optional(),
     ports: z.array(portSchema),
-    addresses: someOf(field(parseVirtualAddress), 'to have them chosen').optional(),
+    addresses: someOf(field(parseVirtualAddress, { type: 'string' }), 'to have them chosen').optional(),
     families: someOf(oneOf(...FAMILIES), 'for both').optional(),
     sessionAffinity: oneOf('None', 'ClientIP').prefault('None'),
   }),

@@ -19,7 +19,7 @@ export interface TierSpec {
 }
 
 export const tierSpecSchema: z.ZodType<TierSpec> = z
-  .strictObject({ order: field(parseOrder).optional(), defaultAction: oneOf('Deny', 'Pass').prefault('Deny') })
+  .strictObject({ order: field(parseOrder, { type: 'number' }).optional(), defaultAction: oneOf('Deny', 'Pass').prefault('Deny') })
   .prefault({});
 
 /** Tiers that need no object: those of all other policies, and of Kubernetes' policies of the cluster's administrators. Their specs are fixed. */

@@ -1,3 +1,4 @@
+import { takes } from '../json-shape.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** RFC 1035 §2.3.4, without the root's dot. */
@@ -15,6 +16,7 @@ export function parseDomain(value: unknown): string {
   }
   throw ValidationError.of(value, 'is no DNS name', 'expected a name like "api.example.com", or "*.example.com" for all names under it');
 }
+takes(parseDomain, { type: 'string', description: 'a DNS name, or "*." and one for all names under it' });
 
 /** A name as domains are compared with it. */
 export function canonicalName(name: string): string {

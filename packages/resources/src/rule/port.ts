@@ -1,3 +1,4 @@
+import { takes } from '../json-shape.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** A port number, an inclusive range `min:max`, or the name of a port of the endpoint that the packet goes to (or comes from). */
@@ -24,6 +25,7 @@ export function parsePort(value: unknown): Port {
     'expected a number from 1 to 65535, a range "min:max", or a port name of letters, digits, "_", "." and "-"',
   );
 }
+takes(parsePort, { type: ['integer', 'string'], description: 'a number, a range "min:max" or a name' });
 
 /**
  * Reads a single port number, 1 to 65535.
@@ -35,6 +37,7 @@ export function parsePortNumber(value: unknown): number {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
   throw ValidationError.of(value, 'is no port number', 'allowed are 1 to 65535');
 }
+takes(parsePortNumber, { type: 'integer', minimum: 1, maximum: 65_535 });
 
 function parsePortRange(text: string, minimum: number, maximum: number): Port {
   if (minimum > maximum) throw ValidationError.of(text, 'is a reversed range', `write "${maximum}:${minimum}"`);

@@ -1,3 +1,4 @@
+import { takes } from '../json-shape.ts';
 import { nearest } from '../suggestion.ts';
 import { ValidationError } from '../validation-error.ts';
 
@@ -43,3 +44,4 @@ export function parseProtocol(value: unknown): Protocol {
     meant ? `did you mean "${meant}"? Allowed are ${names.join(', ')}, 1 to 255` : `expected ${names.join(', ')} or a number from 1 to 255`,
   );
 }
+takes(parseProtocol, { type: ['string', 'integer'], description: 'a name or a number from 1 to 255' });

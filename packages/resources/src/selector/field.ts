@@ -12,7 +12,7 @@ export const MAXIMUM_SELECTOR_LENGTH = 1024;
  * @param options.global whether `global()` makes sense there
  */
 export function selectorText(options: { empty: 'all()' | 'refused'; global?: boolean }) {
-  return field((value) => parseSelectorText(value, options));
+  return field((value) => parseSelectorText(value, options), { type: 'string', maxLength: MAXIMUM_SELECTOR_LENGTH });
 }
 
 function parseSelectorText(value: unknown, { empty, global = false }: { empty: 'all()' | 'refused'; global?: boolean }): string {
