@@ -66,3 +66,5 @@ test(
   "Allow TCP from any endpoint in namespaces with team == 'web' to port 80",
 );
 test(says, allow({ source: {}, destination: {} }), 'Allow everything');
+test(says, from({ services: { name: 'web' } }), 'Allow TCP from service shop/web');
+test(says, from({ services: { name: 'web', namespace: 'other' } }), 'Allow TCP from service other/web');

@@ -45,7 +45,8 @@ function peerText(preposition: 'from' | 'to', peer: Peer, namespace: string | un
 
 /** Whose the address is. A selector says what the peer is and nets where; without selector the nets are all there is to say. */
 function whoText(peer: Peer, namespace: string | undefined): string {
-  const { nets, notNets, selector, notSelector, namespaceSelector } = peer;
+  const { nets, notNets, selector, notSelector, namespaceSelector, services } = peer;
+  if (services !== undefined) return `service ${services.namespace ?? namespace}/${services.name}`;
   const within = nets && anyOf(nets);
   const bySelector = selector !== undefined || namespaceSelector !== undefined;
   if (!bySelector && within === undefined && notNets === undefined && notSelector === undefined) return '';

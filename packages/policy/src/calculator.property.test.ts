@@ -9,7 +9,7 @@ import type { Packet } from './test-support/packet.ts';
 import { reference } from './test-support/reference.ts';
 import { TableWalk } from './test-support/table-walk.ts';
 
-const anyObjects = fc.array(anyObject, { minLength: 1, maxLength: 26 });
+const anyObjects = fc.array(anyObject, { minLength: 1, maxLength: 28 });
 const anyHostEndpoints = fc.array(anyHostEndpoint, { minLength: 1, maxLength: 3 });
 const anyTraffic = fc.array(fc.record({ peer: anyPeer, header: anyHeader }), { minLength: 6, maxLength: 10 });
 

@@ -109,7 +109,7 @@ export class PolicyCalculator {
       },
       labels,
     );
-    this.#policies = new PolicyIndex(this.#membership, labels);
+    this.#policies = new PolicyIndex(this.#membership, labels, (named) => this.#services.specOf(named));
     this.#defaults = new NamespaceDefaults(this.#membership);
     const claims = new Claims(this.#table);
     this.#hostPorts = new HostPorts(claims);
@@ -283,8 +283,9 @@ export class PolicyCalculator {
         this.#applyNetworkSet(key, object as NetworkSet | GlobalNetworkSet | undefined);
         break;
       case 'Service':
-        this.#services.put(
+        this.#applyService(
           key,
+          id,
           this.#within(object as Service | undefined, () => undefined),
         );
         break;
@@ -321,6 +322,13 @@ export class PolicyCalculator {
   /** Undefined also for what is of another address space. */
   #within<T>(object: T | undefined, spaceIn: (object: T) => string | undefined): T | undefined {
     return object !== undefined && spaceIn(object) === this.#space ? object : undefined;
+  }
+
+  #applyService(key: string, { namespace, name }: ObjectId, object: Service | undefined): void {
+    const named = { namespace: namespace!, name };
+    const before = this.#services.specOf(named);
+    this.#services.put(key, object);
+    if (JSON.stringify(before) !== JSON.stringify(object?.spec)) this.#changed(this.#policies.serviceChanged(named));
   }
 
   #applyHost(key: string, name: string, object: Host | undefined): void {

@@ -73,7 +73,7 @@ test('the rules that are said to match are those that decide', (t) => {
         }
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 1200 },
   );
   t.log(`${steps} ends, ${decided} decided by a rule`);
   t.true(decided > 300);

@@ -95,6 +95,14 @@ function visitedTiers(
   });
 }
 
+/** One that is several, for a service, matches where one of them does. */
 function triedRules({ rules }: IndexedPolicy, trial: Trial): Omit<TriedRule, 'isReached'>[] {
-  return (rules[trial.direction] ?? []).map((rule) => ({ index: rule.index, action: rule.action, mismatches: mismatches(rule, trial) }));
+  const tried = (rules[trial.direction] ?? []).map((rule) => ({
+    index: rule.index,
+    action: rule.action,
+    mismatches: mismatches(rule, trial),
+  }));
+  return [...Map.groupBy(tried, ({ index }) => index).values()].map((parts) =>
+    parts.reduce((best, part) => (part.mismatches.length < best.mismatches.length ? part : best)),
+  );
 }

@@ -187,6 +187,7 @@ export class Membership {
   }
 
   #takes(set: SelectorSet, member: Member): boolean {
+    if ('endpointsOnly' in set.scope && !isEndpoint(member)) return false;
     return matches(set.selector, member.labels) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
   }
 

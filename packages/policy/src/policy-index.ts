@@ -12,9 +12,9 @@ import {
   tierOf,
 } from '@weir/resources';
 import type { Member, MemberSet, Membership } from './membership.ts';
-import { addTo, deleteFrom } from './multimap.ts';
+import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import { appliesOnForward, type Reach, reachOfUnreadable } from './policy-reach.ts';
-import { type PolicyName, type PolicyRule, policyRule, releaseRule } from './policy-rule.ts';
+import { type PolicyName, type PolicyRule, policyRules, releaseRule, type ServiceLookup, serviceOf } from './policy-rule.ts';
 import type { Closed, Tiers } from './program.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope, scopeTakes } from './scope.ts';
 import { SelectorIndex } from './selector-index.ts';
@@ -51,11 +51,16 @@ export class PolicyIndex {
   readonly #endpoints = new Map<Member, Set<IndexedPolicy>>();
   /** Policies that look an endpoint's own end up in a set. */
   readonly #localSets = new Map<MemberSet, Set<IndexedPolicy>>();
+  readonly #services: ServiceLookup;
+  /** By service, the policies whose rules name it. */
+  readonly #byService = new Map<string, Map<string, Policy | GlobalPolicy>>();
+  readonly #servicesOf = new Map<string, string[]>();
   #replaced: IndexedPolicy[] = [];
 
-  constructor(membership: Membership, namespaceLabels: (namespace: string) => Labels) {
+  constructor(membership: Membership, namespaceLabels: (namespace: string) => Labels, services: ServiceLookup) {
     this.#membership = membership;
     this.#namespaceLabels = namespaceLabels;
+    this.#services = services;
   }
 
   /**
@@ -64,13 +69,40 @@ export class PolicyIndex {
    * @returns the endpoints that it selected or selects
    */
   put(key: string, object: Policy | GlobalPolicy | undefined): Set<Member> {
-    return this.#replace(key, object && indexed(object, this.#membership));
+    this.#noteServices(key, object);
+    return this.#replace(key, object && indexed(object, { membership: this.#membership, services: this.#services }));
+  }
+
+  /**
+   * To be called when a service has changed, come or gone, for what rules that name it mean.
+   *
+   * @returns the endpoints of their policies
+   */
+  serviceChanged({ namespace, name }: { namespace: string; name: string }): Set<Member> {
+    const affected = new Set<Member>();
+    for (const [key, object] of [...(this.#byService.get(`${namespace}/${name}`) ?? [])]) {
+      for (const endpoint of this.put(key, object)) affected.add(endpoint);
+    }
+    return affected;
+  }
+
+  #noteServices(key: string, object: Policy | GlobalPolicy | undefined): void {
+    for (const service of this.#servicesOf.get(key) ?? []) {
+      const policies = this.#byService.get(service)!;
+      policies.delete(key);
+      if (policies.size === 0) this.#byService.delete(service);
+    }
+    const named = object === undefined ? [] : servicesIn(object);
+    for (const service of named) getOrCreate(this.#byService, service, () => new Map()).set(key, object!);
+    if (named.length > 0) this.#servicesOf.set(key, named);
+    else this.#servicesOf.delete(key);
   }
 
   /** As {@link put}, for an object that cannot be read: the endpoints that it is for are closed. */
   putInvalid(key: string, id: ObjectId, value: unknown): Set<Member> {
     const { kind, namespace, name } = id;
     if (kind !== 'Policy' && kind !== 'GlobalPolicy' && kind !== 'Namespace') return new Set();
+    this.#noteServices(key, undefined);
     return this.#replace(key, {
       ...reachOfUnreadable(id, value),
       name: { kind, ...(namespace !== undefined && { namespace }), name },
@@ -197,9 +229,24 @@ export class PolicyIndex {
   }
 }
 
-function indexed({ kind, metadata, spec }: Policy | GlobalPolicy, membership: Membership): IndexedPolicy {
-  const { name, namespace } = metadata;
-  const policy: PolicyName = kind === 'Policy' ? { kind, namespace: namespace!, name } : { kind, name };
+function policyName({ kind, metadata: { name, namespace } }: Policy | GlobalPolicy): PolicyName {
+  return kind === 'Policy' ? { kind, namespace: namespace!, name } : { kind, name };
+}
+
+/** Those that its rules name, as `namespace/name`. */
+function servicesIn(object: Policy | GlobalPolicy): string[] {
+  const policy = policyName(object);
+  const named = DIRECTIONS.flatMap((direction) => {
+    const rules = direction === 'Ingress' ? object.spec.ingress : object.spec.egress;
+    return rules.flatMap((rule) => serviceOf(rule, { policy, direction }) ?? []);
+  });
+  return [...new Set(named.map(({ namespace, name }) => `${namespace}/${name}`))];
+}
+
+function indexed(object: Policy | GlobalPolicy, from: { membership: Membership; services: ServiceLookup }): IndexedPolicy {
+  const { kind, metadata, spec } = object;
+  const { namespace } = metadata;
+  const policy = policyName(object);
   const scope = (): Scope => {
     if (kind === 'Policy') return namespaceScope(namespace!);
     return spec.namespaceSelector === undefined ? EVERYWHERE : namespacesScope(spec.namespaceSelector);
@@ -207,7 +254,7 @@ function indexed({ kind, metadata, spec }: Policy | GlobalPolicy, membership: Me
   const rules: Partial<Record<Direction, readonly PolicyRule[]>> = {};
   for (const direction of spec.types) {
     const list = direction === 'Ingress' ? spec.ingress : spec.egress;
-    rules[direction] = list.map((rule, index) => policyRule(rule, { policy, direction, index }, membership));
+    rules[direction] = list.flatMap((rule, index) => policyRules(rule, { policy, direction, index }, from));
   }
   const { staged = false, order = Number.POSITIVE_INFINITY } = spec;
   const applyOnForward = kind === 'GlobalPolicy' && spec.applyOnForward === true;

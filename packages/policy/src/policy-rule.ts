@@ -1,7 +1,9 @@
 import {
   type Action,
+  ADDRESS_BITS,
   type Direction,
   type Family,
+  familyOf,
   type Icmp,
   type Peer,
   type Port,
@@ -9,11 +11,13 @@ import {
   portRange,
   protocolNumber,
   type Rule,
+  type ServicePort,
+  type ServiceSpec,
 } from '@weir/resources';
 import type { Membership, SelectorSet } from './membership.ts';
 import { type NetRanges, netRanges } from './net-ranges.ts';
 import { type Ranges, union } from './range.ts';
-import { EVERYWHERE, namespaceScope, namespacesScope, type Scope } from './scope.ts';
+import { EVERYWHERE, endpointsScope, namespaceScope, namespacesScope, type Scope } from './scope.ts';
 
 /** Names to people a policy, or the namespace whose default it was. */
 export interface PolicyName {
@@ -36,6 +40,8 @@ export interface PolicyRule {
   readonly notICMP?: Icmp;
   readonly peer: Side;
   readonly local: Side;
+  /** The rule names a Service, and this is a part of what it means, by the Service's selector and ports: see {@link policyRules}. */
+  readonly ofService?: true;
 }
 
 /** The criteria of one end. All have to hold. */
@@ -58,12 +64,83 @@ export interface PortCriterion {
   readonly names: readonly string[];
 }
 
-/** Parses a rule. The member sets that it holds on to are given back by {@link releaseRule}. */
-export function policyRule(
+/** The service that a rule names; undefined when there is none. */
+export type ServiceLookup = (named: { name: string; namespace: string }) => ServiceSpec | undefined;
+
+/**
+ * Parses a rule. The member sets that it holds on to are given back by {@link releaseRule}. One that names a service is several, of which
+ * each says a part of what it means: one that never holds, when there is no such service.
+ */
+export function policyRules(
   rule: Rule,
   at: { policy: PolicyName; direction: Direction; index: number },
+  { membership, services }: { membership: Membership; services: ServiceLookup },
+): PolicyRule[] {
+  const named = serviceOf(rule, at);
+  if (named === undefined) return [policyRule(rule, at, membership)];
+  const farEnd = at.direction === 'Ingress' ? 'source' : 'destination';
+  const parts = serviceParts(services(named), named.namespace, farEnd, membership);
+  return parts.map(({ peer, protocol }) => ({
+    ...policyRule({ ...rule, [farEnd]: {} }, at, membership),
+    ...(protocol !== undefined && { protocol }),
+    peer,
+    ofService: true,
+  }));
+}
+
+/** The service that a rule names, with the namespace that is meant. */
+export function serviceOf(
+  rule: Rule,
+  { policy, direction }: { policy: PolicyName; direction: Direction },
+): { name: string; namespace: string } | undefined {
+  const named = (direction === 'Ingress' ? rule.source : rule.destination)?.services;
+  return named && { name: named.name, namespace: named.namespace ?? policy.namespace! };
+}
+
+interface ServicePart {
+  peer: Side;
+  protocol?: number;
+}
+
+/** No address is in it. */
+const NOWHERE: ServicePart = { peer: { nets: bothFamilies([]), within: [], without: [] } };
+
+/** Its endpoints and its other backends, of where traffic goes to by each protocol with the ports. */
+function serviceParts(
+  service: ServiceSpec | undefined,
+  namespace: string,
+  end: 'source' | 'destination',
   membership: Membership,
-): PolicyRule {
+): [ServicePart, ...ServicePart[]] {
+  if (service === undefined) return [NOWHERE];
+  const { selector, backends = [], ports } = service;
+  const part = (protocol: ServicePort['protocol'] | undefined): ServicePart[] => {
+    const targets = ports.filter((port) => port.protocol === protocol).map(({ port, targetPort = port }) => targetPort);
+    const numbers = targets.filter((target) => typeof target === 'number');
+    const sides: Side[] = [
+      ...(selector === undefined
+        ? []
+        : [{ within: [membership.acquire(parseSelector(selector), endpointsScope(namespace))], without: [], ...withPorts(targets) }]),
+      ...(backends.length === 0 || (protocol !== undefined && numbers.length === 0)
+        ? []
+        : [{ nets: bothFamilies(backends.map(asNet)), within: [], without: [], ...withPorts(numbers) }]),
+    ];
+    return sides.map((peer) => ({ peer, ...(protocol !== undefined && { protocol: protocolNumber(protocol) }) }));
+  };
+  const protocols = end === 'source' ? [undefined] : new Set(ports.map(({ protocol }) => protocol));
+  const [first = NOWHERE, ...others] = [...protocols].flatMap(part);
+  return [first, ...others];
+}
+
+function withPorts(ports: Port[]): { ports?: PortCriterion } {
+  return ports.length === 0 ? {} : { ports: portCriterion(ports) };
+}
+
+function asNet(address: string): string {
+  return `${address}/${ADDRESS_BITS[familyOf(address)]}`;
+}
+
+function policyRule(rule: Rule, at: { policy: PolicyName; direction: Direction; index: number }, membership: Membership): PolicyRule {
   const source = side(rule.source ?? {}, at.policy.namespace, membership);
   const destination = side(rule.destination ?? {}, at.policy.namespace, membership);
   const [peer, local] = at.direction === 'Ingress' ? [source, destination] : [destination, source];

@@ -7,7 +7,7 @@ import { contains } from './range.ts';
 import { ICMP_PLANE, type Plane, PORT_PLANE } from './region.ts';
 import { planeOf } from './traffic.ts';
 
-type SideField = 'nets' | 'notNets' | 'domains' | 'selector' | 'notSelector' | 'namespaceSelector' | 'ports' | 'notPorts';
+type SideField = 'nets' | 'notNets' | 'domains' | 'services' | 'selector' | 'notSelector' | 'namespaceSelector' | 'ports' | 'notPorts';
 
 /** A field of a rule that does not hold for a flow, as a path in the rule. `selector`: no such labels; `namespaceSelector`: such labels, in a namespace where the rule does not look. */
 export type Criterion = 'ipVersion' | 'protocol' | 'notProtocol' | 'icmp' | 'notICMP' | `${'source' | 'destination'}.${SideField}`;
@@ -42,7 +42,12 @@ export function mismatches(rule: PolicyRule, trial: Trial): Criterion[] {
     [local, rule.local, localEnd],
   ] as const)
     failing[name] = sideMismatches(side, end, { family, protocol: flow.protocol, plane }).map((field): Criterion => `${name}.${field}`);
-  return [...trafficMismatches(rule, flow, family, plane), ...failing.source, ...failing.destination];
+  const traffic = trafficMismatches(rule, flow, family, plane);
+  if (!rule.ofService) return [...traffic, ...failing.source, ...failing.destination];
+  // What the service says of ports and protocols is not in the rule.
+  const ofRule = peer === 'source' ? traffic : traffic.filter((criterion) => criterion !== 'protocol');
+  const isOther = failing[peer].length > 0 || ofRule.length < traffic.length;
+  return [...ofRule, ...failing[local], ...(isOther ? [`${peer}.services` as const] : [])];
 }
 
 interface End {

@@ -3,7 +3,12 @@ import { formatSelector, type Labels, matches, mentionsGlobal, parseSelector, ty
 /** The namespaces in which a selector looks. `text` is equal for equal scopes. */
 export type Scope = { readonly text: string } & (
   | { readonly kind: 'everywhere' }
-  | { readonly kind: 'namespace'; readonly namespace: string }
+  | {
+      readonly kind: 'namespace';
+      readonly namespace: string;
+      /** Network sets are not meant, whatever their labels. */
+      readonly endpointsOnly?: true;
+    }
   | {
       readonly kind: 'namespaces';
       readonly selector: Selector;
@@ -16,6 +21,11 @@ export const EVERYWHERE: Scope = { kind: 'everywhere', text: '*' };
 
 export function namespaceScope(namespace: string): Scope {
   return { kind: 'namespace', namespace, text: `=${namespace}` };
+}
+
+/** Of one namespace, its endpoints alone. */
+export function endpointsScope(namespace: string): Scope {
+  return { kind: 'namespace', namespace, endpointsOnly: true, text: `=${namespace} endpoints` };
 }
 
 /**

@@ -16,7 +16,7 @@ import type { ElementStatement, Statement } from './statement.ts';
 import { anyObject } from './test-support/arbitraries.ts';
 import { listing } from './test-support/listing.ts';
 import { elementText } from './test-support/nft.ts';
-import { endpoint, service } from './test-support/objects.ts';
+import { endpoint, globalPolicy, networkSet, policy, service } from './test-support/objects.ts';
 
 const OF_SERVICES = /^(element\/(service|backend|port_backend|far_backend|hairpin)|chain\/s_)/;
 
@@ -199,4 +199,70 @@ test('random services lead to whom a plain look at all objects says, and each ba
     { numRuns: 150 },
   );
   t.true(compared > 150, `${compared}`);
+});
+
+const TO_WEB = policy('to-web', { selector: 'app == "client"', egress: [{ action: 'Allow', destination: { services: { name: 'web' } } }] });
+const client = endpoint('client', { app: 'client' }, { addresses: ['10.0.0.9'] });
+
+test('a rule that names a service means its backends, ready or not, with their ports, whatever comes and goes', (t) => {
+  const calculator = new PolicyCalculator({ host: 'here' });
+  const may = (destination: string, destinationPort: number, protocol: 'TCP' | 'UDP' = 'TCP') =>
+    calculator.allows({ source: '10.0.0.9', destination, protocol, sourcePort: 40000, destinationPort });
+  for (const object of [
+    client,
+    TO_WEB,
+    web(1),
+    web(2, { ready: false }),
+    endpoint('web3', { app: 'web' }, { addresses: ['10.0.0.3'] }, 'other'),
+  ])
+    calculator.upsert(object);
+  t.false(may('10.0.0.1', 8000), 'there is no such service yet');
+  const spec = {
+    selector: 'app == "web"',
+    ports: [
+      { port: 80, targetPort: 8000 },
+      { port: 53, targetPort: 'dns', protocol: 'UDP' },
+    ],
+    backends: ['192.0.2.1'],
+  };
+  calculator.upsert(service('web', spec));
+  t.deepEqual([may('10.0.0.1', 8000), may('10.0.0.2', 8000), may('192.0.2.1', 8000)], [true, true, true]);
+  t.deepEqual(
+    [may('10.0.0.1', 80), may('10.0.0.3', 8000), may('10.0.0.1', 8000, 'UDP'), may('192.0.2.1', 53, 'UDP')],
+    [false, false, false, false],
+  );
+  calculator.upsert(web(1, { ports: [{ name: 'dns', protocol: 'UDP', port: 5353 }] }));
+  t.deepEqual([may('10.0.0.1', 5353, 'UDP'), may('10.0.0.2', 5353, 'UDP')], [true, false]);
+  calculator.upsert(networkSet('look-alike', { app: 'web' }, ['198.51.100.0/24']));
+  t.false(may('198.51.100.1', 8000), 'a network set is no backend');
+  calculator.flush();
+  calculator.remove('Service', 'web', 'demo');
+  t.true(calculator.flush().narrowed.has('weirclient'), 'flows are to be judged again');
+  t.false(may('10.0.0.1', 8000));
+});
+
+test('of where traffic comes from a service means the addresses; the way to a verdict names it', (t) => {
+  const calculator = new PolicyCalculator({ host: 'here' });
+  const from = globalPolicy('from', {
+    selector: 'app == "client"',
+    ingress: [{ action: 'Allow', protocol: 'TCP', source: { services: { name: 'web', namespace: 'demo' } }, destination: { ports: [22] } }],
+  });
+  for (const object of [client, from, web(1), service('web', { selector: 'app == "web"' })]) calculator.upsert(object);
+  const flow = (source: string, destinationPort: number) => ({
+    source,
+    destination: '10.0.0.9',
+    protocol: 'TCP' as const,
+    sourcePort: 40000,
+    destinationPort,
+  });
+  const explained = (source: string, port: number) =>
+    calculator.explain(flow(source, port)).steps.find(({ direction }) => direction === 'Ingress')!.tiers[0]!.policies[0]!.rules;
+  t.deepEqual(explained('10.0.0.1', 22), [{ index: 0, action: 'Allow', mismatches: [], isReached: true }]);
+  t.deepEqual(explained('10.0.0.7', 80)[0]!.mismatches, ['destination.ports', 'source.services']);
+  calculator.upsert(TO_WEB);
+  const out = (port: number) =>
+    calculator
+      .explain({ source: '10.0.0.9', destination: '10.0.0.1', protocol: 'UDP', sourcePort: 40000, destinationPort: port })
+      .steps.find(({ direction }) => direction === 'Egress')!.tiers[0]!.policies[0]!.rules;
+  t.deepEqual(out(80), [{ index: 0, action: 'Allow', mismatches: ['destination.services'], isReached: true }]);
 });

@@ -8,9 +8,11 @@ import {
   type Family,
   familyOf,
   isReady,
+  keyOf,
   parseSelector,
   type Service,
   type ServicePort,
+  type ServiceSpec,
   serviceAddresses,
   targetPortOf,
 } from '@weir/resources';
@@ -18,7 +20,7 @@ import type { Claims } from './claims.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom } from './multimap.ts';
 import { addressType } from './peer-table.ts';
-import { namespaceScope } from './scope.ts';
+import { endpointsScope } from './scope.ts';
 import { farElement, hairpinElement, type ServiceSocket, socketStatements, type Target, targetText } from './service-statements.ts';
 import type { ChainStatement, KeyField, Statement } from './statement.ts';
 import type { SharedStructure } from './table.ts';
@@ -65,7 +67,7 @@ export class Services {
     const before = this.#known.get(key);
     const { selector } = service?.spec ?? {};
     const set =
-      selector === undefined ? undefined : this.#membership.acquire(parseSelector(selector), namespaceScope(service!.metadata.namespace!));
+      selector === undefined ? undefined : this.#membership.acquire(parseSelector(selector), endpointsScope(service!.metadata.namespace!));
     if (set !== undefined) addTo(this.#bySet, set, key);
     if (before?.set !== undefined) {
       if (before.set !== set) deleteFrom(this.#bySet, before.set, key);
@@ -82,6 +84,10 @@ export class Services {
       deleteFrom(this.#holders, name, key);
       this.#place(name);
     }
+  }
+
+  specOf({ namespace, name }: { namespace: string; name: string }): ServiceSpec | undefined {
+    return this.#known.get(keyOf({ kind: 'Service', metadata: { namespace, name } }))?.service.spec;
   }
 
   /** Takes note of what services have to know of an endpoint beside its addresses and ports. */
@@ -119,7 +125,7 @@ export class Services {
 
   #calculate(key: string, known: Known): void {
     const { service, set } = known;
-    const members = set === undefined ? [] : [...set.members].filter(({ ownLabels }) => ownLabels !== undefined);
+    const members = set === undefined ? [] : [...set.members];
     const ready = members.filter((member) => !this.#unready.has(member.key));
     const addresses = serviceAddresses(service);
     const sockets = new Map(socketsOf(service, addresses, ready).map((socket) => [socketName(socket), socket]));

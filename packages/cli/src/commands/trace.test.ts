@@ -108,3 +108,31 @@ test('bad ends and ports say what is meant', async (t) => {
     /^error: shop\/db1-eth0 has no TCP port http\n {2}it has no named ports: give the number$/m,
   );
 });
+
+const DB_SERVICE = `apiVersion: weir/v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {selector: run == 'db', ports: [{name: sql, port: 6000, targetPort: 5432}], addresses: [11.0.0.7]}
+`;
+
+test('a service is whoever is behind it, at the port that it leads to', async (t) => {
+  const weir = await shop(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: DB_SERVICE });
+  for (const to of ['service/shop/db', 'service/db', '11.0.0.7']) {
+    const stdout = await weir.ok(t, ['trace', '--from', 'shop/run=api', '--to', to, '--port', 'tcp/6000']);
+    t.regex(stdout, /^shop\/api1-eth0 .* to shop\/db1-eth0 \(run=db, 10\.77\.0\.67 on h2\) behind service shop\/db, TCP 5432$/m, to);
+  }
+  const other = await weir.run(['trace', '--from', 'run=api', '--to', 'service/db', '--port', 'tcp/5432']);
+  t.regex(other.stderr, /service shop\/db has no TCP port 5432\n.*it has sql 6000->5432\/TCP/s);
+  t.regex(
+    (await weir.run(['trace', '--from', 'run=api', '--to', 'service/dbs', '--port', 'tcp/1'])).stderr,
+    /no service is "dbs"\n.*did you mean "service\/db"\?/s,
+  );
+  const policy = POLICY.replace("source: {selector: run == 'backup'}", 'source: {services: {name: db}}');
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: policy });
+  const { stdout } = await weir.run(['trace', '--from', 'run=web', '--to', 'db1', '--port', 'tcp/5433']);
+  t.regex(
+    stdout,
+    /ingress\[1\] Allow TCP from service shop\/db .*: does not match\n +source\.services is \{"name":"db"\}, and 10\.77\.0\.1 is none of its backends/,
+  );
+});

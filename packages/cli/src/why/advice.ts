@@ -121,6 +121,8 @@ export function mismatchText(
     case 'nets':
     case 'notNets':
       return `${criterion} is ${wanted}, and the ${side} is ${end.address}`;
+    case 'services':
+      return `${criterion} is ${wanted}, and ${end.address}${side === 'source' || port === undefined ? '' : ` port ${port}`} is none of its backends: weir describe service has them`;
     case 'domains':
       return `${criterion} is ${wanted}, and only the agent of the container's host knows what addresses it was told for them: ask DNS in the container, then try`;
     case 'namespaceSelector':

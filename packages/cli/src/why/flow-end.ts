@@ -3,20 +3,26 @@ import {
   cidrContains,
   type Endpoint,
   type Family,
+  familyOf,
   matches,
   nearest,
   parseAddress,
   parseNamespaceName,
+  type Service,
+  serviceAddresses,
+  serviceBackends,
   ValidationError,
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { formatLabels } from '../columns.ts';
+import { formatLabels, labelsOfNamespace } from '../columns.ts';
 import { parseLabelSelector } from '../label-selector.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
 
 export interface FlowEnd {
   address: string;
   endpoint?: Endpoint;
+  /** The service that led there. */
+  service?: Service;
 }
 
 /** The word for whoever is no endpoint, in no network set and in no pool. */
@@ -51,8 +57,39 @@ export function findEnds(text: string, state: PolicyState, namespace?: string): 
   return found.flatMap((endpoint) => endpoint.spec.addresses.map((own) => ({ address: own, endpoint })));
 }
 
+/** Those that a service leads to now, by its virtual address or as `service/NAME`; undefined where the text means no service. */
+export function findBackends(text: string, state: PolicyState, namespace: string | undefined): FlowEnd[] | undefined {
+  const services = objectsOf(state, 'Service');
+  const [, home = namespace, name] = /^service\/(?:([^/]+)\/)?([^/]+)$/.exec(text) ?? [];
+  const isMeant = ({ metadata }: Service) => metadata.name === name && (home === undefined || metadata.namespace === home);
+  const service = name === undefined ? services.find((one) => serviceAddresses(one).includes(text)) : services.find(isMeant);
+  if (service === undefined) {
+    if (name === undefined) return undefined;
+    const meant = nearest(
+      name,
+      services.map(({ metadata }) => metadata.name),
+    );
+    throw new CliError('ENOTFOUND', `no service is ${JSON.stringify(name)}${home === undefined ? '' : ` in namespace ${home}`}`, {
+      details: meant === undefined ? [] : [`did you mean "service/${meant}"?`],
+    });
+  }
+  const namespaces = objectsOf(state, 'Namespace');
+  const backends = serviceBackends(service, endpointsOf(state), labelsOfNamespace(service, namespaces)).filter(({ ready }) => ready);
+  if (backends.length === 0) throw new CliError('ENOTFOUND', `${serviceText(service)} has no backend that is ready`);
+  const families = new Set((name === undefined ? [text] : serviceAddresses(service)).map(familyOf));
+  return backends.flatMap(({ addresses, endpoint }) =>
+    addresses.filter((address) => families.has(familyOf(address))).map((address) => ({ address, ...(endpoint && { endpoint }), service })),
+  );
+}
+
+export function serviceText({ metadata }: Service): string {
+  return `service ${metadata.namespace}/${metadata.name}`;
+}
+
 /** `shop/web-eth0 (run=web, 10.64.0.2 on h1)`, `outside (192.0.2.1)`, `10.0.0.9`. */
-export function endText({ address, endpoint }: FlowEnd, given?: string): string {
+export function endText({ service, ...end }: FlowEnd, given?: string): string {
+  if (service !== undefined) return `${endText(end)} behind ${serviceText(service)}`;
+  const { address, endpoint } = end;
   if (endpoint !== undefined)
     return `${endpointText(endpoint)} (${formatLabels(endpoint.metadata.labels)}, ${address} on ${endpoint.spec.host})`;
   return given === OUTSIDE ? `${OUTSIDE} (${address})` : address;

@@ -21,6 +21,7 @@ const KINDS: readonly Kind[] = [
   'Host',
   'Block',
   'Endpoint',
+  'Service',
 ];
 
 export async function readPolicyState({ objects }: Stores): Promise<PolicyState> {

@@ -26,7 +26,17 @@ export function changedState(state: PolicyState, changes: readonly AnyObject[], 
   return after;
 }
 
-const CHANGEABLE: readonly string[] = ['Policy', 'GlobalPolicy', 'Tier', 'Namespace', 'NetworkSet', 'GlobalNetworkSet', 'Pool', 'Host'];
+const CHANGEABLE: readonly string[] = [
+  'Policy',
+  'GlobalPolicy',
+  'Tier',
+  'Namespace',
+  'NetworkSet',
+  'GlobalNetworkSet',
+  'Service',
+  'Pool',
+  'Host',
+];
 
 type Id = PolicyState['invalid'][number]['id'];
 

@@ -1,9 +1,10 @@
 /** Whether one may talk to another, and why. */
 import type { ExplainedStep, Explanation, Flow, PolicyCalculator } from '@weir/policy';
-import { familyOf, type ProtocolPort, parsePort, parseProtocolPort, ValidationError } from '@weir/resources';
+import { familyOf, type ProtocolPort, parsePort, parseProtocolPort, type Service, targetPortOf, ValidationError } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
+import { servicePortText } from '../columns.ts';
 import { type Advice, advise } from './advice.ts';
-import { endpointText, type FlowEnd, findEnds } from './flow-end.ts';
+import { endpointText, type FlowEnd, findBackends, findEnds, serviceText } from './flow-end.ts';
 import { calculatorOf, type PolicyState } from './policy-state.ts';
 import { type Way, wayBetween } from './way.ts';
 
@@ -94,7 +95,7 @@ interface Pair {
 }
 
 function pairsOf({ from, to, namespace, port }: TraceRequest, state: PolicyState): Pair[] {
-  const [sources, destinations] = [findEnds(from, state, namespace), findEnds(to, state, namespace)];
+  const [sources, destinations] = [findEnds(from, state, namespace), findBackends(to, state, namespace) ?? findEnds(to, state, namespace)];
   const family = port.protocol === 'ICMP' ? 'IPv4' : port.protocol === 'ICMPv6' ? 'IPv6' : undefined;
   const pairs = sources.flatMap((source) =>
     destinations
@@ -117,7 +118,9 @@ function flowOf({ from, to }: Pair, { port: { protocol, port, icmpType, icmpCode
   return ends;
 }
 
-function portNumber(port: number | string, protocol: ProtocolPort['protocol'], { endpoint, address }: FlowEnd): number {
+function portNumber(port: number | string, protocol: ProtocolPort['protocol'], end: FlowEnd): number {
+  if (end.service !== undefined) return targetPort(end.service, port, protocol, end);
+  const { endpoint, address } = end;
   if (typeof port === 'number') return port;
   const ports = endpoint?.spec.ports ?? [];
   const found = ports.find((named) => named.name === port && named.protocol === protocol);
@@ -126,6 +129,22 @@ function portNumber(port: number | string, protocol: ProtocolPort['protocol'], {
   throw new CliError('ENOTFOUND', `${endpoint === undefined ? address : endpointText(endpoint)} has no ${protocol} port ${port}`, {
     details: [own === '' ? 'it has no named ports: give the number' : `it has ${own}`],
   });
+}
+
+/** Where a port of a service, by number or name, leads at one of its backends. */
+function targetPort(service: Service, port: number | string, protocol: ProtocolPort['protocol'], { endpoint, address }: FlowEnd): number {
+  const { ports } = service.spec;
+  const found = ports.find((one) => one.protocol === protocol && (one.port === port || one.name === port));
+  if (found === undefined)
+    throw new CliError('ENOTFOUND', `${serviceText(service)} has no ${protocol} port ${port}`, {
+      details: [`it has ${ports.map(servicePortText).join(', ')}`],
+    });
+  const target = targetPortOf(found, endpoint?.spec.ports ?? []);
+  if (target !== undefined) return target;
+  throw new CliError(
+    'ENOTFOUND',
+    `${endpoint === undefined ? address : endpointText(endpoint)} has no ${protocol} port ${found.targetPort}, and ${serviceText(service)} does not lead there`,
+  );
 }
 
 function isAllowed(pair: Pair, request: TraceRequest, calculator: PolicyCalculator): boolean {

@@ -8,6 +8,7 @@ import {
   type HostEndpoint,
   type Labels,
   matches,
+  type NamedPort,
   type Namespace,
   namespaceLabels,
   type Peer,
@@ -17,6 +18,7 @@ import {
   portRange,
   protocolNumber,
   type Rule,
+  type Service,
   type Tier,
 } from '@weir/resources';
 import type { Packet } from './packet.ts';
@@ -181,7 +183,37 @@ function ruleMatches(
   const source = at(packet.source, packet.sourcePort, direction === 'Egress');
   const destination = at(packet.destination, packet.destinationPort, direction === 'Ingress');
   const own = policy.metadata.namespace;
+  const [far, farEnd] = direction === 'Ingress' ? ([rule.source, source] as const) : ([rule.destination, destination] as const);
+  if (far?.services !== undefined && !isBackend(objects, { namespace: own!, ...far.services }, farEnd, direction === 'Egress'))
+    return false;
   return endMatches(objects, own, rule.source ?? {}, source) && endMatches(objects, own, rule.destination ?? {}, destination);
+}
+
+/** Whether a service has a backend at the address and, with `withPorts`, one of its ports leads to that port there. */
+function isBackend(objects: readonly AnyObject[], named: { namespace: string; name: string }, end: End, withPorts: boolean): boolean {
+  const service = objects.find(
+    (object): object is Service =>
+      object.kind === 'Service' && object.metadata.name === named.name && object.metadata.namespace === named.namespace,
+  );
+  if (service === undefined) return false;
+  const { selector, backends = [], ports } = service.spec;
+  const leads = (own: readonly NamedPort[]) =>
+    ports.some((port) => protocolNumber(port.protocol) === end.protocol && (port.targetPort ?? port.port) === end.port) ||
+    ports.some(
+      ({ protocol, targetPort }) =>
+        protocolNumber(protocol) === end.protocol &&
+        own.some((one) => one.name === targetPort && one.protocol === protocol && one.port === end.port),
+    );
+  const isSelected = (object: AnyObject) =>
+    object.kind === 'Endpoint' &&
+    selector !== undefined &&
+    object.metadata.namespace === named.namespace &&
+    object.spec.addresses.includes(end.address) &&
+    matches(parseSelector(selector), labelsOf(objects, object));
+  if (backends.includes(end.address) && (!withPorts || leads([]))) return true;
+  // A name is looked up among the ports of all who claim the address for a while.
+  const ownPorts = end.owners.flatMap(({ spec }) => spec.ports);
+  return objects.some(isSelected) && (!withPorts || leads(ownPorts));
 }
 
 interface End {

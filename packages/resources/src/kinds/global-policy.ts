@@ -26,8 +26,21 @@ export const globalPolicySpecSchema: z.ZodType<GlobalPolicySpec> = acrossFields(
   (spec, report) => {
     checkDirections(spec, report);
     checkForward(spec, report);
+    checkServices(spec, report);
   },
 ).transform(({ applyOnForward, ...spec }) => ({ ...completed(spec), ...(applyOnForward === true && { applyOnForward }) }));
+
+/** It is in no namespace that could be meant where none is said. */
+function checkServices(spec: { ingress?: Rule[]; egress?: Rule[] }, report: Report): void {
+  for (const [field, end] of [['ingress', 'source'] as const, ['egress', 'destination'] as const]) {
+    if (!Array.isArray(spec[field])) continue;
+    for (const [index, rule] of spec[field].entries()) {
+      const services = failed(rule) ? undefined : rule[end]?.services;
+      if (services !== undefined && services.namespace === undefined)
+        report([field, index, end, 'services', 'namespace'], 'is missing: a GlobalPolicy is in no namespace, so say that of the service');
+    }
+  }
+}
 
 const ADDRESS_CRITERIA = ['nets', 'notNets', 'selector', 'notSelector', 'namespaceSelector'] as const;
 

@@ -36,3 +36,30 @@ test('only a GlobalPolicy chooses namespaces', (t) => {
   t.is(parseWith(globalPolicySpecSchema, { namespaceSelector: 'team == "a"' }).namespaceSelector, 'team == "a"');
   t.throws(() => parseWith(policySpecSchema, { namespaceSelector: 'all()' }), { message: /^namespaceSelector: is no field here/ });
 });
+
+test('services stand alone at the far end, and say which ports', (t) => {
+  const services = { name: 'web' };
+  const egress = (rule: object) => ({ egress: [{ ...allow, ...rule }] });
+  t.notThrows(() => parseWith(policySpecSchema, egress({ destination: { services } })));
+  t.notThrows(() =>
+    parseWith(policySpecSchema, { ingress: [{ ...allow, protocol: 'TCP', source: { services }, destination: { ports: [80] } }] }),
+  );
+  const refusals: [object, RegExp][] = [
+    [
+      egress({ protocol: 'TCP', destination: { services, ports: [80] } }),
+      /^egress\[0\]\.destination\.ports: "services" says who that is already/,
+    ],
+    [egress({ protocol: 'TCP', destination: { services } }), /^egress\[0\]\.protocol: the service says which protocols and ports/],
+    [egress({ destination: { services, selector: 'all()' } }), /^egress\[0\]\.destination\.selector: "services" says who that is already/],
+    [egress({ source: { services } }), /^egress\[0\]\.source\.services: rules of egress have services of their destination/],
+    [
+      { ingress: [{ ...allow, destination: { services } }] },
+      /^ingress\[0\]\.destination\.services: rules of ingress have services of their source/,
+    ],
+    [egress({ destination: { services: { name: 'Web' } } }), /^egress\[0\]\.destination\.services\.name: "Web" is no name of a service/],
+  ];
+  for (const [spec, message] of refusals) t.throws(() => parseWith(policySpecSchema, spec), { message }, JSON.stringify(spec));
+  t.throws(() => parseWith(globalPolicySpecSchema, egress({ destination: { services } })), {
+    message: /^egress\[0\]\.destination\.services\.namespace: is missing: a GlobalPolicy is in no namespace/,
+  });
+});

@@ -56,10 +56,22 @@ export function parseOrder(value: unknown): number {
 
 export function checkDirections(spec: { types?: Direction[]; ingress?: Rule[]; egress?: Rule[] }, report: Report): void {
   checkTypes(spec, report);
+  checkServices(spec, report);
   if (!Array.isArray(spec.ingress)) return;
   for (const [index, rule] of spec.ingress.entries()) {
     if (failed(rule) || rule.destination?.domains === undefined) continue;
     report(['ingress', index, 'destination', 'domains'], 'only rules of egress have domains: use "nets" or a selector');
+  }
+}
+
+/** Of its own end a policy knows by its selector whom it is for. */
+function checkServices(spec: { ingress?: Rule[]; egress?: Rule[] }, report: Report): void {
+  for (const [direction, own, far] of [['ingress', 'destination', 'source'] as const, ['egress', 'source', 'destination'] as const]) {
+    if (!Array.isArray(spec[direction])) continue;
+    for (const [index, rule] of spec[direction].entries()) {
+      if (failed(rule) || rule[own]?.services === undefined) continue;
+      report([direction, index, own, 'services'], `rules of ${direction} have services of their ${far}: use the policy's selector`);
+    }
   }
 }
 

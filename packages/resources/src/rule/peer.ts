@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseCidr } from '../address.ts';
-import { field, someOf } from '../field.ts';
+import { field, someOf, text } from '../field.ts';
+import { NAMES, parseNamespaceName } from '../metadata.ts';
 import { selectorText } from '../selector/field.ts';
 import { parseDomain } from './domain.ts';
 import { type Port, parsePort } from './port.ts';
@@ -13,6 +14,8 @@ import { type Port, parsePort } from './port.ts';
  * - `selector`: the address is that of an endpoint or network set with such labels; `notSelector`: it is not, and so may also be unknown to Weir.
  * - `namespaceSelector`: that endpoint or set is in a namespace with such labels. In a Policy, a `selector` without `namespaceSelector` looks in the
  *   policy's own namespace only; in a GlobalPolicy, in all. `namespaceSelector` alone stands for every endpoint of those namespaces.
+ * - `services`: the address is that of a backend of this Service, ready or not; of the destination, with the backend's protocol and port as well.
+ *   Instead of all other criteria of this end. Only of the far end: where traffic of ingress comes from, or that of egress goes to.
  * - `ports`, `notPorts`: the port at this end; names are looked up among the ports of the endpoint at this end.
  */
 export const peerSchema: z.ZodType<Peer> = z.strictObject({
@@ -22,6 +25,9 @@ export const peerSchema: z.ZodType<Peer> = z.strictObject({
   selector: selectorText({ empty: 'refused' }).optional(),
   notSelector: selectorText({ empty: 'refused' }).optional(),
   namespaceSelector: selectorText({ empty: 'refused', global: true }).optional(),
+  services: z
+    .strictObject({ name: text({ ...NAMES.chosen, what: 'name of a service' }), namespace: field(parseNamespaceName).optional() })
+    .optional(),
   ports: someOf(field(parsePort), 'to match every port').optional(),
   notPorts: someOf(field(parsePort), 'to except no port').optional(),
 });
@@ -35,6 +41,8 @@ export interface Peer {
   selector?: string;
   notSelector?: string;
   namespaceSelector?: string;
+  /** Without namespace: of the policy's own. */
+  services?: { name: string; namespace?: string };
   ports?: Port[];
   notPorts?: Port[];
 }

@@ -41,6 +41,7 @@ export const ruleSchema: z.ZodType<Rule> = acrossFields(
     }
     checkFamilies(rule, report);
     checkDomains(rule, report);
+    checkServices(rule, report);
   },
 );
 
@@ -86,6 +87,21 @@ function checkDomains({ action, source, destination }: Partial<Rule>, report: Re
   if (source?.domains !== undefined) report(['source', 'domains'], 'domains are those of the destination: remove them here');
   if (destination?.domains === undefined || failed(action) || action === 'Allow') return;
   report(['destination', 'domains'], `only a rule that allows has domains, and this one's action is ${action}: use "nets" or a selector`);
+}
+
+/** The service says whose addresses are meant and, of where traffic goes to, which protocols and ports. */
+function checkServices(rule: Partial<Rule>, report: Report): void {
+  for (const side of SIDES) {
+    const { services, ...others } = rule[side] ?? {};
+    if (services === undefined) continue;
+    for (const [name, value] of Object.entries(others)) {
+      if (value !== undefined) report([side, name], `"services" says who that is already: remove one of the two`);
+    }
+    if (side === 'source') continue;
+    for (const name of ['protocol', 'notProtocol', 'icmp', 'notICMP'] as const) {
+      if (rule[name] !== undefined) report([name], 'the service says which protocols and ports: remove it');
+    }
+  }
 }
 
 /** A rule whose parts are of two address families could never match. */
