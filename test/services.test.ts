@@ -1,4 +1,5 @@
 /** Services: virtual addresses in the kernel of each host. Real packets from containers, hosts and outside, and what changes meanwhile. */
+import { execFileSync } from 'node:child_process';
 import { Conntrack } from '@weir/kernel';
 import { type Endpoint, keyOf, type Service, serialize, serviceAddresses } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
@@ -245,4 +246,171 @@ test.serial('who is not ready gets no new flow and keeps those that it has; with
   const back = await eventually(() => client.traffic.tcp({ address: virtual.ipv4, port: 8000 }), Boolean);
   t.true(back);
   for (let count = 0; count < 8; count++) t.is((await client.traffic.streamState(`drain-${count}`)).ended, undefined);
+});
+
+test.serial('ClientIP: a client comes to the same backend, from then on until that one is not ready', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const sticky = (affinity: string) =>
+    `{ apiVersion: weir/v1, kind: Service, metadata: { name: sticky }, spec: { selector: app == 'web', ports: [{ port: 80 }], sessionAffinity: ${affinity} } }`;
+  await bed.apply(sticky('ClientIP'));
+  const { ipv4, ipv6 } = await addressesOf('sticky');
+  const takers = async (address: string) => {
+    const answers = await Promise.all(Array.from({ length: 12 }, () => client.traffic.tcp({ address, port: 80, timeoutMs: PATIENCE_MS })));
+    t.true(answers.every(Boolean));
+    return [...new Set(await takersOf(one, { address, port: 80 }))];
+  };
+  await eventually(() => client.traffic.tcp({ address: ipv4, port: 80 }), Boolean);
+  const [first, ...others] = await takers(ipv4);
+  t.deepEqual(others, []);
+  t.is((await takers(ipv6)).length, 1);
+  const holder = first === near.ipv4 ? near : far;
+  await setReady(holder, false);
+  const other = holder === near ? far : near;
+  const isElsewhere = async () => {
+    await client.traffic.tcp({ address: ipv4, port: 80, timeoutMs: PATIENCE_MS });
+    return (await takersOf(one, { address: ipv4, port: 80 })).includes(other.ipv4);
+  };
+  t.true(await eventually(isElsewhere, Boolean));
+  await setReady(holder, true);
+  await bed.delete(sticky('ClientIP'));
+  t.is(
+    await eventually(
+      () => client.traffic.refusal('tcp', { address: ipv4, port: 80 }),
+      (code) => code === 'ECONNREFUSED',
+    ),
+    'ECONNREFUSED',
+  );
+});
+
+test.serial('a flow of UDP that never pauses is led to another backend when its own is not ready, or gone', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const third = await bed.launch(two, { app: 'query' }, { name: 'third' });
+  const fourth = await bed.launch(two, { app: 'query' }, { name: 'fourth' });
+  const QUERY = `{ apiVersion: weir/v1, kind: Service, metadata: { name: query }, spec: { selector: app == 'query', ports: [{ port: 53, targetPort: 80, protocol: UDP }] } }`;
+  await bed.apply(QUERY);
+  const { ipv4 } = await addressesOf('query');
+  await eventually(() => client.traffic.udp({ address: ipv4, port: 53 }), Boolean);
+  const whoHas = async (port: number) => {
+    using conntrack = Conntrack.open({ namespace: one.namespace });
+    const flows = (await conntrack.list()).filter(
+      ({ original, protocol }) => protocol === 17 && original.destination === ipv4 && original.sourcePort === port,
+    );
+    return flows.map(({ reply }) => reply.source);
+  };
+  const sender = await client.traffic.datagrams({ address: ipv4, port: 53 });
+  const [first] = await eventually(
+    () => whoHas(sender),
+    (takers) => takers.length === 1,
+  );
+  const [holder, other] = first === third.ipv4 ? [third, fourth] : [fourth, third];
+  await setReady(holder, false);
+  t.deepEqual(
+    await eventually(
+      () => whoHas(sender),
+      (takers) => takers.join() === other.ipv4,
+    ),
+    [other.ipv4],
+  );
+  await setReady(holder, true);
+  await bed.destroy(other);
+  t.deepEqual(
+    await eventually(
+      () => whoHas(sender),
+      (takers) => takers.join() === holder.ipv4,
+    ),
+    [holder.ipv4],
+  );
+  await bed.destroy(holder);
+  await bed.delete(QUERY);
+});
+
+test.serial('backends outside of Weir, and an address of one’s own that two services share', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  await onHosts[1]!.listen({ tcp: [7001], udp: [7001] });
+  const outside = (name: string, port: number, protocol: string) => `
+apiVersion: weir/v1
+kind: Service
+metadata: { name: ${name} }
+spec:
+  backends: ['${two.addresses.ipv4}', '${two.addresses.ipv6}']
+  ports: [{ port: ${port}, targetPort: 7001, protocol: ${protocol} }]
+  addresses: [11.200.0.1, 'fd01:c::200:1']
+`;
+  const [first, second] = [outside('legacy', 80, 'TCP'), outside('legacy-udp', 80, 'UDP')];
+  await bed.apply(`${first}---${second}`);
+  await t.throwsAsync(bed.apply(outside('third', 80, 'TCP')), {
+    message: /TCP\/80 of 11\.200\.0\.1 is that of service default\/legacy already/,
+  });
+  for (const address of ['11.200.0.1', 'fd01:c::200:1']) {
+    for (const [what, sender] of [
+      ['client', client.traffic],
+      ['host-1', onHosts[0]!],
+    ] as const) {
+      t.true(await eventually(() => sender.tcp({ address, port: 80 }), Boolean), `${what} > tcp ${address}`);
+      t.true(await eventually(() => sender.udp({ address, port: 80 }), Boolean), `${what} > udp ${address}`);
+    }
+  }
+  await bed.delete(`${first}---${second}`);
+});
+
+const TO_SERVICE = `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: to-service, namespace: default }
+spec:
+  selector: app == 'client'
+  types: [Egress]
+  egress:
+    - { action: Allow, destination: { services: { name: web } } }
+`;
+
+test.serial('a rule that names a service lets its backends be reached, by whichever address, at its ports alone', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  await bed.apply(TO_SERVICE);
+  try {
+    await eventually(
+      () => client.traffic.tcp({ address: near.ipv4, port: 8080 }),
+      (through) => !through,
+    );
+    await expectAnswers(t, [
+      ...both().map((address): [string, Traffic, string, number, boolean] => ['client', client.traffic, address, 8000, true]),
+      ['client', client.traffic, far.ipv4, 80, true],
+      ['client', client.traffic, far.ipv6, 81, true],
+      ['client', client.traffic, far.ipv4, 8080, false],
+    ]);
+    t.is((await bed.weir(['trace', '--from', 'app=client', '--to', 'service/web', '--port', 'tcp/8000'])).code, 0);
+    t.is((await bed.weir(['trace', '--from', 'app=client', '--to', 'app=web', '--port', 'tcp/8080'])).code, 1);
+    await bed.apply(WEB.replaceAll('targetPort: 81', 'targetPort: 8080'));
+    t.true(await eventually(() => client.traffic.tcp({ address: far.ipv4, port: 8080 }), Boolean), 'the rule follows the service');
+    t.true(await eventually(() => client.traffic.tcp({ address: virtual.ipv4, port: 8001 }), Boolean));
+  } finally {
+    await bed.apply(WEB);
+    await bed.delete(TO_SERVICE);
+  }
+});
+
+test.serial('kill -9 of the agent cuts nothing and keeps the service; the next one finds what changed meanwhile', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  await client.traffic.stream('through the kill', { address: virtual.ipv4, port: 8000 });
+  await one.stopAgent('SIGKILL');
+  await expectAnswers(t, [['client', client.traffic, virtual.ipv4, 8000, true]]);
+  await setReady(near, false);
+  await setReady(far, false);
+  await one.startAgent();
+  t.is(await client.traffic.refusal('tcp', { address: virtual.ipv4, port: 8000 }), 'ECONNREFUSED');
+  t.is((await client.traffic.streamState('through the kill')).ended, undefined);
+  await setReady(near, true);
+  await setReady(far, true);
+  t.true(await eventually(() => client.traffic.tcp({ address: virtual.ipv4, port: 8000 }), Boolean));
+  await bed.delete(WEB);
+  const leftIn = (host: typeof one) =>
+    execFileSync('nsenter', [`--net=${host.namespace}`, '/usr/sbin/nft', 'list', 'table', 'inet', 'weir'], { encoding: 'utf8' });
+  const isClean = (text: string) => !/chain s_/.test(text) && !text.includes(virtual.ipv4);
+  t.true(isClean(await eventually(() => leftIn(one), isClean)), 'nothing of it is left in the table');
+  await bed.apply(WEB);
 });

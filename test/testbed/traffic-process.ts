@@ -43,6 +43,8 @@ async function answer(request: TrafficRequest): Promise<unknown> {
       return ping(request.address);
     case 'stream':
       return startStream(request.name, request);
+    case 'datagrams':
+      return sendDatagrams(request);
     case 'stream-state':
       return lookAt(streams.get(request.name));
     case 'attempts':
@@ -138,6 +140,15 @@ function refusalOfUdp({ address, port }: Target, timeoutMs: number): Promise<str
       else socket.send('?');
     });
   });
+}
+
+async function sendDatagrams({ address, port }: Target): Promise<number> {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  socket.on('error', () => {});
+  socket.bind(0);
+  await once(socket, 'listening');
+  setInterval(() => socket.send('?', port, address, () => {}), PACE_MS);
+  return socket.address().port;
 }
 
 async function ping(address: string): Promise<boolean> {

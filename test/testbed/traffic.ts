@@ -36,6 +36,7 @@ export type TrafficRequest =
   | { operation: 'ping'; address: string }
   | ({ operation: 'refusal'; protocol: 'tcp' | 'udp'; timeoutMs: number } & Target)
   | ({ operation: 'stream'; name: string; bytes?: number } & Target)
+  | ({ operation: 'datagrams' } & Target)
   | { operation: 'stream-state'; name: string }
   | ({ operation: 'attempts'; name: string } & Target)
   | { operation: 'attempts-state'; name: string }
@@ -88,6 +89,11 @@ export class Traffic {
    */
   stream(name: string, target: Target & { bytes?: number }): Promise<void> {
     return this.#ask({ operation: 'stream', name, ...target });
+  }
+
+  /** Sends datagrams out of one socket until the process ends. @returns its port */
+  datagrams(target: Target): Promise<number> {
+    return this.#ask({ operation: 'datagrams', ...target });
   }
 
   streamState(name: string): Promise<StreamState> {

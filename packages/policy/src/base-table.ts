@@ -334,6 +334,7 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
         'dnat ip6 to ip6 daddr . meta l4proto . th dport map @host_port6',
         'meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any_host_port4',
         'meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any_host_port6',
+        'ip saddr 127.0.0.0/8 return comment "what has this source cannot go to another host"',
         ...FAMILIES.map(({ version }) => `meta nfproto ipv${version} meta l4proto . th dport vmap @service_port${version}`),
       ],
     },
