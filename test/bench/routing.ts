@@ -1,7 +1,8 @@
 /**
  * `npm run bench:routing`: what Weir's way between two hosts costs, and how soon it is there. Throughput (iperf3) between containers of two
  * hosts, natively and through a tunnel, each in turn with the same made by hand on two hosts without Weir: a veth and a route, and a
- * VXLAN link of the kernel. Then the time from a new host's objects to the route that leads there, and the first sync of a thousand hosts.
+ * VXLAN link of the kernel. By hand twice: with no rule at all, where packets pass no hook, and with the least that a firewall is, which
+ * lets the packets of known connections through: what that costs is the kernel's connection tracking. Then the time from a new host's objects to the route that leads there, and the first sync of a thousand hosts.
  */
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -14,7 +15,7 @@ import { StoreWriter } from './store-writer.ts';
 import { medianRow, progress, type Row, report, type Series } from './table.ts';
 import { until } from './until.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 8;
 const SECONDS = '1';
 const PORT = '5201';
 const HOSTS = 1000;
@@ -44,23 +45,38 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   const plain = plainPath(plainHosts, 'native', stack);
   const plainTunnel = plainPath(plainHosts, 'vxlan', stack);
 
-  const paths = { native, plain, tunnel, plainTunnel };
-  const samples: Record<keyof typeof paths, number[]> = { native: [], plain: [], tunnel: [], plainTunnel: [] };
+  const paths = {
+    plain,
+    stateful: () => behindFirewall(plainHosts, plain),
+    native,
+    plainTunnel,
+    statefulTunnel: () => behindFirewall(plainHosts, plainTunnel),
+    tunnel,
+  };
+  const names = Object.keys(paths) as (keyof typeof paths)[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<keyof typeof paths, number[]>;
   for (let round = 0; round < ROUNDS; round++) {
     progress(`throughput, round ${round + 1} of ${ROUNDS}`);
-    for (const [name, path] of Object.entries(paths) as [keyof typeof paths, Measure][]) samples[name].push(await path());
+    // There and back: what the machine does meanwhile, and what it still has warm, favours none.
+    for (const name of round % 2 === 0 ? names : names.toReversed()) samples[name].push(await paths[name]());
   }
   const series = (name: string, values: number[]): Series => ({ name, unit: 'Gbit/s', samples: values });
   const byHand = series('veth and route by hand', samples.plain);
+  const stateful = series('the same with a stateful rule', samples.stateful);
   const tunnelByHand = series("the kernel's VXLAN by hand", samples.plainTunnel);
+  const statefulTunnel = series('that with a stateful rule', samples.statefulTunnel);
   progress('hosts that join');
   const joins: Series = { name: 'from the objects of a new host to the route there', unit: 'ms', samples: await joinTimes(one, writer) };
   await writer.close();
   return [
     medianRow(byHand),
+    medianRow(stateful, byHand),
     medianRow(series('native', samples.native), byHand),
+    medianRow(series('native', samples.native), stateful),
     medianRow(tunnelByHand),
+    medianRow(statefulTunnel, tunnelByHand),
     medianRow(series('tunnel', samples.tunnel), tunnelByHand),
+    medianRow(series('tunnel', samples.tunnel), statefulTunnel),
     medianRow(joins),
   ];
 }
@@ -119,6 +135,28 @@ function plainPath(hosts: readonly [LabHost, LabHost], kind: 'native' | 'vxlan',
   const server = inNamespace(namespaces[1]!, () => spawn('iperf3', ['-s', '-p', PORT], { stdio: 'ignore' }));
   stack.defer(() => server.kill());
   return () => throughput((...command) => run('nsenter', [`--net=${namespaces[0]}`, ...command]), `10.${net}.1.2`);
+}
+
+/** Measures while the hosts have the shortest rules that know connections. */
+async function behindFirewall(hosts: readonly LabHost[], path: Measure): Promise<number> {
+  const each = (script: string) => {
+    for (const { namespace } of hosts) {
+      using nftables = Nftables.open({ namespace });
+      nftables.run(script);
+    }
+  };
+  each(`table inet byhand {
+    chain forward {
+      type filter hook forward priority filter; policy drop;
+      ct state established,related accept
+      ct state new accept
+    }
+  }`);
+  try {
+    return await path();
+  } finally {
+    each('delete table inet byhand');
+  }
 }
 
 /** @returns Gbit/s that the server received */
