@@ -90,6 +90,15 @@ test("a host's DNS is reached by its containers whatever policy says, or as poli
   t.false(baseTable(options).script.includes('jump own_dns'));
 });
 
+test('what comes from the network is asked whether its interface is adopted only where one is', (t) => {
+  const options = { agentPorts: [], healthChecks: 'Always' as const, vxlan: { port: 4789, vni: 4096 } };
+  const prerouting = (adopts?: boolean) =>
+    chainOf(baseTable({ ...options, ...(adopts !== undefined && { adopts }) }).script, 'prerouting')!;
+  t.true(prerouting().includes('iifname @adopted goto source'));
+  t.false(prerouting(false).includes('@adopted'));
+  t.true(prerouting(false).includes('iifname "weir*" goto source'));
+});
+
 test('a host interface that is not known is open, and failsafe ports come before all policy', (t) => {
   const failsafePorts = { inbound: ['tcp/2222', 'tcp/22', 'udp/68'], outbound: [] };
   const { script } = baseTable({ agentPorts: [], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 }, failsafePorts });

@@ -17,6 +17,8 @@ export interface BaseOptions {
   flannel?: TunnelPackets;
   failsafePorts?: FailsafePorts;
   dns?: HostDns | undefined;
+  /** Whether policy is over interfaces that are not Weir's by name; default true. Where it is not, no packet of the network has to be asked for it. */
+  adopts?: boolean;
 }
 
 const FAMILIES = [
@@ -32,7 +34,8 @@ const ASKED = 'comment "what it asks is what it may be told"';
 const ANSWERED = 'comment "an answer waits until what it says is in force"';
 
 /** Interfaces that are ours, by the prefix that Weir gives them or one by one. */
-const OURS = ['"weir*"', '@adopted'];
+const BY_NAME = ['"weir*"'];
+const OURS = [...BY_NAME, '@adopted'];
 
 /** Neighbour discovery that a container has to be able to do before it has a neighbour; no router forwards it, so its hop limit is whole (RFC 4861 §6.1, §7.1). */
 const NEIGHBOUR_DISCOVERY = 'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }';
@@ -109,6 +112,7 @@ function baseChains({
   flannel,
   failsafePorts = DEFAULT_FAILSAFE_PORTS,
   dns,
+  adopts = true,
 }: BaseOptions): Record<string, FixedChain> {
   const tunnels = [{ ...vxlan, ends: 'hosts' }, ...(flannel === undefined ? [] : [{ ...flannel, ends: 'flannel' }])].flatMap((tunnel) =>
     FAMILIES.map((family) => ({ ...tunnel, ...family })),
@@ -131,7 +135,7 @@ function baseChains({
     prerouting: {
       hook: 'filter hook prerouting priority raw',
       rules: [
-        ...OURS.map((name) => `iifname ${name} goto source`),
+        ...(adopts ? OURS : BY_NAME).map((name) => `iifname ${name} goto source`),
         'meta l4proto udp goto udp_of_others comment "what every packet passes is kept short"',
       ],
     },

@@ -2,6 +2,7 @@
  * Policy in the kernel: the calculated table, kept in nftables. When a change is in force there, established flows that it forbids are cut.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { GUARDED_PREFIX } from '@weir/cni';
 import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
 import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf, type TunnelPackets, type UdpSockets } from '@weir/policy';
 import {
@@ -61,7 +62,7 @@ export class Dataplane {
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
-  #base: { of: HostRules & { flannel: TunnelPackets | undefined }; table: BaseTable } | undefined;
+  #base: { of: HostRules & { flannel: TunnelPackets | undefined; adopts: boolean }; table: BaseTable } | undefined;
   #flannel: TunnelPackets | undefined;
   /** nftables' generation after our last change. */
   #lastGeneration: number | undefined;
@@ -202,9 +203,10 @@ export class Dataplane {
 
   #baseFor({ mesosTraffic, failsafePorts: ports, dns }: HostRules): BaseTable {
     const flannel = this.#flannel;
-    const of = { mesosTraffic, ...(ports && { failsafePorts: ports }), ...(dns && { dns }), flannel };
+    const adopts = [...this.#addresses.keys()].some((place) => !place.startsWith(GUARDED_PREFIX));
+    const of = { mesosTraffic, ...(ports && { failsafePorts: ports }), ...(dns && { dns }), flannel, adopts };
     if (!isDeepStrictEqual(of, this.#base?.of)) {
-      const rest = { failsafePorts: failsafePorts(of), dns, ...(flannel && { flannel }) };
+      const rest = { failsafePorts: failsafePorts(of), dns, adopts, ...(flannel && { flannel }) };
       this.#base = { of, table: baseTable({ ...mesosTraffic, vxlan: this.#vxlan, ...rest }) };
     }
     return this.#base!.table;
