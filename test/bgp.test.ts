@@ -1,6 +1,6 @@
 /** BGP: a fabric of two routers learns of exported pools, and packets go both ways, whatever dies meanwhile. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inNamespace } from '@weir/kernel';
@@ -34,6 +34,8 @@ let fabric: Fabric;
 let outside: Traffic;
 let one: Workload;
 let two: Workload;
+/** On the third host. */
+let shown: Workload;
 
 const peer = (name: string, spec: string): string => `
 ---
@@ -119,7 +121,7 @@ test.serial.before('the fabric, and a task on two hosts', async (t) => {
   )) as [Workload, Workload];
 });
 
-test.after.always('the one outside', () => outside?.close());
+test.serial.after.always('the one outside', () => outside?.close());
 
 test.serial(
   'without BGP peers there is no daemon; with them the one outside and the tasks reach each other, in both families',
@@ -142,7 +144,7 @@ test.serial(
 test.serial('a new block is announced as it comes; a pool that is not exported never is', async (t) => {
   const begun = monotonicMs();
   const hidden = await bed().launch(bed().hosts[2]!, { hidden: 'yes', app: 'hidden' });
-  const shown = await bed().launch(bed().hosts[2]!, { app: 'shown' });
+  shown = await bed().launch(bed().hosts[2]!, { app: 'shown' });
   t.true(hidden.ipv4.startsWith('10.65.') || shown.ipv4.startsWith('10.64.'));
   t.true(await soon(() => reachedBothWays(shown)));
   t.log(`a task in a new block, from launch to packets both ways: ${Math.round(monotonicMs() - begun)} ms`);
@@ -357,4 +359,90 @@ test.serial('a link dies: the other router carries, in both directions, and both
   first.setLink(host.name, true);
   t.true(await soon(areUp(4)));
   t.true(await soon(() => exits().includes('eth1')));
+});
+
+/** A route to the task's block on a host, in ip's words. */
+const routeTo = (host: LabHost, { ipv4 }: Workload): string => {
+  const block = ipv4.replace(/\d+$/, (last) => String(Number(last) & ~15));
+  return ip(host.namespace, 'route', 'show', 'exact', `${block}/28`).trim();
+};
+
+const poolsBy = (routes: string): string => POOLS.replaceAll('visibility: Exported', `visibility: Exported, routes: ${routes}`);
+
+test.serial('a pool whose routes are by BGP: the mesh has them, BIRD makes them, and a flow goes on while they change hands', async (t) => {
+  t.regex(routeTo(one.host, two), /^10\.64\.\S+ via 192\.0\.2\.12 dev eth0 proto 121 *$/);
+  await one.traffic.stream('mesh', { address: two.ipv4, port: 80 });
+  const isByBird = () => /^10\.64\.\S+ via 192\.0\.2\.12 dev eth0 proto bird metric 2048 *$/.test(routeTo(one.host, two));
+  await bed().apply(poolsBy('Bgp'));
+  const changed = soon(async () => isByBird() && (await areUp(8)()));
+  t.true((await longestSilence(one.traffic, 'mesh', changed)) < 1000);
+  t.true(await changed, routeTo(one.host, two));
+  for (const family of FAMILIES) t.true(await soon(() => one.traffic.tcp({ address: two[family], port: 80 })), family);
+  t.deepEqual((await readReadiness(one.host)).reasons, []);
+});
+
+test.serial('route reflectors by a selector: hosts have a session with the reflector alone, and each other as next hops', async (t) => {
+  const [first, second, reflector] = bed().hosts as [LabHost, LabHost, LabHost];
+  await bed().mustWeir(['label', 'host', reflector.name, 'reflector=yes']);
+  const object = JSON.parse(await bed().mustWeir(['get', 'host', reflector.name, '-o', 'json']));
+  object.spec.bgp = { clusterId: '10.0.0.1' };
+  await bed().apply(JSON.stringify(object));
+  await bed().apply(`
+apiVersion: weir/v1
+kind: BgpPeer
+metadata: { name: reflectors }
+spec: { peerSelector: has(reflector) }
+`);
+  const isClient = () => /rr client/.test(readFileSync(join(reflector.agentConfig, '..', 'run/bgp/bird.conf'), 'utf8'));
+  t.true(await soon(async () => isClient() && (await areUp(8)())));
+  await bed().apply('apiVersion: weir/v1\nkind: BgpConfig\nmetadata: { name: default }\nspec: { nodeMesh: false }\n');
+  const countsOf = async () =>
+    Promise.all(bed().hosts.map(async (host) => (await sessionsOf(host)).filter(({ state }) => state === 'Established').length));
+  t.true(await soon(async () => (await countsOf()).join() === '6,6,8'), String(await countsOf()));
+  t.true(await soon(() => /via 192\.0\.2\.12 dev eth0 proto bird/.test(routeTo(first, two))), routeTo(first, two));
+  t.regex(
+    birdc(first, 'show', 'route', 'all', 'protocol', `'host.${reflector.name}.4'`),
+    /BGP\.originator_id: 192\.0\.2\.12\s+BGP\.cluster_list: 10\.0\.0\.1/,
+  );
+  t.true(await soon(() => one.traffic.tcp({ address: two.ipv6, port: 80 })));
+  t.regex(routeTo(second, one), /via 192\.0\.2\.11/);
+  t.true(await soon(() => reachedBothWays(shown)), 'the reflector announces its own block, too');
+
+  await bed().apply(poolsBy('Blocks'));
+  t.true(await soon(() => / proto 121 *$/.test(routeTo(first, two))), 'the agent has its routes again, and BIRD none');
+  await bed().mustWeir(['delete', 'bgppeer', 'reflectors']);
+  await bed().mustWeir(['delete', 'bgpconfig', 'default']);
+  t.true(await soon(areUp(4)));
+});
+
+test.serial('BIRD is missing on one host: said there, its networks are up, and the others speak on', async (t) => {
+  const host = bed().hosts[2]!;
+  const config = readFileSync(host.agentConfig, 'utf8');
+  t.teardown(() => writeFileSync(host.agentConfig, config));
+  await host.stopAgent();
+  birdc(host, 'down');
+  writeFileSync(host.agentConfig, JSON.stringify({ ...JSON.parse(config), bird: '/nowhere/bird' }));
+  await host.startAgent();
+  const reason = 'BGP: BIRD is not at /nowhere/bird, where agent.yaml has it: apt-get install bird2, and systemctl disable --now bird';
+  t.true(await soon(async () => (await readReadiness(host)).reasons.includes(reason)), (await readReadiness(host)).reasons.join());
+  t.true((await readReadiness(host)).ready);
+  t.true((await sessionsOf(host)).every(({ state, problem }) => state === 'Down' && problem === 'the routing daemon does not run'));
+  const task = await bed().launch(host, { app: 'without' });
+  t.true(await soon(() => task.traffic.tcp({ address: one.ipv4, port: 80 })));
+  t.true(await reachedBothWays(one));
+  writeFileSync(host.agentConfig, config);
+  await host.stopAgent();
+  await host.startAgent();
+  t.true(await soon(() => reachedBothWays(task)));
+});
+
+test.serial('the last peer goes away: BIRD takes its routes back and ends', async (t) => {
+  const pids = bed().hosts.map(birdPid);
+  await bed().delete(peers());
+  await bed().mustWeir(['delete', 'bgppeer', 'none']);
+  t.true(await soon(() => bed().hosts.every(({ namespace }) => ip(namespace, 'route', 'show', 'proto', 'bird') === '')));
+  t.true(await soon(() => pids.every((pid) => !existsSync(`/proc/${pid}`))));
+  t.true(await soon(() => !fabric.outside.routes().includes('10.64.')));
+  t.true(await soon(async () => (await sessionsOf(one.host)).length === 0));
+  t.true(await one.traffic.tcp({ address: two.ipv4, port: 80 }));
 });

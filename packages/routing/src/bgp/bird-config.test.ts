@@ -173,7 +173,7 @@ test('a route reflector passes on what hosts told, to hosts and fabric', (t) => 
       config: { nodeMesh: false },
     }),
   );
-  t.regex(text, /function told_to_fabric4\(\) \{ return proto = "blocks4" \|\| source = RTS_BGP && proto ~ "host\.\*"; \}/);
+  t.regex(text, /function told_to_fabric4\(\) \{ return proto = "blocks4" \|\| \(source = RTS_BGP && proto ~ "host\.\*"\); \}/);
   t.notRegex(text, /rr client/, 'it is not selected as a reflector');
   const labelled = { ...reflector, metadata: { ...reflector.metadata, labels: { reflector: '' } } };
   const both = textOf(

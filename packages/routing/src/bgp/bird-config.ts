@@ -103,9 +103,10 @@ function staticRoutes(name: string, n: 4 | 6, destinations: readonly string[]): 
   return `protocol static ${name} {\n  ipv${n};\n${destinations.map((destination) => `  route ${destination} blackhole;\n`).join('')}}`;
 }
 
+/** `&&` and `||` bind alike in BIRD, from left to right. */
 function anyOf(n: 4 | 6, statics: readonly string[], isReflector: boolean): string {
   const own = statics.map((name) => `proto = "${name}${n}"`);
-  return [...own, ...(isReflector ? ['source = RTS_BGP && proto ~ "host.*"'] : [])].join(' || ');
+  return [...own, ...(isReflector ? ['(source = RTS_BGP && proto ~ "host.*")'] : [])].join(' || ');
 }
 
 const within = (cidrs: readonly string[]): string =>
