@@ -408,9 +408,30 @@ spec: { peerSelector: has(reflector) }
   t.regex(routeTo(second, one), /via 192\.0\.2\.11/);
   t.true(await soon(() => reachedBothWays(shown)), 'the reflector announces its own block, too');
 
+  // The fabric speaks with the reflector alone, which passes on what it hears there.
+  await bed().apply(`
+apiVersion: weir/v1
+kind: BgpFilter
+metadata: { name: pass-on }
+spec:
+  import: [{ action: Accept, source: Peers }]
+  export: [{ action: Accept, source: Peers }]
+---
+apiVersion: weir/v1
+kind: BgpPeer
+metadata: { name: reflectors }
+spec: { peerSelector: has(reflector), filters: [pass-on] }
+${peers(', hostSelector: has(reflector)')}`);
+  const exit = () => ip(first.namespace, 'route', 'show', OUTSIDE.ipv4);
+  t.true(await soon(() => exit().includes('via 192.0.2.13 dev eth0 proto bird')), exit());
+  t.true(await soon(() => fabric.routers.every((router) => !router.routes().includes('[host_1_ipv'))));
+  t.true(await soon(() => reachedBothWays(one)));
+  await bed().apply(peers());
+
   await bed().apply(poolsBy('Blocks'));
   t.true(await soon(() => / proto 121 *$/.test(routeTo(first, two))), 'the agent has its routes again, and BIRD none');
   await bed().mustWeir(['delete', 'bgppeer', 'reflectors']);
+  await bed().mustWeir(['delete', 'bgpfilter', 'pass-on']);
   await bed().mustWeir(['delete', 'bgpconfig', 'default']);
   t.true(await soon(areUp(4)));
 });

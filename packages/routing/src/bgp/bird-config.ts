@@ -150,11 +150,11 @@ ${options.map((option) => `  ${option};\n`).join('')}${channel(session, speaker)
 function channel({ family, to, filters, ...session }: BgpSession, { families }: BgpSpeaker): string {
   const n = numberOf(family);
   const asked = (way: 'import' | 'export') => filters.map((filter) => `${filterFunction(filter, way, family)}();`);
-  // Another host speaks of nothing but pools, and the fabric hears of no pool that is not exported, whatever a filter says.
-  const [inBounds, outBounds] =
-    to === 'Host' ? [[`if !pools${n}() then reject;`], []] : [[], [`if pools${n}() && !exported${n}() then reject;`]];
+  // Other hosts speak of pools, unless a filter takes in more; the fabric hears of no pool that is not exported, whatever a filter says.
+  const inBounds = to === 'Host' ? [`if !pools${n}() then reject;`] : [];
+  const outBounds = to === 'Host' ? [] : [`if pools${n}() && !exported${n}() then reject;`];
   const marks = families[family].marks.length === 0 ? [] : [`mark${n}();`];
-  const imports = [...inBounds, ...asked('import'), 'accept;'];
+  const imports = [...asked('import'), ...inBounds, 'accept;'];
   const exports = [
     ...outBounds,
     ...marks,
@@ -165,8 +165,10 @@ function channel({ family, to, filters, ...session }: BgpSession, { families }: 
   const block = (lines: readonly string[]) => lines.map((line) => `      ${line}\n`).join('');
   // A next hop may be that of another host, on no link of the peer's.
   const gateway = session.localAsNumber === session.asNumber ? '    gateway recursive;\n' : '';
+  // Clients need not know the way to the fabric's routers.
+  const nextHop = session.reflects ? '    next hop self ebgp;\n' : '';
   return `  ipv${n} {
-${gateway}    import filter {
+${gateway}${nextHop}    import filter {
 ${block(imports)}    };
     export filter {
 ${block(exports)}    };
