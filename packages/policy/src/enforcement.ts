@@ -138,10 +138,11 @@ export class Enforcement {
     // Tables that the interfaces have just let go of are not worth it.
     const inUse = (shared: SharedTable) => shared.users.size > 0;
     const refresh = ({ table, users }: SharedTable, bringUpToDate: () => boolean) => {
-      const { netMap, many } = table;
+      const { many } = table;
+      const { rules } = table.nets;
       if (bringUpToDate()) for (const name of users.keys()) narrowed.add(name);
-      // The way from the interface leads over the map of nets only while there is one, and over the sets that are the largest.
-      if (netMap !== table.netMap || many !== table.many) for (const name of users.keys()) this.#dirtyInterfaces.add(name);
+      // The way from the interface leads over a map of nets only while there is one, and over the sets that are the largest.
+      if (rules !== table.nets.rules || many !== table.many) for (const name of users.keys()) this.#dirtyInterfaces.add(name);
     };
     for (const [shared, changed] of this.#dirtyNets) {
       if (!inUse(shared)) continue;

@@ -20,14 +20,10 @@ const LOCAL_FIELD = { Ingress: 'daddr', Egress: 'saddr' } as const;
 /** The group that endpoints with these programs share: looks the peer's address up, single addresses first, then nets, then sets of many. */
 export function groupEntry(direction: Direction, tables: TablesByFamily): Entry {
   const lookups = (['IPv4', 'IPv6'] as const).flatMap((family) => {
-    const { addressMap, netMap, many } = tables[family];
+    const { addressMap, nets, many } = tables[family];
     const field = peerField(direction, family);
     const lookUp = (map: string, comment: string): Rule => ({ expressions: [{ kind: 'vmap', field, map }], comment });
-    return [
-      ...(addressMap === undefined ? [] : [lookUp(addressMap.name, 'peers by address')]),
-      ...(netMap === undefined ? [] : [lookUp(netMap.name, 'peers by net')]),
-      ...many.rules,
-    ];
+    return [...(addressMap === undefined ? [] : [lookUp(addressMap.name, 'peers by address')]), ...nets.rules, ...many.rules];
   });
   const [rest4, rest6] = [tables.IPv4.many.verdict, tables.IPv6.many.verdict];
   const isOne = sameVerdict(rest4, rest6);

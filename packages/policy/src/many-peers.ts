@@ -35,18 +35,21 @@ export function isLookedUp({ rules, chains }: ByManyPeers, name: string): boolea
   return all.some(({ expressions }) => expressions.some((expression) => expression.kind === 'member' && expression.set === name));
 }
 
-/**
- * The largest sets of a program. Of two that are about as large the first by key, so that one member more or less seldom makes another
- * choice.
- */
+/** The largest sets of a program. */
 export function largestSets(sets: Iterable<readonly [MemberSet, number]>, family: Family, atLeast: number): Candidate[] {
-  const magnitude = (set: MemberSet) => Math.floor(Math.log2(set.addresses[family].size));
-  return [...sets]
-    .map(([set, number]) => ({ set, number }))
-    .filter(({ set }) => set.addresses[family].size >= atLeast)
-    .sort((left, right) => magnitude(right.set) - magnitude(left.set) || (left.set.key < right.set.key ? -1 : 1))
-    .slice(0, MOST_SETS)
-    .map(({ set, number }) => ({ set, number, name: peerSetName(set, family) }));
+  const sizes = Array.from(sets, ([set, number]) => ({ set, number, key: set.key, size: set.addresses[family].size }));
+  return mostNumerous(sizes, atLeast).map(({ set, number }) => ({ set, number, name: peerSetName(set, family) }));
+}
+
+/**
+ * The few that have most. Of two that have about as many the first by key, so that one more or less seldom makes another choice.
+ */
+export function mostNumerous<T extends { key: string; size: number }>(all: readonly T[], atLeast: number): T[] {
+  const magnitude = ({ size }: T) => Math.floor(Math.log2(size));
+  return all
+    .filter(({ size }) => size >= atLeast)
+    .sort((left, right) => magnitude(right) - magnitude(left) || (left.key < right.key ? -1 : 1))
+    .slice(0, MOST_SETS);
 }
 
 const PEER_FIELD = { Ingress: 'saddr', Egress: 'daddr' } as const;

@@ -3,7 +3,7 @@ import type { AddressRange } from './net-ranges.ts';
 import { RangeMap, type Stretch } from './range-map.ts';
 
 /** So many nets at once, as a share of what is there, cost less as a whole than one by one. */
-const MANY = 1 / 8;
+const MANY = 1 / 64;
 
 const sameDepth = (left: number, right: number) => left === right;
 
@@ -63,19 +63,38 @@ export class NetCover {
   }
 }
 
-/** All depths with all steps, cut where anything begins or ends. */
+/** All depths with all steps, cut where anything begins or ends. What is there is in order, so that only what comes has to be sorted. */
 function stepped(depths: readonly Stretch<number>[], ranges: readonly AddressRange[], step: 1 | -1): Stretch<number>[] {
-  const edges = [...depths, ...ranges.map((range) => ({ ...range, value: step }))].flatMap(({ first, last, value }) => [
-    { at: first, by: value },
-    { at: last + 1n, by: -value },
-  ]);
-  edges.sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
+  const starts = ranges.map(({ first }) => first).sort(rising);
+  const ends = ranges.map(({ last }) => last + 1n).sort(rising);
   const result: Stretch<number>[] = [];
+  let [depth, start, end] = [0, 0, 0];
+  let isWithin = false;
   let value = 0;
-  for (const [index, { at, by }] of edges.entries()) {
-    value += by;
-    const next = edges[index + 1]?.at;
-    if (value > 0 && next !== undefined && next > at) result.push({ first: at, last: next - 1n, value });
+  let from = 0n;
+  for (;;) {
+    const stretch = depths[depth];
+    const at = least(stretch && (isWithin ? stretch.last + 1n : stretch.first), least(starts[start], ends[end]));
+    if (at === undefined) return result;
+    if (value > 0 && at > from) result.push({ first: from, last: at - 1n, value });
+    from = at;
+    if (isWithin && stretch!.last + 1n === at) {
+      value -= stretch!.value;
+      isWithin = false;
+      depth += 1;
+    }
+    if (!isWithin && depths[depth]?.first === at) {
+      value += depths[depth]!.value;
+      isWithin = true;
+    }
+    for (; starts[start] === at; start += 1) value += step;
+    for (; ends[end] === at; end += 1) value -= step;
   }
-  return result;
+}
+
+const rising = (left: bigint, right: bigint) => (left < right ? -1 : left > right ? 1 : 0);
+
+function least(left: bigint | undefined, right: bigint | undefined): bigint | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return left < right ? left : right;
 }

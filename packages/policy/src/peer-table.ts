@@ -1,14 +1,15 @@
-import { addressFromNumber, type Family, protocolNumber } from '@weir/resources';
+import { type Family, protocolNumber } from '@weir/resources';
 import { addressNumber } from './canonical-address.ts';
 import { type ByManyPeers, byManyPeers, type Candidate, isLookedUp, largestSets, peerField } from './many-peers.ts';
 import type { MemberSet, Membership } from './membership.ts';
 import { getOrCreate } from './multimap.ts';
 import { type Criteria, NetCells } from './net-cells.ts';
+import { type NetInterval, NetMap } from './net-map.ts';
 import { type AddressRange, type NetRanges, WHOLE } from './net-ranges.ts';
 import type { PeerSet, PeerSets } from './peer-sets.ts';
 import type { Program, ProgramRule } from './program.ts';
 import type { Stretch } from './range-map.ts';
-import { DENIED, type ElementStatement, type KeyField, type MapStatement, statementKey } from './statement.ts';
+import { type KeyField, type MapStatement, statementKey } from './statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from './table.ts';
 import type { PortNumber } from './traffic.ts';
 import { narrows, type TrafficClass, trafficClass } from './traffic-class.ts';
@@ -25,11 +26,6 @@ interface Signature {
   readonly criteria: ReadonlySet<number>;
   readonly portsByName: ReadonlyMap<string, readonly PortNumber[]>;
   readonly text: string;
-}
-
-interface Interval extends AddressRange {
-  readonly key: string;
-  readonly trafficClass: TrafficClass;
 }
 
 /** More signatures than a program meets at a time: beyond it the memory of classes starts anew. */
@@ -53,8 +49,7 @@ export class PeerTable {
   readonly defaultClass: TrafficClass;
   /** The maps, as far as the program needs them; their names follow from the program's. */
   readonly addressMap: MapStatement | undefined;
-  /** There only while an interval is: whether network sets have nets changes seldom, and most programs know no net. */
-  netMap: MapStatement | undefined;
+  readonly nets: NetMap;
   /** What follows on the maps. It changes seldom: when a set becomes one of the largest. */
   many: ByManyPeers;
 
@@ -70,7 +65,6 @@ export class PeerTable {
   readonly #classes = new Map<string, TrafficClass>();
   readonly #elements = new Map<string, TrafficClass>();
   #cells = new NetCells();
-  #intervalCount = 0;
   /** The largest sets; those of them that make a difference are looked up. */
   #largest: readonly Candidate[] = [];
   #lookedUp: { number: number; peers: PeerSet }[] = [];
@@ -86,13 +80,24 @@ export class PeerTable {
     this.#structure = context.structure;
     this.#peerSets = context.peerSets;
     this.#manyPeers = context.manyPeers;
+    this.nets = new NetMap({
+      name: program.name,
+      family: program.family,
+      field: peerField(program.direction, program.family),
+      table: context.table,
+      structure: context.structure,
+      many: context.manyPeers,
+    });
     this.#conditions = program.rules.map((rule) => this.#condition(rule));
     for (const name of portNames(program.rules)) {
       const set = this.#membership.acquirePortName(name);
       this.#portSets.set(name, set);
       this.#setNumbers.set(set, this.#nextNumber());
     }
-    this.addressMap = this.#setNumbers.size === 0 ? undefined : this.#map(`p_${program.name}_a`, false);
+    this.addressMap =
+      this.#setNumbers.size === 0
+        ? undefined
+        : { kind: 'map', name: `p_${program.name}_a`, type: `${addressType(program.family)} : verdict`, interval: false };
     this.defaultClass = this.#classOf({ criteria: new Set(), portsByName: NO_PORTS, text: '' });
     if (this.addressMap !== undefined) this.#structure.retain(this.addressMap);
     this.#retain(this.defaultClass);
@@ -108,7 +113,7 @@ export class PeerTable {
   /** Takes everything of it out of the nftables table. */
   remove(): void {
     for (const address of [...this.#elements.keys()]) this.#setElement(address, undefined);
-    this.#replaceIntervals(this.#intervalsWithin(WHOLE[this.program.family]), []);
+    this.nets.replace(this.#allIntervals(), [], () => []);
     if (this.addressMap !== undefined) this.#structure.release(this.addressMap);
     this.#release(this.defaultClass);
     this.#releaseLargest(this.#lookedUp, this.#manyClasses);
@@ -201,7 +206,7 @@ export class PeerTable {
     const around = this.#withNeighbours(range);
     const before = this.#intervalsWithin(around);
     this.#cells.mark(this.#setNumbers.get(set)!, range, set.nets.ranges(family, range));
-    let narrowed = this.#replaceIntervals(before, this.#intervalsWithin(around));
+    let narrowed = this.nets.replace(before, this.#intervalsWithin(around), () => this.#allIntervals());
     if (this.addressMap === undefined) return narrowed;
     for (const address of this.#membership.addressesWithin(family, range)) narrowed = this.#refreshAddress(address) || narrowed;
     return narrowed;
@@ -212,9 +217,10 @@ export class PeerTable {
     const spans = new Map<number, Iterable<AddressRange>>();
     for (const { number, nets } of this.#netNumbers.values()) spans.set(number, nets.ranges);
     for (const [{ nets }, number] of this.#setNumbers) if (!nets.isEmpty) spans.set(number, nets.ranges(family));
-    const before = this.#intervalsWithin(WHOLE[family]);
+    const before = this.#allIntervals();
     this.#cells = new NetCells(spans);
-    let narrowed = this.#replaceIntervals(before, this.#intervalsWithin(WHOLE[family]));
+    const now = this.#allIntervals();
+    let narrowed = this.nets.replace(before, now, () => now);
     for (const address of this.#singledOut()) narrowed = this.#refreshAddress(address) || narrowed;
     return narrowed;
   }
@@ -244,10 +250,6 @@ export class PeerTable {
     const byNet = this.#classByNet(address);
     if (this.#lookedUp.length === 0 || !sameVerdict(byNet.verdict, this.defaultClass.verdict)) return byNet;
     return this.#classOfNumbers(this.#lookedUp.filter(({ peers }) => isIn(peers)).map(({ number }) => number));
-  }
-
-  #map(name: string, interval: boolean): MapStatement {
-    return { kind: 'map', name, type: `${addressType(this.program.family)} : verdict`, interval };
   }
 
   #condition({ nets, notNets, within, without }: ProgramRule): Condition {
@@ -339,8 +341,8 @@ export class PeerTable {
   }
 
   /** The intervals whose class is not the default, as few as can be. */
-  #intervalsWithin(range: AddressRange): Interval[] {
-    const merged: Omit<Interval, 'key'>[] = [];
+  #intervalsWithin(range: AddressRange): NetInterval[] {
+    const merged: NetInterval[] = [];
     for (const { first, last, value } of this.#cells.within(range)) {
       const found = this.#classOfNets(value);
       if (sameVerdict(found.verdict, this.defaultClass.verdict)) continue;
@@ -349,7 +351,11 @@ export class PeerTable {
       if (continues) merged[merged.length - 1] = { ...previous, last };
       else merged.push({ first, last, trafficClass: found });
     }
-    return merged.map((interval) => ({ ...interval, key: statementKey(this.#intervalStatement(interval)) }));
+    return merged;
+  }
+
+  #allIntervals(): NetInterval[] {
+    return this.#intervalsWithin(WHOLE[this.program.family]);
   }
 
   /** The range, and on either side the interval that touches it: the two may become one, or one become two. */
@@ -369,48 +375,6 @@ export class PeerTable {
       first: end(first - 1n, (cell) => cell.first - 1n)?.first ?? first,
       last: end(last + 1n, (cell) => cell.last + 1n)?.last ?? last,
     };
-  }
-
-  #intervalStatement({ first, last, trafficClass: found }: AddressRange & { trafficClass: TrafficClass }): ElementStatement {
-    const { family } = this.program;
-    const field = (number: bigint): KeyField[] => [{ type: addressType(family), value: addressFromNumber(number, family) }];
-    return { kind: 'element', set: this.#netMapName, key: field(first), to: field(last), verdict: found.verdict };
-  }
-
-  get #netMapName(): string {
-    return `p_${this.program.name}_n`;
-  }
-
-  /** @returns whether anything has changed that may take something from somebody */
-  #replaceIntervals(present: readonly Interval[], next: readonly Interval[]): boolean {
-    const before = new Map(present.map((interval) => [interval.key, interval]));
-    this.#intervalCount += next.length - present.length;
-    this.#keepNetMap(this.#intervalCount > 0);
-    let narrowed = false;
-    for (const interval of next) {
-      const present = before.get(interval.key);
-      before.delete(interval.key);
-      this.#retain(interval.trafficClass);
-      if (present !== undefined) this.#release(present.trafficClass);
-      if (present !== undefined && sameVerdict(present.trafficClass.verdict, interval.trafficClass.verdict)) continue;
-      this.#table.set(this.#intervalStatement(interval));
-      // A new interval may lie where a wider one has been, so nothing but freedom is sure to take nothing.
-      narrowed ||= interval.trafficClass.verdict.kind !== 'return';
-    }
-    for (const [key, { trafficClass: gone }] of before) {
-      this.#table.delete(key);
-      this.#release(gone);
-      narrowed ||= !sameVerdict(gone.verdict, DENIED);
-    }
-    return narrowed;
-  }
-
-  #keepNetMap(isNeeded: boolean): void {
-    if (isNeeded === (this.netMap !== undefined)) return;
-    const map = this.#map(this.#netMapName, true);
-    this.netMap = isNeeded ? map : undefined;
-    if (isNeeded) this.#structure.retain(map);
-    else this.#structure.release(map);
   }
 
   #retain({ chain }: TrafficClass): void {

@@ -17,8 +17,8 @@ export interface TableChange {
 /** The desired table, and what of it has changed since somebody last asked. */
 export class Table {
   readonly #statements = new Map<string, Statement>();
-  /** What the statements touched since then were at that time. */
-  readonly #before = new Map<string, Statement | undefined>();
+  /** What the statements touched since then were at that time; undefined until somebody has asked: there was nothing. */
+  #before: Map<string, Statement | undefined> | undefined;
 
   set(statement: Statement): void {
     const key = statementKey(statement);
@@ -33,9 +33,12 @@ export class Table {
 
   /** What turns the table of the previous call into the present one: changes that undid each other are not in it. */
   takeChange(): TableChange {
+    const touched = this.#before;
+    this.#before = new Map();
+    if (touched === undefined) return { set: new Map(this.#statements), delete: new Set() };
     const set = new Map<string, Statement>();
     const gone = new Set<string>();
-    for (const [key, before] of this.#before) {
+    for (const [key, before] of touched) {
       const now = this.#statements.get(key);
       if (now === undefined) {
         if (before !== undefined) gone.add(key);
@@ -43,12 +46,11 @@ export class Table {
         set.set(key, now);
       }
     }
-    this.#before.clear();
     return { set, delete: gone };
   }
 
   #touch(key: string): void {
-    if (!this.#before.has(key)) this.#before.set(key, this.#statements.get(key));
+    if (this.#before?.has(key) === false) this.#before.set(key, this.#statements.get(key));
   }
 }
 
