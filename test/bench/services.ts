@@ -24,9 +24,11 @@ const PORT = 7000;
 const CHANGES = 200;
 const INSIDE = '--inside';
 const VIRTUAL = '11.255.0.1';
+const IN_11 = 0x0b000001n;
+const IN_10 = 0x0a000001n;
+const IN_198_18 = 0xc6120001n;
 
 const run = promisify(execFile);
-
 if (process.argv.includes(INSIDE)) process.stdout.write(JSON.stringify(measureChanges()));
 else report('services', [...changesInNamespace(), ...(await withCluster({ bench: 'services', hosts: 2 }, measureConnections))]);
 
@@ -70,9 +72,9 @@ function measureChanges(): Row[] {
   ];
 }
 
-const addressAt = (base: bigint, index: number): string => addressFromNumber(base + BigInt(index), 'IPv4');
-const IN_11 = 0x0b000001n;
-const IN_10 = 0x0a000001n;
+function addressAt(base: bigint, index: number): string {
+  return addressFromNumber(base + BigInt(index), 'IPv4');
+}
 
 function service(index: number, spec: object): AnyObject {
   const object = {
@@ -84,7 +86,9 @@ function service(index: number, spec: object): AnyObject {
   return { ...parseObject(object), status: { addresses: [addressAt(IN_11, index)] } };
 }
 
-const selecting = (index: number): AnyObject => service(index, { selector: `app == 'app-${index}'` });
+function selecting(index: number): AnyObject {
+  return service(index, { selector: `app == 'app-${index}'` });
+}
 
 function backendAt(index: number, backend: number, ready = true): AnyObject {
   const id = `${index}-${backend}`;
@@ -155,7 +159,7 @@ async function measureConnections(cluster: Cluster): Promise<Row[]> {
 
 /** Nobody is at its backends. */
 function withAddresses(index: number): AnyObject {
-  const backends = Array.from({ length: BACKENDS }, (_, at) => addressAt(0xc6120001n, index * BACKENDS + at));
+  const backends = Array.from({ length: BACKENDS }, (_, at) => addressAt(IN_198_18, index * BACKENDS + at));
   return service(index, { backends });
 }
 

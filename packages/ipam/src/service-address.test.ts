@@ -62,6 +62,11 @@ test('an address that is asked for may be shared as long as no port is', async (
     message: /TCP\/80 of 192\.0\.2\.1 is that of service shop\/web already/,
   });
   await t.throwsAsync(asked('other', { port: 80 }, '10.1.2.3'), { code: 'EREFUSED', message: /10\.1\.2\.3 is of pool "containers"/ });
+  await admitPool(store, pool('eleven', '11.1.0.0/16'));
+  await t.throwsAsync(admit(store, service('chosen')), {
+    code: 'EOVERLAP',
+    message: /the service range 11\.0\.0\.0\/8 overlaps pool "eleven"/,
+  });
   await admit(store, service('web', { addresses: ['192.0.2.2'] }), revision);
   t.deepEqual(await records(store), ['192.0.2.1', '192.0.2.2']);
   await asked('other', { port: 80 });

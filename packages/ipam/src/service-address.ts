@@ -10,6 +10,7 @@ import {
   addressFromNumber,
   cidrContains,
   cidrRange,
+  cidrsOverlap,
   DEFAULT_IPAM_CONFIG,
   type Family,
   familiesOf,
@@ -17,6 +18,7 @@ import {
   IPAM_CONFIG_NAME,
   type IpamConfig,
   keyOf,
+  type Pool,
   parseObject,
   type Service,
   serialize,
@@ -44,8 +46,8 @@ interface Claimed {
 /**
  * Creates or replaces a service, at `revision` (0: there may be none yet), with addresses in its status: those that it asks for, else those
  * that it has, else free ones of the service ranges, by the hash of its name.
- * Throws IpamError ETAKEN when another service has a port that it asks for, EREFUSED for an address of a pool, EEXHAUSTED when its range is
- * full, ENOPOOL when there is no range of a family, ECONFLICT when it has another revision.
+ * Throws IpamError ETAKEN when another service has a port that it asks for, EREFUSED for an address of a pool, EOVERLAP for a range with one,
+ * EEXHAUSTED when its range is full, ENOPOOL when there is no range of a family, ECONFLICT when it has another revision.
  */
 export async function admitService(
   store: Store,
@@ -115,9 +117,7 @@ async function claim(store: Store, service: Service, before: readonly string[]):
 }
 
 async function claimAsked(store: Store, service: Service, address: string): Promise<Claimed> {
-  const pool = (await store.list(POOL_PREFIX)).entries
-    .map(({ value }) => decodePool(value))
-    .find(({ spec }) => spec.network === undefined && cidrContains(spec.cidr, address));
+  const pool = (await sharedPools(store)).find(({ spec }) => cidrContains(spec.cidr, address));
   if (pool !== undefined)
     throw new IpamError(
       'EREFUSED',
@@ -133,6 +133,11 @@ async function claimAsked(store: Store, service: Service, address: string): Prom
   return record;
 }
 
+async function sharedPools(store: Store): Promise<Pool[]> {
+  const { entries } = await store.list(POOL_PREFIX);
+  return entries.map(({ value }) => decodePool(value)).filter(({ spec }) => spec.network === undefined);
+}
+
 /** The address that the name's hash gives, or the next one that is free. */
 async function choose(store: Store, service: Service, family: Family): Promise<Claimed> {
   const config = await store.get(CONFIG_KEY);
@@ -144,6 +149,12 @@ async function choose(store: Store, service: Service, family: Family): Promise<C
       `service ${nameOf(service)}: no service range has ${family} addresses: set spec.serviceRanges of IpamConfig "${IPAM_CONFIG_NAME}", or leave ${family} out of the service's families`,
     );
   const { first, last } = cidrRange(range);
+  const pool = (await sharedPools(store)).find(({ spec }) => cidrsOverlap(spec.cidr, range));
+  if (pool !== undefined)
+    throw new IpamError(
+      'EOVERLAP',
+      `service ${nameOf(service)}: the service range ${range} overlaps pool "${pool.metadata.name}" (${pool.spec.cidr}): set another one in spec.serviceRanges of IpamConfig "${IPAM_CONFIG_NAME}"`,
+    );
   // Without what may be taken for a network's own address and its broadcast.
   const count = last - first + 1n > 2n ? last - first - 1n : last - first + 1n;
   const lowest = count === last - first + 1n ? first : first + 1n;

@@ -4,6 +4,7 @@ import { acrossFields, failed, field, oneOf, type Report, someOf, text } from '.
 import { parsePort, parsePortNumber } from '../rule/port.ts';
 import { selectorText } from '../selector/field.ts';
 import { ValidationError } from '../validation-error.ts';
+import { DEFAULT_FAILSAFE_PORTS } from './failsafe-ports.ts';
 
 /**
  * A virtual address in front of several backends: who connects to it is led to one of them that is ready. Its fields follow Kubernetes'
@@ -107,9 +108,16 @@ function checkPorts(ports: ServicePort[], selector: string | undefined, report: 
     say(index, 'the name', port.name);
     say(index, `${port.protocol} port`, port.port);
     say(index, `${port.protocol} hostPort`, port.hostPort);
+    if (port.hostPort !== undefined && isOfHosts(port.protocol, port.hostPort))
+      report(['ports', index, 'hostPort'], `${port.hostPort} is the hosts' own: take one from 1024 on that is no failsafe port`);
     if (typeof port.targetPort === 'string' && selector === undefined)
       report(['ports', index, 'targetPort'], `"${port.targetPort}" is a name, and only endpoints have names for ports: write the number`);
   }
+}
+
+/** Whoever writes a service is not to take ssh, etcd or the like from all hosts. */
+function isOfHosts(protocol: ServicePort['protocol'], port: number): boolean {
+  return port < 1024 || DEFAULT_FAILSAFE_PORTS.inbound.includes(`${protocol.toLowerCase()}/${port}`);
 }
 
 /** The families that it is to have addresses of. */
