@@ -113,7 +113,12 @@ export class PolicyCalculator {
     this.#defaults = new NamespaceDefaults(this.#membership);
     const claims = new Claims(this.#table);
     this.#hostPorts = new HostPorts(claims);
-    this.#services = new Services({ claims, structure: new SharedStructure(this.#table), membership: this.#membership });
+    this.#services = new Services({
+      table: this.#table,
+      claims,
+      structure: new SharedStructure(this.#table),
+      membership: this.#membership,
+    });
     this.#enforcement = new Enforcement({
       membership: this.#membership,
       policies: this.#policies,

@@ -32,7 +32,7 @@ export class Claims {
 
   #settle(claimed: string): void {
     const claims = this.#claims.get(claimed)!;
-    const [first] = [...claims.keys()].sort();
+    const [first] = claims.size > 1 ? [...claims.keys()].sort() : claims.keys();
     if (first !== undefined) {
       this.#table.set(claims.get(first)!);
       return;

@@ -22,8 +22,8 @@ import { addTo, deleteFrom } from './multimap.ts';
 import { addressType } from './peer-table.ts';
 import { endpointsScope } from './scope.ts';
 import { farElement, hairpinElement, type ServiceSocket, socketStatements, type Target, targetText } from './service-statements.ts';
-import type { ChainStatement, KeyField, Statement } from './statement.ts';
-import type { SharedStructure } from './table.ts';
+import { type ChainStatement, type KeyField, type Statement, statementKey } from './statement.ts';
+import type { SharedStructure, Table } from './table.ts';
 
 /** Sockets of UDP by some name, as they are now; undefined: it is no service's any more. */
 export type UdpSockets = Map<string, ServiceSocket | undefined>;
@@ -41,6 +41,7 @@ interface Known {
  * and the number of their backends.
  */
 export class Services {
+  readonly #table: Table;
   readonly #claims: Claims;
   readonly #structure: SharedStructure;
   readonly #membership: Membership;
@@ -51,12 +52,13 @@ export class Services {
   readonly #changed = new Set<string>();
   /** By socket, the services that have it: two only when somebody wrote past their admission, and then the first by name has it. */
   readonly #holders = new Map<string, Set<string>>();
-  /** By socket, the chain that its elements name. */
-  readonly #chains = new Map<string, ChainStatement>();
+  /** By socket, what of it is in the table: its elements, and the chain that these name. */
+  readonly #placed = new Map<string, { chain: ChainStatement | undefined; keys: readonly string[] }>();
   #ranges: readonly string[] = DEFAULT_IPAM_CONFIG.serviceRanges;
   #udp: UdpSockets = new Map();
 
-  constructor(of: { claims: Claims; structure: SharedStructure; membership: Membership }) {
+  constructor(of: { table: Table; claims: Claims; structure: SharedStructure; membership: Membership }) {
+    this.#table = of.table;
     this.#claims = of.claims;
     this.#structure = of.structure;
     this.#membership = of.membership;
@@ -149,12 +151,15 @@ export class Services {
     const [holder] = [...(this.#holders.get(name) ?? [])].sort();
     const socket = holder === undefined ? undefined : this.#known.get(holder)!.sockets.get(name)!;
     const { chain, elements } = socket === undefined ? { elements: [] } : socketStatements(socket);
-    const before = this.#chains.get(name);
+    const before = this.#placed.get(name);
     if (chain !== undefined) this.#structure.retain(chain);
-    this.#claims.put(name, elements);
-    if (before !== undefined) this.#structure.release(before);
-    if (chain !== undefined) this.#chains.set(name, chain);
-    else this.#chains.delete(name);
+    const keys = elements.map(statementKey);
+    const wanted = new Set(keys);
+    for (const key of before?.keys ?? []) if (!wanted.has(key)) this.#table.delete(key);
+    for (const element of elements) this.#table.set(element);
+    if (before?.chain !== undefined) this.#structure.release(before.chain);
+    if (elements.length > 0) this.#placed.set(name, { chain, keys });
+    else this.#placed.delete(name);
     if (name.startsWith('UDP')) this.#udp.set(name, socket);
   }
 

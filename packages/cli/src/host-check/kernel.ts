@@ -16,6 +16,13 @@ const EXPRESSIONS = {
   nft_limit: 'limit rate 1/second',
   nft_log: 'log prefix "weir"',
   nfnetlink_log: 'log group 9480',
+  nft_reject_inet: 'reject with icmpx type port-unreachable',
+} as const;
+
+/** What only services need. */
+const BALANCING = {
+  nft_numgen: 'meta mark set numgen random mod 2',
+  nft_hash: 'meta mark set jhash ip saddr mod 2',
 } as const;
 
 export async function checkKernel(): Promise<Check[]> {
@@ -80,11 +87,14 @@ function nftables(namespace: string): Check[] {
   }
   using _ = nft;
   const found = nft.version();
-  const expressions = Object.entries(EXPRESSIONS).map(([module, expression]) =>
-    attempt(module, `modprobe ${module}; it has to be there after a boot too: /etc/modules-load.d`, () =>
-      nft.run(`table inet weir_try {\n chain try {\n ${expression}\n }\n}\ndelete table inet weir_try`),
+  const tryOut = (expression: string) => nft.run(`table inet weir_try {\n chain try {\n ${expression}\n }\n}\ndelete table inet weir_try`);
+  const after = 'it has to be there after a boot too: /etc/modules-load.d';
+  const expressions = [
+    ...Object.entries(EXPRESSIONS).map(([module, expression]) => attempt(module, `modprobe ${module}; ${after}`, () => tryOut(expression))),
+    ...Object.entries(BALANCING).map(([module, expression]) =>
+      attempt(module, `modprobe ${module}; only services need it; ${after}`, () => tryOut(expression), warning),
     ),
-  );
+  ];
   const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
   return [
     isAtLeast(found, OLDEST_NFTABLES)
