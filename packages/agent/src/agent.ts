@@ -66,7 +66,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
       followTasks(network, attachments, stop.signal),
       followMarathon(network, stop.signal),
       network.followDns(stop.signal),
-      serveNames(network, stop.signal),
+      network.serveNames(stop.signal),
       recordFlows(network, { config, metrics, log }, stop.signal),
     ]);
   } finally {
@@ -194,12 +194,6 @@ async function followTasks(network: HostNetwork, attachments: Attachments, signa
 async function followMarathon(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   await network.followMarathon(signal);
-}
-
-/** Before all names are known, one that is not there could not be told from one that is not known yet. */
-async function serveNames(network: HostNetwork, signal: AbortSignal): Promise<void> {
-  await syncedOrStopped(network, signal);
-  if (!signal.aborted) await network.serveNames(signal);
 }
 
 async function recordFlows(

@@ -17,7 +17,8 @@ import { Enforcement } from './calls/enforcement.ts';
 import { openLoopback } from './calls/host-port-loopback.ts';
 import { type Change, ClusterState } from './cluster-state.ts';
 import type { AgentConfig } from './config.ts';
-import { followDns } from './dns/follow-dns.ts';
+import type { DnsLearner } from './dns/dns-learner.ts';
+import { hostLearner } from './dns/host-learner.ts';
 import { ResolvedNames } from './dns/resolved-names.ts';
 import { serveNames } from './dns/serve-names.ts';
 import { Zone } from './dns/zone.ts';
@@ -55,6 +56,7 @@ export class HostNetwork {
   readonly #follower: StoreFollower;
   readonly #ended = new EndedEndpoints();
   readonly #names: ResolvedNames;
+  readonly #learner: DnsLearner;
   readonly #zone = new Zone();
   #dnsProblem: string | undefined;
   readonly #allocator: Allocator;
@@ -90,6 +92,7 @@ export class HostNetwork {
       onChange: (endpoint, name, addresses) => kernel.dataplane.resolved(endpoint, name, addresses),
     });
     this.#names.load();
+    this.#learner = hostLearner({ names: this.#names, state, kernel, log });
     const onWritten = (...[block, revision]: Parameters<ClusterState['put']>) => state.put(block, revision);
     const allocator = new Allocator({ store, host, ahead: stays, onWritten });
     this.#allocator = allocator;
@@ -204,7 +207,7 @@ export class HostNetwork {
 
   /** Learns what names stand for from the DNS answers of containers, until the signal. */
   followDns(signal: AbortSignal): Promise<void> {
-    return followDns({ names: this.#names, state: this.#state, kernel: this.#kernel, log: this.#of.log }, signal);
+    return this.#learner.follow(signal);
   }
 
   /** Answers DNS for this host's containers, where the configuration says so, until the signal. */
@@ -213,7 +216,10 @@ export class HostNetwork {
     const onState = (problem: string | undefined) => {
       this.#dnsProblem = problem;
     };
-    return serveNames({ config: config.dns, netlink: this.#kernel.netlink, zone: this.#zone, onState, log, metrics }, signal);
+    const { netlink } = this.#kernel;
+    const path = join(config.runDir, 'zone.json');
+    const known = { zone: this.#zone, synced: this.synced, path, learner: this.#learner };
+    return serveNames({ config: config.dns, netlink, ...known, onState, log, metrics }, signal);
   }
 
   /** Follows Marathon for the cluster while this host leads, until the signal. */

@@ -13,7 +13,8 @@ interface Upstream {
   close(): void;
 }
 
-let nextPort = 20_000 + (process.pid % 20_000);
+/** Below those that the kernel gives out. */
+let nextPort = 10_000 + (process.pid % 20_000);
 
 /** A name server on an address of the loopback; what it makes of a question is sent, all of it. */
 async function upstream(
@@ -56,7 +57,7 @@ const dataOf = (message: Buffer) => (decode(message).answers ?? []).map((record)
 test('the answer comes back under the id of the client, and the server saw another', async (t) => {
   const port = nextPort++;
   const server = await upstream(t, '127.0.0.1', port, good('192.0.2.1'));
-  const forwarder = new DnsForwarder({ servers: () => ['127.0.0.1'], timeout: 500, port });
+  const forwarder = new DnsForwarder({ servers: () => ['127.0.0.1'], timeout: 3000, port });
   for (const transport of ['UDP', 'TCP'] as const) {
     const answer = await forwarder.ask(QUERY, transport);
     t.is(decode(answer).id, 4711);
@@ -75,7 +76,7 @@ test('forged answers are not taken: another id, another question, no answer at a
     { type: 'query', id: query.id!, questions: query.questions! },
     ...good('192.0.2.1')(query),
   ]);
-  t.deepEqual(dataOf(await new DnsForwarder({ servers: () => ['127.0.0.1'], timeout: 500, port }).ask(QUERY, 'UDP')), ['192.0.2.1']);
+  t.deepEqual(dataOf(await new DnsForwarder({ servers: () => ['127.0.0.1'], timeout: 3000, port }).ask(QUERY, 'UDP')), ['192.0.2.1']);
 });
 
 test('a server that is silent, refuses or is not there makes way for the next, and is asked last for a while', async (t) => {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PacketQueue } from '@weir/kernel';
 import { DNS_QUEUE } from '@weir/policy';
 import type { Logger } from '../log.ts';
-import { decodeDnsMessage } from './dns-message.ts';
+import { type DnsMessage, decodeAnswer, decodeDnsMessage } from './dns-message.ts';
 import type { ResolvedNames } from './resolved-names.ts';
 
 /** How long an answer is waited for, ms, and how many at most. */
@@ -68,16 +68,26 @@ export class DnsLearner {
   take(packet: Buffer): void {
     const message = decodeDnsMessage(packet);
     if (message === undefined) return;
-    const { names, endpointAt, apply, log } = this.#options;
     if (!message.isAnswer) {
       this.#ask(message.exchange);
       return;
     }
     // What was not asked for is not believed: anybody can send a packet that looks like an answer.
     if (!this.#asked.delete(message.exchange)) return;
-    const endpoint = endpointAt(message.client);
-    if (endpoint === undefined || !names.learn(endpoint, message)) return;
-    log.debug({ endpoint, names: message.names, addresses: message.addresses }, 'DNS told a container what a name stands for');
+    this.#learn(message.client, message);
+  }
+
+  /** Looks at an answer that this host is about to give a container over TCP, which no queue sees. */
+  takeAnswer(client: string, answer: Buffer): void {
+    const told = decodeAnswer(answer);
+    if (told !== undefined) this.#learn(client, told);
+  }
+
+  #learn(client: string, told: Pick<DnsMessage, 'names' | 'addresses'>): void {
+    const { names, endpointAt, apply, log } = this.#options;
+    const endpoint = endpointAt(client);
+    if (endpoint === undefined || !names.learn(endpoint, told)) return;
+    log.debug({ endpoint, names: told.names, addresses: told.addresses }, 'DNS told a container what a name stands for');
     this.#saving ??= setImmediate(() => {
       this.#saving = undefined;
       this.#save();

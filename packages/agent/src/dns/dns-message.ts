@@ -38,6 +38,14 @@ export function decodeDnsMessage(packet: Buffer): DnsMessage | undefined {
   return { isAnswer, client, exchange, name, ...(isAnswer ? resolution(name, message) : { names: [], addresses: [] }) };
 }
 
+/** What an answer says of the name that it is asked for, wherever it came by. Undefined for what is none. */
+export function decodeAnswer(payload: Buffer): Pick<DnsMessage, 'names' | 'addresses'> | undefined {
+  const message = decodeOrNothing(payload);
+  const [question, ...others] = message?.questions ?? [];
+  if (message?.type !== 'response' || question === undefined || others.length > 0) return undefined;
+  return resolution(canonicalName(question.name), message);
+}
+
 function decodeOrNothing(payload: Buffer): Packet | undefined {
   try {
     return decode(payload);

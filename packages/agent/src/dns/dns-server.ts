@@ -23,6 +23,8 @@ export interface DnsServerOptions {
   addresses: readonly string[];
   respond: (message: Buffer, transport: Transport) => Response;
   forward: (message: Buffer, transport: Transport) => Promise<Buffer>;
+  /** Shown each answer over TCP before it is sent. */
+  beforeTcpAnswer: (client: string, answer: Buffer) => void;
   /** Told of each message that was answered. */
   onAnswered: (outcome: Outcome) => void;
   log: Logger;
@@ -84,8 +86,10 @@ export class DnsServer {
     connection.on('error', () => {});
     try {
       for await (const message of framesOf(connection)) {
-        const answer = await this.#answer(message, 'TCP', connection.remoteAddress ?? '');
+        const client = connection.remoteAddress ?? '';
+        const answer = await this.#answer(message, 'TCP', client);
         if (answer === undefined) break;
+        this.#options.beforeTcpAnswer(client, answer);
         if (!connection.write(framed(answer))) await once(connection, 'drain');
       }
     } catch {

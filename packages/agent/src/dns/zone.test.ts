@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type AnyObject, keyOf, parseObject } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
 import { Zone } from './zone.ts';
+import { ZoneFile } from './zone-file.ts';
 
 interface EndpointFacts {
   id: string;
@@ -148,6 +152,28 @@ test('the serial number changes with what is told, and with nothing else', (t) =
   t.is(zone.serial, serial);
   put(zone, endpoint({ id: 'a', app: '/shop/web', healthy: false }));
   t.is(zone.serial, serial + 1);
+});
+
+test('what was recalled is there until all is known, and what was learnt is the truth', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-zone-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'zone.json');
+  const before = new Zone();
+  const [stays, moves, goes] = ['a', 'b', 'c'].map((id, index) => endpoint({ id, app: `/shop/${id}`, addresses: [`10.0.0.${index + 1}`] }));
+  put(before, stays!, moves!, goes!, service('web', ['11.0.0.1'], [{ port: 80 }]));
+  new ZoneFile(path, before).save();
+  const after = new Zone();
+  t.true(new ZoneFile(path, after).load());
+  for (const name of ['a', 'b', 'c', 'web']) t.deepEqual(after.find(`${name}.shop.weir`), before.find(`${name}.shop.weir`));
+  put(after, stays!, endpoint({ id: 'b', app: '/shop/b', addresses: ['10.0.0.9'] }));
+  t.deepEqual(after.find('b.shop.weir')?.addresses, ['10.0.0.9']);
+  t.truthy(after.find('c.shop.weir'));
+  after.forgetUnconfirmed();
+  t.truthy(after.find('a.shop.weir'));
+  for (const name of ['c.shop.weir', 'web.shop.weir']) t.is(after.find(name), undefined);
+  t.is(after.nameOf('10.0.0.3'), undefined);
+  writeFileSync(path, '[["a"]]');
+  t.false(new ZoneFile(path, new Zone()).load());
 });
 
 test('whatever came and went, the zone is as if only what is there had ever come', (t) => {

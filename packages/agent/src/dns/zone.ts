@@ -31,6 +31,8 @@ export class Zone {
   /** Of names that have others below them: how many. */
   readonly #above = new Map<string, number>([[DOMAIN, 1]]);
   readonly #owners = new Map<string, ZoneEntry>();
+  /** Keys of what was recalled and not learnt since. */
+  readonly #unconfirmed = new Set<string>();
   #serial = 1;
 
   /** Another number after each change; serial number of the zone. */
@@ -40,7 +42,32 @@ export class Zone {
 
   /** Takes note of a change of an object. */
   learn({ key, after }: { key: string; after?: AnyObject }): void {
-    const [old, now] = [this.#entries.get(key), zoneEntry(after)];
+    this.#unconfirmed.delete(key);
+    this.#change(key, zoneEntry(after));
+  }
+
+  /** By the keys of their objects. */
+  get entries(): Iterable<[string, ZoneEntry]> {
+    return this.#entries;
+  }
+
+  /** Takes what another zone had for what is there, until it is known better. */
+  recall(entries: Iterable<[string, ZoneEntry]>): void {
+    for (const [key, entry] of entries) {
+      if (this.#entries.has(key)) continue;
+      this.#unconfirmed.add(key);
+      this.#change(key, entry);
+    }
+  }
+
+  /** All that there is was learnt: what was only recalled is not there. */
+  forgetUnconfirmed(): void {
+    for (const key of this.#unconfirmed) this.#change(key, undefined);
+    this.#unconfirmed.clear();
+  }
+
+  #change(key: string, now: ZoneEntry | undefined): void {
+    const old = this.#entries.get(key);
     if (isDeepStrictEqual(old, now)) return;
     if (old !== undefined) this.#remove(key, old);
     if (now !== undefined) this.#add(key, now);

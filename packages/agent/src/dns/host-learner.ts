@@ -6,15 +6,11 @@ import type { Logger } from '../log.ts';
 import { DnsLearner } from './dns-learner.ts';
 import type { ResolvedNames } from './resolved-names.ts';
 
-/** Until the signal. */
-export async function followDns(
-  of: { names: ResolvedNames; state: ClusterState; kernel: KernelSync; log: Logger },
-  signal: AbortSignal,
-): Promise<void> {
+export function hostLearner(of: { names: ResolvedNames; state: ClusterState; kernel: KernelSync; log: Logger }): DnsLearner {
   const { names, state, kernel, log } = of;
   // Of other address spaces another endpoint may have the same address.
   const local = (has: (endpoint: Endpoint) => boolean) => state.localEndpoints().find((one) => spaceOf(one.spec) === undefined && has(one));
-  const learner = new DnsLearner({
+  return new DnsLearner({
     names,
     endpointAt: (address) => {
       const endpoint = local(({ spec }) => spec.addresses.includes(address));
@@ -26,5 +22,4 @@ export async function followDns(
     connections: () => kernel.dataplane.connections(),
     log,
   });
-  await learner.follow(signal);
 }
