@@ -1,6 +1,8 @@
 /** Labels of apps, as the Mesos agent tells them: in force before a container's first packet, late, and gone. */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type Container, MarathonServer, MesosAgentDouble, Scheduler } from '@weir/lab';
 import { appSchema } from '@weir/mesos';
 import { type Endpoint, WARNINGS_ANNOTATION } from '@weir/resources';
@@ -18,7 +20,7 @@ const network = (name: string, policy: object) => ({ cniVersion: '1.0.0', name, 
 const testbed = Testbed.share(test, {
   hosts: 1,
   networks: [network('weir', {}), network('held', { waitForLabels: true })],
-  agent: { mesos: { interval: 1, orphanGrace: 10 }, marathon: { urls: ['http://127.0.0.1:8080'], interval: 1 } },
+  agent: { dns: {}, mesos: { interval: 1, orphanGrace: 10 }, marathon: { urls: ['http://127.0.0.1:8080'], interval: 1 } },
 });
 let mesos: MesosAgentDouble;
 const opened: Traffic[] = [];
@@ -77,6 +79,22 @@ test.serial('an app is guarded by its own labels from its first packet on', asyn
   t.false(await other.traffic.tcp({ address: web.address, port: 80 }));
   const stored = await testbed().objects.get('Policy', 'marathon-shop.web', 'shop');
   t.is(stored?.object.metadata.labels['weir/owner'], 'marathon');
+});
+
+test.serial('an app is found by the names that Marathon and Mesos-DNS would give it', async (t) => {
+  t.timeout(30_000);
+  const [api, asks] = [await launch('/shop/back/api', {}), await launch('/shop/asks', {})];
+  const dig = async (name: string, type: string) => {
+    const inside = [`--net=${asks.container.namespace}`, 'dig', '+short', '@169.254.1.53', name, type];
+    return (await promisify(execFile)('nsenter', inside)).stdout.trim();
+  };
+  for (const name of ['api.back.shop.marathon.weir', 'api-back-shop.marathon.weir', 'api-back.shop.weir', 'api.back.shop.weir']) {
+    t.is(await eventually(() => dig(name, 'A'), Boolean), api.address, name);
+  }
+  const own = `${api.address.replaceAll('.', '-')}.shop.weir.`;
+  for (const name of ['_http._api-back-shop._tcp.marathon.weir', '_api-back-shop._tcp.marathon.weir', '_http._tcp.api-back.shop.weir']) {
+    t.is(await dig(name, 'SRV'), `0 1 80 ${own}`, name);
+  }
 });
 
 test.serial('an app asks for its address, and keeps a sticky one', async (t) => {
