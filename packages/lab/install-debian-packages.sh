@@ -7,7 +7,7 @@ packages=(libnftables1 iproute2 util-linux hostname iputils-ping nginx-light)
 case "${1:-demo}" in
   demo) [ "${2:-embedded}" = etcd ] && packages+=(etcd-server) ;;
   test) packages+=(etcd-server nftables openssl containernetworking-plugins iptables podman runc busybox-static dnsmasq-base systemd spin bird2 bind9-dnsutils) ;;
-  bench) packages+=(etcd-server nftables containernetworking-plugins iptables iperf3) ;;
+  bench) packages+=(etcd-server nftables containernetworking-plugins iptables iperf3 dnsmasq-base) ;;
   *) echo "usage: $0 demo|test|bench" >&2; exit 2 ;;
 esac
 # The native launcher is compiled once, by whatever C compiler is there.

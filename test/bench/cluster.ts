@@ -7,14 +7,14 @@ let interrupted = false;
 
 /** @throws what `use` throws; the lab is gone in any case */
 export async function withCluster<T>(
-  { bench, hosts, store = 'embedded' }: { bench: string; hosts: number; store?: StoreBackend },
+  { bench, hosts, store = 'embedded', agent = {} }: { bench: string; hosts: number; store?: StoreBackend; agent?: Record<string, unknown> },
   use: (cluster: Cluster) => Promise<T>,
 ): Promise<T> {
   const name = `bench-${bench}-${process.pid}`;
   const machine = readMachineState();
   const release = removeWhenInterrupted(name);
   try {
-    const cluster = await Cluster.boot({ name, hosts, store, progress });
+    const cluster = await Cluster.boot({ name, hosts, store, agent, progress });
     try {
       return await use(cluster);
     } finally {
