@@ -29,8 +29,8 @@ const servers: (MarathonServer | Server)[] = [];
 const hostProbes: Probe[] = [];
 const probes = new Map<string, Probe>();
 
-// Before the testbed's own, which finds no process of ours in its namespaces then.
-test.after.always(async () => {
+// Serial hooks come first: the testbed's own then finds no process of ours in its namespaces.
+test.serial.after.always(async () => {
   for (const probe of [...probes.values(), ...hostProbes]) await probe.close();
   for (const server of servers) server.close();
   for (const agent of agents) agent.close();

@@ -30,7 +30,7 @@ test.serial.before('a Mesos agent', async () => {
   await mesos.listen();
 });
 
-test.after.always(async () => {
+test.serial.after.always(async () => {
   mesos?.close();
   for (const traffic of opened) await traffic.close();
 });
@@ -139,6 +139,36 @@ test.serial('while the Mesos agent is silent, a network that waits is closed and
     t.like(joined?.metadata, { namespace: 'shop', labels: { run } });
   }
   t.true(await client.traffic.tcp({ address: open.address, port: 80 }), 'a move to another namespace leaves it open');
+});
+
+test.serial('a network that waits is at no moment open to those whom the labels do not let in', async (t) => {
+  const [balancer, other] = [await launch('/shop/lb', {}), await launch('/shop/other', {})];
+  mesos.isRecovering = true;
+  const web = await launch('/shop/guarded', { WEIR_POLICY: 'allow from app=lb port http' }, { in: 'held' });
+  await other.traffic.attempts('forbidden', { address: web.address, port: 80 });
+  await balancer.traffic.attempts('other port', { address: web.address, port: 81 });
+  mesos.isRecovering = false;
+  t.true(await eventually(() => balancer.traffic.tcp({ address: web.address, port: 80 }), Boolean));
+  for (const [from, name] of [
+    [other, 'forbidden'],
+    [balancer, 'other port'],
+  ] as const) {
+    const { tried, through } = await from.traffic.attemptsState(name);
+    t.true(tried > 20, `${tried}`);
+    t.is(through, 0);
+  }
+});
+
+test.serial('labels of 100 kB hold up no launch, and open nothing', async (t) => {
+  const big = 'allow from any; '.repeat(7000);
+  const web = await launch('/shop/big', { WEIR_POLICY: big, run: big, [`k${big}`]: 'x' });
+  const other = await launch('/shop/curious', {});
+  t.false(await other.traffic.tcp({ address: web.address, port: 80 }));
+  const endpoint = (await endpointOf(web))!;
+  t.deepEqual(Object.keys(endpoint.metadata.labels).sort(), ['app', 'weir/app', 'weir/framework', 'weir/role']);
+  const warnings = endpoint.metadata.annotations[WARNINGS_ANNOTATION] ?? '';
+  t.regex(warnings, /at most 4096 are read/);
+  t.true(warnings.length < 1000, `${warnings.length}`);
 });
 
 test.serial('what the Mesos agent denies is collected after the grace time, and nothing while it is silent', async (t) => {

@@ -18,3 +18,36 @@ test('half an app is told by its fields, whatever it is', (t) => {
   for (const half of [undefined, null, 7, 'x', [], {}, { id: 7 }, { id: '/a', labels: 'x'.repeat(100_000) }, { id: '/a', networks: {} }])
     t.true(checkApp(half).errors.length > 0, String(half));
 });
+
+test('labels of 100 kB, of each name: told in a few words, and what they would open stays closed', (t) => {
+  const big = 'allow from any; '.repeat(7000);
+  const names = [
+    'WEIR_POLICY',
+    'WEIR_EGRESS',
+    'WEIR_IP',
+    'WEIR_POOL',
+    'WEIR_CLAIM',
+    'WEIR_NAMESPACE',
+    'WEIR_STICKY_IP',
+    'run',
+    'VIP_0',
+    big,
+  ];
+  const labels = Object.fromEntries(names.map((name) => [name, big]));
+  const networks = [{ mode: 'container', name: 'weir', labels }];
+  const { errors, warnings, objects, ...rest } = checkApp({
+    id: '/shop/web',
+    labels,
+    networks,
+    container: { portMappings: [{ containerPort: 80, name: big, labels }] },
+  });
+  for (const text of [...errors, ...warnings]) t.true(text.length < 300, text.slice(0, 100));
+  for (const label of ['weir/policy', 'weir/egress', 'weir/namespace', 'weir/sticky-ip', 'VIP_0'])
+    t.true(
+      errors.some((error) => error.startsWith(label)),
+      label,
+    );
+  const [policy] = objects;
+  t.like(policy?.spec, { types: ['Ingress', 'Egress'], ingress: [], egress: [] });
+  t.deepEqual([rest.namespace, rest.labels, rest.ports], ['shop', { app: 'web', 'weir/app': '/shop/web' }, []]);
+});

@@ -27,8 +27,14 @@ const OWNER_TEXT = JSON.stringify({ [OWNER_LABEL]: OWNER }).slice(1, -1);
 /** Whether an object is stored as it is wanted; its status is whoever measures it. */
 export function isText(text: string, wanted: AppObject): boolean {
   if (text === serialize(wanted)) return true;
-  const { status, ...rest } = JSON.parse(text) as { status?: unknown };
-  return status !== undefined && JSON.stringify(rest) === JSON.stringify(JSON.parse(serialize({ ...wanted, status: undefined })));
+  // Only what is measured has a status, and only its text is worth parsing.
+  if (!text.includes('"status":')) return false;
+  try {
+    const { status: _, ...rest } = JSON.parse(text) as Record<string, unknown>;
+    return JSON.stringify(rest) === serialize({ ...wanted, status: undefined });
+  } catch {
+    return false; // no JSON: whoever writes in its place tells of it
+  }
 }
 
 /** @param key as of `ownedTexts`. @returns undefined when it is gone, somebody's own, or no valid object */

@@ -272,6 +272,31 @@ test('events that repeat cost a look, and those that mean nothing none', async (
   await following;
 });
 
+test('a Marathon that fails again and again is told of once, counted, and loses nothing; a clock that jumps makes no difference', async (t) => {
+  const { marathon, follower, names, lines, metrics } = await setUp(t);
+  marathon.apps = [app('/shop/web')];
+  await follower.sync();
+  marathon.away = true;
+  const before = marathon.looks;
+  const { now } = Date;
+  let day = 0;
+  Date.now = () => now() + (day++ % 2 === 0 ? 86_400_000 : -86_400_000);
+  t.teardown(() => {
+    Date.now = now;
+  });
+  const stop = new AbortController();
+  const following = follower.follow({ intervalSeconds: 3600, signal: stop.signal });
+  await delay(2600);
+  const failed = marathon.looks - before;
+  t.true(failed >= 2 && failed <= 3, `${failed} looks, 2 seconds apart, then 4`);
+  t.is(lines.length, 1);
+  const counted = (await metrics.registry.getSingleMetric('weir_marathon_failures_total')?.get())?.values;
+  t.like(counted, [{ labels: { what: 'request' }, value: failed }]);
+  t.deepEqual(await names(), [WEB]);
+  stop.abort();
+  await following;
+});
+
 test('one leads, and the next one when it ends', async (t) => {
   const { store, log } = await setUp(t);
   const leading: string[] = [];

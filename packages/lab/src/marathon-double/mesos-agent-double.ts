@@ -228,6 +228,7 @@ export class MesosAgentDouble implements TaskAgent {
       ...(run.executor.type === 'DEFAULT' && { executor_id: { value: run.executor.id } }),
       agent_id: { value: this.name },
       state: run.container === undefined ? 'TASK_STAGING' : 'TASK_RUNNING',
+      resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 0.1 }, allocation_info: { role: '*' } }],
       statuses: run.container === undefined ? [] : [this.#status(run, running)],
       ...(task.labels.length > 0 && { labels: { labels: task.labels } }),
       discovery: discoveryOf(task),
