@@ -24,23 +24,25 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-const works: Promise<unknown>[] = [];
-const open: HostNetwork[] = [];
-await using _cleanup = {
-  async [Symbol.asyncDispose]() {
-    await Promise.allSettled(works);
-    for (const network of open) await network.close();
-  },
-};
-
 const call = { tool: positionals[0] ?? '', env, stdin: env.CNI_COMMAND === undefined ? Buffer.alloc(0) : readFileSync(0) };
 let isAnswered = false;
 // The launcher's clock has run since before this process started. The timer keeps nobody waiting.
 setTimeout(endInTime, Math.max(Number(values.timeout) * 1000 - MARGIN - performance.now(), 0)).unref();
 
-const answer = await dispatch({
-  ...call,
-  services: async () => {
+await serve();
+// Nothing is left to do. What waits for something that only an agent needs is not waited for, nor is the container.
+process.exit();
+
+async function serve(): Promise<void> {
+  const works: Promise<unknown>[] = [];
+  const open: HostNetwork[] = [];
+  await using _cleanup = {
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(works);
+      for (const network of open) await network.close();
+    },
+  };
+  const services = async () => {
     const config = readConfig(values.config ?? '/etc/weir/agent.yaml');
     mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
     // Held until the process ends.
@@ -53,9 +55,9 @@ const answer = await dispatch({
     // Without the Host object the other hosts know no way to this one, and may give away what it holds; a host whose agent never ran has none.
     if (command === 'ADD') await registerHost(new ObjectStore(network.store), config.host, config.addresses ?? hostAddresses());
     return network.services((work) => works.push(work), new Attachments());
-  },
-});
-tell(answer);
+  };
+  tell(await dispatch({ ...call, services }));
+}
 
 function tell({ exitCode, stdout, stderr }: LauncherResponse): void {
   if (isAnswered) return;
