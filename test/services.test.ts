@@ -393,6 +393,46 @@ test.serial('a rule that names a service lets its backends be reached, by whiche
   }
 });
 
+const CLOSED_HOST = `
+apiVersion: weir/v1
+kind: HostEndpoint
+metadata: { name: host-1 }
+spec: { host: host-1, interfaceName: eth0 }
+`;
+
+test.serial('policy of the host itself closes the way to backends elsewhere, and not to its own', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  await bed.apply(CLOSED_HOST);
+  try {
+    await eventually(
+      () => onHosts[0]!.tcp({ address: far.ipv4, port: 80 }),
+      (through) => !through,
+    );
+    await setReady(far, false);
+    const isLocal = async () => {
+      const answers = await Promise.all(Array.from({ length: 8 }, () => onHosts[0]!.tcp({ address: virtual.ipv4, port: 8000 })));
+      return answers.every(Boolean);
+    };
+    t.true(await eventually(isLocal, Boolean));
+    await setReady(far, true);
+    await setReady(near, false);
+    t.false(
+      await eventually(
+        () => onHosts[0]!.tcp({ address: virtual.ipv4, port: 8000 }),
+        (through) => !through,
+      ),
+    );
+    t.true(
+      await client.traffic.tcp({ address: virtual.ipv4, port: 8000, timeoutMs: PATIENCE_MS }),
+      'what passes through is no matter of it',
+    );
+  } finally {
+    await setReady(near, true);
+    await bed.delete(CLOSED_HOST);
+  }
+});
+
 test.serial('kill -9 of the agent cuts nothing and keeps the service; the next one finds what changed meanwhile', async (t) => {
   t.timeout(60_000);
   const bed = testbed();

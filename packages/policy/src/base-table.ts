@@ -287,12 +287,18 @@ function hostEndpointChains({ inbound, outbound, tunnels }: FailsafePorts & { tu
   ];
   return {
     to_host: chain('to_host', 'iifname', failsafe(inbound)),
-    from_host: chain('from_host', 'oifname', failsafe(outbound)),
+    from_host: chain('from_host', 'oifname', [...OWN_CONTAINERS, ...failsafe(outbound)]),
     forward_in: chain('forward_in', 'iifname', []),
     forward_out: chain('forward_out', 'oifname', []),
     sound: { rules: UNSOUND },
   };
 }
+
+/** Led to by a virtual address: the hook still sees the interface by which that would have left. */
+const OWN_CONTAINERS = FAMILIES.map(
+  ({ ip, version }) =>
+    `ct status & dnat == dnat ${ip} daddr . ${ip} daddr @hairpin${version} return comment "its own containers are theirs"`,
+);
 
 const NOBODY = `goto ${DENIALS.unknown} comment "no endpoint is known here"`;
 
