@@ -12,6 +12,7 @@
 import { existsSync } from 'node:fs';
 import { type Batch, KernelError, type NamespaceHandle, Netlink, openNamespace } from '@weir/kernel';
 import { containerMac, GATEWAY4, GATEWAY6, HOST_MAC, hostPrefix, linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
+import { type Placed, settleIpv6, settleIpv6Sync } from './ipv6-settled.ts';
 import { aliasOf, type LinkOwner } from './link-owner.ts';
 import { RoutingError } from './routing-error.ts';
 
@@ -71,7 +72,9 @@ export function attach(request: AttachRequest): Attachment {
   } catch (error) {
     throw explainTaken(error, request, ends);
   }
-  return setUp(request, ends);
+  const attachment = setUp(request, ends);
+  settleIpv6Sync(ipv6Of(request, ends));
+  return attachment;
 }
 
 /**
@@ -88,7 +91,9 @@ export function beginAttach(request: LinkRequest): Attaching {
     async finish(settings) {
       using _ = ends;
       await made;
-      return setUp({ ...request, ...settings }, ends);
+      const attachment = setUp({ ...request, ...settings }, ends);
+      await settleIpv6(ipv6Of({ ...request, ...settings }, ends));
+      return attachment;
     },
     async abandon() {
       using _ = ends;
@@ -185,6 +190,16 @@ function setUpHost(host: Netlink, { hostInterface, addresses, mtu, owner }: Atta
       batch.addRoute({ destination: hostPrefix(address), link, protocol: ROUTE_PROTOCOL });
     }
   });
+}
+
+/** The IPv6 addresses of both ends. */
+function ipv6Of(request: AttachRequest, { host, container }: Ends): Placed {
+  const addresses = request.addresses.filter(isIpv6);
+  if (addresses.length === 0) return [];
+  return [
+    { netlink: container, link: request.interfaceName, addresses: [...addresses, linkLocalAddress(macOf(request))] },
+    { netlink: host, link: request.hostInterface, addresses: [GATEWAY6] },
+  ];
 }
 
 /** The kernel's own link-local address would be tentative for a second, and announce itself on a link where nobody listens. */

@@ -99,6 +99,20 @@ test('addresses are added, read, replaced and deleted', (t) => {
   );
 });
 
+test('packets to an own address of the link are taken in, and no others', (t) => {
+  const { netlink } = open(t);
+  for (const name of ['one', 'two']) {
+    netlink.addDummy({ name });
+    netlink.setLink(name, { up: true });
+  }
+  netlink.addAddress('one', '192.0.2.1/24');
+  t.true(netlink.takesIn('one', '192.0.2.1'));
+  t.false(netlink.takesIn('one', '192.0.2.2'));
+  t.false(netlink.takesIn('one', '198.51.100.1'), 'there is no way to it');
+  t.false(netlink.takesIn('two', 'fe80::1'));
+  t.throws(() => netlink.takesIn('three', '192.0.2.1'), { code: 'ENODEV' });
+});
+
 test('neighbours are permanent unless asked otherwise, proxies are kept apart', (t) => {
   const { netlink } = open(t);
   netlink.addVeth({ name: 'eth0', up: true, peer: { name: 'eth1' } });

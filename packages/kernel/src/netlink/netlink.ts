@@ -15,7 +15,7 @@ import {
   type Neighbour,
   type NeighbourFilter,
 } from './neighbour.ts';
-import { decodeRoute, dumpRoutes, MAIN_TABLE, type Route, type RouteFilter } from './route.ts';
+import { decodeRoute, dumpRoutes, lookUpRoute, MAIN_TABLE, type Route, type RouteFilter, routeTypeOf } from './route.ts';
 import { type LinkReference, RouteOperations } from './route-operations.ts';
 import { decodeRule, dumpRules, type Rule } from './rule.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
@@ -138,6 +138,19 @@ export class Netlink extends RouteOperations {
     const { link, ...rest } = filter;
     const exact: RouteFilter = link === undefined ? rest : { ...rest, link: this.indexOf(link) };
     return (filter.version ? [filter.version] : ([4, 6] as const)).flatMap((version) => this.#routesOf({ ...exact, version }));
+  }
+
+  /**
+   * Whether packets to the address are taken in here, on that link. An address that is there need not be: of IPv6 the kernel makes the route that leads
+   * them in later, by a work queue of its own.
+   */
+  takesIn(link: LinkReference, address: string): boolean {
+    try {
+      return routeTypeOf(this.#socket.get(lookUpRoute(address, this.indexOf(link)))) === 'local';
+    } catch (error) {
+      if (error instanceof KernelError && (error.code === 'ENETUNREACH' || error.code === 'EHOSTUNREACH')) return false;
+      throw error;
+    }
   }
 
   /** Neighbours; with `proxy`, the addresses that are answered for instead. */

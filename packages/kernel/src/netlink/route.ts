@@ -215,6 +215,27 @@ export function dumpRoutes(filter: RouteFilter & { version: IpVersion }): Reques
   };
 }
 
+/** The route that a packet to the address takes, as `ip route get` asks for it; with `link`, an index, of those on that link. */
+export function lookUpRoute(address: string, link?: number): Request {
+  const bytes = parseAddress(address);
+  return {
+    operation: `ip route get ${address}${describeHop({ ...(link !== undefined && { link }) })}`,
+    type: RTM_GETROUTE,
+    flags: 0,
+    write(writer) {
+      writer.struct(HEADER_LENGTH, (view) => {
+        view.writeUInt8(bytes.length === 4 ? AF_INET : AF_INET6, 0);
+        view.writeUInt8(bytes.length * 8, 1);
+      });
+      writer.data(RTA.DST, bytes);
+      if (link !== undefined) writer.u32(RTA.OIF, link);
+    },
+  };
+}
+
+/** The type of the route in the answer to `lookUpRoute`. */
+export const routeTypeOf = ({ payload }: Message): RouteType => TYPES[payload.readUInt8(7)] ?? 'unspecified';
+
 /** Reads an RTM_NEWROUTE or RTM_DELROUTE message; undefined for what is no route of the table (a cached exception, another family). */
 export function decodeRoute({ payload }: Message): Route | undefined {
   const family = payload.readUInt8(0);
