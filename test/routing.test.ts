@@ -152,6 +152,7 @@ test.serial('what somebody takes away or changes by hand is back within a second
   const [one] = racks().hosts as [LabHost];
   using netlink = Netlink.open({ namespace: one.namespace });
   ip(one, 'route', 'add', '10.99.0.0/16', 'via', '192.0.2.1');
+  ip(one, '-6', 'route', 'add', 'fd00:99::/64', 'via', '2001:db8::1');
   const block = ip(one, 'route', 'show', 'proto', '121')
     .split('\n')
     .find((line) => line.includes(TUNNEL))!
@@ -182,7 +183,9 @@ test.serial('what somebody takes away or changes by hand is back within a second
     ['a route to a block', () => netlink.deleteRoute({ destination: block, protocol: 121 })],
     ['a route to a block, changed', () => netlink.replaceRoute({ destination: block, type: 'blackhole', protocol: 121 })],
     ["a container's own route", () => netlink.deleteRoute({ destination: `${near.ipv4}/32` })],
+    ["a container's own route, IPv6", () => netlink.deleteRoute({ destination: `${near.ipv6}/128` })],
     ["a container's neighbour", () => netlink.deleteNeighbour({ link: near.hostInterface, address: near.ipv4 })],
+    ["a container's neighbour, IPv6", () => netlink.deleteNeighbour({ link: near.hostInterface, address: near.ipv6 })],
     ['where a peer is', () => netlink.deleteForwarding({ ...peer, link: TUNNEL })],
     ['where a peer is, changed', () => netlink.addForwarding({ ...peer, link: TUNNEL, destination: '192.0.2.99' })],
     ['a next hop', () => netlink.deleteNeighbour({ link: TUNNEL, address: gateway.address })],
@@ -210,7 +213,9 @@ test.serial('what somebody takes away or changes by hand is back within a second
   );
   t.true(after, 'the link of the tunnels, removed');
   t.regex(ip(one, 'route', 'show', '10.99.0.0/16'), /via 192\.0\.2\.1/);
+  t.regex(ip(one, '-6', 'route', 'show', 'fd00:99::/64'), /via 2001:db8::1/);
   ip(one, 'route', 'del', '10.99.0.0/16');
+  ip(one, '-6', 'route', 'del', 'fd00:99::/64');
   const log = readFileSync(racks().cluster.folder.logPath(`agent-${one.name}`), 'utf8');
   t.regex(log, /somebody changed this host's routes or links: repaired/);
   t.regex(log, /somebody switched forwarding off: repaired/);
@@ -264,30 +269,23 @@ test.serial(
     const [, , three] = bed.hosts as [LabHost, LabHost, LabHost];
     await bed.apply(pools('Always', ', natOutgoing: true'));
     const outside = bed.cluster.folder.namespacePath('switch');
-    const answered = () => {
-      try {
-        inNamespace(near.container.namespace, () => execFileSync('ping', ['-n', '-c1', '-W1', '198.51.100.1'], { stdio: 'ignore' }));
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    t.true(await eventually(answered, (came) => came), 'the router answers, as it would no address of a pool');
+    for (const router of ['198.51.100.1', '2001:db8:2::1']) {
+      const answered = await eventually(
+        () => pings(near.container.namespace, router),
+        (came) => came,
+      );
+      t.true(answered, `${router} answers, as it would no address of a pool`);
+    }
     await far.traffic.listen({ udp: [9001] });
-    t.true(await near.traffic.udp({ address: far.ipv4, port: 9001 }));
-    t.true((await far.traffic.heard()).includes(near.ipv4));
+    for (const address of ['ipv4', 'ipv6'] as const) {
+      t.true(await near.traffic.udp({ address: far[address], port: 9001 }));
+      t.true((await far.traffic.heard()).includes(near[address]), `between pools nothing is translated, ${address}`);
+    }
 
     // The fabric learns a way to the pool: Routed lets what comes in, Private does not.
     using router = Netlink.open({ namespace: outside });
     router.addRoute({ destination: '10.64.0.0/16', via: three.addresses.ipv4 });
-    const fromOutside = () => {
-      try {
-        inNamespace(outside, () => execFileSync('ping', ['-n', '-c1', '-W1', far.ipv4], { stdio: 'ignore' }));
-        return true;
-      } catch {
-        return false;
-      }
-    };
+    const fromOutside = () => pings(outside, far.ipv4);
     t.true(await eventually(fromOutside, (came) => came));
     await bed.apply(pools('Always', ', visibility: Private'));
     t.false(await eventually(fromOutside, (came) => !came));
