@@ -4,7 +4,7 @@ import { inNamespace, Netlink } from '@weir/kernel';
 import { type LabHost, TWO_RACKS } from '@weir/lab';
 import test from 'ava';
 import { eventually } from '../testbed/eventually.ts';
-import { type Family, MODES, poolsOf } from '../testbed/routing-matrix.ts';
+import { BLOCK_MODES, type Family, MODES, poolsOf } from '../testbed/routing-matrix.ts';
 import { Testbed, type Workload } from '../testbed/testbed.ts';
 
 const FAMILIES: Family[] = ['ipv4', 'ipv6'];
@@ -45,7 +45,7 @@ function unreachableOn(host: LabHost): string[] {
   });
 }
 
-for (const mode of Object.keys(MODES)) {
+for (const mode of BLOCK_MODES) {
   test.serial(`${mode}: withdrawn within the configured time, senders are told, and back without an address twice`, async (t) => {
     const [one, two, three] = bed().hosts as [LabHost, LabHost, LabHost];
     await bed().apply(poolsOf(FAMILIES, MODES[mode]!.spec));

@@ -24,7 +24,12 @@ export const MODES: Record<string, RoutingMode> = {
   native: { spec: 'vxlan: Never', reaches: ['same host', 'same subnet'] },
   VXLAN: { spec: 'vxlan: Always', reaches: ['same host', 'same subnet', 'behind a router'] },
   crossSubnet: { spec: 'vxlan: CrossSubnet', reaches: ['same host', 'same subnet', 'behind a router'] },
+  /** By the mesh of the hosts alone: the router between speaks no BGP. */
+  BGP: { spec: 'routes: Bgp', reaches: ['same host', 'same subnet'] },
 };
+
+/** The modes in which the agents make the routes. */
+export const BLOCK_MODES = Object.keys(MODES).filter((mode) => mode !== 'BGP');
 
 export type Family = 'ipv4' | 'ipv6';
 
