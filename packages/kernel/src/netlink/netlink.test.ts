@@ -101,10 +101,8 @@ test('addresses are added, read, replaced and deleted', (t) => {
 
 test('packets to an own address of the link are taken in, and no others', (t) => {
   const { netlink } = open(t);
-  for (const name of ['one', 'two']) {
-    netlink.addDummy({ name });
-    netlink.setLink(name, { up: true });
-  }
+  netlink.addVeth({ name: 'one', up: true, peer: { name: 'two' } });
+  netlink.setLink('two', { up: true });
   netlink.addAddress('one', '192.0.2.1/24');
   t.true(netlink.takesIn('one', '192.0.2.1'));
   t.false(netlink.takesIn('one', '192.0.2.2'));
