@@ -3,7 +3,7 @@
  * packets of both families; then with a host's link down, and up again.
  */
 import { Netlink } from '@weir/kernel';
-import type { LabHost, Topology } from '@weir/lab';
+import { hostLinks, type LabHost, type Topology } from '@weir/lab';
 import type { TestFn } from 'ava';
 import { expectFlows, hostPlace, type Passage, type Place } from './flows.ts';
 import { Testbed, type Workload } from './testbed.ts';
@@ -130,8 +130,9 @@ function overFamilies(from: Place, to: Place): Passage {
   return has('ipv4') ? 'IPv4 only' : 'IPv6 only';
 }
 
-function distance({ hosts, subnets }: Topology, from: number, to: number): Distance {
-  const subnetOf = (index: number) => subnets.find(({ name }) => name === hosts[index - 1])!;
+/** By the first link of each, whose addresses the hosts have in the store. */
+function distance(topology: Topology, from: number, to: number): Distance {
+  const subnetOf = (index: number) => hostLinks(topology, index)[0]!.subnet;
   if (from === to) return 'same host';
   if (subnetOf(from) === subnetOf(to)) return 'same subnet';
   return subnetOf(from).routed && subnetOf(to).routed ? 'behind a router' : 'apart';

@@ -5,7 +5,7 @@ import { ETCD_ENDPOINT, startEtcd } from './etcd-process.ts';
 import { LabFolder } from './lab-folder.ts';
 import { LabHost, type NetworkFile } from './lab-host.ts';
 import { REPOSITORY } from './repository.ts';
-import { makeFabric } from './switch-network.ts';
+import { makeTopology } from './switch-network.ts';
 import { flat, type Topology } from './topology.ts';
 
 export type StoreBackend = 'embedded' | 'etcd';
@@ -67,7 +67,7 @@ export class Cluster {
     try {
       const launcher = await buildLauncher();
       const switchNamespace = folder.namespacePath('switch');
-      makeFabric(folder, topology);
+      makeTopology(folder, topology);
       const hosts = topology.hosts.map((_, position) => new LabHost(folder, position + 1, topology));
       const database = join(folder.path, 'weir.db');
       const section =

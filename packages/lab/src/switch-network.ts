@@ -21,7 +21,7 @@ export function hostAddresses(index: number): { ipv4: string; ipv6: string } {
 }
 
 /** The fabric of a topology, all but the hosts: the switches with the router between them, the other routers, the machines that are no hosts. */
-export function makeFabric(folder: LabFolder, topology: Topology): void {
+export function makeTopology(folder: LabFolder, topology: Topology): void {
   const switchNamespace = folder.namespacePath('switch');
   makeSwitch(switchNamespace, topology);
   for (const router of topology.routers ?? []) {

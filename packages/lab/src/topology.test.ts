@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { inNamespace, Netlink } from '@weir/kernel';
 import test, { type ExecutionContext } from 'ava';
 import { LabFolder } from './lab-folder.ts';
-import { makeFabric, makeHostNetwork } from './switch-network.ts';
+import { makeHostNetwork, makeTopology } from './switch-network.ts';
 import {
   DUAL_HOMED,
   hostLink,
@@ -26,7 +26,7 @@ function makeIn(t: ExecutionContext, topology: Topology): { folder: LabFolder; r
   const folder = LabFolder.create(`test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`);
   t.teardown(() => folder.remove());
   const switchNamespace = folder.namespacePath('switch');
-  makeFabric(folder, topology);
+  makeTopology(folder, topology);
   const names = topology.hosts.map((_, index) => `host-${index + 1}`);
   for (const [index, name] of names.entries())
     makeHostNetwork({ namespace: folder.namespacePath(name), switchNamespace, name, index: index + 1, topology });
