@@ -217,6 +217,29 @@ test.serial('sixteen ADDs at once, on one host and on three: no address twice; a
   }
 });
 
+test.serial('a DEL comes while the ADD still runs, or both come many times at once: what the last DEL leaves is nothing', async (t) => {
+  t.timeout(60_000);
+  await leavesNothing(t, async () => {
+    for (const milliseconds of [0, 1, 2, 3, 5, 8]) {
+      const call = newContainer();
+      const adding = startCni({ ...call, command: 'ADD' }).answer;
+      await delay(milliseconds);
+      t.deepEqual(await del(call), SILENT_SUCCESS);
+      // One that was overtaken in the socket has to be undone by a DEL of its own, as Mesos makes it.
+      t.is((await adding).exitCode, 0);
+      t.deepEqual(await del(call), SILENT_SUCCESS);
+    }
+    const call = newContainer();
+    const other = { ...call, interfaceName: 'eth1' };
+    const calls = Array.from({ length: 8 }, (_, index) => (index % 2 === 0 ? add(call) : del(call)));
+    for (const { exitCode, json } of await Promise.all([...calls, del(other)])) {
+      // Two ADDs one after the other: the second one is refused, and harms the first one not.
+      if (exitCode !== 0) t.is(json.code, 100);
+    }
+    t.deepEqual(await Promise.all([del(call), del(other)]), [SILENT_SUCCESS, SILENT_SUCCESS]);
+  });
+});
+
 test.serial('a launcher that is killed in mid-ADD, then DEL', async (t) => {
   t.timeout(60_000);
   const bed = testbed();
