@@ -1,9 +1,9 @@
 /** What all apps and pods of a Marathon ask for together. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Service } from '@weir/resources';
 import { z } from 'zod';
 import { type AppReading, readDefinition } from './app-definition.ts';
 import { type AppObjects, objectsOfApp } from './app-objects.ts';
+import { Turn } from './turn.ts';
 import { vipServices } from './vip-services.ts';
 
 export interface Plan {
@@ -36,8 +36,6 @@ export function planApps(definitions: readonly unknown[]): Plan {
   return planOf(definitions.map(readEntry));
 }
 
-/** In milliseconds: for so long the process does nothing else. */
-const TURN = 10;
 /** What an entry is read by; the rest of it, such as its tasks, changes all the time. */
 const FIELDS = ['id', 'labels', 'instances', 'scaling', 'networks', 'ipAddress', 'container', 'portDefinitions', 'containers'] as const;
 
@@ -50,15 +48,13 @@ export class AppPlanner {
   async plan(definitions: readonly unknown[]): Promise<Plan> {
     const entries = new Map<string, Entry>();
     const all: Entry[] = [];
-    let began = performance.now();
+    const turn = new Turn();
     for (const definition of definitions) {
       const text = JSON.stringify(FIELDS.map((field) => (definition as Record<string, unknown> | null)?.[field]));
       const entry = this.#known.get(text) ?? entries.get(text) ?? readEntry(definition);
       entries.set(text, entry);
       all.push(entry);
-      if (performance.now() - began < TURN) continue;
-      await nextTurn();
-      began = performance.now();
+      if (turn.isOver) await turn.end();
     }
     this.#known = entries;
     return planOf(all);

@@ -43,3 +43,4 @@ export { loadNetworkFiles, type NetworkFolders, type SkippedFile } from './netwo
 export { findPlugin } from './plugin-path.ts';
 export { parseRules, type Rules } from './rule-words.ts';
 export { type Readiness, readinessOf } from './task-readiness.ts';
+export { Turn } from './turn.ts';

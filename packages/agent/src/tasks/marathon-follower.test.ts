@@ -20,7 +20,7 @@ async function setUp(t: ExecutionContext) {
   });
   const objects = new ObjectStore(store);
   const lines: { msg: string; app?: string }[] = [];
-  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const marathon = { apps: [] as unknown[], away: false, looks: 0, tell: (_: string) => {} };
   const client = {
     listDefinitions: async () => {
@@ -28,6 +28,7 @@ async function setUp(t: ExecutionContext) {
       if (marathon.away) throw new MarathonError('EUNAVAILABLE', 'no answer');
       return { apps: marathon.apps, pods: [], podStatuses: [] };
     },
+    getInfo: async () => ({ name: 'marathon', version: '1.8.0', leader: 'm1:8080' }),
     followEvents: (onEvent: (type: string) => void, { signal }: { signal: AbortSignal }) => {
       marathon.tell = onEvent;
       return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreError } from '@weir/datastore';
 import { IpamError } from '@weir/ipam';
-import { APP_ANNOTATION, AppPlanner, type MarathonClient, MarathonError, type Plan, readinessOf } from '@weir/mesos';
+import { APP_ANNOTATION, AppPlanner, type MarathonClient, MarathonError, type Plan, readinessOf, Turn } from '@weir/mesos';
 import { type Endpoint, keyOf } from '@weir/resources';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -22,7 +22,7 @@ const RETRY = 2_000;
 const LONGEST_RETRY = 30_000;
 
 export interface MarathonFollowerOptions extends Stores {
-  client: Pick<MarathonClient, 'listDefinitions' | 'followEvents'>;
+  client: Pick<MarathonClient, 'listDefinitions' | 'followEvents' | 'getInfo'>;
   log: Logger;
   metrics: Pick<Metrics, 'marathonConnected' | 'marathonFaults' | 'marathonEvents' | 'marathonFailures'>;
   /** All of the cluster, as this agent knows them. */
@@ -35,7 +35,8 @@ export class MarathonFollower {
   /** Faults that were told, by app. */
   readonly #told = new Map<string, string>();
   #changed = Promise.withResolvers<void>();
-  #isAway = false;
+  /** Undefined before the first answer. */
+  #isAway: boolean | undefined;
 
   constructor(options: MarathonFollowerOptions) {
     this.#options = options;
@@ -70,7 +71,7 @@ export class MarathonFollower {
     const { log, metrics } = this.#options;
     try {
       await this.sync();
-      if (this.#isAway) log.info('Marathon answers again');
+      if (this.#isAway !== false) await this.#greet();
       this.#isAway = false;
       metrics.marathonConnected.set(1);
       return true;
@@ -78,10 +79,18 @@ export class MarathonFollower {
       if (error instanceof MarathonError) metrics.marathonConnected.set(0);
       else if (!(error instanceof StoreError || error instanceof IpamError)) throw error;
       metrics.marathonFailures.inc({ what: error instanceof MarathonError ? 'request' : 'store' });
-      if (!this.#isAway) log.warn({ error: error.message }, 'labels of apps cannot be followed for now; what they asked for last holds');
+      if (this.#isAway !== true)
+        log.warn({ error: error.message }, 'labels of apps cannot be followed for now; what they asked for last holds');
       this.#isAway = true;
       return false;
     }
+  }
+
+  /** Says whom this agent follows: which Marathon, and who of it leads. */
+  async #greet(): Promise<void> {
+    const { client, log } = this.#options;
+    const { name, version, leader } = await client.getInfo();
+    log.info({ name, version, leader }, this.#isAway ? 'Marathon answers again' : 'following Marathon');
   }
 
   /** One look at everything. Throws MarathonError, StoreError or IpamError; what was not done then, the next look does. */
@@ -92,7 +101,9 @@ export class MarathonFollower {
     const all: AppObject[] = [...[...plan.apps.values()].flatMap((made) => made.objects), ...plan.services];
     const wanted = new Map(all.map((object) => [keyOf(object), object]));
     const known = await ownedTexts(store);
+    const turn = new Turn();
     for (const [key, object] of wanted) {
+      if (turn.isOver) await turn.end();
       const text = known.get(key);
       if ((text !== undefined && isText(text, object)) || (await this.#put(object, plan))) continue;
       const { name, namespace, annotations } = object.metadata;
