@@ -22,12 +22,15 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces, usage] = await Promise.all([
+  const [endpoints, policies, globalPolicies, namespaces, services, usage] = await Promise.all([
     listObjects(stores, 'Endpoint', {}),
     listObjects(stores, 'Policy', {}),
     listObjects(stores, 'GlobalPolicy', {}),
     listObjects(stores, 'Namespace', {}),
+    ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
     ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
   ]);
-  return found.map((object) => describe(object, { endpoints, policies: [...globalPolicies, ...policies], namespaces, usage })).join('\n');
+  return found
+    .map((object) => describe(object, { endpoints, policies: [...globalPolicies, ...policies], namespaces, services, usage }))
+    .join('\n');
 }

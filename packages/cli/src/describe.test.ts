@@ -1,4 +1,4 @@
-import { type AnyObject, type Endpoint, type GlobalPolicy, type Namespace, type Policy, parseObject } from '@weir/resources';
+import { type AnyObject, type Endpoint, type GlobalPolicy, type Namespace, type Policy, parseObject, type Service } from '@weir/resources';
 import test from 'ava';
 import { describe } from './describe.ts';
 
@@ -53,4 +53,27 @@ test('host ports are shown with the address that they are bound to', (t) => {
     text({ ...own.spec, hostPorts }),
     /Host ports: +TCP 31000 -> 80\n +TCP 192\.0\.2\.17:31000 -> 80\n +UDP \[2001:db8::17\]:31000 -> 80\n/,
   );
+});
+
+test('a service and its backends tell of each other', (t) => {
+  const service = {
+    ...object<Service>({
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: { selector: "run == 'web'", ports: [{ name: 'http', port: 80, targetPort: 'http', hostPort: 30080 }] },
+    }),
+    status: { addresses: ['11.0.0.7'] },
+  };
+  const own = endpoint('shop', { run: 'web' });
+  const text = describe(service, { endpoints: [own, endpoint('other', { run: 'web' })], policies: [], namespaces: [] });
+  t.is(fieldOf(text, 'Addresses'), '11.0.0.7');
+  t.is(fieldOf(text, 'Ports'), 'http 80->http/TCP host 30080');
+  t.regex(text, /Backends: +1 of 1 ready\n +10\.77\.0\.1 {2}ready, no port "http" {2}c1-eth0 on h1\n/);
+  const around = { endpoints: [], policies: [], namespaces: [], services: [service] };
+  t.is(fieldOf(describe(own, around), 'Services'), 'shop/web');
+  t.is(
+    fieldOf(describe({ ...own, spec: { ...own.spec, ready: false } }, around), 'Services'),
+    'shop/web, which leads nobody to it: it is not ready',
+  );
+  t.is(fieldOf(describe(endpoint('shop', { run: 'db' }), around), 'Services'), undefined);
 });

@@ -38,6 +38,8 @@ export interface Surroundings {
   endpoints: readonly Endpoint[];
   policies: readonly (Policy | GlobalPolicy)[];
   namespaces: readonly Namespace[];
+  /** Asked only of an endpoint. */
+  services?: readonly Service[];
   /** How full the pools are; asked only of a pool. */
   usage?: readonly PoolUsage[];
 }
@@ -164,6 +166,15 @@ function serviceFields(service: Service, { endpoints, namespaces }: Surroundings
   ];
 }
 
+/** `shop/web`, and whether it leads to the endpoint now; nothing where the endpoint is none of its backends. */
+function behindText(service: Service, endpoint: Endpoint, namespaces: readonly Namespace[]): string[] {
+  const [own] = serviceBackends(service, [endpoint], labelsOfNamespace(service, namespaces)).filter(
+    (backend) => backend.endpoint !== undefined,
+  );
+  const { namespace, name } = service.metadata;
+  return own === undefined ? [] : [`${namespace}/${name}${own.ready ? '' : ', which leads nobody to it: it is not ready'}`];
+}
+
 function backendLine({ endpoint, addresses, ready }: ServiceBackend, ports: readonly ServicePort[]): string {
   const named = endpoint === undefined ? [] : endpoint.spec.ports;
   const missing = ports.filter((port) => targetPortOf(port, named) === undefined).map(({ targetPort }) => `no port "${targetPort}"`);
@@ -215,8 +226,9 @@ function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: 
   ];
 }
 
-function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundings): Field[] {
+function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [] }: Surroundings): Field[] {
   const { spec } = endpoint;
+  const behind = services.flatMap((service) => behindText(service, endpoint, namespaces));
   const own = policies.filter((policy) => selects(policy, endpoint, namespaces));
   const named = (direction: 'Ingress' | 'Egress') => own.filter((policy) => policy.spec.types.includes(direction)).map(policyTitle);
   const home = namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec;
@@ -234,6 +246,7 @@ function endpointFields(endpoint: Endpoint, { policies, namespaces }: Surroundin
     ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
     ['Host ports', (spec.hostPorts ?? []).map(hostPortText)],
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
+    ...(behind.length === 0 ? [] : [['Services', behind] satisfies Field]),
     ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none(home?.defaultIngress)],
     ['Egress by', named('Egress').length > 0 ? named('Egress') : none(home?.defaultEgress)],
   ];
