@@ -25,13 +25,17 @@ spec: { cidr: "fd00:64::/112", blockSize: 124, visibility: Exported }
 apiVersion: weir/v1
 kind: Pool
 metadata: { name: hidden }
-spec: { cidr: 10.65.0.0/16, blockSize: 28, selector: "hidden == 'yes'" }
+spec: { cidr: 10.65.0.0/16, blockSize: 28 }
 `;
+
+let outside: Traffic;
+
+// Before the lab is taken down, in which it is.
+test.serial.after.always('the one outside', () => (outside as Traffic | undefined)?.close());
 
 const bed = Testbed.share(test, { hosts: 3, manifests: POOLS });
 
 let fabric: Fabric;
-let outside: Traffic;
 let one: Workload;
 let two: Workload;
 /** On the third host. */
@@ -53,6 +57,10 @@ const peers = (more = ''): string =>
       peer(`${name}-6`, `address: "${addresses.ipv6}", asNumber: ${asNumber}${more}`),
     ])
     .join('');
+
+/** A task with addresses of these pools. */
+const launch = (host: LabHost, app: string, pools = 'exported4,exported6'): Promise<Workload> =>
+  bed().launch(host, { app, 'weir/pool': pools });
 
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 
@@ -117,11 +125,9 @@ test.serial.before('the fabric, and a task on two hosts', async (t) => {
   [one, two] = (await Promise.all(
     bed()
       .hosts.slice(0, 2)
-      .map((host) => bed().launch(host, { app: host.name })),
+      .map((host) => launch(host, host.name)),
   )) as [Workload, Workload];
 });
-
-test.serial.after.always('the one outside', () => outside?.close());
 
 test.serial(
   'without BGP peers there is no daemon; with them the one outside and the tasks reach each other, in both families',
@@ -143,14 +149,54 @@ test.serial(
 
 test.serial('a new block is announced as it comes; a pool that is not exported never is', async (t) => {
   const begun = monotonicMs();
-  const hidden = await bed().launch(bed().hosts[2]!, { hidden: 'yes', app: 'hidden' });
-  shown = await bed().launch(bed().hosts[2]!, { app: 'shown' });
-  t.true(hidden.ipv4.startsWith('10.65.') || shown.ipv4.startsWith('10.64.'));
+  const hidden = await launch(bed().hosts[2]!, 'hidden', 'hidden');
+  shown = await launch(bed().hosts[2]!, 'shown');
+  t.true(hidden.ipv4.startsWith('10.65.'));
+  t.true(shown.ipv4.startsWith('10.64.'));
   t.true(await soon(() => reachedBothWays(shown)));
   t.log(`a task in a new block, from launch to packets both ways: ${Math.round(monotonicMs() - begun)} ms`);
   const known = fabric.outside.routes();
   t.regex(known, /10\.64\./);
   t.notRegex(known, /10\.65\./);
+});
+
+test.serial("an address that a host has out of another one's block is announced by itself", async (t) => {
+  await bed().apply(`
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: tiny }
+spec: { cidr: 10.66.0.0/28, blockSize: 28, visibility: Exported }
+`);
+  const owner = await launch(bed().hosts[0]!, 'owner', 'tiny');
+  const borrower = await launch(bed().hosts[1]!, 'borrower', 'tiny');
+  for (const { ipv4 } of [owner, borrower]) t.true(await soon(() => outside.tcp({ address: ipv4, port: 80 })), ipv4);
+  const known = fabric.routers[0].routes();
+  t.regex(known, new RegExp(`${borrower.ipv4.replaceAll('.', '\\.')}/32 +unicast \\[host_2_ipv4`));
+  t.regex(known, /10\.66\.0\.0\/28 +unicast \[host_1_ipv4/);
+  await bed().destroy(borrower);
+  t.true(await soon(() => !fabric.routers[0].routes().includes(`${borrower.ipv4}/32`)), 'withdrawn with its container');
+  await bed().destroy(owner);
+});
+
+test.serial('addresses of services: every host announces their range, and who comes from outside is led to a backend', async (t) => {
+  await bed().apply(`
+apiVersion: weir/v1
+kind: BgpConfig
+metadata: { name: default }
+spec: { serviceAddresses: [11.0.0.0/8] }
+`);
+  t.true(await soon(() => (fabric.routers[0].routes('11.0.0.0/8').match(/\[host_\d_ipv4/g) ?? []).length === 3));
+  t.false(await outside.tcp({ address: '11.0.0.77', port: 80 }), 'of no service');
+  await bed().apply(`
+apiVersion: weir/v1
+kind: Service
+metadata: { name: one }
+spec: { selector: app == '${one.host.name}', addresses: [11.0.0.77], ports: [{ port: 8000, targetPort: 80 }] }
+`);
+  t.true(await soon(() => outside.tcp({ address: '11.0.0.77', port: 8000 })));
+  await bed().mustWeir(['delete', 'service', 'one']);
+  await bed().mustWeir(['delete', 'bgpconfig', 'default']);
+  t.true(await soon(() => !fabric.routers[0].routes().includes('11.0.0.0/8')));
 });
 
 /** Sessions begin anew when their configuration changes; this one must not. */
@@ -166,7 +212,7 @@ kind: Policy
 metadata: { name: open }
 spec: { selector: all(), ingress: [{ action: Allow }] }
 `);
-  const task = await bed().launch(host, { app: 'again' });
+  const task = await launch(host, 'again');
   t.true(await soon(() => reachedBothWays(task)));
   await bed().destroy(task);
   await bed().mustWeir(['delete', 'policy', 'open']);
@@ -448,7 +494,7 @@ test.serial('BIRD is missing on one host: said there, its networks are up, and t
   t.true(await soon(async () => (await readReadiness(host)).reasons.includes(reason)), (await readReadiness(host)).reasons.join());
   t.true((await readReadiness(host)).ready);
   t.true((await sessionsOf(host)).every(({ state, problem }) => state === 'Down' && problem === 'the routing daemon does not run'));
-  const task = await bed().launch(host, { app: 'without' });
+  const task = await launch(host, 'without');
   t.true(await soon(() => task.traffic.tcp({ address: one.ipv4, port: 80 })));
   t.true(await reachedBothWays(one));
   writeFileSync(host.agentConfig, config);

@@ -64,7 +64,7 @@ export class LabRouter {
 
   /** Destinations that it knows of, with all attributes, as BIRD prints them. */
   routes(destination?: string): string {
-    return this.birdc('show', 'route', ...(destination === undefined ? [] : [destination]), 'all');
+    return this.birdc('show', 'route', 'all', ...(destination === undefined ? [] : ['where', `net = ${destination}`]));
   }
 
   /** Its end of the link to a host, with that of the host. */

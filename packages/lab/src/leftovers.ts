@@ -53,10 +53,12 @@ function findHolds(pid: string, { namespaces, path }: LabInventory): string[] {
     const within = namespaces.has(statSync(`/proc/${pid}/ns/net`).ino);
     const mounted = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`${path}/`);
     return [
-      ...(within ? [`process ${pid} is in a namespace of the lab`] : []),
+      ...(within ? [`process ${pid} (${commandOf(pid)}) is in a namespace of the lab`] : []),
       ...(mounted ? [`process ${pid} sees a mount of the lab`] : []),
     ];
   } catch {
     return []; // ended meanwhile
   }
 }
+
+const commandOf = (pid: string): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
