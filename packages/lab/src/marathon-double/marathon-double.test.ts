@@ -208,7 +208,7 @@ test('the event stream tells of apps that come, are deployed and go', async (t) 
     own.join(' '),
   );
   t.true(own.includes('app_terminated_event'));
-  t.deepEqual(await client.listDefinitions(), { apps: [], pods: [] });
+  t.deepEqual(await client.listDefinitions(), { apps: [], pods: [], podStatuses: [] });
 });
 
 test('who gives no password, or a wrong one, is refused', async (t) => {

@@ -87,6 +87,7 @@ test('blocks stand in the order of their addresses, here, in weir get and in wei
       'VXLAN:         never',
       'Outgoing:      under their own addresses',
       'Visibility:    whoever has a route reaches them',
+      'Routes:        hosts have them from the store',
       'For:           every container',
       'In use:        2 of 65536 addresses (<1%)',
       'Blocks:        10.77.0.0/26 on h1: 2 of 64 addresses (3%)',
