@@ -72,8 +72,8 @@ test('configure: shows, changes what is named, and takes the rest as it is', asy
       cooldownSeconds: '30',
       emptyBlockSeconds: '60',
       deadHostSeconds: '600',
-      serviceRanges: '11.0.0.0/8,fd01:c::/64',
       maxBlocksPerHost: 'no limit',
+      serviceRanges: '11.0.0.0/8, fd01:c::/64',
       ...more,
     })
       .map(([name, value]) => `${`${name}:`.padEnd(20)}${value}\n`)

@@ -46,7 +46,8 @@ export default class IpamConfigure extends StoreCommand {
       }),
     );
     if (flags.output === 'json') return this.log(JSON.stringify(spec, null, 2));
-    const shown = { ...spec, maxBlocksPerHost: spec.maxBlocksPerHost ?? 'no limit' };
+    const { serviceRanges, maxBlocksPerHost = 'no limit', ...others } = spec;
+    const shown = { ...others, maxBlocksPerHost, serviceRanges: serviceRanges.join(', ') };
     for (const [name, value] of Object.entries(shown)) this.log(`${`${name}:`.padEnd(20)}${value}`);
   }
 }
