@@ -120,9 +120,10 @@ export class BgpDaemon {
       this.#failure = undefined;
       return INTERVAL;
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      if (this.#failure !== error.message) this.#of.log.error({ error: error.message }, 'BGP: routes are not exchanged as they should be');
-      this.#failure = error.message;
+      // Whatever it is, a full disk say: containers and the other networks go on.
+      const { message } = error as Error;
+      if (this.#failure !== message) this.#of.log.error({ err: error }, 'BGP: routes are not exchanged as they should be');
+      this.#failure = message;
       this.#tell(sessionStatus({ sessions: this.#plan.speaker?.sessions ?? [], refused: this.#plan.refused }, []));
       return RETRY;
     }

@@ -24,6 +24,8 @@ const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
 const USER = 'bird';
 /** Until it answers, in milliseconds. */
 const START_PATIENCE = 5_000;
+/** Until it has ended, in milliseconds. */
+const STOP_PATIENCE = 10_000;
 const POLL = 20;
 
 const FILES = { config: 'bird.conf', candidate: 'bird.conf.new', socket: 'bird.ctl', pid: 'bird.pid' };
@@ -137,7 +139,8 @@ export class BirdProcess {
   /** Has it take its routes back, end its sessions, and end. */
   async stop(control: BirdControl): Promise<void> {
     await control.ask('down');
-    await control.closed;
+    const tooLate = delay(STOP_PATIENCE, true, { ref: false });
+    if (await Promise.race([control.closed, tooLate])) throw new AgentError('EBIRD', 'BIRD was told to end, and is still there');
     rmSync(join(this.#folder, FILES.config), { force: true });
   }
 }
