@@ -173,3 +173,47 @@ test.serial('an established flow of the host that lost its permission is cut, on
     await bed.delete(hostEndpoint(one));
   }
 });
+
+test.serial('an established flow that passes through is cut when a policy forbids that, and one that it allows goes on', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const { far, server } = places;
+  for (const [name, port] of [
+    ['cut', 80],
+    ['goes on', 81],
+  ] as const)
+    for (const [family, address] of Object.entries({ ipv4: server.ipv4, ipv6: server.ipv6 }))
+      await far.traffic.stream(`${name} ${family}`, { address, port });
+  const through = globalPolicy(
+    'through',
+    `
+  selector: host == '${one.name}'
+  applyOnForward: true
+  ingress:
+    - { action: Allow, protocol: TCP, source: { selector: app == 'far' }, destination: { ports: [81] } }`,
+  );
+  const answered = async (name: string) => (await far.traffic.streamState(name)).answered;
+  const comeInHalfASecond = async (name: string) => {
+    const before = await answered(name);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return (await answered(name)) - before;
+  };
+  await bed.apply(hostEndpoint(one, { interfaceName: '*', defaultAction: 'Allow' }));
+  try {
+    t.true((await comeInHalfASecond('cut ipv4')) > 3, 'no policy is for what passes through');
+    await bed.apply(through);
+    for (const family of ['ipv4', 'ipv6']) {
+      t.is(
+        await eventually(
+          () => comeInHalfASecond(`cut ${family}`),
+          (count) => count === 0,
+        ),
+        0,
+        family,
+      );
+      t.true((await comeInHalfASecond(`goes on ${family}`)) > 3, family);
+    }
+  } finally {
+    await bed.delete(`${through}${hostEndpoint(one, { interfaceName: '*', defaultAction: 'Allow' })}`);
+  }
+});

@@ -101,7 +101,7 @@ function hostEndpointsOf(objects: readonly AnyObject[]): HostEndpoint[] {
 }
 
 test('host endpoints: the table says what the plain evaluator says of their own and of forwarded packets', (t) => {
-  const count = { compared: 0, allowed: 0, decided: 0 };
+  const count = { compared: 0, allowed: 0, decided: 0, through: 0 };
   fc.assert(
     fc.property(anyObjects, anyHostEndpoints, anyTraffic, (others, hosts, traffic) => {
       const all = [...others, ...hosts];
@@ -127,6 +127,11 @@ test('host endpoints: the table says what the plain evaluator says of their own 
                 throw new Error(`table logs ${walked.logged}; ${show()}`);
               count.compared += 1;
               if (walked.verdict === 'Allow') count.allowed += 1;
+              if (forwarded && isNobodys(objects, peer)) {
+                const by = { in: undefined, out: undefined, [direction === 'Ingress' ? 'in' : 'out']: name };
+                if (calculator.allowsThrough(packet, by) !== (expected.verdict === 'Allow')) throw new Error(`allowsThrough: ${show()}`);
+                count.through += 1;
+              }
               if (forwarded || endpoint === undefined) continue;
               const step = calculator.decide(packet).steps.find(({ because }) => because.direction === direction);
               if (
@@ -146,9 +151,14 @@ test('host endpoints: the table says what the plain evaluator says of their own 
     { numRuns: 400 },
   );
   t.log(count);
-  t.true(count.compared > 20_000 && count.decided > 500);
+  t.true(count.compared > 20_000 && count.decided > 500 && count.through > 500);
   t.true(count.allowed > count.compared / 5 && count.allowed < (count.compared * 19) / 20);
 });
+
+/** To the host's own endpoints, what its containers send comes in nowhere. */
+function isNobodys(objects: readonly AnyObject[], address: string): boolean {
+  return !objects.some((object) => object.kind === 'Endpoint' && object.spec.host === 'here' && object.spec.addresses.includes(address));
+}
 
 const WAYS = [
   ['Ingress', false, 'to_host'],

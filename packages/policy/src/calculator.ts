@@ -4,6 +4,7 @@ import {
   type Direction,
   type Endpoint,
   type EndpointSpec,
+  familyOf,
   type GlobalNetworkSet,
   type GlobalPolicy,
   type Host,
@@ -27,7 +28,7 @@ import { Claims } from './claims.ts';
 import { type Decision, type Judges, judge, permits } from './decision.ts';
 import { type Enforced, Enforcement } from './enforcement.ts';
 import { type Explanation, explain } from './explanation.ts';
-import type { Flow } from './flow.ts';
+import { type Flow, parseFlow } from './flow.ts';
 import { HostPorts } from './host-ports.ts';
 import { MANY_PEERS } from './many-peers.ts';
 import { type Member, Membership } from './membership.ts';
@@ -37,6 +38,7 @@ import { endpointParty, NetworkSetNames, type Party } from './parties.ts';
 import { PolicyIndex } from './policy-index.ts';
 import { Services, type UdpSockets } from './services.ts';
 import { SharedStructure, Table, type TableChange } from './table.ts';
+import { allowedAt } from './traffic-class.ts';
 
 /** What turns the tables of the previous flush into those wanted now. */
 export interface DataplaneChange extends TableChange {
@@ -199,6 +201,25 @@ export class PolicyCalculator {
    */
   allows(flow: Flow): boolean {
     return permits(flow, this.#judges());
+  }
+
+  /**
+   * Whether the host's own endpoints let a flow pass through the host, which is neither's end.
+   *
+   * @param by interfaces that its packets come in and go out by; undefined where that is not known
+   * @throws PolicyError EFLOW
+   */
+  allowsThrough(flow: Flow, by: { in: string | undefined; out: string | undefined }): boolean {
+    this.#settle();
+    const parsed = parseFlow(flow);
+    const family = familyOf(parsed.source);
+    const allows = (interfaceName: string | undefined, direction: Direction, peer: string): boolean => {
+      // A container's own interface is not the host's.
+      if (interfaceName === undefined || this.#enforcement.isContainer(peer)) return true;
+      const table = this.#enforcement.forwardedThrough(interfaceName, direction, family);
+      return table === undefined || allowedAt(table.classAt(peer), parsed);
+    };
+    return allows(by.in, 'Ingress', parsed.source) && allows(by.out, 'Egress', parsed.destination);
   }
 
   /**

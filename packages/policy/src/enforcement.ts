@@ -2,7 +2,7 @@ import { type Direction, type Family, familyOf } from '@weir/resources';
 import { BridgePorts } from './bridge-ports.ts';
 import { DnsClients } from './dns-clients.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
-import { dispatchStatements, type Entries, type LocalEndpoint, placeOf } from './local-endpoint.ts';
+import { ANY_INTERFACE, dispatchStatements, type Entries, hostPlace, type LocalEndpoint, placeOf } from './local-endpoint.ts';
 import type { Member, MemberSet, Membership } from './membership.ts';
 import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { DefaultAction, NamespaceDefaults } from './namespace-defaults.ts';
@@ -173,6 +173,20 @@ export class Enforcement {
     return first?.enforced;
   }
 
+  /**
+   * What a host endpoint says of packets that pass through its interface; undefined where none is asked. An endpoint of all interfaces is
+   * asked about those that have none of their own.
+   */
+  forwardedThrough(interfaceName: string, direction: Direction, family: Family): PeerTable | undefined {
+    const state = this.#states.get(hostPlace(interfaceName)) ?? this.#states.get(hostPlace(ANY_INTERFACE));
+    return state?.forwarded?.[direction].get(family)?.table;
+  }
+
+  /** Whether the address is of a container of this host. */
+  isContainer(address: string): boolean {
+    return [...this.#membership.membersAt(address)].some((member) => this.#endpoints.get(member)?.object.kind === 'Endpoint');
+  }
+
   /** Whether the address is of an endpoint of that host. */
   isOnHost(address: string, host: string): boolean {
     return [...this.#membership.membersAt(address)].some((member) => this.#endpoints.get(member)?.object.spec.host === host);
@@ -219,10 +233,17 @@ export class Enforcement {
   #mayHaveLost(before: InterfaceState, after: InterfaceState | undefined): boolean {
     if (after === undefined || before.endpoint.member.key !== after.endpoint.member.key) return true;
     if (before.endpoint.member.addresses.some((address) => !after.endpoint.member.addresses.includes(address))) return true;
-    return DIRECTIONS.some((direction) => {
-      const [old, now] = [before.entries[direction].verdict, after.entries[direction].verdict];
-      return !sameVerdict(old, now) && !sameVerdict(old, DENIED) && now.kind !== 'return';
-    });
+    const isLess = (old: Entry | undefined, now: Entry | undefined) =>
+      old !== undefined &&
+      now !== undefined &&
+      !sameVerdict(old.verdict, now.verdict) &&
+      !sameVerdict(old.verdict, DENIED) &&
+      now.verdict.kind !== 'return';
+    return DIRECTIONS.some(
+      (direction) =>
+        isLess(before.entries[direction], after.entries[direction]) ||
+        isLess(before.entries.forwarded?.[direction], after.entries.forwarded?.[direction]),
+    );
   }
 
   #stateOf(endpoint: LocalEndpoint): InterfaceState {

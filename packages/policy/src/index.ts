@@ -7,7 +7,7 @@ export { endpointRules, ruleDrift } from './endpoint-drift.ts';
 export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation.ts';
 export type { BaseTable } from './fixed-table.ts';
 export type { Flow } from './flow.ts';
-export { placeOf } from './local-endpoint.ts';
+export { isHostPlace, placeOf } from './local-endpoint.ts';
 export { DENIALS, type Denial, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './packet-log.ts';
 export type { Party } from './parties.ts';
 export { PolicyError } from './policy-error.ts';

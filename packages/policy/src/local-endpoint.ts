@@ -18,7 +18,7 @@ export interface Entries extends Readonly<Record<Direction, Entry>> {
 }
 
 /** Stands for all interfaces of a host. */
-const ANY_INTERFACE = '*';
+export const ANY_INTERFACE = '*';
 
 /** EtherTypes: what a base chain can look a packet of any interface up by. */
 const ETHER_TYPES = [0x0800, 0x86dd];
@@ -28,7 +28,19 @@ const OWN_PREFIX = 'weir';
 
 /** Tells the local endpoints' places apart: a container's and a host's endpoint may be on one interface, a tap that Weir adopted. */
 export function placeOf(object: Endpoint | HostEndpoint): string {
-  return object.kind === 'Endpoint' ? object.spec.hostInterface : `host ${object.spec.interfaceName}`;
+  return object.kind === 'Endpoint' ? object.spec.hostInterface : hostPlace(object.spec.interfaceName);
+}
+
+/** No name of an interface has a blank. */
+const HOST = 'host ';
+
+/** The place of a host endpoint. */
+export function hostPlace(interfaceName: string): string {
+  return HOST + interfaceName;
+}
+
+export function isHostPlace(place: string): boolean {
+  return place.startsWith(HOST);
 }
 
 /** What leads from the base chains to an endpoint's entries. */

@@ -3,8 +3,17 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { GUARDED_PREFIX } from '@weir/cni';
-import { Conntrack, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
-import { type BaseOptions, type BaseTable, baseTable, PolicyCalculator, placeOf, type TunnelPackets, type UdpSockets } from '@weir/policy';
+import { Conntrack, Netlink, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
+import {
+  type BaseOptions,
+  type BaseTable,
+  baseTable,
+  isHostPlace,
+  PolicyCalculator,
+  placeOf,
+  type TunnelPackets,
+  type UdpSockets,
+} from '@weir/policy';
 import {
   type AnyObject,
   type Endpoint,
@@ -46,6 +55,7 @@ export class Dataplane {
   readonly #nftables = Nftables.open();
   readonly #nftSocket = NftSocket.open();
   readonly #conntrack = Conntrack.open();
+  readonly #netlink = Netlink.open();
   readonly #generation = NftGeneration.open();
   readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, socket: this.#nftSocket });
   readonly #bridged = new BridgedPolicy({ nftables: this.#nftables, socket: this.#nftSocket });
@@ -81,6 +91,11 @@ export class Dataplane {
     this.#flows = new EstablishedFlows({
       conntrack: this.#conntrack,
       isAllowed: (flow) => this.#calculator.allows(flow),
+      isAllowedThrough: (flow) =>
+        this.#calculator.allowsThrough(flow, {
+          in: this.#netlink.linkTowards(flow.source),
+          out: this.#netlink.linkTowards(flow.destination),
+        }),
       onFailure: (error) => {
         log.error({ err: error }, 'established flows could not be judged; all are after the next look at the kernel');
         this.forgetActual();
@@ -219,9 +234,10 @@ export class Dataplane {
 
   #judgeFlows(): void {
     const narrowed = [...this.#narrowed].flatMap((hostInterface) => this.#addresses.get(hostInterface) ?? []);
-    const suspects = { narrowed, gone: this.#gone, mapped: this.#mapped, services: this.#movedSockets };
+    const forwarded = [...this.#narrowed].some(isHostPlace);
+    const suspects = { narrowed, gone: this.#gone, mapped: this.#mapped, forwarded, services: this.#movedSockets };
     const count = narrowed.length + this.#gone.size + this.#mapped.length + this.#movedSockets.size;
-    if (count > 0) this.#judged = this.#flows.judge(suspects);
+    if (count > 0 || forwarded) this.#judged = this.#flows.judge(suspects);
     this.#narrowed.clear();
     this.#gone.clear();
     this.#mapped = [];
@@ -231,6 +247,7 @@ export class Dataplane {
   close(): void {
     this.#flows.close();
     this.#conntrack.close();
+    this.#netlink.close();
     this.#generation.close();
     this.#bridged.close();
     this.#nftSocket.close();

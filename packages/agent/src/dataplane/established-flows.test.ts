@@ -39,6 +39,7 @@ test('one listing serves a burst; what is noted during it is judged by the next'
   const flows = new EstablishedFlows({
     conntrack: table.conntrack,
     isAllowed: () => false,
+    isAllowedThrough: () => true,
     onFailure: ({ message }) => void t.fail(message),
     log,
     metrics,
@@ -62,6 +63,7 @@ test('allowed flows stay, thousands are judged in turns', async (t) => {
   const flows = new EstablishedFlows({
     conntrack: table.conntrack,
     isAllowed,
+    isAllowedThrough: () => true,
     onFailure: ({ message }) => void t.fail(message),
     log,
     metrics,
@@ -78,7 +80,14 @@ test('a listing that fails is told, and the next change is judged all the same',
   const table = tableOf([flow('10.0.0.1', 1)]);
   const failures: string[] = [];
   const onFailure = (error: Error) => failures.push(error.message);
-  const flows = new EstablishedFlows({ conntrack: table.conntrack, isAllowed: () => false, onFailure, log, metrics });
+  const flows = new EstablishedFlows({
+    conntrack: table.conntrack,
+    isAllowed: () => false,
+    isAllowedThrough: () => true,
+    onFailure,
+    log,
+    metrics,
+  });
   const first = flows.judge({ narrowed: ['10.0.0.1'], gone: [] });
   await table.listed(1);
   table.listings[0]!.reject(new Error('no memory'));
@@ -96,6 +105,7 @@ test('nobody under suspicion: nothing is listed', async (t) => {
   await new EstablishedFlows({
     conntrack: table.conntrack,
     isAllowed: () => true,
+    isAllowedThrough: () => true,
     onFailure: ({ message }) => void t.fail(message),
     log,
     metrics,

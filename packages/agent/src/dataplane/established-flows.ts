@@ -6,11 +6,11 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Conntrack, Flow as TrackedFlow } from '@weir/kernel';
-import type { Flow, UdpSockets } from '@weir/policy';
+import type { UdpSockets } from '@weir/policy';
 import type { HostSocket } from '@weir/resources';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { isForbidden, type Suspects } from './forbidden-flows.ts';
+import { isForbidden, type Judge, type Suspects } from './forbidden-flows.ts';
 
 /** Flows that are judged before other work gets its turn. */
 const FLOWS_PER_TURN = 500;
@@ -22,9 +22,8 @@ const GATHERING_MS = 10;
 /** A round is followed by a pause of so many times its length, so that steady change costs a quarter of one core at most. */
 const PAUSE_FACTOR = 3;
 
-export interface EstablishedFlowsOptions {
+export interface EstablishedFlowsOptions extends Judge {
   conntrack: Pick<Conntrack, 'list' | 'delete'>;
-  isAllowed: (flow: Flow) => boolean;
   /** Called when a round failed: everything has to be judged again, some time. */
   onFailure: (error: Error) => void;
   log: Logger;
@@ -36,6 +35,7 @@ export class EstablishedFlows {
   #narrowed = new Set<string>();
   #gone = new Set<string>();
   #mapped: HostSocket[] = [];
+  #forwarded = false;
   #services: UdpSockets = new Map();
   /** Resolves when those that are noted now have been judged. */
   #next: PromiseWithResolvers<void> | undefined;
@@ -54,13 +54,16 @@ export class EstablishedFlows {
     narrowed?: Iterable<string>;
     gone?: Iterable<string>;
     mapped?: Iterable<HostSocket>;
+    forwarded?: boolean;
     services?: UdpSockets;
   }): Promise<void> {
     for (const address of suspects.narrowed ?? []) this.#narrowed.add(address);
     for (const address of suspects.gone ?? []) this.#gone.add(address);
     this.#mapped.push(...(suspects.mapped ?? []));
+    this.#forwarded ||= suspects.forwarded === true;
     for (const [name, socket] of suspects.services ?? []) this.#services.set(name, socket);
-    if (this.#narrowed.size + this.#gone.size + this.#mapped.length + this.#services.size === 0) return Promise.resolve();
+    const count = this.#narrowed.size + this.#gone.size + this.#mapped.length + this.#services.size;
+    if (count === 0 && !this.#forwarded) return Promise.resolve();
     this.#next ??= Promise.withResolvers<void>();
     const { promise } = this.#next;
     if (!this.#isRunning) void this.#run();
@@ -80,7 +83,8 @@ export class EstablishedFlows {
       const started = performance.now();
       const { resolve } = this.#next;
       const [narrowed, gone, mapped, services] = [this.#narrowed, this.#gone, this.#mapped, this.#services];
-      const suspects = { narrowed, gone, mapped, services, hostAddresses: localAddresses() };
+      const suspects = { narrowed, gone, mapped, forwarded: this.#forwarded, services, hostAddresses: localAddresses() };
+      this.#forwarded = false;
       [this.#next, this.#narrowed, this.#gone, this.#mapped, this.#services] = [undefined, new Set(), new Set(), [], new Map()];
       try {
         await this.#cut(suspects);
@@ -94,12 +98,14 @@ export class EstablishedFlows {
   }
 
   async #cut(suspects: Suspects): Promise<void> {
-    const { conntrack, isAllowed, log, metrics } = this.#options;
+    const { conntrack, log, metrics } = this.#options;
     const tracked = await conntrack.list();
     let cut = 0;
     for (let from = 0; from < tracked.length; from += FLOWS_PER_TURN) {
       if (from > 0) await setImmediate();
-      const forbidden = tracked.slice(from, from + FLOWS_PER_TURN).filter((flow: TrackedFlow) => isForbidden(flow, suspects, isAllowed));
+      const forbidden = tracked
+        .slice(from, from + FLOWS_PER_TURN)
+        .filter((flow: TrackedFlow) => isForbidden(flow, suspects, this.#options));
       if (forbidden.length > 0) cut += conntrack.delete(forbidden);
     }
     if (cut === 0) return;

@@ -17,9 +17,11 @@ function flow(source: string, destination: string, destinationPort: number): Flo
 const flows = [flow('10.0.0.1', '10.0.0.2', 80), flow('10.0.0.1', '10.0.0.2', 22), flow('10.0.0.3', '10.0.0.4', 22)];
 const denySsh = (judged: { destinationPort?: number }): boolean => judged.destinationPort !== 22;
 const none = new Set<string>();
-const nothing: Suspects = { narrowed: none, gone: none, mapped: [], services: new Map(), hostAddresses: none };
+const nothing: Suspects = { narrowed: none, gone: none, mapped: [], forwarded: false, services: new Map(), hostAddresses: none };
 const forbiddenFlows = (tracked: Flow[], suspects: Suspects, isAllowed: (judged: { destinationPort?: number }) => boolean): Flow[] =>
-  tracked.filter((one) => isForbidden(one, suspects, isAllowed));
+  tracked.filter((one) => isForbidden(one, suspects, { isAllowed, isAllowedThrough: deny }));
+const deny = () => false;
+const all = { isAllowed: () => true, isAllowedThrough: deny };
 
 test('only what policy denies is cut, of endpoints that lost something', (t) => {
   t.deepEqual(forbiddenFlows(flows, { ...nothing, narrowed: new Set(['10.0.0.2']) }, denySsh), [flows[1]]);
@@ -33,6 +35,18 @@ test('flows of an address that was given back are cut, whatever policy says', (t
   t.deepEqual(
     forbiddenFlows(flows, { ...nothing, gone: new Set(['10.0.0.2']) }, () => true),
     [flows[0], flows[1]],
+  );
+});
+
+test('what passes through is asked for when the host itself may have lost something, and what ends or begins at it is not', (t) => {
+  const suspects = { ...nothing, forwarded: true, hostAddresses: new Set(['10.0.0.4']) };
+  t.deepEqual(
+    forbiddenFlows(flows, suspects, () => true),
+    [flows[0], flows[1]],
+  );
+  t.deepEqual(
+    forbiddenFlows(flows, { ...suspects, forwarded: false }, () => true),
+    [],
   );
 });
 
@@ -51,11 +65,11 @@ function mapped(target: string, { protocol = 6, host = '192.168.0.1' } = {}): Fl
 test('of a flow by a host port, policy judges where it ends, and DEL cuts it', (t) => {
   const flow = mapped('10.0.0.2');
   const judged: unknown[] = [];
-  const deny = (one: unknown) => judged.push(one) === 0;
-  t.true(isForbidden(flow, { ...nothing, narrowed: new Set(['10.0.0.2']) }, deny));
+  const isAllowed = (one: unknown) => judged.push(one) === 0;
+  t.true(isForbidden(flow, { ...nothing, narrowed: new Set(['10.0.0.2']) }, { ...all, isAllowed }));
   t.deepEqual(judged, [{ source: '172.16.0.1', destination: '10.0.0.2', sourcePort: 40000, destinationPort: 80, protocol: 6 }]);
-  t.true(isForbidden(flow, { ...nothing, gone: new Set(['10.0.0.2']) }, () => true));
-  t.false(isForbidden(flow, { ...nothing, gone: new Set(['192.168.0.1']) }, () => true));
+  t.true(isForbidden(flow, { ...nothing, gone: new Set(['10.0.0.2']) }, all));
+  t.false(isForbidden(flow, { ...nothing, gone: new Set(['192.168.0.1']) }, all));
 });
 
 test('datagrams that go past a container to which their port now leads are cut', (t) => {
@@ -65,7 +79,7 @@ test('datagrams that go past a container to which their port now leads are cut',
     mapped: [{ family: 'IPv4', protocol: 'UDP', port: 8080, target: { address: '10.0.0.2', port: 80 }, ...change }],
     hostAddresses: new Set(['192.168.0.1', '127.0.0.1']),
   });
-  const isCut = (flow: Flow, change?: Partial<HostSocket>) => isForbidden(flow, suspects(change), () => true);
+  const isCut = (flow: Flow, change?: Partial<HostSocket>) => isForbidden(flow, suspects(change), all);
   t.true(isCut(mapped('192.168.0.1', { protocol: UDP })), 'to the host itself');
   t.true(isCut(mapped('10.0.0.9', { protocol: UDP })), 'to the container that had the port before');
   t.false(isCut(mapped('10.0.0.2', { protocol: UDP })), 'to the container');

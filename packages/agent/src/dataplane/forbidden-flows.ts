@@ -12,17 +12,28 @@ export interface Suspects {
   mapped: readonly HostSocket[];
   /** Sockets of services that changed, by what the calculator calls them; undefined: they are no service's any more. */
   services: UdpSockets;
+  /** Whether what passes through this host may have lost a permission. */
+  forwarded: boolean;
   /** What the ports that are of no certain address are ports of. */
   hostAddresses: ReadonlySet<string>;
 }
 
-export function isForbidden(tracked: TrackedFlow, suspects: Suspects, isAllowed: (flow: Flow) => boolean): boolean {
+export interface Judge {
+  /** Whether the endpoints at its ends allow it. */
+  isAllowed(flow: Flow): boolean;
+  /** Whether the host allows it to pass through. */
+  isAllowedThrough(flow: Flow): boolean;
+}
+
+export function isForbidden(tracked: TrackedFlow, suspects: Suspects, judge: Judge): boolean {
   const flow = asPolicySeesIt(tracked);
   const { source, destination } = flow;
   if (suspects.gone.has(source) || suspects.gone.has(destination)) return true;
   if (suspects.mapped.some((socket) => goesPast(socket, tracked, suspects.hostAddresses))) return true;
   if (leadsElsewhere(tracked, suspects)) return true;
-  return (suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !isAllowed(flow);
+  if ((suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !judge.isAllowed(flow)) return true;
+  const passesThrough = !suspects.hostAddresses.has(source) && !suspects.hostAddresses.has(destination);
+  return suspects.forwarded && passesThrough && !judge.isAllowedThrough(flow);
 }
 
 /** Policy judges the packet that opened the flow, after a host port was replaced by what it leads to, and before a source was. */

@@ -111,6 +111,19 @@ test('packets to an own address of the link are taken in, and no others', (t) =>
   t.throws(() => netlink.takesIn('three', '192.0.2.1'), { code: 'ENODEV' });
 });
 
+test('the link towards an address is that of its route, of either family', (t) => {
+  const { netlink } = open(t);
+  netlink.addVeth({ name: 'eth0', up: true, peer: { name: 'eth1' } });
+  netlink.setLink('eth1', { up: true });
+  netlink.addAddress('eth0', '10.0.0.1/24');
+  netlink.addAddress('eth1', 'fd00::1/64');
+  netlink.addRoute({ destination: '10.9.0.0/16', type: 'blackhole' });
+  t.is(netlink.linkTowards('10.0.0.7'), 'eth0');
+  t.is(netlink.linkTowards('fd00::7'), 'eth1');
+  t.is(netlink.linkTowards('10.9.0.7'), undefined, 'a blackhole');
+  t.is(netlink.linkTowards('192.0.2.1'), undefined, 'no route');
+});
+
 test('neighbours are permanent unless asked otherwise, proxies are kept apart', (t) => {
   const { netlink } = open(t);
   netlink.addVeth({ name: 'eth0', up: true, peer: { name: 'eth1' } });

@@ -15,7 +15,7 @@ import {
   type Neighbour,
   type NeighbourFilter,
 } from './neighbour.ts';
-import { decodeRoute, dumpRoutes, lookUpRoute, MAIN_TABLE, type Route, type RouteFilter, routeTypeOf } from './route.ts';
+import { decodeRoute, dumpRoutes, lookUpRoute, MAIN_TABLE, type Route, type RouteFilter, routeLinkOf, routeTypeOf } from './route.ts';
 import { type LinkReference, RouteOperations } from './route-operations.ts';
 import { decodeRule, dumpRules, type Rule } from './rule.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
@@ -149,6 +149,18 @@ export class Netlink extends RouteOperations {
       return routeTypeOf(this.#socket.get(lookUpRoute(address, this.indexOf(link)))) === 'local';
     } catch (error) {
       if (error instanceof KernelError && (error.code === 'ENETUNREACH' || error.code === 'EHOSTUNREACH')) return false;
+      throw error;
+    }
+  }
+
+  /** Name of the link that a packet to the address leaves by; undefined where there is no way. */
+  linkTowards(address: string): string | undefined {
+    try {
+      const index = routeLinkOf(this.#socket.get(lookUpRoute(address)));
+      return index === undefined ? undefined : this.link(index)?.name;
+    } catch (error) {
+      // Blackholes and the like are told of by other errors.
+      if (error instanceof KernelError) return undefined;
       throw error;
     }
   }

@@ -236,6 +236,10 @@ export function lookUpRoute(address: string, link?: number): Request {
 /** The type of the route in the answer to `lookUpRoute`. */
 export const routeTypeOf = ({ payload }: Message): RouteType => TYPES[payload.readUInt8(7)] ?? 'unspecified';
 
+/** Index of the link in the answer to `lookUpRoute`. */
+export const routeLinkOf = ({ payload }: Message): number | undefined =>
+  decodeAttributes(payload, HEADER_LENGTH).get(RTA.OIF)?.readUInt32LE(0);
+
 /** Reads an RTM_NEWROUTE or RTM_DELROUTE message; undefined for what is no route of the table (a cached exception, another family). */
 export function decodeRoute({ payload }: Message): Route | undefined {
   const family = payload.readUInt8(0);
