@@ -40,9 +40,9 @@ function maker(network: NetworkName, host: LabHost, number: number): object {
   const [ipv4, ipv6] = subnets(network, number);
   const lines = [
     'FLANNEL_NETWORK=10.102.0.0/16',
-    `FLANNEL_SUBNET=${ipv4}`,
+    `FLANNEL_SUBNET=${ipv4.replace('.0/', '.1/')}`,
     'FLANNEL_IPV6_NETWORK=fd00:2::/48',
-    `FLANNEL_IPV6_SUBNET=${ipv6}`,
+    `FLANNEL_IPV6_SUBNET=${ipv6.replace('::/', '::1/')}`,
     'FLANNEL_MTU=1450',
     'FLANNEL_IPMASQ=true',
   ];

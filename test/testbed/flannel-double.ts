@@ -5,10 +5,18 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseCidrClearingHostBits } from '@weir/resources';
 
 const { CNI_COMMAND = '', CNI_CONTAINERID = '', CNI_PATH = '' } = process.env;
 const config = JSON.parse(readFileSync(0, 'utf8'));
 const kept = join(config.dataDir, CNI_CONTAINERID);
+
+/** flanneld writes the host's own address of its subnet; the plugin takes the subnet. There may be several networks. */
+const cidrs = (text = ''): string[] =>
+  text
+    .split(',')
+    .filter((cidr) => cidr !== '')
+    .map(parseCidrClearingHostBits);
 
 function delegateOf(): string {
   const env = new Map(
@@ -16,8 +24,12 @@ function delegateOf(): string {
       .split('\n')
       .map((line) => line.split('=') as [string, string]),
   );
-  const subnets = [env.get('FLANNEL_SUBNET'), env.get('FLANNEL_IPV6_SUBNET')].filter((subnet) => subnet !== undefined);
-  const networks = [env.get('FLANNEL_NETWORK'), env.get('FLANNEL_IPV6_NETWORK')].filter((network) => network !== undefined);
+  const families = ['', 'IPV6_'];
+  const subnets = families.flatMap((family) => cidrs(env.get(`FLANNEL_${family}SUBNET`)));
+  const networks = families.flatMap((family) => cidrs(env.get(`FLANNEL_${family}NETWORK`)));
+  const missing = ['FLANNEL_MTU', 'FLANNEL_IPMASQ'].filter((name) => !env.has(name));
+  if (subnets.length === 0 || networks.length === 0) missing.push('FLANNEL_SUBNET', 'FLANNEL_NETWORK');
+  if (missing.length > 0) fail(`${config.subnetFile} is missing ${missing.join(', ')}`);
   return JSON.stringify({
     type: 'bridge',
     isGateway: true,
@@ -28,11 +40,16 @@ function delegateOf(): string {
     cniVersion: config.cniVersion,
     ipam: {
       type: 'host-local',
-      ranges: subnets.map((subnet) => [{ subnet }]),
-      routes: networks.map((dst) => ({ dst })),
       ...config.ipam,
+      ranges: subnets.map((subnet) => [{ subnet }]),
+      routes: [...(config.ipam?.routes ?? []), ...networks.map((dst) => ({ dst }))],
     },
   });
+}
+
+function fail(msg: string): never {
+  process.stdout.write(JSON.stringify({ cniVersion: config.cniVersion, code: 999, msg }));
+  process.exit(1);
 }
 
 function run(stdin: string): never {

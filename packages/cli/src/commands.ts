@@ -22,12 +22,14 @@ import IpamShow from './commands/ipam/show.ts';
 import IpamSplit from './commands/ipam/split.ts';
 import Label from './commands/label.ts';
 import MarathonCheck from './commands/marathon/check.ts';
+import NodeDiag from './commands/node/diag.ts';
 import NodeRoutes from './commands/node/routes.ts';
 import NodeStatus from './commands/node/status.ts';
 import PolicySimulate from './commands/policy/simulate.ts';
 import PolicyTest from './commands/policy/test.ts';
 import PolicyWho from './commands/policy/who.ts';
 import Replace from './commands/replace.ts';
+import Topology from './commands/topology.ts';
 import Trace from './commands/trace.ts';
 import Version from './commands/version.ts';
 
@@ -54,12 +56,14 @@ export const COMMANDS: Record<string, Command.Class> = {
   'ipam:split': IpamSplit,
   label: Label,
   'marathon:check': MarathonCheck,
+  'node:diag': NodeDiag,
   'node:routes': NodeRoutes,
   'node:status': NodeStatus,
   'policy:simulate': PolicySimulate,
   'policy:test': PolicyTest,
   'policy:who': PolicyWho,
   replace: Replace,
+  topology: Topology,
   trace: Trace,
   version: Version,
 };

@@ -328,9 +328,16 @@ function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
     ['Addresses', host.spec.addresses],
     ['Mesos traffic', mesosTrafficLines(host)],
     ['DNS', dnsLines(host)],
+    ...flannelFields(host),
     ...(host.spec.bgp === undefined ? [] : [['BGP', hostBgpText(host.spec.bgp)] satisfies Field]),
     ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
   ];
+}
+
+function flannelFields({ spec: { flannel } }: Host): Field[] {
+  if (flannel === undefined) return [];
+  const whose = flannel.containers === 'Weir' ? "Weir's containers" : "flannel's CNI plugin";
+  return [['Flannel lease', flannel.subnets.map((subnet) => `${subnet}, for ${whose}`)]];
 }
 
 function mesosTrafficLines({ spec: { mesosTraffic } }: Host): string[] {

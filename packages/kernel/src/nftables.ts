@@ -108,9 +108,14 @@ export class Nftables {
    * A table, named as in `inet filter`, as the array `nftables` of nft's JSON without its metainfo; undefined when it does not exist.
    */
   list(table: string): NftObject[] | undefined {
-    if (!/^(inet|ip6?|arp|bridge|netdev) [A-Za-z_][\w./\\-]*$/.test(table))
-      throw new TypeError(`"${table}" does not name a table; write "inet filter"`);
+    checkTable(table);
     return this.#list(`list table ${table}`);
+  }
+
+  /** A table as nft prints it; undefined when it does not exist. */
+  text(table: string): string | undefined {
+    checkTable(table);
+    return unlessAbsent(() => this.#run(`list table ${table}`, 0, `nft list table ${table}`));
   }
 
   /** Of the library, as it says itself: `1.0.6`. */
@@ -125,13 +130,10 @@ export class Nftables {
   }
 
   #list(command: string): NftObject[] | undefined {
-    try {
+    return unlessAbsent(() => {
       const { nftables } = JSON.parse(this.#run(command, OUTPUT_JSON, `nft -j ${command}`)) as { nftables: NftObject[] };
       return nftables.filter((object) => !('metainfo' in object));
-    } catch (error) {
-      if (error instanceof KernelError && error.code === 'ENOENT') return undefined;
-      throw error;
-    }
+    });
   }
 
   #run(script: string, flags: number, operation: string): string {
@@ -156,6 +158,20 @@ export class Nftables {
     } finally {
       closeSync(fd);
     }
+  }
+}
+
+function checkTable(table: string): void {
+  if (!/^(inet|ip6?|arp|bridge|netdev) [A-Za-z_][\w./\\-]*$/.test(table))
+    throw new TypeError(`"${table}" does not name a table; write "inet filter"`);
+}
+
+function unlessAbsent<T>(list: () => T): T | undefined {
+  try {
+    return list();
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

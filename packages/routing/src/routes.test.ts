@@ -153,6 +153,20 @@ test('no route to blocks of a pool whose containers share a link', (t) => {
   t.true(changesRoutes(shared, withoutRoutes));
 });
 
+test('to blocks of a flannel pool leads what its leases say, where this host has one; else their hosts', (t) => {
+  const flannel = { ...pool('Never'), spec: { ...pool('Never').spec, routes: 'Flannel' as const } };
+  const outside = host('a', '192.0.2.1');
+  const joined = { ...outside, spec: { ...outside.spec, flannel: { subnets: ['10.0.0.0/26'], containers: 'Weir' as const } } };
+  const blocks = [block('10.0.0.0/28', 'a'), block('10.0.0.64/28', 'b')];
+  const ways = (self: typeof outside) =>
+    [...desiredRoutes({ self: 'a', hosts: [self, host('b', '192.0.2.2')], blocks, pools: [flannel] }).routes.values()].map(
+      ({ destination, type }) => `${type} ${destination}`,
+    );
+  t.deepEqual(ways(joined), ['blackhole 10.0.0.0/28']);
+  t.deepEqual(ways(outside), ['blackhole 10.0.0.0/28', 'unicast 10.0.0.64/28']);
+  t.true(changesRoutes(outside, joined));
+});
+
 test('a pool whose routes are by BGP: own blocks alone, and what is there stays until the daemon has its own', (t) => {
   const state = {
     self: 'a',
