@@ -236,6 +236,69 @@ ingress:
   await under(t, tier('Pass') + policies, { ...flows, 'far > server tcp/81': true });
 });
 
+const KUBERNETES = `
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: { name: admin }
+spec:
+  priority: 10
+  subject: { namespaces: { matchLabels: { kubernetes.io/metadata.name: shop } } }
+  ingress:
+    - action: Deny
+      from: [{ namespaces: { matchLabels: { kubernetes.io/metadata.name: guests } } }]
+      ports: [{ portNumber: { protocol: TCP, port: 80 } }]
+    - action: Allow
+      from: [{ pods: { namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: shop } }, podSelector: { matchLabels: { zone: far } } } }]
+      ports: [{ portRange: { protocol: TCP, start: 80, end: 81 } }]
+    - action: Pass
+      from: [{ namespaces: {} }]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: outbound }
+spec:
+  tier: Admin
+  priority: 20
+  subject: { namespaces: { matchLabels: { kubernetes.io/metadata.name: shop } } }
+  egress:
+    - action: Deny
+      to: [{ namespaces: { matchLabels: { kubernetes.io/metadata.name: guests } } }]
+      protocols: [{ udp: { destinationPort: { number: 81 } } }]
+---
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: BaselineAdminNetworkPolicy
+metadata: { name: default }
+spec:
+  subject: { namespaces: { matchLabels: { kubernetes.io/metadata.name: shop } } }
+  ingress: [{ action: Deny, from: [{ namespaces: {} }] }]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: server, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: server } }
+  ingress:
+    - from: [{ podSelector: { matchLabels: { zone: near } } }, { namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: guests } } }]
+      ports: [{ port: 80 }, { port: 8080 }]
+`;
+
+test.serial("Kubernetes' cluster-wide policies come before and after its NetworkPolicies", async (t) => {
+  await under(t, KUBERNETES, {
+    'guest > server tcp/80': false, // denied by the administrators, whatever the NetworkPolicy says
+    'guest > server tcp/8080': true, // passed on to the NetworkPolicy
+    'far > server tcp/81': true, // allowed by the administrators
+    'far > server tcp/8080': false, // passed on, and the NetworkPolicy does not name it
+    'near > server tcp/80': true,
+    'near > server tcp/81': false,
+    'far > near tcp/80': true,
+    'far > near tcp/8080': false, // passed on, no NetworkPolicy is for it, and the baseline denies
+    'server > near tcp/80': false,
+    'server > guest udp/81': false,
+    'server > guest udp/80': true,
+    'server > guest tcp/80': true,
+  });
+});
+
 test.serial('a policy that cannot be read closes its endpoints, and no others, until it is gone', async (t) => {
   t.timeout(60_000);
   const value = {
