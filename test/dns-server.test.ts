@@ -182,8 +182,10 @@ for size in [0, 1, 2, 3, 40, 60000]:
   try: tcp.sendall(os.urandom(size))
   except OSError: pass
   tcp.close()
-held = [socket.create_connection(server) for _ in range(100)]
-for tcp in held: tcp.sendall(b'\\x00')
+held = [socket.create_connection(server) for _ in range(300)]
+for tcp in held:
+  try: tcp.sendall(b'\\x00')
+  except OSError: pass
 print('sent')
 `;
 
@@ -198,6 +200,31 @@ test.serial('whatever comes, the server goes on, and a client that hangs is not 
     (await readReadiness(one)).reasons.filter((reason) => reason.startsWith('DNS')),
     [],
   );
+});
+
+const FLOOD = `
+import socket, time
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.connect(('${SERVER4}', 53))
+question = bytes.fromhex('000101000001000000000000') + b'\\x03web\\x04shop\\x04weir\\x00\\x00\\x01\\x00\\x01'
+end = time.time() + 3
+sent = 0
+while time.time() < end:
+  udp.send(question)
+  sent += 1
+print(sent)
+`;
+
+test.serial('a container that floods it is held back, and the others are answered', async (t) => {
+  t.timeout(60_000);
+  const floods = await testbed().launch(one, { ...SHOP, role: 'flood' });
+  const flood = run('nsenter', [`--net=${floods.container.namespace}`, '/usr/bin/python3', '-c', FLOOD]);
+  const { stdout } = await run('nsenter', [`--net=${client.container.namespace}`, process.execPath, '-e', MANY, '200']);
+  t.deepEqual(JSON.parse(stdout), []);
+  const sent = Number((await flood).stdout);
+  const dropped = await run('nsenter', [`--net=${one.namespace}`, '/usr/sbin/nft', 'list', 'chain', 'inet', 'weir', 'dns_pace']);
+  const [, packets] = /ip saddr .*limit rate over.*counter packets (\d+)/.exec(dropped.stdout) ?? [];
+  t.true(Number(packets) > 0 && sent - Number(packets) < 20_000 + 2_000 * 6, `${packets} of ${sent} were dropped: ${dropped.stdout}`);
 });
 
 const CLOSED = `

@@ -85,7 +85,7 @@ test("a host's DNS is reached by its containers whatever policy says, or as poli
   t.false(chainOf(narrowed, 'from_to_host')!.includes('dport 53'));
   for (const script of [always, narrowed]) {
     t.regex(chainOf(script, 'input')!, /ip6 daddr fd77::53 jump own_dns\n {4}ct state established/, 'before what is established');
-    t.regex(chainOf(script, 'own_dns')!, /iifname "weir\*" return\n[\s\S]*goto denied_unknown/);
+    t.regex(chainOf(script, 'own_dns')!, /iifname "lo" return\n {4}iifname "weir\*" goto dns_pace\n[\s\S]*goto denied_unknown/);
   }
   t.false(baseTable(options).script.includes('jump own_dns'));
 });

@@ -82,6 +82,10 @@ const SETS = [
   ...(['4', '6'] as const).map(
     (version) => `map dns_client${version} { type ipv${version}_addr : verdict; comment "whose DNS messages the agent looks at"; }`,
   ),
+  ...(['4', '6'] as const).map(
+    (version) =>
+      `set dns_rate${version} { type ipv${version}_addr; flags dynamic,timeout; timeout 30s; size 4096; comment "who asks the DNS of this host, and how often"; }`,
+  ),
   ...(['4', '6'] as const).flatMap((version) => [
     `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
     `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
@@ -219,10 +223,17 @@ function baseChains({
     },
     own_dns: {
       rules: [
-        ...['"lo"', ...OURS].map((name) => `iifname ${name} return`),
-        ...FAMILIES.map(({ ip, version }) => `${ip} saddr @bridged${version} return`),
+        'iifname "lo" return',
+        ...OURS.map((name) => `iifname ${name} goto dns_pace`),
+        ...bridged('saddr', 'dns_pace', 'goto'),
         `goto ${DENIALS.unknown} comment "a host's DNS is for itself and its containers"`,
       ],
+    },
+    dns_pace: {
+      rules: FAMILIES.map(
+        ({ ip, version }) =>
+          `add @dns_rate${version} { ${ip} saddr limit rate over ${DNS_RATE}/second burst ${DNS_BURST} packets } counter drop comment "one container does not keep the agent from all others"`,
+      ),
     },
     from_to_host: { rules: [...toHost, 'goto from'] },
     from_bridged_to_host: { rules: [...toHost, 'goto from_bridged'] },
@@ -234,6 +245,10 @@ function baseChains({
     to_bridged: { rules: [...UNSOUND, ...FAMILIES.map(({ ip, version }) => `${ip} daddr vmap @to_bridged${version}`), NOBODY] },
   };
 }
+
+/** Packets of one container to the DNS server of its host: far more than a program needs, and no burden to the agent. */
+const DNS_RATE = 2_000;
+const DNS_BURST = 20_000;
 
 const RESOLVES = 'comment "a container asks the DNS of its host, whatever policy says"';
 

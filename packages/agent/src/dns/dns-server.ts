@@ -12,6 +12,7 @@ const FORWARDED = 4096;
 const FORWARDED_OF_ONE = 1024;
 /** Connections over TCP, and how long one may be idle, in milliseconds. */
 const CONNECTIONS = 512;
+const CONNECTIONS_OF_ONE = 128;
 const IDLE = 10_000;
 /** Bytes: what comes while this process does something else. The kernel gives what net.core.rmem_max allows. */
 const RECEIVE_BUFFER = 4 << 20;
@@ -81,12 +82,16 @@ export class DnsServer {
 
   /** One message after the other: who asks many at once does so over UDP. */
   async #converse(connection: Socket): Promise<void> {
+    const client = connection.remoteAddress ?? '';
+    if (this.#connectionsOf(client) >= CONNECTIONS_OF_ONE) {
+      connection.destroy();
+      return;
+    }
     this.#connections.add(connection);
     connection.setTimeout(IDLE, () => connection.destroy());
     connection.on('error', () => {});
     try {
       for await (const message of framesOf(connection)) {
-        const client = connection.remoteAddress ?? '';
         const answer = await this.#answer(message, 'TCP', client);
         if (answer === undefined) break;
         this.#options.beforeTcpAnswer(client, answer);
@@ -98,6 +103,12 @@ export class DnsServer {
       this.#connections.delete(connection);
       connection.destroy();
     }
+  }
+
+  #connectionsOf(client: string): number {
+    let count = 0;
+    for (const { remoteAddress } of this.#connections) if (remoteAddress === client) count += 1;
+    return count;
   }
 
   async #answer(message: Buffer, transport: Transport, client: string): Promise<Buffer | undefined> {
