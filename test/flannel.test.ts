@@ -1,6 +1,6 @@
 /** A Weir host in a flannel network: it holds a lease as flanneld does, and both kinds of hosts reach each other. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LabHost, TWO_RACKS } from '@weir/lab';
 import type { Host } from '@weir/resources';
@@ -10,6 +10,8 @@ import { Etcd, FLANNEL_PREFIX, FlannelHost } from './testbed/flannel-host.ts';
 import { expectFlows } from './testbed/flows.ts';
 import { readReadiness } from './testbed/health.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
+
+const FLANNEL_PLUGIN = new URL('./testbed/flannel-double.ts', import.meta.url).pathname;
 
 const POOLS = `
 apiVersion: weir/v1
@@ -407,6 +409,15 @@ test.serial('subnet.env for flannel’s CNI plugin, which then has the addresses
   writeFileSync(host.agentConfig, JSON.stringify({ ...config, flannel: { subnetFile: path } }));
   await host.stopAgent();
   await host.startAgent();
+  const waits = await eventually(
+    () => flannelReasons(host),
+    (reasons) => reasons.length > 0,
+  );
+  t.regex(waits.join(), /1 of Weir's containers on this host have addresses of its lease: \S+ is written when they are gone/);
+  t.false(existsSync(path));
+  await testbed().destroy(two);
+  await host.stopAgent();
+  await host.startAgent();
   await eventually(
     () => existsSync(path),
     (there) => there,
@@ -421,6 +432,52 @@ test.serial('subnet.env for flannel’s CNI plugin, which then has the addresses
     'FLANNEL_IPMASQ=true',
   ]);
   await t.throwsAsync(testbed().launch(host, { app: 'none' }, { name: 'none' }), { message: /has no lease for Weir's containers/ });
+
+  // Canal, with the agent in flanneld's place.
+  const bed = testbed();
+  for (const name of ['bridge', 'host-local']) symlinkSync(join('/usr/lib/cni', name), join(host.pluginsDir, name));
+  writeFileSync(join(host.pluginsDir, 'flannel'), `#!/bin/sh\nexec ${process.execPath} ${FLANNEL_PLUGIN}\n`, { mode: 0o755 });
+  const dataDir = join(bed.cluster.folder.path, 'flannel', 'data');
+  const plugin = { type: 'flannel', subnetFile: path, dataDir, delegate: { bridge: 'cbr0', isDefaultGateway: true }, ipam: { dataDir } };
+  const network = { cniVersion: '1.0.0', name: 'canal', type: 'weir', chain: [plugin, { type: 'weir-policy' }] };
+  writeFileSync(join(host.configDir, 'canal.json'), JSON.stringify(network));
+  const canal = await bed.launch(host, { app: 'canal' }, { name: 'canal', network: 'canal' });
+  t.is(canal.ipv4.replace(/\d+$/, '0'), first4!);
+  await expectFlows(
+    t,
+    { canal, near: near.place, one },
+    {
+      'near > canal tcp/80': true,
+      'canal > near tcp/80': true,
+      'canal > near ping': true,
+      'canal > one tcp/80': true,
+      'one > canal tcp/80': true,
+    },
+  );
+  const closed = `{ apiVersion: weir/v1, kind: Policy, metadata: { name: canal }, spec: { selector: app == 'canal', ingress: [] } }\n`;
+  await bed.apply(closed);
+  await expectFlows(t, { canal, near: near.place }, { 'near > canal tcp/80': false, 'canal > near tcp/80': true });
+  await bed.delete(closed);
+  await bed.destroy(canal);
+
+  // Back again: nothing is given while the bridge of the plugin is there.
+  writeFileSync(host.agentConfig, JSON.stringify(config));
+  await host.stopAgent();
+  await host.startAgent();
+  const reasons = await eventually(
+    () => flannelReasons(host),
+    (found) => found.length > 0,
+  );
+  t.regex(reasons.join(), /interface cbr0 is of flannel's CNI plugin/);
+  await t.throwsAsync(bed.launch(host, { app: 'none' }, { name: 'none' }), { message: /has no lease for Weir's containers/ });
+  ip(host, 'link', 'del', 'cbr0');
+  t.deepEqual(await noReasons(host), []);
+  const again = await eventually(
+    () => bed.launch(host, { app: 'again' }, { name: 'again' }).catch(() => undefined),
+    (launched) => launched !== undefined,
+  );
+  await expectFlows(t, { again: again!, near: near.place }, { 'near > again tcp/80': true });
+  await bed.destroy(again!);
 });
 
 test.serial('an agent that is no longer to join takes its interfaces away', async (t) => {

@@ -100,7 +100,7 @@ export class HostNetwork {
     this.#reaper = new LinkReaper(netlink);
     this.#links = new HostLinks({ netlink, reaper: this.#reaper, ownNetworks });
     const applySoon = () => kernel.applyRoutesSoon();
-    const flannel = kernel.flannel?.membership;
+    const { flannel } = kernel;
     this.upkeep = new RoutingUpkeep({ config, store, objects, allocator, state, routing, netlink, flannel, log, applySoon });
     this.bgp = new BgpDaemon({ config, state, netlink, onRoutes: applySoon, log, metrics });
     this.#deadHosts = new DeadHosts({ store, objects, log, see: () => this.#whatHostsHave() });

@@ -44,7 +44,7 @@ export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from
 export { type EndpointSpec, type HostPort, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 export { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, failsafePorts } from './kinds/failsafe-ports.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
-export type { HostBgp, HostDns, HostSpec, VxlanEnd } from './kinds/host.ts';
+export type { FlannelLease, HostBgp, HostDns, HostSpec, VxlanEnd } from './kinds/host.ts';
 export type { HostEndpointSpec } from './kinds/host-endpoint.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
 export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';

@@ -12,7 +12,7 @@ export { type FlannelRouting, type FlannelState, flannelLink, flannelRoutes, vte
 export { type FlannelEnd, type FlannelPeer, leaseName, leaseValue, parseLease, subnetsOf } from './flannel/lease.ts';
 export { chooseLease, type LeaseChoice, type Subnets } from './flannel/lease-choice.ts';
 export { type FlannelBackend, type FlannelNetwork, parseFlannelNetwork, type SubnetPlan } from './flannel/network-config.ts';
-export { subnetFile } from './flannel/subnet-file.ts';
+export { gatewayIn, subnetFile } from './flannel/subnet-file.ts';
 export { findHostEnd, type HostEnd } from './host-end.ts';
 export { hostSetup } from './host-setup.ts';
 export { inspect, type Wiring, type WiringEnd } from './inspect.ts';

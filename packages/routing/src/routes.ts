@@ -81,8 +81,8 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
     if (spec.network !== undefined) continue;
     const pool = specs.get(spec.pool);
     if (pool?.routes === 'None') continue;
-    // To those of other hosts flannel's leases lead, where this host has joined its network.
-    if (pool?.routes === 'Flannel' && spec.host !== self && hasJoined) continue;
+    // Where this host has joined the network leases lead, the own one to this host; a bridge of flannel's plugin may have all of it.
+    if (pool?.routes === 'Flannel' && hasJoined) continue;
     const mode = pool?.vxlan ?? 'Never';
     const isOthers = (destination: string) => pool?.routes === 'Bgp' && !(byBgp?.isThere(destination) && !byBgp.isLearnt(destination));
     if (spec.host === self || !isOthers(spec.cidr))

@@ -2,13 +2,14 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Change, KernelError, type Netlink } from '@weir/kernel';
-import { cidrContains, cidrRange, type Family, familyOf, type HostSpec } from '@weir/resources';
+import { cidrContains, cidrRange, type Family, type FlannelLease, familyOf, type HostSpec } from '@weir/resources';
 import {
   type BlockRoute,
   ensureTunnelDevice,
   type FlannelEnd,
   flannelLink,
   flannelRoutes,
+  gatewayIn,
   RoutingError,
   subnetFile,
   TUNNEL_OVERHEAD,
@@ -31,6 +32,8 @@ export class FlannelEnds {
   readonly #log: Logger;
   readonly #peers: Record<Family, TunnelPeers>;
   #links: Partial<Record<Family, number>> = {};
+  /** The bridge of flannel's plugin, where it is there. */
+  #bridge: string | undefined;
   #mtu: number | undefined;
   readonly #mtuOf = new Map<string, number>();
   #failures = new Map<string, string>();
@@ -47,6 +50,14 @@ export class FlannelEnds {
   /** What is not as it should be, for people. */
   get problems(): string[] {
     return [...this.#membership.problems, ...this.#failures.values(), ...this.#poolProblems()];
+  }
+
+  /**
+   * Whose containers have addresses of this host's lease. Never both: one of the two would give an address that the other has given. So the
+   * bridge that flannel's plugin left has to be gone before Weir gives one, and Weir's containers before the plugin hears of the lease.
+   */
+  get containers(): FlannelLease['containers'] {
+    return this.#config.flannel?.subnetFile === undefined && this.#bridge === undefined ? 'Weir' : 'FlannelPlugin';
   }
 
   /** The largest packets that get to every host of the network, in bytes; undefined while none is joined. */
@@ -73,6 +84,7 @@ export class FlannelEnds {
     const { joined } = this.#membership;
     if (joined === undefined) return { routes: new Map(), done: [] };
     const { network, own, others } = joined;
+    this.#bridge = this.#pluginBridge(joined);
     const done = this.#bringLinks(joined, underlayMtu ?? UNKNOWN_MTU);
     const subnets: HostSpec['subnets'] = this.#state.host?.spec.subnets ?? [];
     const { routes, peers } = flannelRoutes({ backend: network.backend, own, others, links: this.#links, subnets });
@@ -125,6 +137,12 @@ export class FlannelEnds {
     if (path === undefined) return;
     const subnets = Object.fromEntries(Object.entries(own.ends).map(([family, { subnet }]) => [family, subnet]));
     const text = subnetFile(network, subnets, this.#mtu!);
+    const given = this.#givenWithin(Object.values(subnets));
+    if (given > 0) {
+      const which = `${given} of Weir's containers on this host have addresses of its lease`;
+      this.#fail(path, `flannel: ${which}: ${path} is written when they are gone`);
+      return;
+    }
     try {
       if (contentOf(path) !== text) {
         mkdirSync(dirname(path), { recursive: true });
@@ -135,6 +153,22 @@ export class FlannelEnds {
     } catch (error) {
       this.#fail(path, `flannel.subnetFile: ${(error as Error).message}`);
     }
+  }
+
+  /** By the address that flannel gives it: the first of the lease after that of the VXLAN interface. */
+  #pluginBridge({ own }: Joined): string | undefined {
+    const gateways = new Set(Object.values(own.ends).map(({ subnet }) => gatewayIn(subnet)));
+    const found = this.#netlink.addresses().find(({ cidr }) => gateways.has(cidr));
+    return found && (this.#netlink.link(found.link)?.name ?? `link ${found.link}`);
+  }
+
+  #givenWithin(subnets: readonly string[]): number {
+    const { host } = this.#config;
+    const blocks = [...this.#state.list('Block')].filter(({ spec }) => subnets.some((subnet) => cidrContains(subnet, spec.cidr)));
+    const holders = blocks.flatMap(({ spec }) =>
+      Object.values(spec.allocations).flatMap((one) => (one.host === host ? (one.containerId ?? []) : [])),
+    );
+    return new Set(holders).size;
   }
 
   #poolProblems(): string[] {
@@ -150,6 +184,10 @@ export class FlannelEnds {
       if (pool.spec.blockSize >= prefixLength) return [];
       return `flannel: blocks of pool "${pool.metadata.name}" (/${pool.spec.blockSize}) do not fit in this host's lease ${subnet}: set its blockSize to ${prefixLength} or more`;
     });
+    if (this.#bridge !== undefined)
+      problems.push(
+        `flannel: interface ${this.#bridge} is of flannel's CNI plugin, whose containers may have addresses of this host's lease: Weir gives none before it is removed`,
+      );
     return [...problems, ...this.#stranded(new Set(pools.map(({ metadata }) => metadata.name)), subnets)];
   }
 

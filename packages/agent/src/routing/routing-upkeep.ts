@@ -8,7 +8,7 @@ import { type Endpoint, type HostSpec, spaceOf } from '@weir/resources';
 import { hostSetup, mendContainers } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
 import type { AgentConfig } from '../config.ts';
-import type { FlannelMembership } from '../flannel/membership.ts';
+import type { Flannel } from '../flannel/join-flannel.ts';
 import { updateHost } from '../hosts/presence.ts';
 import type { Logger } from '../log.ts';
 import type { HostRouting } from './host-routing.ts';
@@ -26,7 +26,7 @@ export interface RoutingUpkeepOptions {
   routing: HostRouting;
   netlink: Netlink;
   /** The flannel network that this host joins, if any. */
-  flannel?: FlannelMembership | undefined;
+  flannel?: Flannel | undefined;
   log: Logger;
   /** Has routing applied soon. */
   applySoon: () => void;
@@ -69,7 +69,7 @@ export class RoutingUpkeep {
         log,
         failure: "this host's lease of the flannel network could not be told to the others",
       }),
-      flannel?.run(signal),
+      flannel?.membership.run(signal),
     ]);
   }
 
@@ -120,11 +120,10 @@ export class RoutingUpkeep {
 
   /** What the Host object is to say of a flannel network; as it does, while that is not known. */
   get #flannelLease(): HostSpec['flannel'] {
-    const { config, flannel, state } = this.#of;
-    const subnets = flannel?.subnets;
+    const { flannel, state } = this.#of;
     if (flannel === undefined) return undefined;
-    if (subnets === undefined) return state.host?.spec.flannel;
-    return { subnets, containers: config.flannel?.subnetFile === undefined ? 'Weir' : 'FlannelPlugin' };
+    const { subnets } = flannel.membership;
+    return subnets === undefined ? state.host?.spec.flannel : { subnets, containers: flannel.ends.containers };
   }
 
   async #publishFlannelLease(): Promise<void> {

@@ -14,8 +14,8 @@ export function subnetFile({ plans }: FlannelNetwork, { IPv4, IPv6 }: Subnets, m
   return `${lines.join('\n')}\n`;
 }
 
-/** The first address that a host may have, with the prefix length: `10.5.52.1/24`. */
-function gatewayIn(subnet: string): string {
+/** The address that flannel's plugin gives its bridge, with the prefix length: `10.5.52.1/24`. */
+export function gatewayIn(subnet: string): string {
   const { family, first, prefixLength } = cidrRange(subnet);
   return `${addressFromNumber(first + 1n, family)}/${prefixLength}`;
 }
