@@ -17,7 +17,7 @@ const RETENTION: Retention = { changes: 10_000, octets: 64 * 1024 * 1024, step: 
 const POLL_MILLISECONDS = 200;
 
 /** From the first commit that a watch hears of until it reads. */
-const GATHER_MILLISECONDS = 2;
+const GATHER_MILLISECONDS = 1;
 
 /** Revisions that a watch reads before it lets the event loop turn. */
 const REVISIONS_PER_READ = 200;
