@@ -19,6 +19,7 @@ import {
 } from '@weir/lab';
 import { hostInterfaceName } from '@weir/resources';
 import type { TestFn } from 'ava';
+import { eventually } from './eventually.ts';
 import { Traffic } from './traffic.ts';
 
 const REPOSITORY = new URL('../../', import.meta.url).pathname;
@@ -275,8 +276,11 @@ export class Testbed {
     const inventory = takeInventory(this.cluster.folder);
     await this.cluster.close();
     this.#watch.stdin!.end();
-    // Containers of other labs may have copied our mounts into their mount namespaces; that ends with them.
-    return findLeftovers(readMachineState(), inventory).filter((line) => !line.includes('sees a mount'));
+    // Containers of other labs may have copied our mounts into their mount namespaces; that ends with them. And what was killed takes a moment to be gone.
+    return eventually(
+      () => findLeftovers(readMachineState(), inventory).filter((line) => !line.includes('sees a mount')),
+      (left) => left.length === 0,
+    );
   }
 }
 
