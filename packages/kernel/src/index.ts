@@ -1,8 +1,6 @@
-export { Conntrack, describeFlow, type Flow, type FlowTuple } from './conntrack.ts';
 export { DeltaTracker, type DeltaTrackerOptions, type Pending } from './delta-tracker.ts';
 export { KernelError } from './error.ts';
 export { FileLock, type FileLockOptions, fileLock } from './file-lock.ts';
-export type { LoggedPacket } from './logged-packet.ts';
 export {
   createNamespace,
   currentNamespace,
@@ -12,6 +10,10 @@ export {
   NamespaceHandle,
   openNamespace,
 } from './namespace.ts';
+export { Conntrack, describeFlow, type Flow, type FlowTuple } from './netfilter/conntrack.ts';
+export type { LoggedPacket } from './netfilter/logged-packet.ts';
+export { PacketLog, type PacketLogOptions } from './netfilter/packet-log.ts';
+export { PacketQueue, type PacketQueueOptions } from './netfilter/packet-queue.ts';
 export type { Address, AddressFilter, AddressOptions } from './netlink/address.ts';
 export type {
   BridgeConfiguration,
@@ -31,16 +33,14 @@ export { describeRoute, MAIN_TABLE, type NextHop, type Route, type RouteFilter, 
 export type { LinkReference, RouteInput } from './netlink/route-operations.ts';
 export type { Rule } from './netlink/rule.ts';
 export type { Scope } from './netlink/scope.ts';
-export type { TableChange, TableReference } from './nft-batch.ts';
-export { type Counted, NftCounters } from './nft-counters.ts';
-export { NftGeneration } from './nft-generation.ts';
-export { NftSocket } from './nft-socket.ts';
-export { NftTrace, type TraceEvent } from './nft-trace.ts';
-export { Nftables, type NftObject } from './nftables.ts';
-export type { Verdict } from './nftables-element.ts';
-export type { KeyField } from './nftables-field.ts';
-export { PacketLog, type PacketLogOptions } from './packet-log.ts';
-export { PacketQueue, type PacketQueueOptions } from './packet-queue.ts';
+export type { TableChange, TableReference } from './nftables/nft-batch.ts';
+export { type Counted, NftCounters } from './nftables/nft-counters.ts';
+export { NftGeneration } from './nftables/nft-generation.ts';
+export { NftSocket } from './nftables/nft-socket.ts';
+export { NftTrace, type TraceEvent } from './nftables/nft-trace.ts';
+export { Nftables, type NftObject } from './nftables/nftables.ts';
+export type { Verdict } from './nftables/nftables-element.ts';
+export type { KeyField } from './nftables/nftables-field.ts';
 export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
 export { Probe, type ProbeAnswer } from './probe.ts';
 export { sysctl } from './sysctl.ts';

@@ -2,8 +2,8 @@ import { type AnyObject, type Direction, type Endpoint, familyOf, type HostEndpo
 import test from 'ava';
 import fc from 'fast-check';
 import { PolicyCalculator } from './calculator.ts';
-import type { Flow } from './flow.ts';
-import { difference, type Statement } from './statement.ts';
+import type { Flow } from './program/flow.ts';
+import { difference, type Statement } from './statements/statement.ts';
 import { anyHeader, anyHost, anyHostEndpoint, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
 import type { Packet } from './test-support/packet.ts';
 import { reference } from './test-support/reference.ts';

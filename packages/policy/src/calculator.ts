@@ -24,21 +24,21 @@ import {
   spaceOf,
   type Tier,
 } from '@weir/resources';
-import { Claims } from './claims.ts';
-import { type Decision, type Judges, judge, permits } from './decision.ts';
-import { type Enforced, Enforcement } from './enforcement.ts';
-import { type Explanation, explain } from './explanation.ts';
-import { type Flow, parseFlow } from './flow.ts';
-import { HostPorts } from './host-ports.ts';
-import { MANY_PEERS } from './many-peers.ts';
-import { type Member, Membership } from './membership.ts';
-import { NamespaceDefaults } from './namespace-defaults.ts';
-import { NetworkSets } from './network-sets.ts';
-import { endpointParty, NetworkSetNames, type Party } from './parties.ts';
-import { PolicyIndex } from './policy-index.ts';
-import { Services, type UdpSockets } from './services.ts';
-import { SharedStructure, Table, type TableChange } from './table.ts';
-import { allowedAt } from './traffic-class.ts';
+import { type Enforced, Enforcement } from './endpoint/enforcement.ts';
+import { type Decision, type Judges, judge, permits } from './explanation/decision.ts';
+import { type Explanation, explain } from './explanation/explanation.ts';
+import { type Member, Membership } from './membership/membership.ts';
+import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
+import { MANY_PEERS } from './peers/many-peers.ts';
+import { NetworkSets } from './peers/network-sets.ts';
+import { type Flow, parseFlow } from './program/flow.ts';
+import { NamespaceDefaults } from './program/namespace-defaults.ts';
+import { PolicyIndex } from './program/policy-index.ts';
+import { allowedAt } from './program/traffic-class.ts';
+import { HostPorts } from './services/host-ports.ts';
+import { Services, type UdpSockets } from './services/services.ts';
+import { Claims } from './statements/claims.ts';
+import { SharedStructure, Table, type TableChange } from './statements/table.ts';
 
 /** What turns the tables of the previous flush into those wanted now. */
 export interface DataplaneChange extends TableChange {

@@ -1,23 +1,25 @@
-export { type BaseOptions, baseTable, type TunnelPackets } from './base-table.ts';
-export { bridgeTable } from './bridge-table.ts';
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
-export type { Because, Decision, Default, Reason, RuleName, Step } from './decision.ts';
-export { DNS_QUEUE } from './dns-clients.ts';
-export { endpointRules, ruleDrift } from './endpoint-drift.ts';
-export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation.ts';
-export type { BaseTable } from './fixed-table.ts';
-export type { Flow } from './flow.ts';
-export { isHostPlace, placeOf } from './local-endpoint.ts';
-export { DENIALS, type Denial, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './packet-log.ts';
-export type { Party } from './parties.ts';
+export { DNS_QUEUE } from './endpoint/dns-clients.ts';
+export { isHostPlace, placeOf } from './endpoint/local-endpoint.ts';
+export type { Because, Decision, Default, Reason, RuleName, Step } from './explanation/decision.ts';
+export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation/explanation.ts';
+export { isUnchanged, type Participant, participants, type Reach, reach } from './explanation/reach.ts';
+export type { Criterion } from './explanation/rule-trial.ts';
+export { type BaseOptions, baseTable, type TunnelPackets } from './fixed-tables/base-table.ts';
+export { bridgeTable } from './fixed-tables/bridge-table.ts';
+export type { Party } from './membership/parties.ts';
 export { PolicyError } from './policy-error.ts';
-export type { PolicyName } from './policy-rule.ts';
-export { isUnchanged, type Participant, participants, type Reach, reach } from './reach.ts';
-export { type ActualTable, readTable } from './read-table.ts';
-export { type Rule, type RuleExpression, ruleText } from './rule.ts';
-export type { Criterion } from './rule-trial.ts';
-export { type ServiceSocket, targetText } from './service-statements.ts';
-export type { UdpSockets } from './services.ts';
+export type { Flow } from './program/flow.ts';
+export { DENIALS, type Denial, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './program/packet-log.ts';
+export type { PolicyName } from './program/policy-rule.ts';
+export type { AllowedTraffic } from './program/traffic-class.ts';
+export { trafficText } from './program/traffic-text.ts';
+export { type ServiceSocket, targetText } from './services/service-statements.ts';
+export type { UdpSockets } from './services/services.ts';
+export { endpointRules, ruleDrift } from './statements/endpoint-drift.ts';
+export type { BaseTable } from './statements/fixed-table.ts';
+export { type ActualTable, readTable } from './statements/read-table.ts';
+export { type Rule, type RuleExpression, ruleText } from './statements/rule.ts';
 export {
   type ChainStatement,
   difference,
@@ -28,6 +30,4 @@ export {
   sameStatement,
   statementKey,
   type Verdict,
-} from './statement.ts';
-export type { AllowedTraffic } from './traffic-class.ts';
-export { trafficText } from './traffic-text.ts';
+} from './statements/statement.ts';

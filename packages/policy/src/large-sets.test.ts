@@ -1,7 +1,7 @@
 import { type AnyObject, parseObject } from '@weir/resources';
 import test from 'ava';
 import { PolicyCalculator } from './calculator.ts';
-import { difference, type Statement } from './statement.ts';
+import { difference, type Statement } from './statements/statement.ts';
 
 const parsed = (object: object): AnyObject => parseObject({ apiVersion: 'weir/v1', ...object }) as AnyObject;
 

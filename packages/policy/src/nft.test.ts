@@ -1,10 +1,10 @@
 import type { AnyObject } from '@weir/resources';
 import test from 'ava';
 import fc from 'fast-check';
-import { baseTable } from './base-table.ts';
 import { PolicyCalculator } from './calculator.ts';
-import { readTable } from './read-table.ts';
-import { difference, type KeyField, type Statement, statementKey } from './statement.ts';
+import { baseTable } from './fixed-tables/base-table.ts';
+import { readTable } from './statements/read-table.ts';
+import { difference, type KeyField, type Statement, statementKey } from './statements/statement.ts';
 import { anyObject, anyVariation, variation } from './test-support/arbitraries.ts';
 import { NftNamespace } from './test-support/nft.ts';
 import { endpoint, policy } from './test-support/objects.ts';

@@ -1,5 +1,5 @@
-import { ruleText } from '../rule.ts';
-import type { Statement } from '../statement.ts';
+import { ruleText } from '../statements/rule.ts';
+import type { Statement } from '../statements/statement.ts';
 import { elementText } from './nft.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
-import type { ElementStatement, KeyField, Statement } from '../statement.ts';
+import type { ElementStatement, KeyField, Statement } from '../statements/statement.ts';
 import { structureScript } from './structure-script.ts';
 
 /** By its path: npm packages bring other programs of that name. */

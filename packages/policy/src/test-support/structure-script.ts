@@ -1,5 +1,5 @@
-import { ruleText } from '../rule.ts';
-import type { ChainStatement, MapStatement, Statement } from '../statement.ts';
+import { ruleText } from '../statements/rule.ts';
+import type { ChainStatement, MapStatement, Statement } from '../statements/statement.ts';
 
 /**
  * nft text that makes or removes chains and maps, to see what nft itself makes of them; elements are left out. What it makes has no effect

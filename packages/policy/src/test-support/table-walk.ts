@@ -1,6 +1,6 @@
 import { addressToNumber, type Direction } from '@weir/resources';
-import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../rule.ts';
-import { DENIED, type ElementStatement, type Statement, verdictText } from '../statement.ts';
+import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../statements/rule.ts';
+import { DENIED, type ElementStatement, type Statement, verdictText } from '../statements/statement.ts';
 import { type Packet, packetFamily } from './packet.ts';
 
 const BASE_CHAINS = ['denied', 'no_backend'];

@@ -1,0 +1,298 @@
+import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
+import { addressNumber } from '../ranges/canonical-address.ts';
+import { NetCover } from '../ranges/net-cover.ts';
+import type { AddressRange } from '../ranges/net-ranges.ts';
+import { SingleAddresses } from '../ranges/single-addresses.ts';
+import { DomainSets } from './domain-sets.ts';
+import { MemberIndex } from './member-index.ts';
+import { addTo, deleteFrom } from './multimap.ts';
+import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
+import { SelectorIndex } from './selector-index.ts';
+
+/** What a selector can take: an endpoint of any host, with its addresses, or a network set, with its nets. */
+export interface Member {
+  readonly key: string;
+  /** Absent for what is in none. */
+  readonly namespace?: string;
+  /** As selectors see them. */
+  readonly labels: Labels;
+  /** Of an endpoint, without those that it inherits from its namespace; absent for network sets. */
+  readonly ownLabels?: Labels;
+  /** Of an endpoint; empty for network sets. */
+  readonly addresses: readonly string[];
+  /** Of a network set; empty for endpoints. */
+  readonly cidrs: readonly string[];
+  readonly ports: readonly NamedPort[];
+}
+
+/**
+ * The addresses that one criterion of a rule stands for, by selector and scope, or by having a port of some name. There is one set for
+ * equal criteria, however many rules have it.
+ */
+export interface MemberSet {
+  readonly key: string;
+  readonly members: Set<Member>;
+  /** Single addresses, each with the number of members that have it: two endpoints may claim one address for a while. */
+  readonly addresses: Readonly<Record<Family, Map<string, number>>>;
+  /** CIDRs of more than one address; those of one are among `addresses`. */
+  readonly nets: NetCover;
+}
+
+/** The set of a selector. */
+export interface SelectorSet extends MemberSet {
+  readonly selector: Selector;
+  readonly scope: Scope;
+  references: number;
+}
+
+interface PortSet extends MemberSet {
+  readonly portName: string;
+  references: number;
+}
+
+/** Told of every change of a set, in terms of addresses; of a port name's set also when an address has other ports of that name. */
+export interface MembershipListener {
+  addressChanged(set: MemberSet, address: string): void;
+  netsChanged(set: MemberSet, ranges: Readonly<Record<Family, readonly AddressRange[]>>): void;
+}
+
+const NO_ADDRESSES: ReadonlySet<MemberSet> = new Set();
+
+/**
+ * Which addresses belong to which criterion, kept up to date change by change. A change of one member costs by the number of sets that it
+ * enters, leaves or is in, whatever their number and size; that of a network set, by the CIDRs that changed.
+ */
+export class Membership {
+  readonly #listener: MembershipListener;
+  readonly #namespaceLabels: (namespace: string) => Labels;
+  readonly #members = new MemberIndex();
+  readonly #byKey = new Map<string, Member>();
+  readonly #byAddress = new Map<string, Set<Member>>();
+  readonly #setsOf = new Map<Member, Set<MemberSet>>();
+  readonly #setsAt = new SingleAddresses<MemberSet>();
+  readonly #selectorSets = new Map<string, SelectorSet>();
+  readonly #selectors = new SelectorIndex<SelectorSet>();
+  readonly #portSets = new Map<string, PortSet>();
+  readonly #domains = new DomainSets({
+    entered: (set, address) => {
+      this.#setsAt.add(address, set);
+      this.#listener.addressChanged(set, address);
+    },
+    left: (set, address) => {
+      this.#setsAt.delete(address, set);
+      this.#listener.addressChanged(set, address);
+    },
+  });
+
+  constructor(listener: MembershipListener, namespaceLabels: (namespace: string) => Labels) {
+    this.#listener = listener;
+    this.#namespaceLabels = namespaceLabels;
+  }
+
+  /** Puts, replaces or, with undefined, removes the member of that key. */
+  put(key: string, next: Member | undefined): void {
+    const old = this.#byKey.get(key);
+    if (old !== undefined) {
+      this.#members.delete(old);
+      this.#byKey.delete(key);
+      if (isEndpoint(old)) for (const address of old.addresses) deleteFrom(this.#byAddress, address, old);
+    }
+    if (next !== undefined) {
+      this.#members.add(next);
+      this.#byKey.set(key, next);
+      if (isEndpoint(next)) for (const address of next.addresses) addTo(this.#byAddress, address, next);
+    }
+    this.#move(old, next);
+    if (next === undefined) this.#domains.forget(key);
+  }
+
+  /** The set of an endpoint for some domains; it is there as long as the endpoint. */
+  domainSet(endpoint: Member, domains: readonly string[]): MemberSet {
+    return this.#domains.setOf(endpoint.key, domains);
+  }
+
+  /** Replaces what DNS told an endpoint, which may not be known yet, for a name. */
+  putResolved(endpointKey: string, name: string, addresses: readonly string[]): void {
+    this.#domains.put(endpointKey, name, addresses);
+  }
+
+  /** To be called when a namespace's labels have changed: tries its members against selectors again. */
+  namespaceChanged(namespace: string): void {
+    for (const member of this.#members.inNamespace(namespace)) this.#move(member, member);
+  }
+
+  inNamespace(namespace: string): Iterable<Member> {
+    return this.#members.inNamespace(namespace);
+  }
+
+  /** The set for a selector, which has to be given back by `release` as often as it was acquired. */
+  acquire(selector: Selector, scope: Scope = EVERYWHERE): SelectorSet {
+    const key = `${scope.text}|${formatSelector(selector)}`;
+    let set = this.#selectorSets.get(key);
+    if (set === undefined) {
+      set = { key, selector, scope, references: 0, ...emptySet() };
+      this.#selectorSets.set(key, set);
+      this.#selectors.add(set);
+      for (const member of this.#members.candidates(selector, scope)) if (this.#takes(set, member)) this.#enter(set, member);
+    }
+    set.references += 1;
+    return set;
+  }
+
+  /** The set of endpoints that have a port of that name, whatever its number and protocol. */
+  acquirePortName(portName: string): MemberSet {
+    let set = this.#portSets.get(portName);
+    if (set === undefined) {
+      set = { key: `port|${portName}`, portName, references: 0, ...emptySet() };
+      this.#portSets.set(portName, set);
+      for (const member of this.#members.all()) if (member.ports.some(({ name }) => name === portName)) this.#enter(set, member);
+    }
+    set.references += 1;
+    return set;
+  }
+
+  release(released: MemberSet): void {
+    const set = released as SelectorSet | PortSet;
+    set.references -= 1;
+    if (set.references > 0) return;
+    for (const member of set.members) this.#setsOf.get(member)?.delete(set);
+    for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) this.#setsAt.delete(address, set);
+    if ('portName' in set) {
+      this.#portSets.delete(set.portName);
+    } else {
+      this.#selectorSets.delete(set.key);
+      this.#selectors.delete(set);
+    }
+  }
+
+  /** The sets of selectors and port names that a member is in. A snapshot: a change of the member makes another. */
+  setsOf(key: string): ReadonlySet<MemberSet> {
+    const member = this.#byKey.get(key);
+    return (member && this.#setsOf.get(member)) ?? NO_ADDRESSES;
+  }
+
+  /** The sets that hold an address as such, not by a net that it lies in. */
+  setsAt(address: string): ReadonlySet<MemberSet> {
+    return this.#setsAt.at(address) ?? NO_ADDRESSES;
+  }
+
+  /** The addresses in a range that any set holds as such. */
+  addressesWithin(family: Family, range: AddressRange): string[] {
+    return this.#setsAt.within(family, range);
+  }
+
+  /** The endpoints that have an address. More than one only while an old owner has not yet gone. */
+  membersAt(address: string): Iterable<Member> {
+    return this.#byAddress.get(address) ?? [];
+  }
+
+  #takes(set: SelectorSet, member: Member): boolean {
+    if ('endpointsOnly' in set.scope && !isEndpoint(member)) return false;
+    return matches(set.selector, member.labels) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
+  }
+
+  /** Brings the sets from a member's old state to its new one; both may be the same object, when it is the namespace that changed. */
+  #move(old: Member | undefined, next: Member | undefined): void {
+    const before: ReadonlySet<MemberSet> = (old && this.#setsOf.get(old)) ?? NO_ADDRESSES;
+    const after = next === undefined ? new Set<MemberSet>() : this.#setsFor(next);
+    if (old !== undefined) this.#setsOf.delete(old);
+    if (next !== undefined) this.#setsOf.set(next, after);
+    const [gone, come] = old === undefined || next === undefined ? [old?.cidrs, next?.cidrs] : changedPart(old.cidrs, next.cidrs);
+    for (const set of after) {
+      // Entering before leaving keeps an address that stays from being reported as gone and come again.
+      if (old !== next || !before.has(set)) this.#enter(set, next!, before.has(set) ? come! : next!.cidrs);
+    }
+    for (const set of before) {
+      if (old !== next || !after.has(set)) this.#leave(set, old!, after.has(set) ? gone! : old!.cidrs);
+    }
+  }
+
+  #setsFor(member: Member): Set<MemberSet> {
+    const sets = new Set<MemberSet>();
+    for (const set of this.#selectors.candidates(member.namespace, member.labels)) if (this.#takes(set, member)) sets.add(set);
+    for (const { name } of member.ports) {
+      const set = this.#portSets.get(name);
+      if (set !== undefined) sets.add(set);
+    }
+    return sets;
+  }
+
+  /** @param cidrs those of the member that the set does not have from its old state */
+  #enter(set: MemberSet, member: Member, cidrs: readonly string[] = member.cidrs): void {
+    set.members.add(member);
+    addTo(this.#setsOf, member, set);
+    const { addresses, nets } = splitCidrs(cidrs);
+    for (const address of [...member.addresses, ...addresses]) {
+      const isNew = increment(set.addresses[familyOf(address)], address);
+      if (isNew) this.#setsAt.add(address, set);
+      if (isNew || 'portName' in set) this.#listener.addressChanged(set, address);
+    }
+    if (nets.length > 0) this.#reportNets(set, set.nets.add(nets));
+  }
+
+  /** @param cidrs those of the member that the set does not have from its new state */
+  #leave(set: MemberSet, member: Member, cidrs: readonly string[]): void {
+    set.members.delete(member);
+    const { addresses, nets } = splitCidrs(cidrs);
+    for (const address of [...member.addresses, ...addresses]) {
+      const isGone = decrement(set.addresses[familyOf(address)], address);
+      if (isGone) this.#setsAt.delete(address, set);
+      if (isGone || 'portName' in set) this.#listener.addressChanged(set, address);
+    }
+    if (nets.length > 0) this.#reportNets(set, set.nets.delete(nets));
+  }
+
+  #reportNets(set: MemberSet, ranges: Record<Family, AddressRange[]>): void {
+    if (ranges.IPv4.length + ranges.IPv6.length > 0) this.#listener.netsChanged(set, ranges);
+  }
+}
+
+/** What is left of two lists without what they have in common at either end: people change a line or two of a long list. */
+function changedPart(old: readonly string[], next: readonly string[]): [gone: readonly string[], come: readonly string[]] {
+  const shorter = Math.min(old.length, next.length);
+  let start = 0;
+  while (start < shorter && old[start] === next[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && old[old.length - 1 - end] === next[next.length - 1 - end]) end += 1;
+  return [old.slice(start, old.length - end), next.slice(start, next.length - end)];
+}
+
+/** Single addresses, which are looked up by hash, and wider blocks. */
+function splitCidrs(cidrs: readonly string[]): { addresses: string[]; nets: string[] } {
+  const addresses: string[] = [];
+  const nets: string[] = [];
+  for (const cidr of cidrs) {
+    if (cidr.endsWith(`/${ADDRESS_BITS[familyOf(cidr)]}`)) addresses.push(cidr.slice(0, cidr.indexOf('/')));
+    else nets.push(cidr);
+  }
+  return { addresses, nets };
+}
+
+function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets'> {
+  return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets: new NetCover() };
+}
+
+function isEndpoint({ ownLabels }: Member): boolean {
+  return ownLabels !== undefined;
+}
+
+/** Whether an address is in the set, by itself or in a net. */
+export function setHolds({ addresses, nets }: MemberSet, address: string): boolean {
+  const family = familyOf(address);
+  return addresses[family].has(address) || (!nets.isEmpty && nets.holds(family, addressNumber(address)));
+}
+
+/** @returns whether the key is new */
+function increment(counts: Map<string, number>, key: string): boolean {
+  const count = counts.get(key) ?? 0;
+  counts.set(key, count + 1);
+  return count === 0;
+}
+
+/** @returns whether the key is gone */
+function decrement(counts: Map<string, number>, key: string): boolean {
+  const count = counts.get(key)! - 1;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
+  return count === 0;
+}

@@ -1,0 +1,140 @@
+import { addressFromNumber, cidrRange, parseAddress } from '@weir/resources';
+import { PolicyError } from '../policy-error.ts';
+import { VERSION_CHAIN } from './fixed-table.ts';
+import { type KeyField, type Statement, statementKey, type Verdict } from './statement.ts';
+
+/** What is in the kernel, in the terms in which it is wanted. */
+export interface ActualTable {
+  /** Of the base table that is loaded; undefined if none is, or not all of it. */
+  version?: string;
+  /** Chains have no rules here: their names say what is in them. */
+  statements: Map<string, Statement>;
+}
+
+/** Chains and maps that policy made have these prefixes; those of the base table have not. */
+const MADE = /^[cglmps]_/;
+
+/** As nft calls them in elements. */
+const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
+const ETHER_TYPES: Readonly<Record<string, number>> = { ip: 0x0800, ip6: 0x86dd };
+
+/**
+ * Reads what `nft -j list table <family> <name>` prints (libnftables-json(5)).
+ *
+ * @param json parsed; undefined if there is no such table
+ * @throws PolicyError ETABLE for what Weir cannot have written
+ */
+export function readTable(json: unknown): ActualTable {
+  const statements = new Map<string, Statement>();
+  let version = '';
+  let fixedRules = 0;
+  for (const item of entries(json)) {
+    for (const statement of statementsOf(item)) statements.set(statementKey(statement), statement);
+    const { chain, comment } = record(item.rule);
+    if (chain === VERSION_CHAIN && typeof comment === 'string') version = comment;
+    else if (typeof chain === 'string' && !MADE.test(chain)) fixedRules += 1;
+  }
+  return version.endsWith(`-${fixedRules}`) ? { version, statements } : { statements };
+}
+
+type Json = Record<string, unknown>;
+
+function entries(json: unknown): Json[] {
+  if (json === undefined) return [];
+  const list = record(json).nftables;
+  if (!Array.isArray(list)) throw unexpected(json, 'an object with the list "nftables"');
+  return list.map(record);
+}
+
+function* statementsOf(item: Json): Generator<Statement> {
+  const { name: chain } = record(item.chain);
+  if (typeof chain === 'string' && MADE.test(chain)) yield { kind: 'chain', name: chain, rules: [] };
+  const set = record(item.set ?? item.map);
+  if (typeof set.name !== 'string') return;
+  const [types, dataTypes] = [typesOf(set.type), typesOf(set.map ?? [])];
+  const flags = [set.flags ?? []].flat();
+  const isInterval = flags.includes('interval');
+  // What packets put there for a while nobody wants otherwise.
+  if (flags.includes('timeout')) return;
+  if (MADE.test(set.name))
+    yield {
+      kind: 'map',
+      name: set.name,
+      type: [types, ...(dataTypes.length === 0 ? [] : [dataTypes])].map((part) => part.join(' . ')).join(' : '),
+      interval: isInterval,
+    };
+  for (const element of Array.isArray(set.elem) ? set.elem : []) {
+    const [key, target] = item.map === undefined ? [element, undefined] : (element as unknown[]);
+    yield { kind: 'element', set: set.name, ...keyOf(key, types, isInterval), ...(target !== undefined && targetOf(target, dataTypes)) };
+  }
+}
+
+/** Of a map's key or data: one type as text, or several as a list, or (data) several as one text. */
+function typesOf(json: unknown): string[] {
+  return typeof json === 'string' ? json.split(' . ') : (json as string[]);
+}
+
+function targetOf(json: unknown, types: string[]): { verdict: Verdict } | { data: KeyField[] } {
+  return types[0] === 'verdict' ? { verdict: verdictOf(json) } : { data: fieldsOf(json, types) };
+}
+
+function fieldsOf(json: unknown, types: string[]): KeyField[] {
+  return partsOf(json, types).map((part, index) => fieldOf(part, types[index]!));
+}
+
+function keyOf(json: unknown, types: string[], isInterval: boolean): { key: KeyField[]; to?: KeyField[] } {
+  // An element with a comment, timeout or counter is wrapped once more.
+  const value = record(record(json).elem).val ?? json;
+  const bounds = partsOf(value, types).map((part, index) => boundsOf(part, types[index]!));
+  const key = bounds.map(([first]) => first);
+  return isInterval ? { key, to: bounds.map(([, last]) => last) } : { key };
+}
+
+function partsOf(json: unknown, types: string[]): unknown[] {
+  const parts = record(json).concat ?? [json];
+  if (!Array.isArray(parts) || parts.length !== types.length) throw unexpected(json, `a value of type ${types.join(' . ')}`);
+  return parts;
+}
+
+function boundsOf(json: unknown, type: string): [KeyField, KeyField] {
+  const { range, prefix } = record(json);
+  if (Array.isArray(range)) return [fieldOf(range[0], type), fieldOf(range[1], type)];
+  if (prefix === undefined) return [fieldOf(json, type), fieldOf(json, type)];
+  const { addr, len } = record(prefix);
+  const { first, last, family } = cidrRange(`${addr}/${len}`);
+  return [fieldOf(addressFromNumber(first, family), type), fieldOf(addressFromNumber(last, family), type)];
+}
+
+function fieldOf(value: unknown, type: string): KeyField {
+  if (type === 'integer' && typeof value === 'number') return { type, value };
+  // A field that was named by its place in the packet; all that Weir has of these are IPv6 addresses.
+  if (type === 'integer' && typeof value === 'string') return { type: 'ipv6_addr', value: addressFromNumber(BigInt(value), 'IPv6') };
+  if ((type === 'ifname' || type === 'ether_addr') && typeof value === 'string') return { type, value };
+  if ((type === 'ipv4_addr' || type === 'ipv6_addr') && typeof value === 'string') return { type, value: canonical(value) };
+  if (type === 'inet_proto' && typeof value === 'string' && value in PROTOCOLS) return { type, value: PROTOCOLS[value]! };
+  if (type === 'ether_type' && typeof value === 'string' && value in ETHER_TYPES) return { type, value: ETHER_TYPES[value]! };
+  if ((type === 'inet_proto' || type === 'inet_service') && typeof value === 'number') return { type, value };
+  throw unexpected(value, `a value of type ${type}`);
+}
+
+/** The kernel's edges of an IPv6 interval can look like mapped IPv4 addresses, which `parseAddress` refuses. */
+function canonical(address: string): string {
+  const mapped = address.startsWith('::') && address.includes('.');
+  return mapped ? addressFromNumber(cidrRange(`${address}/128`).first, 'IPv6') : parseAddress(address);
+}
+
+function verdictOf(json: unknown): Verdict {
+  const [kind] = Object.keys(record(json));
+  if (kind === 'accept' || kind === 'drop' || kind === 'return') return { kind };
+  const { target } = record(record(json)[kind ?? '']);
+  if ((kind === 'goto' || kind === 'jump') && typeof target === 'string') return { kind, chain: target };
+  throw unexpected(json, 'a verdict');
+}
+
+function record(json: unknown): Json {
+  return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : {};
+}
+
+function unexpected(found: unknown, expected: string): PolicyError {
+  return new PolicyError('ETABLE', `the listing of the table has ${JSON.stringify(found)?.slice(0, 200)} where ${expected} was expected`);
+}
