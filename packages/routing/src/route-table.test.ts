@@ -71,6 +71,22 @@ test("foreign routes and containers' own routes are untouched, also where a bloc
   t.is(everything(), before);
 });
 
+test('a route by a link alone, as to virtual addresses, is made, found there by the next process, and removed', (t) => {
+  const host = makeHost(t);
+  const link = host.netlink.indexOf('uplink');
+  const range = (destination: string): [string, BlockRoute] => [
+    destination,
+    { destination, type: 'unicast', link, protocol: 121, metric: 65535 },
+  ];
+  const desired = new Map([range('11.0.0.0/8'), range('fd01:c::/64')]);
+  t.deepEqual(new RouteTable(host.netlink).apply(desired).failed, []);
+  t.deepEqual(ours(host), ['11.0.0.0/8 dev uplink scope link metric 65535', 'fd01:c::/64 dev uplink metric 65535']);
+  const next = new RouteTable(host.netlink);
+  t.deepEqual(next.apply(desired), { failed: [], done: [] });
+  next.apply(new Map());
+  t.deepEqual(ours(host), []);
+});
+
 test("a destination that someone else's route has is left to it, and reported", (t) => {
   const host = makeHost(t);
   host.ip('route add 10.0.0.64/26 via 192.0.2.9');

@@ -143,15 +143,17 @@ export class RouteTable {
   }
 }
 
-const leadsToContainer = ({ type = 'unicast', via }: Route): boolean => type === 'unicast' && via === undefined;
+/** These have the kernel's own metric; what leads to no next hop otherwise is of last resort. */
+const leadsToContainer = ({ type = 'unicast', via, metric }: Route): boolean =>
+  type === 'unicast' && via === undefined && metric === undefined;
 
-/** The kernel itself finds the link of a next hop, unless the route says that it is on one. */
+/** The kernel itself finds the link of a next hop, unless the route says that it is on one. Without a next hop there is nothing to find it by. */
 function essence({ destination, type = 'unicast', via, link, onLink, source, metric }: Route): KernelRoute {
   return {
     destination,
     type,
     ...(via !== undefined && { via }),
-    ...(onLink && link !== undefined && { link, onLink }),
+    ...(link !== undefined && (onLink || (type === 'unicast' && via === undefined)) && { link, ...(onLink && { onLink }) }),
     ...(source !== undefined && { source }),
     ...(metric !== undefined && { metric }),
   };
