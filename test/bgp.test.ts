@@ -241,7 +241,9 @@ ${peer(`${first.name}-4`, `address: ${first.addresses.ipv4}, asNumber: ${first.a
 `);
   const isToldTo = (router: LabRouter) => router.routes(block).includes('[host_1_ipv4 ');
   t.true(await soon(() => !isToldTo(first) && isToldTo(second)), 'the block is told to the second router alone');
-  t.regex(second.routes(block), /BGP\.community: \(65001,7\)\s+BGP\.large_community: \(65001, 1, 64\)/);
+  const marks = /BGP\.community: \(65001,7\)\s+BGP\.large_community: \(65001, 1, 64\)/;
+  await soon(() => marks.test(second.routes(block)));
+  t.regex(second.routes(block), marks);
   const exits = () => ip(one.host.namespace, 'route', 'show', OUTSIDE.ipv4);
   t.true(await soon(() => exits().includes('eth2') && !exits().includes('eth1')), exits());
   t.true(await soon(() => reachedBothWays(one)));

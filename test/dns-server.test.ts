@@ -340,10 +340,13 @@ test.serial('it is no open resolver: who is neither this host nor a container of
   t.regex((await ip('address', 'show', 'dev', 'lo')).stdout, /169\.254\.1\.53/);
 });
 
+/** A question that comes while the process ends is lost with its socket; from then on the kernel refuses them. */
 async function isRefusedAtOnce(t: ExecutionContext): Promise<void> {
-  const started = performance.now();
-  t.regex(await dig(client, `@${SERVER4}`, '+tries=1', '+time=5', 'web.shop.weir'), NO_ANSWER);
-  t.true(performance.now() - started < 4000, 'nobody waits for an answer that cannot come');
+  const text = await eventually(
+    () => dig(client, `@${SERVER4}`, '+tries=1', '+time=2', 'web.shop.weir'),
+    (answer) => answer.includes('connection refused'),
+  );
+  t.regex(text, /connection refused/, 'nobody waits for an answer that cannot come');
 }
 
 test.serial('the agent is killed: who asks is told so at once, and the next agent answers again', async (t) => {
