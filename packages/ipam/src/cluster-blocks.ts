@@ -76,6 +76,8 @@ function countGiven(text: string): number {
 export class ClusterBlocks {
   readonly #blocks = new Map<string, ClusterBlock>();
   readonly #takenUp = new Set<string>();
+  /** Those that were read and not found to be full: in a full pool few are left to ask. */
+  readonly #perhapsRoomy = new Map<string, ClusterBlock>();
   /** Whether all that are known were read. */
   readonly isWhole: boolean;
 
@@ -89,16 +91,27 @@ export class ClusterBlocks {
     return this.#blocks.get(name);
   }
 
+  /** Those with a free address, as far as they were read. */
+  *withRoom(): Generator<ClusterBlock> {
+    for (const [name, block] of this.#perhapsRoomy) {
+      if (block.hasRoom) yield block;
+      else this.#perhapsRoomy.delete(name);
+    }
+  }
+
   values(): Iterable<ClusterBlock> {
     return this.#blocks.values();
   }
 
   set(block: ClusterBlock): void {
     this.#blocks.set(block.name, block);
+    if (block.isRead) this.#perhapsRoomy.set(block.name, block);
+    else this.#perhapsRoomy.delete(block.name);
   }
 
   delete(name: string): void {
     this.#blocks.delete(name);
+    this.#perhapsRoomy.delete(name);
     this.#takenUp.clear();
   }
 

@@ -303,7 +303,7 @@ test('one leads, and the next one when it ends', async (t) => {
   const leading: string[] = [];
   const start = (host: string) => {
     const stop = new AbortController();
-    const ended = whileLeading({ store, name: 'marathon', host, ttlSeconds: 1, signal: stop.signal, log }, async (signal) => {
+    const ended = whileLeading({ store, name: 'marathon', host, ttlSeconds: 4, signal: stop.signal, log }, async (signal) => {
       leading.push(host);
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
     });
@@ -315,7 +315,7 @@ test('one leads, and the next one when it ends', async (t) => {
   const stopA = start('a');
   while (leading.length < 1) await delay(5);
   const stopB = start('b');
-  await delay(800);
+  await delay(1600);
   t.deepEqual(leading, ['a']);
   await stopA();
   while (leading.length < 2) await delay(5);

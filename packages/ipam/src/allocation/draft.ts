@@ -118,6 +118,16 @@ export class Draft {
   /** Every block of the cluster as it is known, those made in this draft included. */
   *cluster(): Generator<ClusterBlock> {
     for (const block of this.view.cluster?.values() ?? []) if (!this.#changed.has(block.name)) yield block;
+    yield* this.#changedInCluster();
+  }
+
+  /** Of these the ones that are known to have room. */
+  *clusterWithRoom(): Generator<ClusterBlock> {
+    for (const block of this.view.cluster?.withRoom() ?? []) if (!this.#changed.has(block.name)) yield block;
+    for (const block of this.#changedInCluster()) if (block.hasRoom) yield block;
+  }
+
+  *#changedInCluster(): Generator<ClusterBlock> {
     for (const [name, value] of this.#changed) {
       if (value) yield new ClusterBlock({ key: BLOCK_PREFIX + name, revision: this.#revisionOf(name), value });
     }
@@ -197,7 +207,8 @@ export class Draft {
   #lendableAfter(): Lendable {
     const lendable: Record<string, string[]> = {};
     for (const pool of new Set([...this.view.holdings.pools, ...this.written.map(({ pool }) => pool)])) {
-      const names = this.roomy(pool).map(blockName).take(LENDABLE_PER_POOL).toArray();
+      // The last ones: out of the first the host gives its own addresses, and two that write one block at one time get in each other's way.
+      const names = [...this.roomy(pool)].slice(-LENDABLE_PER_POOL).map(blockName);
       if (names.length > 0) lendable[pool] = names;
     }
     return lendable;

@@ -111,15 +111,15 @@ function rest(draft: Draft, pools: Pools, search: Search): Place | undefined {
   return undefined;
 }
 
-/** Each host begins at another place, so that those that borrow at one time do not meet in one block. */
+/** Each host begins at another place, and elsewhere once it was refused, so that those that borrow at one time do not meet in one block. */
 function borrow(draft: Draft, pools: Pools, search: Search): Place | undefined {
   const { host, config } = draft.view;
   if (config.strictAffinity) return undefined;
   for (const { metadata } of pools) {
     // Others' addresses are routed to others.
     if (draft.view.pools.get(metadata.name)!.within !== undefined) continue;
-    const lenders = [...draft.cluster()].filter((block) => block.hasRoom && block.spec?.pool === metadata.name && block.spec.host !== host);
-    const start = lenders.length === 0 ? 0 : spread(host) % lenders.length;
+    const lenders = [...draft.clusterWithRoom()].filter(({ spec }) => spec?.pool === metadata.name && spec.host !== host);
+    const start = lenders.length === 0 ? 0 : spread(`${host} ${draft.refusals}`) % lenders.length;
     for (const { name, spec, revision } of [...lenders.slice(start), ...lenders.slice(0, start)]) {
       const block = draft.block(name) ?? spec!;
       const address = search(block);
