@@ -307,10 +307,12 @@ test('one leads, and the next one when it ends', async (t) => {
       leading.push(host);
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
     });
-    return async () => {
+    const end = async () => {
       stop.abort();
       await ended;
     };
+    t.teardown(end);
+    return end;
   };
   const stopA = start('a');
   while (leading.length < 1) await delay(5);
