@@ -137,37 +137,38 @@ async function rush(options: StoreOptions, store: Store): Promise<Row[]> {
   ];
 }
 
-/** Four hosts fill a /16 to the last address, which they borrow of each other. */
-async function fill(store: Store): Promise<Row[]> {
-  progress('a /16 is filled');
+/** Hosts fill a /16 to the last address; several borrow the last ones of each other, and get in each other's way there. */
+async function fill(store: Store, hosts: number): Promise<Row[]> {
+  const what = `etcd: a /16 filled by ${hosts === 1 ? 'one host' : `${hosts} hosts`}, per address`;
+  progress(what);
   await admitPool(store, pool('full', '10.66.0.0/16', 26));
-  const allocators = Array.from({ length: FILLERS }, (_, index) => new Allocator({ store, host: `fill${index}`, ahead: true }));
+  const allocators = Array.from({ length: hosts }, (_, index) => new Allocator({ store, host: `fill${index}`, ahead: true }));
   const size = 2 ** 16;
   const finished: number[] = [];
   const start = performance.now();
   const worker = async (index: number): Promise<void> => {
     while (containersLeft-- > 0) {
-      await allocate(allocators[index % FILLERS]!);
+      await allocate(allocators[index % hosts]!);
       finished.push(performance.now() - start);
     }
   };
   let containersLeft = size;
-  await Promise.all(Array.from({ length: FILLERS * PARALLEL }, (_, index) => worker(index)));
+  await Promise.all(Array.from({ length: hosts * PARALLEL }, (_, index) => worker(index)));
   const perAddress = (from: number, to: number): number => (finished[to]! - finished[from]!) / (to - from);
-  const first: Row = { name: `etcd: a /16, per address of the first ${EDGE}`, unit: 'ms', value: perAddress(0, EDGE) };
+  const first: Row = { name: `${what} of the first ${EDGE}`, unit: 'ms', value: perAddress(0, EDGE) };
   const last = perAddress(size - 1 - EDGE, size - 1);
-  for (let index = 0; index < FILLERS; index++) await new Allocator({ store, host: `fill${index}` }).surrender({ all: true });
+  for (let index = 0; index < hosts; index++) await new Allocator({ store, host: `fill${index}` }).surrender({ all: true });
   await removePool(store, 'full');
   return [
     first,
     {
-      name: `etcd: a /16, per address of all ${size}`,
+      name: `${what} of all ${size}`,
       unit: 'ms',
       value: finished.at(-1)! / size,
       peer: 'the first',
       ratio: finished.at(-1)! / size / first.value,
     },
-    { name: `etcd: a /16, per address of the last ${EDGE}`, unit: 'ms', value: last, peer: 'the first', ratio: last / first.value },
+    { name: `${what} of the last ${EDGE}`, unit: 'ms', value: last, peer: 'the first', ratio: last / first.value },
   ];
 }
 
@@ -181,7 +182,8 @@ try {
     ...(await perSecond(embedded, 'embedded')),
     ...(await perSecond(store, 'etcd')),
     ...(await rush(options, store)),
-    ...(await fill(store)),
+    ...(await fill(store, 1)),
+    ...(await fill(store, FILLERS)),
   ];
   await store.close();
   await embedded.close();

@@ -64,7 +64,7 @@ const REFUSALS_PER_LIST = 4;
 const AHEAD_INTERVAL = 10_000;
 
 /** Waits, ms: the first tries at once, later ones spread out so that contenders do not meet again. */
-const pause = (refusals: number): number => (refusals < 3 ? 0 : Math.random() * Math.min(2 ** refusals, 50));
+const pause = (refusals: number): number => (refusals < 5 ? 0 : Math.random() * Math.min(2 ** (refusals - 2), 50));
 
 export class Allocator {
   readonly #store: Store;
