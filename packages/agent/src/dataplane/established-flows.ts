@@ -83,7 +83,7 @@ export class EstablishedFlows {
       const started = performance.now();
       const { resolve } = this.#next;
       const [narrowed, gone, mapped, services] = [this.#narrowed, this.#gone, this.#mapped, this.#services];
-      const suspects = { narrowed, gone, mapped, forwarded: this.#forwarded, services, hostAddresses: localAddresses() };
+      const suspects = { narrowed, gone, mapped, forwarded: this.#forwarded, services, hostAddresses: new LocalAddresses() };
       this.#forwarded = false;
       [this.#next, this.#narrowed, this.#gone, this.#mapped, this.#services] = [undefined, new Set(), new Set(), [], new Map()];
       try {
@@ -114,7 +114,12 @@ export class EstablishedFlows {
   }
 }
 
-/** Of the namespace that the process is in. */
-function localAddresses(): Set<string> {
-  return new Set(Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address)));
+/** Of the namespace that the process is in. Listed when first asked for: with a thousand containers that takes 2 ms, and few rounds need it. */
+class LocalAddresses {
+  #all: Set<string> | undefined;
+
+  has(address: string): boolean {
+    this.#all ??= new Set(Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map((one) => one.address)));
+    return this.#all.has(address);
+  }
 }

@@ -15,7 +15,7 @@ export interface Suspects {
   /** Whether what passes through this host may have lost a permission. */
   forwarded: boolean;
   /** What the ports that are of no certain address are ports of. */
-  hostAddresses: ReadonlySet<string>;
+  hostAddresses: Pick<ReadonlySet<string>, 'has'>;
 }
 
 export interface Judge {
@@ -32,8 +32,9 @@ export function isForbidden(tracked: TrackedFlow, suspects: Suspects, judge: Jud
   if (suspects.mapped.some((socket) => goesPast(socket, tracked, suspects.hostAddresses))) return true;
   if (leadsElsewhere(tracked, suspects)) return true;
   if ((suspects.narrowed.has(source) || suspects.narrowed.has(destination)) && !judge.isAllowed(flow)) return true;
+  if (!suspects.forwarded) return false;
   const passesThrough = !suspects.hostAddresses.has(source) && !suspects.hostAddresses.has(destination);
-  return suspects.forwarded && passesThrough && !judge.isAllowedThrough(flow);
+  return passesThrough && !judge.isAllowedThrough(flow);
 }
 
 /** Policy judges the packet that opened the flow, after a host port was replaced by what it leads to, and before a source was. */
@@ -50,7 +51,11 @@ function asPolicySeesIt({ original, reply, protocol }: TrackedFlow): Flow {
  * A flow of UDP never ends as long as somebody sends: one that began before the port was mapped, or while it led elsewhere, would go on
  * missing the container. TCP and SCTP begin anew by themselves.
  */
-function goesPast({ protocol, port, address, target }: HostSocket, tracked: TrackedFlow, hostAddresses: ReadonlySet<string>): boolean {
+function goesPast(
+  { protocol, port, address, target }: HostSocket,
+  tracked: TrackedFlow,
+  hostAddresses: Suspects['hostAddresses'],
+): boolean {
   const { destination, destinationPort } = tracked.original;
   if (protocol !== 'UDP' || tracked.protocol !== protocolNumber(protocol) || destinationPort !== port) return false;
   return (address === undefined ? hostAddresses.has(destination) : address === destination) && tracked.reply.source !== target.address;
