@@ -39,7 +39,8 @@ export function respond(message: Buffer, zone: Zone, options: ResponseOptions): 
   if ((flags & OPCODE) !== 0) return headerAlone(message, 'NOTIMP');
   const query = decodeOrNothing(message);
   const [question, ...others] = query?.questions ?? [];
-  if (query === undefined || question === undefined || others.length > 0) return headerAlone(message, 'FORMERR');
+  if (query === undefined || question === undefined || others.length > 0 || !canBeSaid(question.name))
+    return headerAlone(message, 'FORMERR');
   if (ednsOf(query)?.ednsVersion) return reply(query, { rcode: 'NOERROR', extendedRcode: BAD_VERSION }, options);
   if (question.class !== 'IN' || REFUSED_TYPES.has(question.type)) return reply(query, { rcode: 'REFUSED' }, options);
   const answer = answerFrom(zone, question, options);
@@ -52,6 +53,9 @@ export function failure(message: Buffer, rcode: 'SERVFAIL' | 'REFUSED'): Buffer 
   const query = decodeOrNothing(message)!;
   return encode(packetOf(query, { rcode }));
 }
+
+/** Bytes that are no text grow when they are read as such, and a label of more than 63 bytes cannot be written (RFC 1035 §2.3.4). */
+const canBeSaid = (name: string): boolean => name.split('.').every((label) => Buffer.byteLength(label) <= 63);
 
 function decodeOrNothing(message: Buffer): DecodedPacket | undefined {
   try {
