@@ -154,11 +154,17 @@ test('what is not for us to answer is refused, each in the way that the protocol
   });
 });
 
-test('a name whose bytes are no text and would not fit when they are said again is told to be malformed', (t) => {
-  const message = Buffer.concat([query('x', 'A').subarray(0, 12), Buffer.from([40]), Buffer.alloc(40, 0xff), Buffer.from([0, 0, 1, 0, 1])]);
-  const response = ask(zoneOf(1), message, 'UDP', 0);
-  t.is(response.kind, 'reply');
-  if (response.kind === 'reply') t.is(response.rcode, 'FORMERR');
+test('a name that cannot be said again, as its bytes are no text or leave an empty label, is told to be malformed', (t) => {
+  for (const label of [Buffer.alloc(40, 0xff), Buffer.from('.'), Buffer.from('a\n.b')]) {
+    const message = Buffer.concat([
+      query('x', 'A').subarray(0, 12),
+      Buffer.from([label.length]),
+      label,
+      Buffer.from([4, ...Buffer.from('weir'), 0, 0, 1, 0, 1]),
+    ]);
+    const response = ask(zoneOf(1), message);
+    t.is(response.kind === 'reply' && response.rcode, 'FORMERR', JSON.stringify(label.toString()));
+  }
 });
 
 test('whatever bytes come, nothing is thrown, and a reply is one that can be read and fits', (t) => {

@@ -1,5 +1,5 @@
 /** A DNS message that came, and what goes back: the protocol round the zone's answers (RFC 1035, RFC 6891, RFC 7766). Pure. */
-import { type Answer, type DecodedPacket, decode, encode, encodingLength, type OptAnswer, type Packet } from 'dns-packet';
+import { type Answer, type DecodedPacket, decode, encode, encodingLength, type OptAnswer, type Packet, type Question } from 'dns-packet';
 import type { Zone } from './zone.ts';
 import { type AnswerOptions, answerFrom, type Reply } from './zone-answer.ts';
 
@@ -39,8 +39,7 @@ export function respond(message: Buffer, zone: Zone, options: ResponseOptions): 
   if ((flags & OPCODE) !== 0) return headerAlone(message, 'NOTIMP');
   const query = decodeOrNothing(message);
   const [question, ...others] = query?.questions ?? [];
-  if (query === undefined || question === undefined || others.length > 0 || !canBeSaid(question.name))
-    return headerAlone(message, 'FORMERR');
+  if (query === undefined || question === undefined || others.length > 0 || !canBeSaid(question)) return headerAlone(message, 'FORMERR');
   if (ednsOf(query)?.ednsVersion) return reply(query, { rcode: 'NOERROR', extendedRcode: BAD_VERSION }, options);
   if (question.class !== 'IN' || REFUSED_TYPES.has(question.type)) return reply(query, { rcode: 'REFUSED' }, options);
   const answer = answerFrom(zone, question, options);
@@ -54,8 +53,13 @@ export function failure(message: Buffer, rcode: 'SERVFAIL' | 'REFUSED'): Buffer 
   return encode(packetOf(query, { rcode }));
 }
 
-/** Bytes that are no text grow when they are read as such, and a label of more than 63 bytes cannot be written (RFC 1035 §2.3.4). */
-const canBeSaid = (name: string): boolean => name.split('.').every((label) => Buffer.byteLength(label) <= 63);
+/**
+ * Whether it reads the same when it is said again. A label may hold any bytes (RFC 2181 §11), of which the decoder makes text: bytes that are
+ * none grow beyond a label's 63, and a dot in a label may leave an empty one.
+ */
+function canBeSaid(question: Question): boolean {
+  return decodeOrNothing(encode({ questions: [question] }))?.questions?.[0]?.name === question.name;
+}
 
 function decodeOrNothing(message: Buffer): DecodedPacket | undefined {
   try {
