@@ -1,5 +1,5 @@
 /** Flow records as lines of a table. */
-import type { FlowEnd, FlowReason, FlowRecord } from '@weir/resources';
+import { APP_LABEL, type FlowEnd, type FlowReason, type FlowRecord } from '@weir/resources';
 import type { Column } from './table.ts';
 
 export const FLOW_COLUMNS: Column<FlowRecord>[] = [
@@ -14,8 +14,10 @@ export const FLOW_COLUMNS: Column<FlowRecord>[] = [
   { header: 'BECAUSE', value: ({ because, staged }) => `${reasonText(because)}${stagedText(staged)}`, shrinks: true },
 ];
 
-/** Of an end of a flow. */
+/** Of an end of a flow: of a Marathon app `/shop/web (10.64.0.2)`, as its containers' names tell nobody anything. */
 export function partyText({ address, endpoint, host, networkSets }: FlowEnd): string {
+  const app = endpoint?.labels[APP_LABEL];
+  if (app !== undefined) return `${app} (${address})`;
   if (endpoint !== undefined) return `${endpoint.namespace}/${endpoint.name}`;
   if (host !== undefined) return `host ${host}`;
   return networkSets === undefined ? address : `${address} (${networkSets.join(', ')})`;

@@ -1,7 +1,10 @@
 import test from 'ava';
 import { type FlowEnd, type FlowRecord, flowEndTest, flowTest } from './flow-record.ts';
 
-const WEB: FlowEnd = { address: '10.0.0.1', endpoint: { namespace: 'shop', name: 'web-1', labels: { app: 'web' } } };
+const WEB: FlowEnd = {
+  address: '10.0.0.1',
+  endpoint: { namespace: 'shop', name: 'web-1', labels: { app: 'web', 'weir/app': '/shop/web' } },
+};
 const HOST: FlowEnd = { address: '172.16.0.1', host: 'h1' };
 const OUTSIDE: FlowEnd = { address: '2001:db8::7', networkSets: ['partners'] };
 
@@ -11,6 +14,10 @@ test('an end is named by labels, name, address, CIDR, or as outside', (t) => {
   t.deepEqual(passes('all()'), [true, false, false]);
   t.deepEqual(passes('shop/web-1'), [true, false, false]);
   t.deepEqual(passes('shop/web'), [false, false, false]);
+  t.deepEqual(passes('/shop/web'), [true, false, false]);
+  t.deepEqual(passes('/shop'), [true, false, false], 'all of a group');
+  t.deepEqual(passes('/'), [true, false, false]);
+  t.deepEqual(passes('/shop/we'), [false, false, false]);
   t.deepEqual(passes('outside'), [false, false, true]);
   t.deepEqual(passes('172.16.0.0/12'), [false, true, false]);
   t.deepEqual(passes('172.16.0.1'), [false, true, false]);

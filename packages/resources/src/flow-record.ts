@@ -5,6 +5,7 @@ import type { Labels } from './metadata.ts';
 import { matches } from './selector/evaluate.ts';
 import { parseSelector } from './selector/parse.ts';
 import type { Selector } from './selector/selector.ts';
+import { isMarathonId, isOfMarathonId } from './weir-label.ts';
 
 /** What a host saw of one flow, or of many that differ in their source port alone, in a window of some seconds. */
 export interface FlowRecord {
@@ -105,13 +106,14 @@ export function flowTest({ since, denied, from, to }: FlowQuery): FlowTest {
 
 const ADDRESS = /^(\d+(\.\d+){3}|[0-9a-f]*:[0-9a-f:]*)(\/\d+)?$/i;
 
-/** An address or CIDR, `outside`, `namespace/name` of an endpoint, or a selector for the labels of endpoints. */
+/** An address or CIDR, `outside`, the id of a Marathon app or group (`/shop/web`), `namespace/name` of an endpoint, or a selector for the labels of endpoints. */
 export function flowEndTest(text: string): (end: FlowEnd) => boolean {
   if (text === 'outside') return ({ endpoint, host }) => endpoint === undefined && host === undefined;
   if (ADDRESS.test(text)) {
     const cidr = parseCidr(text.includes('/') ? text : `${text}/${ADDRESS_BITS[familyOf(text)]}`);
     return ({ address }) => cidrContains(cidr, address);
   }
+  if (isMarathonId(text)) return ({ endpoint }) => endpoint !== undefined && isOfMarathonId(endpoint.labels, text);
   const name = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(text);
   if (name !== null) return ({ endpoint }) => endpoint?.namespace === name[1] && endpoint?.name === name[2];
   const selector: Selector = parseSelector(text);

@@ -111,6 +111,8 @@ export { type Issue, type Origin, show, ValidationError } from './validation-err
 export {
   APP_LABEL,
   FRAMEWORK_LABEL,
+  isMarathonId,
+  isOfMarathonId,
   looksLikeWeirLabel,
   ROLE_LABEL,
   WARNINGS_ANNOTATION,

@@ -1,3 +1,5 @@
+import type { Labels } from './metadata.ts';
+
 /** What an app says to Weir by its labels. Nothing selects by these. */
 const NAMES = ['namespace', 'ip', 'pool', 'claim', 'sticky-ip', 'policy', 'egress'] as const;
 
@@ -26,6 +28,16 @@ export const WEIR_LABEL_SPELLINGS: readonly string[] = [...BY_SPELLING.keys()];
 export const APP_LABEL = 'weir/app';
 export const FRAMEWORK_LABEL = 'weir/framework';
 export const ROLE_LABEL = 'weir/role';
+
+/** Whether a text is the id of a Marathon app, pod or group, which begins with a slash as nothing else does that names endpoints. */
+export function isMarathonId(text: string): boolean {
+  return text.startsWith('/');
+}
+
+/** Whether an endpoint with such labels is of the Marathon app or pod, or of one in the group. */
+export function isOfMarathonId({ [APP_LABEL]: app }: Labels, id: string): boolean {
+  return app !== undefined && (app === id || app.startsWith(id.endsWith('/') ? id : `${id}/`));
+}
 
 /** Annotation: what of a task's labels could not be followed, a line each. */
 export const WARNINGS_ANNOTATION = 'weir/warnings';

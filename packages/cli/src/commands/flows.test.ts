@@ -18,6 +18,8 @@ const record = (changes: Partial<FlowRecord> = {}): FlowRecord => ({
   ...changes,
 });
 
+const OF_AN_APP = { address: '10.77.0.2', endpoint: { namespace: 'shop', name: '8c0d4c11-eth0', labels: { 'weir/app': '/shop/web' } } };
+
 test('flows of all hosts, by age, with who and why', async (t) => {
   const weir = await Weir.in(t);
   const allowed = record({
@@ -37,7 +39,7 @@ test('flows of all hosts, by age, with who and why', async (t) => {
     h1: [
       { records: [record()], complete: false, dropped: 0, reachesTo: '2026-03-01T11:00:00.000Z' },
       {
-        records: [record({ protocol: 47 })].map(({ destinationPort: _, ...rest }) => rest),
+        records: [record({ protocol: 47, source: OF_AN_APP })].map(({ destinationPort: _, ...rest }) => rest),
         complete: true,
         dropped: 0,
         reachesTo: '2026-03-01T11:00:00.000Z',
@@ -52,10 +54,10 @@ test('flows of all hosts, by age, with who and why', async (t) => {
   t.is(
     output,
     lines(
-      'LAST                   HOST   VERDICT   FROM          TO                                PORT       PACKETS   BYTES   BECAUSE',
-      '2026-03-01T12:00:01Z   h2     Allow     host h1       shop/client                       ICMP/8.0         3     180   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
-      '2026-03-01T12:00:07Z   h1     Deny      shop/client   192.0.2.7 (partners, shop/mail)   TCP/25           3     180   egress[2] of policy shop/out (tier default)',
-      '2026-03-01T12:00:07Z   h1     Deny      shop/client   192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
+      'LAST                   HOST   VERDICT   FROM                    TO                                PORT       PACKETS   BYTES   BECAUSE',
+      '2026-03-01T12:00:01Z   h2     Allow     host h1                 shop/client                       ICMP/8.0         3     180   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
+      '2026-03-01T12:00:07Z   h1     Deny      shop/client             192.0.2.7 (partners, shop/mail)   TCP/25           3     180   egress[2] of policy shop/out (tier default)',
+      '2026-03-01T12:00:07Z   h1     Deny      /shop/web (10.77.0.2)   192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
     ),
   );
   t.like(request.question, { denied: true, from: 'app == "client"', follow: false, limit: 1000 });

@@ -60,6 +60,23 @@ test('of several rules the one that fails by least is proposed', async (t) => {
   t.regex(stdout, /^ {2}ingress\[0\] of .* would allow it, but destination\.ports is 5432, and the flow has port 81$/m);
 });
 
+test('a Marathon app or group is named by its id', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.seed(
+    host('h1', '192.168.0.1'),
+    endpoint('web1', { 'weir/app': '/shop/web' }, { on: 'h1', address: '10.77.0.1' }),
+    endpoint('web2', { 'weir/app': '/shop/web' }, { on: 'h1', address: '10.77.0.2' }),
+    endpoint('db1', { 'weir/app': '/shop/data/db' }, { on: 'h1', address: '10.77.0.3' }),
+  );
+  const pairs = async (from: string) =>
+    JSON.parse(await weir.ok(t, ['trace', '--from', from, '--to', '/shop/data', '--port', 'tcp/1', '-o', 'json'])).pairs;
+  t.deepEqual(await pairs('/shop/web'), { all: 2, allowed: 2 });
+  t.deepEqual(await pairs('/shop'), { all: 2, allowed: 2 });
+  const { status, stderr } = await weir.run(['trace', '--from', '/shop/wep', '--to', '/shop', '--port', 'tcp/1']);
+  t.is(status, 1);
+  t.regex(stderr, /no endpoint is "\/shop\/wep"\n {2}did you mean "\/shop\/web"\?/);
+});
+
 test('a private pool, and those who are nobody', async (t) => {
   const weir = await shop(t);
   await weir.ok(t, ['apply', '-f', '-'], {

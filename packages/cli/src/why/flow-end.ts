@@ -1,9 +1,12 @@
 /** The ends of a flow, as people name them. */
 import {
+  APP_LABEL,
   cidrContains,
   type Endpoint,
   type Family,
   familyOf,
+  isMarathonId,
+  isOfMarathonId,
   matches,
   nearest,
   parseAddress,
@@ -35,8 +38,8 @@ const STRANGERS: Readonly<Record<Family, readonly string[]>> = {
 };
 
 /**
- * Everybody whom a text means: an IP address, `outside`, an endpoint by name or container id (`NAMESPACE/NAME`), or all endpoints with
- * such labels (`run=web`, `shop/run=web`, `run in {"web", "api"}`).
+ * Everybody whom a text means: an IP address, `outside`, an endpoint by name or container id (`NAMESPACE/NAME`), a Marathon app or group by
+ * its id (`/shop/web`), or all endpoints with such labels (`run=web`, `shop/run=web`, `run in {"web", "api"}`).
  *
  * @param namespace where names and labels are looked for; absent: everywhere
  * @throws CliError EUSAGE, ENOTFOUND
@@ -125,6 +128,7 @@ function inNamespace(text: string, namespace: string | undefined): { home?: stri
 }
 
 function labelled(endpoints: readonly Endpoint[], text: string): Endpoint[] {
+  if (isMarathonId(text)) return endpoints.filter(({ metadata }) => isOfMarathonId(metadata.labels, text));
   const selector = parseLabelSelector(text);
   return endpoints.filter(({ metadata }) => matches(selector, metadata.labels));
 }
@@ -135,14 +139,17 @@ function nobody(
 ): CliError {
   const namespaces = new Set(all.map(({ metadata }) => metadata.namespace!));
   const isUnknown = home !== undefined && !namespaces.has(home);
-  const meant = isUnknown ? nearest(home, namespaces) : nearest(rest, near.map(({ metadata }) => metadata.name).concat(near.flatMap(apps)));
+  const meant = isUnknown ? nearest(home, namespaces) : nearest(rest, near.flatMap(names));
   const where = home === undefined ? '' : ` in namespace ${home}`;
   return new CliError('ENOTFOUND', `no endpoint is ${JSON.stringify(home === undefined ? text : rest)}${where}`, {
     details: [
       ...(meant === undefined ? [] : [`did you mean ${JSON.stringify(meant)}?`]),
-      `expected an endpoint's name or container id, labels such as shop/run=web, an IP address, or ${OUTSIDE}; weir endpoint list -A has them`,
+      `expected an endpoint's name or container id, labels such as shop/run=web, the id of a Marathon app or group, an IP address, or ${OUTSIDE}; weir endpoint list -A has them`,
     ],
   });
 }
 
-const apps = ({ metadata }: Endpoint): string[] => Object.entries(metadata.labels).map(([key, value]) => `${key}=${value}`);
+function names({ metadata: { name, labels } }: Endpoint): string[] {
+  const app = labels[APP_LABEL];
+  return [name, ...(app === undefined ? [] : [app]), ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)];
+}
