@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { parseDocuments } from './documents.ts';
-import { ValidationError } from './validation-error.ts';
+import { ValidationError } from './validation/validation-error.ts';
 
 const POOL = 'apiVersion: weir/v1\nkind: Pool\nmetadata: {name: main}\nspec: {cidr: 10.0.0.0/16}\n';
 

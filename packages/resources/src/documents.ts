@@ -3,8 +3,8 @@ import { isKind, kindInfo } from './kinds/index.ts';
 import { fromClusterPolicy, isClusterPolicy } from './kubernetes/from-cluster-policy.ts';
 import { fromKubernetes, isNetworkPolicy } from './kubernetes/from-network-policy.ts';
 import { type AnyObject, parseObject, withOrigin } from './object.ts';
-import { lineOf } from './source-position.ts';
-import { type Issue, type Origin, show, ValidationError } from './validation-error.ts';
+import { lineOf } from './validation/source-position.ts';
+import { type Issue, type Origin, show, ValidationError } from './validation/validation-error.ts';
 
 export interface ParsedDocument {
   object: AnyObject;

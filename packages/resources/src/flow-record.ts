@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ADDRESS_BITS, cidrContains, familyOf, parseCidr } from './address.ts';
+import { ADDRESS_BITS, cidrContains, familyOf, parseCidr } from './address/address.ts';
 import type { Direction } from './kinds/policy.ts';
 import type { Labels } from './metadata.ts';
 import { matches } from './selector/evaluate.ts';

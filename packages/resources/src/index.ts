@@ -12,8 +12,9 @@ export {
   parseAddress,
   parseCidr,
   parseCidrClearingHostBits,
-} from './address.ts';
-export { type AddressRange, parseAddressRange, rangeText } from './address-range.ts';
+} from './address/address.ts';
+export { type AddressRange, parseAddressRange, rangeText } from './address/address-range.ts';
+export { type HostSocket, hostSockets, socketsOverlap, socketText } from './address/host-socket.ts';
 export { DEFAULT_AS_NUMBER } from './bgp/as-number.ts';
 export { type Community, communityOf } from './bgp/community.ts';
 export { isPassword, PASSWORD_ALLOWED, type PasswordSource } from './bgp/password.ts';
@@ -34,7 +35,6 @@ export {
   flowRequestSchema,
   flowTest,
 } from './flow-record.ts';
-export { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { BGP_CONFIG_NAME, type BgpConfigSpec, DEFAULT_BGP_CONFIG } from './kinds/bgp-config.ts';
 export type { BgpFilterRule, BgpFilterSpec, CidrOperator } from './kinds/bgp-filter.ts';
@@ -106,8 +106,8 @@ export type { Comparison, Selector } from './selector/selector.ts';
 export { SelectorError } from './selector/selector-error.ts';
 export { serialize } from './serialize.ts';
 export { backendAddresses, type ServiceBackend, serviceBackends, targetPortOf } from './service-backends.ts';
-export { didYouMean, nearest } from './suggestion.ts';
-export { type Issue, type Origin, show, ValidationError } from './validation-error.ts';
+export { didYouMean, nearest } from './validation/suggestion.ts';
+export { type Issue, type Origin, show, ValidationError } from './validation/validation-error.ts';
 export {
   APP_LABEL,
   FRAMEWORK_LABEL,

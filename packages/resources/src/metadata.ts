@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { entries, field, parseText, quotesHint, text } from './field.ts';
-import { takes } from './json-shape.ts';
-import { ValidationError } from './validation-error.ts';
+import { entries, field, parseText, quotesHint, text } from './validation/field.ts';
+import { takes } from './validation/json-shape.ts';
+import { ValidationError } from './validation/validation-error.ts';
 
 /** What selectors select by. A label without a value has the empty string. */
 export type Labels = Record<string, string>;

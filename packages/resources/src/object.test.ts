@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseObject } from './object.ts';
-import { ValidationError } from './validation-error.ts';
+import { ValidationError } from './validation/validation-error.ts';
 
 /** Issues of a bad object as `path: message` lines. */
 function issuesOf(value: unknown): string[] {

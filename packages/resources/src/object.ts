@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { field } from './field.ts';
 import { isKind, KINDS, type Kind, kindInfo, type SpecByKind } from './kinds/index.ts';
 import { type Metadata, metadataSchema } from './metadata.ts';
-import { parseWith } from './parse-with.ts';
-import { nearest } from './suggestion.ts';
-import { type Issue, type Origin, show, ValidationError } from './validation-error.ts';
+import { field } from './validation/field.ts';
+import { parseWith } from './validation/parse-with.ts';
+import { nearest } from './validation/suggestion.ts';
+import { type Issue, type Origin, show, ValidationError } from './validation/validation-error.ts';
 
 export const API_VERSION = 'weir/v1';
 

@@ -1,16 +1,16 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { parseAddress } from './address.ts';
+import { parseAddress } from './address/address.ts';
 import { type ParsedDocument, parseDocuments } from './documents.ts';
-import { entries, field, oneOf, text } from './field.ts';
 import type { NamedPort } from './kinds/endpoint.ts';
 import { type Labels, parseLabelKey, parseLabelValue, parseNamespaceName } from './metadata.ts';
 import { API_VERSION } from './object.ts';
-import { parseWith } from './parse-with.ts';
 import { parsePortNumber } from './rule/port.ts';
 import { type ProtocolPort, parseProtocolPort } from './rule/protocol-port.ts';
-import { lineOf } from './source-position.ts';
-import { type Issue, ValidationError } from './validation-error.ts';
+import { entries, field, oneOf, text } from './validation/field.ts';
+import { parseWith } from './validation/parse-with.ts';
+import { lineOf } from './validation/source-position.ts';
+import { type Issue, ValidationError } from './validation/validation-error.ts';
 
 /** What policies are to allow and deny, to be tried without a cluster. It is read by `weir policy test` and never stored. */
 export interface PolicyTest {

@@ -1,4 +1,4 @@
-import { type Family, familyOf } from './address.ts';
+import { type Family, familyOf } from './address/address.ts';
 import { isReady, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 import type { ServicePort } from './kinds/service.ts';
 import type { Labels } from './metadata.ts';

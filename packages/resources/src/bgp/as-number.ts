@@ -1,5 +1,5 @@
-import { takes } from '../json-shape.ts';
-import { ValidationError } from '../validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** RFC 4893: stands in for numbers of four bytes where a speaker has but two. */
 const AS_TRANS = 23456;

@@ -1,5 +1,5 @@
-import { takes } from '../json-shape.ts';
-import { ValidationError } from '../validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** A route's mark for routing policy of others: two numbers of 16 bits (RFC 1997), or three of 32 bits (large, RFC 8092). */
 export type Community = readonly [number, number] | readonly [number, number, number];

@@ -1,4 +1,4 @@
-import { parseInteger } from '../field.ts';
+import { parseInteger } from '../validation/field.ts';
 
 /**
  * Reads BGP's hold time in seconds (RFC 4271, section 4.2): 0 for none, or 3 and more.

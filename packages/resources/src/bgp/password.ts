@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { acrossFields, text } from '../field.ts';
+import { acrossFields, text } from '../validation/field.ts';
 
 /** Where a session's password is: a file on each host that has the session, or in the object itself, where whoever reads the store reads it. */
 export interface PasswordSource {

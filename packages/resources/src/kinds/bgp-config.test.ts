@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { bgpConfigSpecSchema, DEFAULT_BGP_CONFIG } from './bgp-config.ts';
 
 const parse = (spec: object) => parseWith(bgpConfigSpecSchema, spec);

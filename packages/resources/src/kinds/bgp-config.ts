@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { parseCidr } from '../address.ts';
+import { parseCidr } from '../address/address.ts';
 import { DEFAULT_AS_NUMBER, parseAsNumber } from '../bgp/as-number.ts';
 import { communityOf, parseCommunity } from '../bgp/community.ts';
 import { parseHoldTime } from '../bgp/hold-time.ts';
 import { type PasswordSource, passwordSourceSchema } from '../bgp/password.ts';
-import { acrossFields, field, integer, text } from '../field.ts';
 import { parsePortNumber } from '../rule/port.ts';
+import { acrossFields, field, integer, text } from '../validation/field.ts';
 
 /**
  * How the cluster's hosts speak BGP. There is one, named `default`; without it all has its defaults. A host speaks where there is somebody to

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { bgpFilterSpecSchema } from './bgp-filter.ts';
 
 const parse = (rule: object) => parseWith(bgpFilterSpecSchema, { import: [{ action: 'Accept', ...rule }] }).import[0];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ADDRESS_BITS, cidrRange, familyOf, parseCidr } from '../address.ts';
-import { acrossFields, failed, field, integer, oneOf, text } from '../field.ts';
+import { ADDRESS_BITS, cidrRange, familyOf, parseCidr } from '../address/address.ts';
 import { parseIpVersion } from '../rule/ip-version.ts';
+import { acrossFields, failed, field, integer, oneOf, text } from '../validation/field.ts';
 import { INTERFACE_NAME } from './endpoint.ts';
 
 /** Which routes a session takes in, and which it gives out. BgpPeers name it. */

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { bgpPeerSpecSchema } from './bgp-peer.ts';
 
 const parse = (spec: object) => parseWith(bgpPeerSpecSchema, spec);

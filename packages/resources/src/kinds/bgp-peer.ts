@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { familyOf, parseAddress } from '../address.ts';
+import { familyOf, parseAddress } from '../address/address.ts';
 import { parseAsNumber } from '../bgp/as-number.ts';
 import { parseHoldTime } from '../bgp/hold-time.ts';
 import { type PasswordSource, passwordSourceSchema } from '../bgp/password.ts';
-import { acrossFields, failed, field, integer, text } from '../field.ts';
 import { NAMES } from '../metadata.ts';
 import { parsePortNumber } from '../rule/port.ts';
 import { selectorText } from '../selector/field.ts';
+import { acrossFields, failed, field, integer, text } from '../validation/field.ts';
 
 /**
  * Whom hosts speak BGP with: a router, by its address and AS, or other hosts, by a selector, as with route reflectors.

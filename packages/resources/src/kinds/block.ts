@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { cidrContains, parseAddress, parseCidr } from '../address.ts';
-import { acrossFields, field, integer, text } from '../field.ts';
+import { cidrContains, parseAddress, parseCidr } from '../address/address.ts';
+import { acrossFields, field, integer, text } from '../validation/field.ts';
 
 /** A part of a pool that belongs to one host, which gives addresses out of it; others borrow. IPAM's own: not written by people. */
 export interface BlockSpec {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseAddress } from '../address.ts';
-import { field, oneOf, someOf, text } from '../field.ts';
+import { parseAddress } from '../address/address.ts';
+import { field, oneOf, someOf, text } from '../validation/field.ts';
 
 /**
  * An address of its own for one instance of an app: it stays the claim's while no container runs. The network label `weir/claim` binds a

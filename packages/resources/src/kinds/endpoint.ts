@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { parseAddress } from '../address.ts';
-import { field, oneOf, text } from '../field.ts';
-import { hostSockets, socketsOverlap, socketText } from '../host-socket.ts';
+import { parseAddress } from '../address/address.ts';
+import { hostSockets, socketsOverlap, socketText } from '../address/host-socket.ts';
 import { parsePortNumber } from '../rule/port.ts';
-import { ValidationError } from '../validation-error.ts';
+import { field, oneOf, text } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** One interface of one container. Its labels, in the metadata, are what policy selects by. Written by the CNI tools. */
 export interface EndpointSpec {

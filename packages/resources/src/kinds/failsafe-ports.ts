@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { field } from '../field.ts';
 import { parseProtocolPort } from '../rule/protocol-port.ts';
-import { ValidationError } from '../validation-error.ts';
+import { field } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** Ports of this host and of others that stay open whatever the policies of host endpoints say; `tcp/22`, lower case. */
 export interface FailsafePorts {

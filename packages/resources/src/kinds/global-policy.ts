@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { acrossFields, failed, type Report } from '../field.ts';
 import type { Rule } from '../rule/rule.ts';
 import { selectorText } from '../selector/field.ts';
+import { acrossFields, failed, type Report } from '../validation/field.ts';
 import { checkDirections, completed, type PolicySpec, policyFields } from './policy.ts';
 
 /** A policy for endpoints of all namespaces, or of those whose labels `namespaceSelector` takes. Peer selectors span all namespaces too. */

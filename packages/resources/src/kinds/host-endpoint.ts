@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseAddress } from '../address.ts';
-import { field, oneOf, text } from '../field.ts';
+import { parseAddress } from '../address/address.ts';
+import { field, oneOf, text } from '../validation/field.ts';
 import { INTERFACE_NAME, type NamedPort, namedPortsSchema } from './endpoint.ts';
 
 /**

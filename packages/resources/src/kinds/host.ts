@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseAddress, parseCidr } from '../address.ts';
+import { parseAddress, parseCidr } from '../address/address.ts';
 import { parseAsNumber } from '../bgp/as-number.ts';
-import { field, integer, oneOf, text } from '../field.ts';
 import { parsePortNumber } from '../rule/port.ts';
+import { field, integer, oneOf, text } from '../validation/field.ts';
 import { type FailsafePorts, failsafePortsSchema } from './failsafe-ports.ts';
 
 /** A Mesos agent's machine that runs `weir agent`. */

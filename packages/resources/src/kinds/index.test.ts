@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { blockName, blockSpecSchema } from './block.ts';
 import { claimSpecSchema } from './claim.ts';
 import { endpointSpecSchema } from './endpoint.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { nearest } from '../suggestion.ts';
-import { ValidationError } from '../validation-error.ts';
+import { nearest } from '../validation/suggestion.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { type BgpConfigSpec, bgpConfigSpecSchema } from './bgp-config.ts';
 import { type BgpFilterSpec, bgpFilterSpecSchema } from './bgp-filter.ts';
 import { type BgpPeerSpec, bgpPeerSpecSchema } from './bgp-peer.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { familyOf, parseCidr } from '../address.ts';
-import { field, integer } from '../field.ts';
+import { familyOf, parseCidr } from '../address/address.ts';
+import { field, integer } from '../validation/field.ts';
 
 /** How addresses are handed out in the whole cluster. There is one, named `default`; without it all has its defaults. */
 export interface IpamConfigSpec {

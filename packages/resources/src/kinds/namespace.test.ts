@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { namespaceSpecSchema } from './namespace.ts';
 
 test('a namespace is open unless it says otherwise, in one direction or both', (t) => {

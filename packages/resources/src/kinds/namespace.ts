@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { entries, oneOf } from '../field.ts';
 import { type Labels, parseLabelKey, parseLabelValue } from '../metadata.ts';
+import { entries, oneOf } from '../validation/field.ts';
 
 /** `SameNamespace`: what comes from, or goes to, endpoints and network sets of the same namespace is allowed, all else is denied. */
 export type NamespaceDefault = 'Allow' | 'Deny' | 'SameNamespace';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseCidr } from '../address.ts';
-import { field } from '../field.ts';
+import { parseCidr } from '../address/address.ts';
+import { field } from '../validation/field.ts';
 
 /** Address blocks outside of Weir under a name; the set's labels make them selectable as a peer of rules. */
 export interface NetworkSetSpec {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { oneOf } from '../field.ts';
+import { oneOf } from '../validation/field.ts';
 
 /** What the cluster has to know of a CNI network. Its name is the one in the network file; a network without an object has the defaults. */
 export interface NetworkSpec {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { globalPolicySpecSchema } from './global-policy.ts';
 import { policySpecSchema } from './policy.ts';
 

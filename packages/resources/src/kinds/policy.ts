@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { acrossFields, failed, field, oneOf, type Report, text } from '../field.ts';
 import { NAMES } from '../metadata.ts';
 import { type Rule, ruleSchema } from '../rule/rule.ts';
 import { selectorText } from '../selector/field.ts';
-import { ValidationError } from '../validation-error.ts';
+import { acrossFields, failed, field, oneOf, type Report, text } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { DEFAULT_TIER } from './tier-name.ts';
 
 export type Direction = 'Ingress' | 'Egress';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { poolSpecSchema } from './pool.ts';
 
 test('block size by family, 26 and 122', (t) => {

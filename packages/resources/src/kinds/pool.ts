@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { ADDRESS_BITS, familyOf, parseCidr } from '../address.ts';
-import { acrossFields, failed, field, oneOf, type Report, text } from '../field.ts';
+import { ADDRESS_BITS, familyOf, parseCidr } from '../address/address.ts';
 import { NAMES } from '../metadata.ts';
 import { selectorText } from '../selector/field.ts';
-import { ValidationError } from '../validation-error.ts';
+import { acrossFields, failed, field, oneOf, type Report, text } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** Addresses to hand out to containers. Hosts take them block by block. */
 export interface PoolSpec {

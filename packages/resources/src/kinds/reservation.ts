@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type AddressRange, parseAddressRange, rangeText } from '../address-range.ts';
-import { field, oneOf, someOf } from '../field.ts';
+import { type AddressRange, parseAddressRange, rangeText } from '../address/address-range.ts';
+import { field, oneOf, someOf } from '../validation/field.ts';
 
 /** Addresses of pools that are kept from containers: those of machines that are in the way, say, or such as are to be asked for only. */
 export interface ReservationSpec {

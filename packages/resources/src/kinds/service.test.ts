@@ -1,7 +1,7 @@
 import test from 'ava';
 import { parseObject, type Service } from '../object.ts';
-import { parseWith } from '../parse-with.ts';
 import { serviceBackends, targetPortOf } from '../service-backends.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { isReady } from './endpoint.ts';
 import { familiesOf, serviceAddresses, serviceSpecSchema } from './service.ts';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { type Family, familyOf, parseAddress } from '../address.ts';
-import { acrossFields, failed, field, oneOf, type Report, someOf, text } from '../field.ts';
+import { type Family, familyOf, parseAddress } from '../address/address.ts';
 import { parsePort, parsePortNumber } from '../rule/port.ts';
 import { selectorText } from '../selector/field.ts';
-import { ValidationError } from '../validation-error.ts';
+import { acrossFields, failed, field, oneOf, type Report, someOf, text } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { DEFAULT_FAILSAFE_PORTS } from './failsafe-ports.ts';
 
 /**

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseObject } from '../object.ts';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { policySpecSchema, tierOf } from './policy.ts';
 import { BUILT_IN_TIERS, checkTier, tierSpecSchema } from './tier.ts';
 

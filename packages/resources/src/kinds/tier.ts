@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { field, oneOf } from '../field.ts';
 import type { WeirObject } from '../object.ts';
-import { ValidationError } from '../validation-error.ts';
+import { field, oneOf } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { parseOrder } from './policy.ts';
 import { DEFAULT_TIER } from './tier-name.ts';
 

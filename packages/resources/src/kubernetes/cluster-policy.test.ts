@@ -2,7 +2,7 @@ import test from 'ava';
 import { parseDocuments } from '../documents.ts';
 import type { GlobalPolicy } from '../object.ts';
 import { parseObject } from '../object.ts';
-import { ValidationError } from '../validation-error.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { fromClusterPolicy } from './from-cluster-policy.ts';
 import { toClusterPolicy } from './to-cluster-policy.ts';
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { parseCidrClearingHostBits } from '../address.ts';
-import { acrossFields, failed, field, integer, oneOf, type Report, someOf, text } from '../field.ts';
+import { parseCidrClearingHostBits } from '../address/address.ts';
 import { type Metadata, metadataSchema } from '../metadata.ts';
 import { API_VERSION, type GlobalPolicy, withOrigin } from '../object.ts';
-import { parseWith } from '../parse-with.ts';
 import type { Peer } from '../rule/peer.ts';
 import { type Port, parsePortNumber } from '../rule/port.ts';
 import type { Rule } from '../rule/rule.ts';
-import { type Origin, ValidationError } from '../validation-error.ts';
+import { acrossFields, failed, field, integer, oneOf, type Report, someOf, text } from '../validation/field.ts';
+import { parseWith } from '../validation/parse-with.ts';
+import { type Origin, ValidationError } from '../validation/validation-error.ts';
 import { ADMIN_TIER, BASELINE_TIER, CLUSTER_POLICIES, type ClusterPolicyKind, RULE_NAME_ANNOTATION } from './cluster-policy.ts';
 import { labelSelectorSchema } from './label-selector.ts';
 import { withoutServerFields, withSource } from './server-metadata.ts';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { cidrContains, parseCidrClearingHostBits } from '../address.ts';
-import { acrossFields, failed, field, oneOf } from '../field.ts';
+import { cidrContains, parseCidrClearingHostBits } from '../address/address.ts';
 import { metadataSchema } from '../metadata.ts';
 import { API_VERSION, type Policy, withOrigin } from '../object.ts';
-import { parseWith } from '../parse-with.ts';
 import type { Peer } from '../rule/peer.ts';
 import { type Port, parsePort, parsePortNumber } from '../rule/port.ts';
 import type { Rule } from '../rule/rule.ts';
-import { type Origin, ValidationError } from '../validation-error.ts';
+import { acrossFields, failed, field, oneOf } from '../validation/field.ts';
+import { parseWith } from '../validation/parse-with.ts';
+import { type Origin, ValidationError } from '../validation/validation-error.ts';
 import { labelSelectorSchema } from './label-selector.ts';
 import { NETWORK_POLICY_VERSIONS } from './network-policy.ts';
 import { withoutServerFields, withSource } from './server-metadata.ts';

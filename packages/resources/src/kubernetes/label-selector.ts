@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { acrossFields, entries, failed, field, oneOf } from '../field.ts';
 import { parseLabelKey, parseLabelValue } from '../metadata.ts';
 import { MAXIMUM_SELECTOR_LENGTH } from '../selector/field.ts';
 import { formatSelector } from '../selector/format.ts';
 import { all, among, compare, has, join, not, type Selector } from '../selector/selector.ts';
+import { acrossFields, entries, failed, field, oneOf } from '../validation/field.ts';
 import type { LabelOperator, LabelSelector } from './network-policy.ts';
 
 const expressionSchema = acrossFields(

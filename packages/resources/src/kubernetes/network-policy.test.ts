@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { cidrContains } from '../address.ts';
+import { cidrContains } from '../address/address.ts';
 import { namespaceLabels } from '../kinds/namespace.ts';
 import type { Labels } from '../metadata.ts';
 import { type Policy, parseObject } from '../object.ts';
@@ -8,7 +8,7 @@ import type { Peer } from '../rule/peer.ts';
 import { portRange } from '../rule/port.ts';
 import { matches } from '../selector/evaluate.ts';
 import { parseSelector } from '../selector/parse.ts';
-import { ValidationError } from '../validation-error.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { fromKubernetes } from './from-network-policy.ts';
 import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from './network-policy.ts';
 import { toKubernetes } from './to-network-policy.ts';

@@ -1,10 +1,10 @@
-import { cidrContains, cidrsOverlap } from '../address.ts';
+import { cidrContains, cidrsOverlap } from '../address/address.ts';
 import type { Policy } from '../object.ts';
 import type { Peer } from '../rule/peer.ts';
 import { type Port, portRange } from '../rule/port.ts';
 import type { Rule } from '../rule/rule.ts';
 import { parseSelector } from '../selector/parse.ts';
-import { show } from '../validation-error.ts';
+import { show } from '../validation/validation-error.ts';
 import { toLabelSelector } from './label-selector.ts';
 import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from './network-policy.ts';
 

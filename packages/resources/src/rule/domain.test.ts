@@ -1,6 +1,6 @@
 import test from 'ava';
 import { policySpecSchema } from '../kinds/policy.ts';
-import { parseWith } from '../parse-with.ts';
+import { parseWith } from '../validation/parse-with.ts';
 import { canonicalName, domainTakes, parseDomain } from './domain.ts';
 
 test('a name takes itself, a wildcard what is under it at any depth', (t) => {

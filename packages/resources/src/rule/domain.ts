@@ -1,5 +1,5 @@
-import { takes } from '../json-shape.ts';
-import { ValidationError } from '../validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** RFC 1035 §2.3.4, without the root's dot. */
 const LONGEST_NAME = 253;

@@ -1,5 +1,5 @@
-import { takes } from '../json-shape.ts';
-import { ValidationError } from '../validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** @throws ValidationError */
 export function parseIpVersion(value: unknown): 4 | 6 {

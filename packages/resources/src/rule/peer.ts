@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseCidr } from '../address.ts';
-import { field, someOf, text } from '../field.ts';
+import { parseCidr } from '../address/address.ts';
 import { NAMES, parseNamespaceName } from '../metadata.ts';
 import { selectorText } from '../selector/field.ts';
+import { field, someOf, text } from '../validation/field.ts';
 import { parseDomain } from './domain.ts';
 import { type Port, parsePort } from './port.ts';
 

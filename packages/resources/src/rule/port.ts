@@ -1,5 +1,5 @@
-import { takes } from '../json-shape.ts';
-import { ValidationError } from '../validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** A port number, an inclusive range `min:max`, or the name of a port of the endpoint that the packet goes to (or comes from). */
 export type Port = number | string;

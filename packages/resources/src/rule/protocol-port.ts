@@ -1,5 +1,5 @@
-import { nearest } from '../suggestion.ts';
-import { ValidationError } from '../validation-error.ts';
+import { nearest } from '../validation/suggestion.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { parsePortNumber } from './port.ts';
 import { hasPorts, isIcmp, type Protocol, type ProtocolName, parseProtocol } from './protocol.ts';
 

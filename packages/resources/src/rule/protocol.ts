@@ -1,6 +1,6 @@
-import { takes } from '../json-shape.ts';
-import { nearest } from '../suggestion.ts';
-import { ValidationError } from '../validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { nearest } from '../validation/suggestion.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** IANA protocol numbers of the protocols that have a name in rules. */
 const NUMBERS = { TCP: 6, UDP: 17, SCTP: 132, UDPLite: 136, ICMP: 1, ICMPv6: 58 } as const;

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { parseWith } from '../parse-with.ts';
-import { ValidationError } from '../validation-error.ts';
+import { parseWith } from '../validation/parse-with.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { ruleSchema } from './rule.ts';
 
 function issuesOf(rule: object): string[] {

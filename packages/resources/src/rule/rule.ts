@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Family, familyOf } from '../address.ts';
-import { acrossFields, failed, field, integer, oneOf, type Report } from '../field.ts';
+import { type Family, familyOf } from '../address/address.ts';
 import { annotationsSchema } from '../metadata.ts';
+import { acrossFields, failed, field, integer, oneOf, type Report } from '../validation/field.ts';
 import { parseIpVersion } from './ip-version.ts';
 import { type Peer, peerSchema } from './peer.ts';
 import { hasPorts, isIcmp, type Protocol, parseProtocol } from './protocol.ts';

@@ -1,5 +1,5 @@
-import { field } from '../field.ts';
-import { ValidationError } from '../validation-error.ts';
+import { field } from '../validation/field.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 import { mentionsGlobal, parseSelector } from './parse.ts';
 
 /** Longest selector text that an object may hold, as in Calico's API. */

@@ -1,4 +1,4 @@
-import { ValidationError } from '../validation-error.ts';
+import { ValidationError } from '../validation/validation-error.ts';
 
 /** A selector that does not parse. The message shows the text with a caret under the fault. */
 export class SelectorError extends ValidationError {

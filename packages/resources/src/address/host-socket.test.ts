@@ -1,6 +1,6 @@
 import test from 'ava';
+import { parseObject } from '../object.ts';
 import { type HostSocket, hostSockets, socketsOverlap, socketText } from './host-socket.ts';
-import { parseObject } from './object.ts';
 
 const tcp = { protocol: 'TCP', hostPort: 8080, containerPort: 80 } as const;
 const both = ['10.0.0.1', 'fd00::1', '10.0.0.9'];

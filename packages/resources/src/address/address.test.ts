@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { ValidationError } from '../validation/validation-error.ts';
 import {
   addressFromNumber,
   addressToNumber,
@@ -10,7 +11,6 @@ import {
   parseCidr,
   parseCidrClearingHostBits,
 } from './address.ts';
-import { ValidationError } from './validation-error.ts';
 
 test('addresses come out in the text of RFC 5952', (t) => {
   const canonical = [

@@ -1,5 +1,5 @@
+import type { EndpointSpec, HostPort } from '../kinds/endpoint.ts';
 import { type Family, familyOf } from './address.ts';
-import type { EndpointSpec, HostPort } from './kinds/endpoint.ts';
 
 /** A port of a host, in one family, and where in a container it leads. */
 export interface HostSocket {

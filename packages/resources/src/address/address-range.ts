@@ -1,5 +1,5 @@
+import { ValidationError } from '../validation/validation-error.ts';
 import { ADDRESS_BITS, addressFromNumber, addressToNumber, cidrRange, type Family, familyOf, parseAddress, parseCidr } from './address.ts';
-import { ValidationError } from './validation-error.ts';
 
 /** Addresses from `first` to `last`, both included. */
 export interface AddressRange {

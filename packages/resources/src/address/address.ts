@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
-import { takes } from './json-shape.ts';
-import { show, ValidationError } from './validation-error.ts';
+import { takes } from '../validation/json-shape.ts';
+import { show, ValidationError } from '../validation/validation-error.ts';
 
 declare const brand: unique symbol;
 
