@@ -1,9 +1,9 @@
 /** The whole of it: two hosts joined by a switch, containers on both, packets across, and blocks that come and go. */
 import test from 'ava';
-import { attach } from './attach.ts';
-import { hostSetup } from './host-setup.ts';
-import { LinkReaper } from './link-reaper.ts';
-import { RouteTable } from './route-table.ts';
+import { attach } from './container/attach.ts';
+import { LinkReaper } from './container/link-reaper.ts';
+import { hostSetup } from './host/host-setup.ts';
+import { RouteTable } from './routes/route-table.ts';
 import { makeHosts, makeNamespace, ping } from './testing/namespaces.ts';
 import { block, host, routesOf } from './testing/objects.ts';
 

@@ -1,6 +1,6 @@
 import { cidrsOverlap } from '@weir/resources';
 import { ROUTE_PROTOCOL } from '../addresses.ts';
-import { type BlockRoute, LAST_RESORT } from '../routes.ts';
+import { type BlockRoute, LAST_RESORT } from '../routes/routes.ts';
 
 /**
  * A blackhole for each announced range of services to which nothing leads yet: what the fabric sends there would otherwise leave by the

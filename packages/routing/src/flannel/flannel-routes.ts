@@ -1,9 +1,9 @@
 /** Which routes and tunnels a host of a flannel network needs, made as flannel makes them. Pure. */
 import { cidrContains, type Family, familyOf } from '@weir/resources';
 import { ROUTE_PROTOCOL } from '../addresses.ts';
-import type { BlockRoute } from '../routes.ts';
-import { LAST_RESORT } from '../routes.ts';
-import type { TunnelPeer } from '../tunnel.ts';
+import type { BlockRoute } from '../routes/routes.ts';
+import { LAST_RESORT } from '../routes/routes.ts';
+import type { TunnelPeer } from '../tunnel/tunnel.ts';
 import type { FlannelEnd, FlannelPeer } from './lease.ts';
 import type { FlannelBackend } from './network-config.ts';
 

@@ -1,7 +1,7 @@
 /** For tests: hosts and blocks with nothing in them but what routes depend on. */
 import { type Block, blockName, type Host, type Pool, type VxlanMode } from '@weir/resources';
-import { type BlockRoute, desiredRoutes, type RoutingState } from '../routes.ts';
-import { tunnelMac } from '../tunnel.ts';
+import { type BlockRoute, desiredRoutes, type RoutingState } from '../routes/routes.ts';
+import { tunnelMac } from '../tunnel/tunnel.ts';
 
 export const host = (name: string, ...addresses: string[]): Host => ({
   apiVersion: 'weir/v1',

@@ -1,7 +1,7 @@
 import { openNamespace } from '@weir/kernel';
 import test from 'ava';
+import { makeNamespace } from '../testing/namespaces.ts';
 import { findHostEnd } from './host-end.ts';
-import { makeNamespace } from './testing/namespaces.ts';
 
 function setUp(t: Parameters<typeof makeNamespace>[0]) {
   const [host, container] = [makeNamespace(t, 'host'), makeNamespace(t, 'container')];

@@ -1,7 +1,7 @@
 import { sysctl } from '@weir/kernel';
 import test from 'ava';
+import { makeHosts } from '../testing/namespaces.ts';
 import { hostSetup } from './host-setup.ts';
-import { makeHosts } from './testing/namespaces.ts';
 
 test('forwarding is on, and a link that hears router advertisements goes on hearing them, but a new one does not', (t) => {
   const host = makeHosts(t, { a: [] }).a;

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { sysctl } from '@weir/kernel';
 import test, { type ExecutionContext } from 'ava';
+import { makeNamespace, ping, type TestNamespace } from '../testing/namespaces.ts';
 import { type AttachRequest, attach, beginAttach } from './attach.ts';
 import { inspect } from './inspect.ts';
-import { makeNamespace, ping, type TestNamespace } from './testing/namespaces.ts';
 
 const request = (container: TestNamespace, rest: Partial<AttachRequest> = {}): AttachRequest => ({
   namespace: container.path,

@@ -11,10 +11,10 @@
  */
 import { existsSync } from 'node:fs';
 import { type Batch, KernelError, type NamespaceHandle, Netlink, openNamespace } from '@weir/kernel';
-import { containerMac, GATEWAY4, GATEWAY6, HOST_MAC, hostPrefix, linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
+import { containerMac, GATEWAY4, GATEWAY6, HOST_MAC, hostPrefix, linkLocalAddress, ROUTE_PROTOCOL } from '../addresses.ts';
+import { RoutingError } from '../routing-error.ts';
 import { type Placed, settleIpv6, settleIpv6Sync } from './ipv6-settled.ts';
 import { aliasOf, type LinkOwner } from './link-owner.ts';
-import { RoutingError } from './routing-error.ts';
 
 export interface LinkRequest {
   /** Path of the container's network namespace. */

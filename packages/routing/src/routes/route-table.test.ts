@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
-import { attach } from './attach.ts';
+import { attach } from '../container/attach.ts';
+import { makeHosts, makeNamespace, type TestNamespace } from '../testing/namespaces.ts';
+import { block, host as hostObject, routesOf } from '../testing/objects.ts';
 import { RouteTable } from './route-table.ts';
 import type { BlockRoute } from './routes.ts';
-import { makeHosts, makeNamespace, type TestNamespace } from './testing/namespaces.ts';
-import { block, host as hostObject, routesOf } from './testing/objects.ts';
 
 const a = hostObject('a', '192.0.2.1', '2001:db8::1');
 const b = hostObject('b', '192.0.2.2', '2001:db8::2');

@@ -1,6 +1,6 @@
 /** The kernel's routes to blocks, kept equal to the desired ones. What is desired is decided in routes.ts; here is the difference, applied. */
 import { DeltaTracker, describeRoute, KernelError, type Netlink, type Route } from '@weir/kernel';
-import { ROUTE_PROTOCOL } from './addresses.ts';
+import { ROUTE_PROTOCOL } from '../addresses.ts';
 import type { BlockRoute } from './routes.ts';
 
 /** A block that the host's routes do not lead to as they should. Each `apply` tries again. */

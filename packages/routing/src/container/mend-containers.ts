@@ -1,6 +1,6 @@
 /** What `attach` made on the host's side, made again where somebody took it away. */
 import { KernelError, type Netlink } from '@weir/kernel';
-import { GATEWAY6, hostPrefix, ROUTE_PROTOCOL } from './addresses.ts';
+import { GATEWAY6, hostPrefix, ROUTE_PROTOCOL } from '../addresses.ts';
 
 const GATEWAY6_CIDR = `${GATEWAY6}/64`;
 

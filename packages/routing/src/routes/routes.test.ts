@@ -1,8 +1,8 @@
 import test from 'ava';
-import { linkLocalAddress } from './addresses.ts';
+import { linkLocalAddress } from '../addresses.ts';
+import { block, host, hostWithTunnel, pool, routesOf } from '../testing/objects.ts';
+import { tunnelMac } from '../tunnel/tunnel.ts';
 import { changesRoutes, desiredRoutes, type RoutingState } from './routes.ts';
-import { block, host, hostWithTunnel, pool, routesOf } from './testing/objects.ts';
-import { tunnelMac } from './tunnel.ts';
 
 test('a route to every block of another host, by its address of the family; a blackhole for own ones', (t) => {
   const routes = routesOf({

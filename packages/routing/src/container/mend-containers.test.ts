@@ -1,7 +1,7 @@
 import test from 'ava';
+import { makeNamespace, ping } from '../testing/namespaces.ts';
 import { attach } from './attach.ts';
 import { mendContainers } from './mend-containers.ts';
-import { makeNamespace, ping } from './testing/namespaces.ts';
 
 test('what attach made on the host comes back, also after the link was down; what is whole is left alone', (t) => {
   const host = makeNamespace(t, 'host');

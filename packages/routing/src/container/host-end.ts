@@ -1,7 +1,7 @@
 /** Finds the host's end of an interface that somebody else's plugin made. */
 import { existsSync } from 'node:fs';
 import { Netlink, openNamespace } from '@weir/kernel';
-import { RoutingError } from './routing-error.ts';
+import { RoutingError } from '../routing-error.ts';
 
 export interface HostEnd {
   hostInterface: string;

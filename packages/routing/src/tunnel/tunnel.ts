@@ -1,7 +1,7 @@
 /** What follows from the ends of VXLAN tunnels, as the Host objects tell them. Pure. */
 import { createHash } from 'node:crypto';
 import { type Family, familyOf, type Host, type VxlanEnd } from '@weir/resources';
-import { linkLocalAddress, macFrom } from './addresses.ts';
+import { linkLocalAddress, macFrom } from '../addresses.ts';
 
 /** Not of the prefix `weir`: what comes out of a tunnel is no container, and policy is not over it. */
 export const TUNNEL_LINK = 'vxlan.weir';

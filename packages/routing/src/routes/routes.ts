@@ -14,8 +14,8 @@ import {
   type VxlanEnd,
   type VxlanMode,
 } from '@weir/resources';
-import { linkLocalAddress, ROUTE_PROTOCOL } from './addresses.ts';
-import { type TunnelPeer, tunnelGateway, tunnelProblem } from './tunnel.ts';
+import { linkLocalAddress, ROUTE_PROTOCOL } from '../addresses.ts';
+import { type TunnelPeer, tunnelGateway, tunnelProblem } from '../tunnel/tunnel.ts';
 
 export interface RoutingState {
   /** Name of this host. */

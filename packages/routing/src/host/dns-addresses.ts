@@ -1,5 +1,5 @@
 import { KernelError, type Netlink } from '@weir/kernel';
-import { DNS4, DNS6, hostPrefix } from './addresses.ts';
+import { DNS4, DNS6, hostPrefix } from '../addresses.ts';
 
 const LOOPBACK = 'lo';
 

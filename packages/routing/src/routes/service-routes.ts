@@ -1,6 +1,6 @@
 /** Which routes a host needs for its own processes to reach virtual addresses of services. Pure. */
 import { cidrContains, familyOf, type Service, serviceAddresses } from '@weir/resources';
-import { ROUTE_PROTOCOL } from './addresses.ts';
+import { ROUTE_PROTOCOL } from '../addresses.ts';
 import { type BlockRoute, LAST_RESORT } from './routes.ts';
 
 /**

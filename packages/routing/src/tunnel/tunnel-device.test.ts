@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import { makeNamespace } from './testing/namespaces.ts';
+import { makeNamespace } from '../testing/namespaces.ts';
 import { TUNNEL_LINK } from './tunnel.ts';
 import { ensureTunnelDevice, removeTunnelDevice, type TunnelDevice } from './tunnel-device.ts';
 import { TunnelPeers } from './tunnel-peers.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
+import { makeNamespace } from '../testing/namespaces.ts';
 import { attach } from './attach.ts';
 import { LinkReaper } from './link-reaper.ts';
-import { makeNamespace } from './testing/namespaces.ts';
 
 test('a link goes with its peer and its routes', async (t) => {
   const host = makeNamespace(t, 'host');

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { KernelError, type Link, type Netlink } from '@weir/kernel';
 import type { VxlanEnd } from '@weir/resources';
-import { hostPrefix } from './addresses.ts';
-import { RoutingError } from './routing-error.ts';
+import { hostPrefix } from '../addresses.ts';
+import { RoutingError } from '../routing-error.ts';
 
 /** What the link is to be. */
 export interface TunnelDevice extends VxlanEnd {

@@ -1,8 +1,8 @@
 import { sysctl } from '@weir/kernel';
 import test from 'ava';
-import { DNS4, DNS6 } from './addresses.ts';
+import { DNS4, DNS6 } from '../addresses.ts';
+import { makeHosts, makeNamespace } from '../testing/namespaces.ts';
 import { dnsAddresses, removeDnsAddresses } from './dns-addresses.ts';
-import { makeHosts, makeNamespace } from './testing/namespaces.ts';
 
 test('the addresses are there once, and gone when they are not wanted', (t) => {
   const host = makeNamespace(t, 'host');
