@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { dispatch } from './dispatch.ts';
+import { CNI_VERSIONS } from './protocol/version.ts';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from './testing/cni-call.ts';
 import { codedError, ServicesDouble } from './testing/services-double.ts';
 import { TOOLS } from './tool-table.ts';
-import { CNI_VERSIONS } from './version.ts';
 
 const NO_SERVICES = () => Promise.reject(new Error('services were asked for'));
 

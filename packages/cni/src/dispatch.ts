@@ -1,16 +1,16 @@
+import { runAllAndTellAll } from './chain/run-all.ts';
 import { CNI_CODE, CniError } from './cni-error.ts';
 import { explainError } from './explain-error.ts';
-import { parseJson } from './json.ts';
-import { requireContainerNamespace } from './namespace-file.ts';
-import { isFromMesos } from './network-info.ts';
-import { type AnyCall, type Call, parseRequest, type StatusCall } from './request.ts';
-import { encodeResult } from './result.ts';
-import { runAllAndTellAll } from './run-all.ts';
+import { parseJson } from './protocol/json.ts';
+import { requireContainerNamespace } from './protocol/namespace-file.ts';
+import { type AnyCall, type Call, parseRequest, type StatusCall } from './protocol/request.ts';
+import { encodeResult } from './protocol/result.ts';
+import { CNI_VERSIONS } from './protocol/version.ts';
 import type { Services } from './services.ts';
-import { withTask } from './task.ts';
+import { isFromMesos } from './task/network-info.ts';
+import { withTask } from './task/task.ts';
 import type { Tool } from './tool.ts';
 import { TOOLS } from './tool-table.ts';
-import { CNI_VERSIONS } from './version.ts';
 import type { LauncherResponse } from './wire-format.ts';
 
 export interface DispatchInput {

@@ -1,22 +1,22 @@
-export { checkNetwork, type NetworkProblem } from './check-network.ts';
+export { checkNetwork, type NetworkProblem } from './chain/check-network.ts';
+export { ResultCache } from './chain/result-cache.ts';
 export { CNI_CODE, CniError, type CniErrorOptions } from './cni-error.ts';
 export { type Conversion, type ConversionNote, convertConfig } from './convert/convert-config.ts';
 export { type DispatchInput, dispatch } from './dispatch.ts';
 export { explainError } from './explain-error.ts';
-export { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
-export { joinTask } from './join-task.ts';
-export { cleanLabelText } from './label-text.ts';
-export type { NetworkConfig } from './network-config.ts';
-export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './network-info.ts';
-export { type Call, type Environment, parseRequest, type Request } from './request.ts';
-export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './result.ts';
-export { ResultCache } from './result-cache.ts';
+export type { NetworkConfig } from './protocol/network-config.ts';
+export { type Call, type Environment, parseRequest, type Request } from './protocol/request.ts';
+export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './protocol/result.ts';
+export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './protocol/version.ts';
 export type { Collection, Outage, Services } from './services.ts';
-export { containerPorts, type Task, type TaskPort, withTask } from './task.ts';
-export { appLabels } from './task-identity.ts';
+export { joinTask } from './task/join-task.ts';
+export { cleanLabelText } from './task/label-text.ts';
+export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './task/network-info.ts';
+export { containerPorts, type Task, type TaskPort, withTask } from './task/task.ts';
+export { appLabels } from './task/task-identity.ts';
 export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';
-export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './version.ts';
+export { GUARDED_PREFIX, OPEN_PREFIX } from './tools/host-interface-prefix.ts';
 export {
   decodeRequest,
   decodeResponse,

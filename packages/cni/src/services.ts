@@ -1,11 +1,11 @@
 import type { AllocationRequest, Allocator, Assigned, Owner } from '@weir/ipam';
 import type { Endpoint } from '@weir/resources';
 import type { Attaching, HostEnd, LinkRequest, Wiring } from '@weir/routing';
-import type { Call } from './request.ts';
-import type { ResultCache } from './result-cache.ts';
-import type { Task } from './task.ts';
-import type { TaskIdentity } from './task-identity.ts';
-import type { Attached } from './valid-attachments.ts';
+import type { ResultCache } from './chain/result-cache.ts';
+import type { Call } from './protocol/request.ts';
+import type { Attached } from './protocol/valid-attachments.ts';
+import type { Task } from './task/task.ts';
+import type { TaskIdentity } from './task/task-identity.ts';
 
 /** Why ADDs fail at the moment. */
 export interface Outage {

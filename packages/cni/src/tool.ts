@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Call, GcCall, StatusCall } from './request.ts';
-import type { Result } from './result.ts';
+import type { Call, GcCall, StatusCall } from './protocol/request.ts';
+import type { Result } from './protocol/result.ts';
 import type { Services } from './services.ts';
 
 /** A CNI plugin of Weir's own. VERSION is the dispatcher's. */

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { checkNetwork } from '../check-network.ts';
+import { checkNetwork } from '../chain/check-network.ts';
 import { convertConfig } from './convert-config.ts';
 
 const ROUTE_AND_POLICY = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }];

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dispatch } from '../dispatch.ts';
-import { type Call, parseRequest } from '../request.ts';
+import { type Call, parseRequest } from '../protocol/request.ts';
 import type { Services } from '../services.ts';
 
 /** A file that stands for a container's network namespace, where only its path and its being there matter. */

@@ -1,7 +1,7 @@
 import { type Endpoint, familyOf } from '@weir/resources';
 import type { HostEnd } from '@weir/routing';
-import type { Call } from '../request.ts';
-import type { Result } from '../result.ts';
+import type { Call } from '../protocol/request.ts';
+import type { Result } from '../protocol/result.ts';
 import type { Collection, Outage, Services } from '../services.ts';
 
 interface Link {

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { collectStale } from '../collect-stale.ts';
-import { parseConfig } from '../network-config.ts';
-import { readNetworkInfo } from '../network-info.ts';
-import type { Call } from '../request.ts';
-import { requestedAddresses } from '../requested-addresses.ts';
-import { plainAddress, type Result } from '../result.ts';
+import { parseConfig } from '../protocol/network-config.ts';
+import type { Call } from '../protocol/request.ts';
+import { plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
-import { onLink, routesSchema, subnetsSchema, takenOnLink } from '../subnets.ts';
-import { taskIdentity } from '../task-identity.ts';
+import { readNetworkInfo } from '../task/network-info.ts';
+import { requestedAddresses } from '../task/requested-addresses.ts';
+import { taskIdentity } from '../task/task-identity.ts';
 import type { Tool } from '../tool.ts';
+import { collectStale } from './collect-stale.ts';
+import { onLink, routesSchema, subnetsSchema, takenOnLink } from './subnets.ts';
 
 /** The network labels by which a task chooses pools, and the Claim whose addresses it is to have. */
 const POOL_LABEL = 'weir/pool';

@@ -11,17 +11,17 @@ import {
 import type { HostEnd } from '@weir/routing';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { collectStale } from '../collect-stale.ts';
-import { GUARDED_PREFIX } from '../host-interface-prefix.ts';
-import { parseConfig } from '../network-config.ts';
-import { isFromMesos } from '../network-info.ts';
-import { portMappingsSchema } from '../port-mappings.ts';
-import type { Call } from '../request.ts';
-import { type Interface, plainAddress, type Result } from '../result.ts';
+import { parseConfig } from '../protocol/network-config.ts';
+import { portMappingsSchema } from '../protocol/port-mappings.ts';
+import type { Call } from '../protocol/request.ts';
+import { type Interface, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
-import { containerPorts } from '../task.ts';
-import { appLabels, taskIdentity } from '../task-identity.ts';
+import { isFromMesos } from '../task/network-info.ts';
+import { containerPorts } from '../task/task.ts';
+import { appLabels, taskIdentity } from '../task/task-identity.ts';
 import type { Tool } from '../tool.ts';
+import { collectStale } from './collect-stale.ts';
+import { GUARDED_PREFIX } from './host-interface-prefix.ts';
 
 const configSchema = z.looseObject({
   /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */

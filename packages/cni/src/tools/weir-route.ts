@@ -1,20 +1,20 @@
 import { hostInterfaceName } from '@weir/resources';
 import type { Attaching, Attachment, LinkSettings } from '@weir/routing';
 import { z } from 'zod';
+import { type Plugin, pluginFor } from '../chain/plugin.ts';
+import { runAll, runAllAndTellAll } from '../chain/run-all.ts';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { collectStale } from '../collect-stale.ts';
-import { GUARDED_PREFIX, OPEN_PREFIX } from '../host-interface-prefix.ts';
-import { type NetworkConfig, parseConfig } from '../network-config.ts';
-import { type Plugin, pluginFor } from '../plugin.ts';
-import type { Call } from '../request.ts';
-import { requestedMac } from '../requested-mac.ts';
-import { type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../result.ts';
-import { runAll, runAllAndTellAll } from '../run-all.ts';
+import { type NetworkConfig, parseConfig } from '../protocol/network-config.ts';
+import type { Call } from '../protocol/request.ts';
+import { requestedMac } from '../protocol/requested-mac.ts';
+import { type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
-import { taskIdentity } from '../task-identity.ts';
+import { taskIdentity } from '../task/task-identity.ts';
 import type { Tool } from '../tool.ts';
-import { wiringDrift } from '../wiring-drift.ts';
+import { collectStale } from './collect-stale.ts';
+import { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
 import { weirIpam } from './weir-ipam.ts';
+import { wiringDrift } from './wiring-drift.ts';
 
 const configSchema = z.looseObject({
   ipam: z.looseObject({ type: z.string().min(1) }),

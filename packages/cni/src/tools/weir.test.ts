@@ -1,10 +1,10 @@
 import { type Endpoint, hostInterfaceName } from '@weir/resources';
 import test from 'ava';
-import type { Task } from '../task.ts';
+import { CNI_VERSIONS, isAtLeast } from '../protocol/version.ts';
+import type { Task } from '../task/task.ts';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
 import { MESOS_CALLS } from '../testing/mesos-calls.ts';
 import { codedError, ServicesDouble } from '../testing/services-double.ts';
-import { CNI_VERSIONS, isAtLeast } from '../version.ts';
 
 const ID = '11111111-2222-3333-4444-555555555555';
 const HOST_END = hostInterfaceName(ID, 'eth0', 'weir');

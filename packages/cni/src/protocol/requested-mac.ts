@@ -1,4 +1,4 @@
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 import type { Call } from './request.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { callTool, environment, NETWORK } from './testing/cni-call.ts';
-import { PluginFolder } from './testing/plugin-folder.ts';
-import { codedError, ServicesDouble } from './testing/services-double.ts';
+import { callTool, environment, NETWORK } from '../testing/cni-call.ts';
+import { PluginFolder } from '../testing/plugin-folder.ts';
+import { codedError, ServicesDouble } from '../testing/services-double.ts';
 
 const ROUTED = {
   cniVersion: '0.4.0',

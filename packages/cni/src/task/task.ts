@@ -1,7 +1,7 @@
 /** What the Mesos agent, or whoever knows, says of a container beyond what Mesos puts in the network's configuration. */
 import type { HostPort, Labels, MesosFacts, NamedPort } from '@weir/resources';
+import type { Call } from '../protocol/request.ts';
 import { MESOS_ARGS, readNetworkInfo } from './network-info.ts';
-import type { Call } from './request.ts';
 
 export interface Task {
   /** Labels of the app, as the framework gave them. */

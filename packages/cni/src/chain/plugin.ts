@@ -1,11 +1,11 @@
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import { parseJson } from '../protocol/json.ts';
+import type { AnyCall, Call, GcCall, StatusCall } from '../protocol/request.ts';
+import { decodeResult, encodeResult, type Result } from '../protocol/result.ts';
+import { isAtLeast } from '../protocol/version.ts';
+import type { Services } from '../services.ts';
+import type { Tool } from '../tool.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
-import { parseJson } from './json.ts';
-import type { AnyCall, Call, GcCall, StatusCall } from './request.ts';
-import { decodeResult, encodeResult, type Result } from './result.ts';
-import type { Services } from './services.ts';
-import type { Tool } from './tool.ts';
-import { isAtLeast } from './version.ts';
 
 /** One link of a chain, or a delegate: a tool of ours in this process, or anybody's executable. */
 export interface Plugin {

@@ -1,6 +1,6 @@
 import test from 'ava';
+import { MESOS_CALLS } from '../testing/mesos-calls.ts';
 import { readNetworkInfo } from './network-info.ts';
-import { MESOS_CALLS } from './testing/mesos-calls.ts';
 
 const read = (network_info: unknown) => readNetworkInfo({ cniVersion: '1.0.0', name: 'n', args: { 'org.apache.mesos': { network_info } } });
 

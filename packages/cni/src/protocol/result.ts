@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 import { type CniVersion, isAtLeast, isCniVersion } from './version.ts';
 
 /** What an ADD made, in the shape of version 1.1.0, which can say all that the others can. */

@@ -1,8 +1,8 @@
 import test from 'ava';
-import type { CniError } from './cni-error.ts';
+import type { CniError } from '../cni-error.ts';
+import { environment, NETWORK, parseCall } from '../testing/cni-call.ts';
+import { MESOS_CALLS, type MesosCall } from '../testing/mesos-calls.ts';
 import { parseRequest } from './request.ts';
-import { environment, NETWORK, parseCall } from './testing/cni-call.ts';
-import { MESOS_CALLS, type MesosCall } from './testing/mesos-calls.ts';
 
 const STDIN = Buffer.from(JSON.stringify(NETWORK));
 

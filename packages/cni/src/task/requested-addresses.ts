@@ -1,9 +1,9 @@
 import { ADDRESS_BITS, familyOf, parseAddress, ValidationError } from '@weir/resources';
 import { z } from 'zod';
-import { CNI_CODE, CniError } from './cni-error.ts';
-import { parseConfig } from './network-config.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import { parseConfig } from '../protocol/network-config.ts';
+import type { Call } from '../protocol/request.ts';
 import { readNetworkInfo } from './network-info.ts';
-import type { Call } from './request.ts';
 
 /** The network label by which a task asks for addresses. */
 const ADDRESS_LABEL = 'weir/ip';

@@ -1,10 +1,10 @@
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import { isFromMesos } from '../task/network-info.ts';
+import type { Task } from '../task/task.ts';
 import { badEnvironment, checkContainerId, checkInterfaceName, checkNetworkName } from './identifiers.ts';
 import { parseJson } from './json.ts';
 import { type NetworkConfig, networkConfigSchema, parseConfig } from './network-config.ts';
-import { isFromMesos } from './network-info.ts';
 import { decodeResult, type Result } from './result.ts';
-import type { Task } from './task.ts';
 import { type Attached, readValidAttachments } from './valid-attachments.ts';
 import { type CniVersion, isAtLeast, isCniVersion, LATEST_CNI_VERSION } from './version.ts';
 

@@ -1,9 +1,9 @@
 import { DEFAULT_NAMESPACE, type Labels, parseLabelKey, parseLabelValue, ValidationError, weirLabel } from '@weir/resources';
 import { z } from 'zod';
+import { parseConfig } from '../protocol/network-config.ts';
+import type { Call } from '../protocol/request.ts';
 import { cleanLabelText } from './label-text.ts';
-import { parseConfig } from './network-config.ts';
 import { readNetworkInfo } from './network-info.ts';
-import type { Call } from './request.ts';
 import type { Task } from './task.ts';
 
 const configSchema = z.looseObject({

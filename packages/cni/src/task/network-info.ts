@@ -1,6 +1,6 @@
 import { weirLabel } from '@weir/resources';
 import { z } from 'zod';
-import { type NetworkConfig, parseConfig } from './network-config.ts';
+import { type NetworkConfig, parseConfig } from '../protocol/network-config.ts';
 
 /** The key under `args` where Mesos' network/cni isolator puts what it knows about the task. */
 export const MESOS_ARGS = 'org.apache.mesos';

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 
 export interface Execution {
   path: string;

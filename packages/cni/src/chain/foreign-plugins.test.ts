@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs';
 import { inNamespace } from '@weir/kernel';
 import { findHostEnd } from '@weir/routing';
 import test, { type ExecutionContext } from 'ava';
-import { callTool, environment, NETWORK } from './testing/cni-call.ts';
-import { PluginFolder } from './testing/plugin-folder.ts';
-import { ServicesDouble } from './testing/services-double.ts';
+import { callTool, environment, NETWORK } from '../testing/cni-call.ts';
+import { PluginFolder } from '../testing/plugin-folder.ts';
+import { ServicesDouble } from '../testing/services-double.ts';
 
 const DEBIAN = '/usr/lib/cni';
 const runnable = process.getuid?.() === 0 && existsSync(`${DEBIAN}/ptp`) && existsSync(`${DEBIAN}/host-local`);

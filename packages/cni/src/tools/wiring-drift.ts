@@ -1,5 +1,5 @@
 import type { Wiring, WiringEnd } from '@weir/routing';
-import { familyOf, type Interface, plainAddress, type Result } from './result.ts';
+import { familyOf, type Interface, plainAddress, type Result } from '../protocol/result.ts';
 
 export interface WiringPlace {
   namespace: string;

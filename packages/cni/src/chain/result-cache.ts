@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Call } from './request.ts';
-import { decodeResult, encodeResult, type Result } from './result.ts';
-import type { Attached } from './valid-attachments.ts';
-import { LATEST_CNI_VERSION } from './version.ts';
+import type { Call } from '../protocol/request.ts';
+import { decodeResult, encodeResult, type Result } from '../protocol/result.ts';
+import type { Attached } from '../protocol/valid-attachments.ts';
+import { LATEST_CNI_VERSION } from '../protocol/version.ts';
 
 const fileSchema = z.object({ network: z.string(), containerId: z.string(), interfaceName: z.string(), result: z.unknown() });
 

@@ -1,5 +1,5 @@
-import { CNI_CODE, CniError } from './cni-error.ts';
-import { explainError } from './explain-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import { explainError } from '../explain-error.ts';
 
 /**
  * Does every step in turn, also after one has failed: what DEL can still remove, it removes.

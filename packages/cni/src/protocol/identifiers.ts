@@ -1,5 +1,5 @@
 /** What the names in a call may look like: the specification's rules, and Mesos' where they are wider. */
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 
 /**
  * Mesos lets frameworks choose ids: `@`, `:`, spaces and any length pass (`validateID` of its validation code), nested ones are

@@ -4,8 +4,8 @@
  */
 import { type AddressRange, cidrContains, cidrRange, familyOf, parseAddress, parseAddressRange, parseCidr } from '@weir/resources';
 import { z } from 'zod';
-import { CNI_CODE, CniError } from './cni-error.ts';
-import type { Address } from './result.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
+import type { Address } from '../protocol/result.ts';
 
 export interface Subnet {
   /** CIDR, canonical. */

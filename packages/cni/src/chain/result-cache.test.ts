@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Result } from './result.ts';
+import type { Result } from '../protocol/result.ts';
+import { environment, NETWORK, parseCall } from '../testing/cni-call.ts';
 import { ResultCache } from './result-cache.ts';
-import { environment, NETWORK, parseCall } from './testing/cni-call.ts';
 
 const RESULT: Result = {
   interfaces: [

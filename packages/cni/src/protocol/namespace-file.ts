@@ -1,5 +1,5 @@
 import { type Stats, statSync } from 'node:fs';
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 import type { Call } from './request.ts';
 
 /**

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { CNI_CODE, CniError, isAlreadyAttached } from './cni-error.ts';
-import { explainError } from './explain-error.ts';
-import type { NetworkConfig } from './network-config.ts';
+import { CNI_CODE, CniError, isAlreadyAttached } from '../cni-error.ts';
+import { explainError } from '../explain-error.ts';
+import type { NetworkConfig } from '../protocol/network-config.ts';
+import type { AnyCall, Call, GcCall, StatusCall } from '../protocol/request.ts';
+import type { Result } from '../protocol/result.ts';
+import { attachmentsOf } from '../protocol/valid-attachments.ts';
+import { isCniVersion } from '../protocol/version.ts';
+import type { Services } from '../services.ts';
 import type { Plugin } from './plugin.ts';
-import type { AnyCall, Call, GcCall, StatusCall } from './request.ts';
-import type { Result } from './result.ts';
 import { runAll, runAllAndTellAll } from './run-all.ts';
-import type { Services } from './services.ts';
-import { attachmentsOf } from './valid-attachments.ts';
-import { isCniVersion } from './version.ts';
 
 /** One step's part of the network's configuration: what the plugin of that type takes. */
 export const stepSchema = z.looseObject({

@@ -1,6 +1,6 @@
 import test from 'ava';
+import { environment, NETWORK, parseCall } from '../testing/cni-call.ts';
 import { requestedAddresses } from './requested-addresses.ts';
-import { environment, NETWORK, parseCall } from './testing/cni-call.ts';
 
 const asked = (config: object, cniArgs?: string): string[] =>
   requestedAddresses(parseCall(environment('ADD', { CNI_ARGS: cniArgs }), { ...NETWORK, ...config }));

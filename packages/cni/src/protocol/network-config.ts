@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CNI_CODE, CniError } from './cni-error.ts';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 
 /**
  * A network's configuration as it came on stdin. Keys that Weir does not know are kept: a foreign plugin in the chain may want them.

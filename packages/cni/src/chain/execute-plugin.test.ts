@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { PluginFolder } from '../testing/plugin-folder.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
-import { PluginFolder } from './testing/plugin-folder.ts';
 
 const environment = { PATH: process.env.PATH!, CNI_COMMAND: 'ADD' };
 

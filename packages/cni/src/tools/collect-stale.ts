@@ -1,7 +1,7 @@
-import type { Call, GcCall } from './request.ts';
-import type { Services } from './services.ts';
-import type { Tool } from './tool.ts';
-import { type Attached, withoutAttachments } from './valid-attachments.ts';
+import type { Call, GcCall } from '../protocol/request.ts';
+import { type Attached, withoutAttachments } from '../protocol/valid-attachments.ts';
+import type { Services } from '../services.ts';
+import type { Tool } from '../tool.ts';
 
 /**
  * GC of one of our own tools: its DEL, for everything of the network that the host has and the runtime does not know.

@@ -1,13 +1,13 @@
 /** Looks a network's configuration over before anything runs with it: what ADD would refuse, and what nobody would notice. */
 import { didYouMean } from '@weir/resources';
 import type { z } from 'zod';
+import { CniError } from '../cni-error.ts';
+import { networkConfigSchema, parseConfig } from '../protocol/network-config.ts';
+import { CNI_VERSIONS, isCniVersion } from '../protocol/version.ts';
+import { TOOLS } from '../tool-table.ts';
+import { weir } from '../tools/weir.ts';
 import { stepSchema } from './chain.ts';
-import { CniError } from './cni-error.ts';
 import { findPlugin } from './execute-plugin.ts';
-import { networkConfigSchema, parseConfig } from './network-config.ts';
-import { TOOLS } from './tool-table.ts';
-import { weir } from './tools/weir.ts';
-import { CNI_VERSIONS, isCniVersion } from './version.ts';
 
 export interface NetworkProblem {
   /** `error`: ADD fails. `warning`: it works, perhaps not as it was meant. */
