@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { resolveStoreOptions } from '@weir/datastore';
 import test from 'ava';
+import { StoreCommand } from './command-line/store-command.ts';
 import { COMMANDS } from './commands.ts';
-import { StoreCommand } from './store-command.ts';
 import { POOL, Weir } from './testing/weir.ts';
 
 test('without words, and with --help, the pages tell what to try and what the exit status says', async (t) => {

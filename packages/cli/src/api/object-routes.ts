@@ -2,9 +2,9 @@
 import type { Versioned } from '@weir/datastore';
 import { type AnyObject, API_VERSION, type KindInfo, parseResource, show, ValidationError } from '@weir/resources';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { listVersioned } from '../list-objects.ts';
-import { plain } from '../object-output.ts';
-import { deleteObject, notFound, type Precondition, type Stores, type WriteVerb, writeObject } from '../write-object.ts';
+import { listVersioned } from '../objects/list-objects.ts';
+import { deleteObject, notFound, type Precondition, type Stores, type WriteVerb, writeObject } from '../objects/write-object.ts';
+import { plain } from '../output/object-output.ts';
 import { API_KINDS, clusterListPath, isWritable, listPath, objectPath, pathOf } from './kind-path.ts';
 import { RequestError } from './problem.ts';
 import { type Watches, wantsEvents } from './watch.ts';

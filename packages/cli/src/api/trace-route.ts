@@ -2,10 +2,10 @@
 import { ValidationError } from '@weir/resources';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { Stores } from '../objects/write-object.ts';
 import { readPolicyState } from '../why/policy-state.ts';
 import { parseTraceRequest, trace } from '../why/trace.ts';
 import { traceJson } from '../why/trace-json.ts';
-import type { Stores } from '../write-object.ts';
 import { PREFIX } from './kind-path.ts';
 
 export const traceSchema = z.strictObject({

@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, parseEntry, type Store, type StoreEvent } from '@weir/datastore';
 import { type KindInfo, keyPrefix, matches, parseKey, type Selector } from '@weir/resources';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parseLabelSelector } from '../label-selector.ts';
-import { plain } from '../object-output.ts';
+import { parseLabelSelector } from '../objects/label-selector.ts';
+import { plain } from '../output/object-output.ts';
 import { RequestError } from './problem.ts';
 
 /** All in all. */

@@ -1,5 +1,5 @@
 import { option, string } from '@oclif/core/flags';
-import { StoreCommand } from '../store-command.ts';
+import { StoreCommand } from '../command-line/store-command.ts';
 
 export default class Api extends StoreCommand {
   static override summary = 'Serve the objects over HTTP, for frameworks and other programs.';

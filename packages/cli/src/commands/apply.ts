@@ -1,5 +1,5 @@
-import { FileCommand } from '../file-command.ts';
-import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
+import { FileCommand } from '../command-line/file-command.ts';
+import { fileFlags, intoNamespaceFlag } from '../command-line/store-flags.ts';
 
 export default class Apply extends FileCommand {
   static override summary = 'Make objects what files say: create those that are missing, change those that differ.';

@@ -1,5 +1,5 @@
-import { FileCommand } from '../file-command.ts';
-import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
+import { FileCommand } from '../command-line/file-command.ts';
+import { fileFlags, intoNamespaceFlag } from '../command-line/store-flags.ts';
 
 export default class Create extends FileCommand {
   static override summary = 'Make new objects from files; one that exists is an error.';

@@ -1,8 +1,8 @@
 import { boolean } from '@oclif/core/flags';
 import type { Kind, ObjectId } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { FileCommand, type FileFlagValues } from '../file-command.ts';
-import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
+import { FileCommand, type FileFlagValues } from '../command-line/file-command.ts';
+import { fileFlags, intoNamespaceFlag } from '../command-line/store-flags.ts';
 
 interface Target {
   /** For an error's text. */
@@ -36,9 +36,9 @@ export default class Delete extends FileCommand {
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Delete);
     const [{ attemptAll }, { deleteObject }, { referenceText }] = await Promise.all([
-      import('../attempt-all.ts'),
-      import('../write-object.ts'),
-      import('../references.ts'),
+      import('../objects/attempt-all.ts'),
+      import('../objects/write-object.ts'),
+      import('../objects/references.ts'),
     ]);
     const targets = await this.targets(argv as string[], flags);
     await this.withObjects(flags, (stores) =>
@@ -60,14 +60,14 @@ export default class Delete extends FileCommand {
 
   private async targets(words: string[], flags: FileFlagValues): Promise<Target[]> {
     if (words.length === 0) {
-      const { originText } = await import('../documents.ts');
+      const { originText } = await import('../objects/documents.ts');
       const documents = await this.readFiles('delete', flags);
       const targets = documents.map(({ object: { kind, metadata }, origin }) => ({ title: originText(origin), id: { kind, ...metadata } }));
       const isLast = ({ id }: Target) => LAST.has(id.kind);
       return [...targets.filter((target) => !isLast(target)), ...targets.filter(isLast)];
     }
     if (flags.filename !== undefined) throw new CliError('EUSAGE', 'give either -f or kinds and names, not both');
-    const { parseReferences, referenceText } = await import('../references.ts');
+    const { parseReferences, referenceText } = await import('../objects/references.ts');
     return parseReferences(words).map(({ kind: { kind, namespaced }, name }) => {
       if (name === undefined) throw new CliError('EUSAGE', `name what to delete: weir delete ${kind.toLowerCase()} NAME`);
       const id = { kind, name, ...(namespaced && { namespace: flags.namespace ?? 'default' }) };

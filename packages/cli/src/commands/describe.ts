@@ -1,5 +1,5 @@
-import { StoreCommand } from '../store-command.ts';
-import { namespaceFlag } from '../store-flags.ts';
+import { StoreCommand } from '../command-line/store-command.ts';
+import { namespaceFlag } from '../command-line/store-flags.ts';
 
 export default class Describe extends StoreCommand {
   static override summary = 'Show an object in full, and what it has to do with others.';
@@ -12,7 +12,7 @@ export default class Describe extends StoreCommand {
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Describe);
-    const { describeObjects } = await import('../describe-objects.ts');
+    const { describeObjects } = await import('../describe/describe-objects.ts');
     process.stdout.write(await this.withObjects(flags, (stores) => describeObjects(stores, argv as string[], flags.namespace)));
   }
 }

@@ -1,6 +1,6 @@
 import { boolean, integer, string } from '@oclif/core/flags';
-import { outputFlag } from '../output-flag.ts';
-import { StoreCommand } from '../store-command.ts';
+import { outputFlag } from '../command-line/output-flag.ts';
+import { StoreCommand } from '../command-line/store-command.ts';
 
 export default class Flows extends StoreCommand {
   static override summary = 'Show who talked to whom, on all hosts: allowed or denied, and by which rule.';
@@ -29,10 +29,10 @@ that runs did not answer.`;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Flows);
-    const { flowQuery } = await import('../flow-query.ts');
+    const { flowQuery } = await import('../flows/flow-query.ts');
     const query = flowQuery(flags, Date.now());
-    const { showFlows } = await import('../show-flows.ts');
-    const { terminalWidth } = await import('../table.ts');
+    const { showFlows } = await import('../flows/show-flows.ts');
+    const { terminalWidth } = await import('../output/table.ts');
     const interrupted = new AbortController();
     const interrupt = () => interrupted.abort();
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

@@ -1,9 +1,9 @@
 import { boolean } from '@oclif/core/flags';
 import { CliError } from '../cli-error.ts';
-import type { GetOptions } from '../get-objects.ts';
-import { outputFlag } from '../output-flag.ts';
-import { type FlagValues, StoreCommand } from '../store-command.ts';
-import { namespacesFlags, selectorFlag } from '../store-flags.ts';
+import { outputFlag } from '../command-line/output-flag.ts';
+import { type FlagValues, StoreCommand } from '../command-line/store-command.ts';
+import { namespacesFlags, selectorFlag } from '../command-line/store-flags.ts';
+import type { GetOptions } from '../objects/get-objects.ts';
 
 export default class Get extends StoreCommand {
   static override summary = 'List objects, or show some by name.';
@@ -30,7 +30,7 @@ What -o yaml and -o json print can be changed and given to weir apply.
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Get);
-    const { terminalWidth } = await import('../table.ts');
+    const { terminalWidth } = await import('../output/table.ts');
     const options = {
       form: flags.output,
       namespace: flags['all-namespaces'] ? undefined : flags.namespace,
@@ -39,14 +39,14 @@ What -o yaml and -o json print can be changed and given to weir apply.
     };
     const print = (text: string) => void process.stdout.write(text);
     if (flags.watch) return this.watch(argv as string[], flags, options, print);
-    const { getObjects } = await import('../get-objects.ts');
+    const { getObjects } = await import('../objects/get-objects.ts');
     await this.withObjects(flags, (stores) => getObjects(stores, argv as string[], options, print));
   }
 
   private async watch(words: string[], flags: FlagValues, options: GetOptions, print: (text: string) => void): Promise<void> {
     const { form } = options;
     if (form === 'kubernetes') throw new CliError('EUSAGE', 'give either --watch or -o kubernetes, not both');
-    const { watchObjects } = await import('../watch-objects.ts');
+    const { watchObjects } = await import('../objects/watch-objects.ts');
     const interrupted = new AbortController();
     const interrupt = () => interrupted.abort();
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

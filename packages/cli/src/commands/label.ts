@@ -1,6 +1,6 @@
 import { boolean } from '@oclif/core/flags';
-import { StoreCommand } from '../store-command.ts';
-import { namespaceFlag, selectorFlag } from '../store-flags.ts';
+import { StoreCommand } from '../command-line/store-command.ts';
+import { namespaceFlag, selectorFlag } from '../command-line/store-flags.ts';
 
 export default class Label extends StoreCommand {
   static override summary = 'Set labels of an object, or take them away.';
@@ -21,7 +21,7 @@ A label of an endpoint that is changed here lasts as long as its container. A na
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Label);
-    const { labelObjects, readLabelWords } = await import('../label-objects.ts');
+    const { labelObjects, readLabelWords } = await import('../objects/label-objects.ts');
     const request = readLabelWords(argv as string[], flags);
     await this.withObjects(flags, (stores) => labelObjects(stores, request, (line) => this.log(line)));
   }

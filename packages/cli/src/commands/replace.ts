@@ -1,5 +1,5 @@
-import { FileCommand } from '../file-command.ts';
-import { fileFlags, intoNamespaceFlag } from '../store-flags.ts';
+import { FileCommand } from '../command-line/file-command.ts';
+import { fileFlags, intoNamespaceFlag } from '../command-line/store-flags.ts';
 
 export default class Replace extends FileCommand {
   static override summary = 'Change objects that exist to what files say; one that is missing is an error.';

@@ -1,5 +1,5 @@
-import { outputFlag } from '../output-flag.ts';
-import { StoreCommand } from '../store-command.ts';
+import { outputFlag } from '../command-line/output-flag.ts';
+import { StoreCommand } from '../command-line/store-command.ts';
 
 export default class Topology extends StoreCommand {
   static override summary = 'Show subnets, hosts, their pools and blocks, and how packets get from one to another: as a tree or a picture.';
@@ -19,8 +19,8 @@ agent gives no sign of life is down. Modes are those of weir node routes.`;
       import('../topology/topology.ts'),
       import('../topology/tree.ts'),
       import('../topology/svg.ts'),
-      import('../list-objects.ts'),
-      import('../presence.ts'),
+      import('../objects/list-objects.ts'),
+      import('../node/presence.ts'),
     ]);
     const topology = await this.withObjects(flags, async (stores) => {
       const [hosts, pools, blocks, endpoints, agents] = await Promise.all([

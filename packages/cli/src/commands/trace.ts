@@ -1,7 +1,7 @@
 import { boolean, string } from '@oclif/core/flags';
+import { outputFlag } from '../command-line/output-flag.ts';
+import { StoreCommand } from '../command-line/store-command.ts';
 import { EXIT } from '../exit-status.ts';
-import { outputFlag } from '../output-flag.ts';
-import { StoreCommand } from '../store-command.ts';
 
 export default class Trace extends StoreCommand {
   static override summary = 'Say whether one may talk to another, and why: every policy and rule on the way.';

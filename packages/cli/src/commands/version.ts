@@ -1,6 +1,6 @@
 import { boolean } from '@oclif/core/flags';
-import { outputFlag } from '../output-flag.ts';
-import { type FlagValues, StoreCommand } from '../store-command.ts';
+import { outputFlag } from '../command-line/output-flag.ts';
+import { type FlagValues, StoreCommand } from '../command-line/store-command.ts';
 
 export default class Version extends StoreCommand {
   static override summary = 'Show the version of this program, and whether the store answers.';

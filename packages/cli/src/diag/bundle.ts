@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CliError } from '../cli-error.ts';
-import { renderTable } from '../table.ts';
+import { renderTable } from '../output/table.ts';
 import { type Part, type ReadPart, readPart } from './part.ts';
 import { withoutSecrets } from './secrets.ts';
 

@@ -1,9 +1,9 @@
 /** Everything of a bundle, in the order in which somebody would look. */
 import { readFile } from 'node:fs/promises';
-import { CONFIG_FILES } from '../config-file.ts';
-import { configuredHost } from '../kernel-addresses.ts';
-import { formatRoutes, readRoutes } from '../node-routes/node-routes.ts';
-import type { Stores } from '../write-object.ts';
+import { CONFIG_FILES } from '../command-line/config-file.ts';
+import { configuredHost } from '../ipam/kernel-addresses.ts';
+import { formatRoutes, readRoutes } from '../node/node-routes.ts';
+import type { Stores } from '../objects/write-object.ts';
 import { type AgentFile, agentParts, readAgentFile } from './agent-parts.ts';
 import { readParts } from './bundle.ts';
 import { kernelParts } from './kernel-parts.ts';

@@ -1,9 +1,9 @@
 /** What the store has of this host, and of all that its policy and routes rest on. */
 import type { AnyObject, Kind } from '@weir/resources';
 import { stringify } from 'yaml';
-import { listStored } from '../list-objects.ts';
-import { presentAgents } from '../presence.ts';
-import type { Stores } from '../write-object.ts';
+import { presentAgents } from '../node/presence.ts';
+import { listStored } from '../objects/list-objects.ts';
+import type { Stores } from '../objects/write-object.ts';
 import type { Part } from './part.ts';
 import { maskSecrets } from './secrets.ts';
 

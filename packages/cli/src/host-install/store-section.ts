@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
 import { CliError } from '../cli-error.ts';
-import { STORE_FILE_FLAGS, storeFlags } from '../store-flags.ts';
+import { STORE_FILE_FLAGS, storeFlags } from '../command-line/store-flags.ts';
 
 /** Those flags of the store that say where it is: on a host they become the section `store` of the agent's configuration. */
 const { config: _, ...placeFlags } = storeFlags;

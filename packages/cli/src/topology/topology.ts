@@ -1,8 +1,8 @@
 /** How the cluster hangs together: subnets with their hosts, what these have, and how packets get from one to another. Pure. */
 import { type Block, type Endpoint, familyOf, type Host, type Pool } from '@weir/resources';
 import { type BgpSessionStatus, desiredRoutes } from '@weir/routing';
-import { compareAddresses } from '../address-order.ts';
-import type { AgentPresence } from '../presence.ts';
+import type { AgentPresence } from '../node/presence.ts';
+import { compareAddresses } from '../output/address-order.ts';
 
 export type Mode = 'native' | 'vxlan' | 'bgp' | 'flannel';
 

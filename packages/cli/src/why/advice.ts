@@ -1,7 +1,7 @@
 /** What would have to change for a flow to be allowed: the least that does. */
 import type { Criterion, ExplainedStep, Explanation, Flow, TriedRule, VisitedPolicy, VisitedTier } from '@weir/policy';
 import { type GlobalPolicy, keyOf, type Peer, type Policy, type Rule } from '@weir/resources';
-import { formatLabels } from '../columns.ts';
+import { formatLabels } from '../output/columns.ts';
 import { endpointText, type FlowEnd } from './flow-end.ts';
 import type { PolicyState } from './policy-state.ts';
 

@@ -1,5 +1,5 @@
-import { partyText, portText, reasonText } from '../flow-table.ts';
-import { type Column, renderTable } from '../table.ts';
+import { partyText, portText, reasonText } from '../flows/flow-table.ts';
+import { type Column, renderTable } from '../output/table.ts';
 import type { ChangedFlow } from './changed-flows.ts';
 
 const COLUMNS: Column<ChangedFlow>[] = [

@@ -17,8 +17,8 @@ import {
   ValidationError,
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { formatLabels, labelsOfNamespace } from '../columns.ts';
-import { parseLabelSelector } from '../label-selector.ts';
+import { parseLabelSelector } from '../objects/label-selector.ts';
+import { formatLabels, labelsOfNamespace } from '../output/columns.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
 
 export interface FlowEnd {

@@ -14,8 +14,8 @@ import {
   ValidationError,
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { readDocuments } from '../documents.ts';
-import { readManifestFiles } from '../manifest-files.ts';
+import { readDocuments } from '../objects/documents.ts';
+import { readManifestFiles } from '../objects/manifest-files.ts';
 import { calculatorOf, type PolicyState } from './policy-state.ts';
 import { trace } from './trace.ts';
 import { decisionText } from './trace-text.ts';

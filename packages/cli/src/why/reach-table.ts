@@ -1,9 +1,9 @@
 /** Who may talk to whom, by groups of endpoints with the same labels. */
 import { type Participant, type PolicyCalculator, participants, type Reach, reach, trafficText } from '@weir/policy';
 import { type Endpoint, matches } from '@weir/resources';
-import { formatLabels } from '../columns.ts';
-import { parseLabelSelector } from '../label-selector.ts';
-import { type Column, renderTable } from '../table.ts';
+import { parseLabelSelector } from '../objects/label-selector.ts';
+import { formatLabels } from '../output/columns.ts';
+import { type Column, renderTable } from '../output/table.ts';
 import { OUTSIDE, strangers } from './flow-end.ts';
 import { endpointsOf, type PolicyState } from './policy-state.ts';
 

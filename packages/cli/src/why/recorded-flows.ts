@@ -1,7 +1,7 @@
 /** The flows that the agents of all hosts remember, and how far each of them goes back. */
 import type { Store } from '@weir/datastore';
 import type { FlowRecord } from '@weir/resources';
-import { askFlows } from '../ask-flows.ts';
+import { askFlows } from '../flows/ask-flows.ts';
 import type { FlowChanges } from './changed-flows.ts';
 
 /** As far back as agents remember. */

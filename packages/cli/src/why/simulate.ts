@@ -1,7 +1,7 @@
 /** What a change of objects would let through or cut, before anybody makes it. */
 import { type AnyObject, BUILT_IN_TIERS, keyOf, tierOf } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { referenceText } from '../references.ts';
+import { referenceText } from '../objects/references.ts';
 import { objectsOf, type PolicyState } from './policy-state.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** A trace, for people. */
 import type { Because, ExplainedStep, TriedRule, VisitedPolicy } from '@weir/policy';
-import { ruleText } from '../rule-text.ts';
+import { ruleText } from '../output/rule-text.ts';
 import { flowText, mismatchText, policyText, ruleOf } from './advice.ts';
 import { endpointText, endText, type FlowEnd } from './flow-end.ts';
 import type { PolicyState } from './policy-state.ts';

@@ -2,7 +2,7 @@
 import type { ExplainedStep, Explanation, Flow, PolicyCalculator } from '@weir/policy';
 import { familyOf, type ProtocolPort, parsePort, parseProtocolPort, type Service, targetPortOf, ValidationError } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
-import { servicePortText } from '../columns.ts';
+import { servicePortText } from '../output/columns.ts';
 import { type Advice, advise } from './advice.ts';
 import { endpointText, type FlowEnd, findBackends, findEnds, serviceText } from './flow-end.ts';
 import { calculatorOf, type PolicyState } from './policy-state.ts';

@@ -1,8 +1,8 @@
 import { Command } from '@oclif/core/command';
 import { boolean, integer, string } from '@oclif/core/flags';
+import { outputFlag } from '../../command-line/output-flag.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
 import { storePlaceFlags } from '../../host-install/store-section.ts';
-import { outputFlag } from '../../output-flag.ts';
 
 export default class CniInstall extends Command {
   static override summary = "Put Weir on a Mesos agent's host: CNI tools, network files, the agent's configuration and its systemd unit.";

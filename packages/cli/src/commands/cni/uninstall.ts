@@ -1,7 +1,7 @@
 import { Command } from '@oclif/core/command';
 import { boolean, string } from '@oclif/core/flags';
+import { outputFlag } from '../../command-line/output-flag.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
-import { outputFlag } from '../../output-flag.ts';
 
 export default class CniUninstall extends Command {
   static override summary = 'Take away what weir cni install put on this host.';

@@ -1,7 +1,7 @@
 import { Command } from '@oclif/core/command';
 import { CliError } from '../../cli-error.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
-import { outputFlag } from '../../output-flag.ts';
 
 const { 'plugins-dir': pluginsDir, 'config-dir': configDir, config } = hostFlags;
 

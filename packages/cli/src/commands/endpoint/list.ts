@@ -1,6 +1,6 @@
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
-import { namespacesFlags, selectorFlag } from '../../store-flags.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
+import { namespacesFlags, selectorFlag } from '../../command-line/store-flags.ts';
 
 export default class EndpointList extends StoreCommand {
   static override summary = 'List the interfaces of containers: labels, host, address, network, container.';
@@ -14,7 +14,7 @@ export default class EndpointList extends StoreCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EndpointList);
-    const { listObjects } = await import('../../list-objects.ts');
+    const { listObjects } = await import('../../objects/list-objects.ts');
     const namespace = flags['all-namespaces'] ? undefined : flags.namespace;
     const endpoints = await this.withObjects(flags, (stores) => listObjects(stores, 'Endpoint', { namespace, selector: flags.selector }));
     if (endpoints.length === 0 && (flags.output === 'table' || flags.output === 'wide')) {
@@ -23,9 +23,9 @@ export default class EndpointList extends StoreCommand {
       );
       return;
     }
-    const { terminalWidth } = await import('../../table.ts');
-    const { formatEndpoints } = await import('../../endpoint-table.ts');
-    const { formatObjects } = await import('../../object-output.ts');
+    const { terminalWidth } = await import('../../output/table.ts');
+    const { formatEndpoints } = await import('../../output/endpoint-table.ts');
+    const { formatObjects } = await import('../../output/object-output.ts');
     const width = terminalWidth();
     process.stdout.write(
       flags.output === 'table'

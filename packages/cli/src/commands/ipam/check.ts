@@ -1,9 +1,9 @@
 import { boolean, integer, string } from '@oclif/core/flags';
 import type { Store } from '@weir/datastore';
 import { CliError } from '../../cli-error.ts';
-import type { Report } from '../../ipam-check.ts';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
+import type { Report } from '../../ipam/ipam-check.ts';
 
 export default class IpamCheck extends StoreCommand {
   static override summary = 'Find what is wrong with addresses: leaked, doubled, orphaned, foreign ones, stray blocks; and put it right.';
@@ -35,7 +35,7 @@ Only what is certain is repaired, and only if it is still as it was found. Ends 
 
   async run(): Promise<void> {
     const { flags } = await this.parse(IpamCheck);
-    const { checkAddresses, formatReport } = await import('../../ipam-check.ts');
+    const { checkAddresses, formatReport } = await import('../../ipam/ipam-check.ts');
     const isTable = flags.output === 'table';
     const left = await this.withStore(flags, async (store) => {
       const report = await checkAddresses(store, { graceSeconds: flags.grace, kernel: flags.kernel, host: flags.host });
@@ -50,7 +50,7 @@ Only what is certain is repaired, and only if it is still as it was found. Ends 
 
   /** The plan goes to stderr, so that stdout has the report alone. Gives the subjects of what was put right. */
   async #repair(store: Store, { findings }: Report, yes: boolean): Promise<string[]> {
-    const [{ repair, repairText }, { confirm }] = await Promise.all([import('@weir/ipam'), import('../../confirm.ts')]);
+    const [{ repair, repairText }, { confirm }] = await Promise.all([import('@weir/ipam'), import('../../command-line/confirm.ts')]);
     const plan = findings.flatMap(({ subject, repair: one }) => (one === undefined ? [] : [{ subject, one }]));
     if (plan.length === 0) {
       if (findings.length > 0) this.logToStderr('\nNothing of this can be put right from here.');

@@ -1,7 +1,7 @@
 import { boolean, integer } from '@oclif/core/flags';
 import type { IpamConfig, IpamConfigSpec } from '@weir/resources';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class IpamConfigure extends StoreCommand {
   static override summary = 'Show or change how addresses are handed out in the whole cluster.';
@@ -26,7 +26,7 @@ export default class IpamConfigure extends StoreCommand {
     const { flags } = await this.parse(IpamConfigure);
     const [{ parseObject, DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME }, { retryConflicts, put }] = await Promise.all([
       import('@weir/resources'),
-      import('../../write-object.ts'),
+      import('../../objects/write-object.ts'),
     ]);
     const given = settingsOf(flags);
     const spec = await this.withObjects(flags, (stores) =>

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { boolean, string } from '@oclif/core/flags';
 import type { Inventory, Repair } from '@weir/ipam';
 import { CliError } from '../../cli-error.ts';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 type Release = Extract<Repair, { do: 'release' }>;
 
@@ -34,8 +34,8 @@ Of a report only leaked addresses are freed, and only if they are held as they w
     const [{ readInventory, repair }, { parseAddress }, { attemptAll }, { confirm }] = await Promise.all([
       import('@weir/ipam'),
       import('@weir/resources'),
-      import('../../attempt-all.ts'),
-      import('../../confirm.ts'),
+      import('../../objects/attempt-all.ts'),
+      import('../../command-line/confirm.ts'),
     ]);
     const addresses = (argv as string[]).map((word) => parseAddress(word));
     const released: string[] = [];

@@ -1,8 +1,8 @@
 import { option, string } from '@oclif/core/flags';
 import type { Reservation } from '@weir/resources';
 import { CliError } from '../../cli-error.ts';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class IpamReserve extends StoreCommand {
   static override summary = 'Keep addresses of pools from being given unasked.';
@@ -28,7 +28,7 @@ See them with weir get reservations, and end them with weir delete reservation N
     const { flags, argv } = await this.parse(IpamReserve);
     if (argv.length === 0) throw new CliError('EUSAGE', 'name the addresses: single ones, CIDRs, or ranges such as 10.64.1.10-10.64.1.20');
     const [{ parseObject, parseAddressRange, rangeText }, { retryConflicts, put }, { addressState, readInventory, holderText }] =
-      await Promise.all([import('@weir/resources'), import('../../write-object.ts'), import('@weir/ipam')]);
+      await Promise.all([import('@weir/resources'), import('../../objects/write-object.ts'), import('@weir/ipam')]);
     const ranges = (argv as string[]).map(parseAddressRange);
     const wanted = { kind: 'Reservation' as const, metadata: { name: flags.name } };
     await this.withObjects(flags, async (stores) => {

@@ -1,8 +1,8 @@
 import { boolean, string } from '@oclif/core/flags';
 import type { AddressState } from '@weir/ipam';
 import { CliError } from '../../cli-error.ts';
-import { outputFlag } from '../../output-flag.ts';
-import { type FlagValues, StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { type FlagValues, StoreCommand } from '../../command-line/store-command.ts';
 
 export default class IpamShow extends StoreCommand {
   static override summary = 'Show how full the pools are, which host owns which block of them, and who has which address.';
@@ -35,10 +35,10 @@ export default class IpamShow extends StoreCommand {
     const { flags } = await this.parse(IpamShow);
     if (flags.ip !== undefined) return this.#address(flags, flags.ip);
     if (flags.block !== undefined || flags.host !== undefined) return this.#addresses(flags);
-    const { formatIpam, readUsage } = await import('../../ipam-table.ts');
+    const { formatIpam, readUsage } = await import('../../ipam/ipam-table.ts');
     const pools = await this.withStore(flags, readUsage);
     if (flags.output === 'json') return this.log(JSON.stringify(pools, null, 2));
-    const { terminalWidth } = await import('../../table.ts');
+    const { terminalWidth } = await import('../../output/table.ts');
     this.log(formatIpam(pools, { blocks: !flags.pools, width: terminalWidth() }).trimEnd());
   }
 
@@ -46,7 +46,7 @@ export default class IpamShow extends StoreCommand {
     const [{ addressState, readInventory }, { parseAddress }, { formatAddress }] = await Promise.all([
       import('@weir/ipam'),
       import('@weir/resources'),
-      import('../../address-table.ts'),
+      import('../../ipam/address-table.ts'),
     ]);
     const address = parseAddress(text);
     const state = addressState(await this.withStore(flags, readInventory), address, Date.now());
@@ -58,9 +58,9 @@ export default class IpamShow extends StoreCommand {
       await Promise.all([
         import('@weir/ipam'),
         import('@weir/resources'),
-        import('../../address-order.ts'),
-        import('../../address-table.ts'),
-        import('../../table.ts'),
+        import('../../output/address-order.ts'),
+        import('../../ipam/address-table.ts'),
+        import('../../output/table.ts'),
       ]);
     const cidr = flags.block === undefined ? undefined : parseCidr(flags.block);
     const inventory = await this.withStore(flags, readInventory);

@@ -1,7 +1,7 @@
 import { integer } from '@oclif/core/flags';
 import { CliError } from '../../cli-error.ts';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class IpamSplit extends StoreCommand {
   static override summary = 'Split a pool into several, or its blocks into smaller ones, while its addresses are in use.';

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { Args } from '@oclif/core';
 import { Command } from '@oclif/core/command';
 import { CliError } from '../../cli-error.ts';
-import { outputFlag } from '../../output-flag.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
 
 export default class MarathonCheck extends Command {
   static override summary = 'Say what Weir would make of an app, before it is posted.';
@@ -19,7 +19,10 @@ Exit status 1: some label cannot be followed as it is.`;
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(MarathonCheck);
-    const [{ checkApp, definitionsOf }, { appCheckText }] = await Promise.all([import('@weir/mesos'), import('../../app-check-text.ts')]);
+    const [{ checkApp, definitionsOf }, { appCheckText }] = await Promise.all([
+      import('@weir/mesos'),
+      import('../../output/app-check-text.ts'),
+    ]);
     const checks = definitionsOf(await readJson(args.file)).map(checkApp);
     this.log(flags.output === 'json' ? JSON.stringify(checks, null, 2) : checks.map(appCheckText).join('\n').trimEnd());
     const wrong = checks.filter(({ errors }) => errors.length > 0);

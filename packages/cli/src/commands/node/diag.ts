@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { string } from '@oclif/core/flags';
-import { StoreCommand } from '../../store-command.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class NodeDiag extends StoreCommand {
   static override summary = 'Collect what is needed to find out what is wrong with this host, without secrets, in one file.';
@@ -24,7 +24,7 @@ of containers are in it.`;
     const [{ collect }, { formatContents, writeBundle }, { terminalWidth }] = await Promise.all([
       import('../../diag/collect.ts'),
       import('../../diag/bundle.ts'),
-      import('../../table.ts'),
+      import('../../output/table.ts'),
     ]);
     const { host, parts } = await collect({
       version: this.config.version,

@@ -1,6 +1,6 @@
 import { boolean } from '@oclif/core/flags';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class NodeRoutes extends StoreCommand {
   static override summary = "Show a host's routes to containers: whose, in which mode, and whether the kernel has them.";
@@ -30,10 +30,10 @@ KERNEL  yes, no, other (NOTE says what it has), extra (nothing calls for it)`;
     const { flags, argv } = await this.parse(NodeRoutes);
     const names = argv as string[];
     if (flags.here && names.length !== 1) this.error('--here goes with one NAME', { exit: 2 });
-    const { readRoutes, formatRoutes } = await import('../../node-routes/node-routes.ts');
+    const { readRoutes, formatRoutes } = await import('../../node/node-routes.ts');
     const rows = await this.withObjects(flags, (stores) => readRoutes(stores, { names, all: flags.all, isHere: flags.here }));
     if (flags.output === 'json') return this.log(JSON.stringify(rows, null, 2));
-    const { terminalWidth } = await import('../../table.ts');
+    const { terminalWidth } = await import('../../output/table.ts');
     process.stdout.write(formatRoutes(rows, terminalWidth()));
   }
 }

@@ -1,5 +1,5 @@
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class NodeStatus extends StoreCommand {
   static override summary = 'Show the hosts: address, agent, blocks, endpoints, what Mesos may always do, BGP sessions, and what is wrong.';
@@ -16,10 +16,10 @@ BGP sessions follow where there are any: their state as of a second ago, since w
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(NodeStatus);
-    const { readNodes, formatNodes } = await import('../../node-status.ts');
+    const { readNodes, formatNodes } = await import('../../node/node-status.ts');
     const nodes = await this.withObjects(flags, (stores) => readNodes(stores, argv as string[]));
     if (flags.output === 'json') return this.log(JSON.stringify(nodes, null, 2));
-    const { terminalWidth } = await import('../../table.ts');
+    const { terminalWidth } = await import('../../output/table.ts');
     process.stdout.write(formatNodes(nodes, terminalWidth()));
   }
 }

@@ -1,8 +1,8 @@
 import { boolean, string } from '@oclif/core/flags';
 import type { PolicyCalculator } from '@weir/policy';
-import { FileCommand } from '../../file-command.ts';
-import { outputFlag } from '../../output-flag.ts';
-import { fileFlags, intoNamespaceFlag } from '../../store-flags.ts';
+import { FileCommand } from '../../command-line/file-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { fileFlags, intoNamespaceFlag } from '../../command-line/store-flags.ts';
 
 export default class PolicySimulate extends FileCommand {
   static override summary = 'Show what a change of policy would let through or cut, without making it.';
@@ -60,7 +60,7 @@ outside, and for the flows that the hosts recorded in the last hour. How far eac
       const { records: _, ...extent } = recorded ?? { records: [] };
       return this.log(JSON.stringify({ pairs, ...(flows && { flows: { ...extent, ...flows } }) }, null, 2));
     }
-    const width = (await import('../../table.ts')).terminalWidth();
+    const width = (await import('../../output/table.ts')).terminalWidth();
     if (rows.length === 0) this.logToStderr('no pair of endpoints would be allowed other traffic than now');
     else process.stdout.write(formatChanges(rows, width));
     if (recorded === undefined || flows === undefined) return;

@@ -1,8 +1,8 @@
 import { Command } from '@oclif/core/command';
 import { string } from '@oclif/core/flags';
 import { CliError } from '../../cli-error.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
 import { EXIT } from '../../exit-status.ts';
-import { outputFlag } from '../../output-flag.ts';
 
 export default class PolicyTest extends Command {
   static override summary = 'Test policies against what they are to allow and deny, with no cluster.';

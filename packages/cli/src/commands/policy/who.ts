@@ -1,6 +1,6 @@
 import { boolean, string } from '@oclif/core/flags';
-import { outputFlag } from '../../output-flag.ts';
-import { StoreCommand } from '../../store-command.ts';
+import { outputFlag } from '../../command-line/output-flag.ts';
+import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class PolicyWho extends StoreCommand {
   static override summary = 'Show who may talk to whom: which apps, on which protocols and ports.';
@@ -41,7 +41,7 @@ Pairs that may send each other nothing are left out, unless --all says otherwise
         ),
       );
     if (rows.length === 0) return this.logToStderr('nobody may send anything');
-    const { terminalWidth } = await import('../../table.ts');
+    const { terminalWidth } = await import('../../output/table.ts');
     process.stdout.write(formatWho(rows, terminalWidth()));
   }
 }

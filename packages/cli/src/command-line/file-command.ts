@@ -1,0 +1,50 @@
+import { CliError } from '../cli-error.ts';
+import type { Document } from '../objects/documents.ts';
+import type { WriteVerb } from '../objects/write-object.ts';
+import { type FlagValues, StoreCommand } from './store-command.ts';
+
+export interface FileFlagValues extends FlagValues {
+  filename?: string[] | undefined;
+  recursive: boolean;
+  namespace?: string | undefined;
+}
+
+/** A command that takes objects from files. */
+export abstract class FileCommand extends StoreCommand {
+  /** Checks everything, then writes object by object and says of each what became of it. */
+  protected async writeFiles(verb: WriteVerb, flags: FileFlagValues): Promise<void> {
+    const [{ attemptAll }, { originText }, { checkWritable, writeObject }, { referenceText }] = await Promise.all([
+      import('../objects/attempt-all.ts'),
+      import('../objects/documents.ts'),
+      import('../objects/write-object.ts'),
+      import('../objects/references.ts'),
+    ]);
+    const documents = await this.readFiles(verb, flags);
+    const title = ({ origin }: Document) => originText(origin);
+    await attemptAll(documents, title, async ({ object }) => checkWritable(object, verb));
+    await this.withObjects(
+      flags,
+      (stores) =>
+        attemptAll(tiersFirst(documents), title, async ({ object }) => {
+          const outcome = await writeObject(stores, object, verb);
+          this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
+        }),
+      { make: verb !== 'replace' },
+    );
+  }
+
+  /** The objects of `-f`, all valid. */
+  protected async readFiles(verb: string, { filename, recursive, namespace }: FileFlagValues) {
+    if (filename === undefined || filename.length === 0) {
+      throw new CliError('EUSAGE', `nothing to ${verb}: give -f with a file, a folder, or - for standard input`);
+    }
+    const { readDocuments } = await import('../objects/documents.ts');
+    return readDocuments(filename, { recursive, namespace });
+  }
+}
+
+/** In the order of the files, but for what others need to be there. */
+function tiersFirst(documents: readonly Document[]): Document[] {
+  const isTier = ({ object }: Document) => object.kind === 'Tier';
+  return [...documents.filter(isTier), ...documents.filter((document) => !isTier(document))];
+}

@@ -1,0 +1,36 @@
+import type { AnyObject } from '@weir/resources';
+import { CliError } from '../cli-error.ts';
+import { readUsage } from '../ipam/ipam-table.ts';
+import { listObjects } from '../objects/list-objects.ts';
+import { parseReferences } from '../objects/references.ts';
+import { notFound, type Stores } from '../objects/write-object.ts';
+import { describe } from './describe.ts';
+
+/**
+ * The named objects as text, with an empty line between them.
+ * @throws CliError ENOTFOUND
+ */
+export async function describeObjects(stores: Stores, words: readonly string[], namespace: string): Promise<string> {
+  const ids = parseReferences(words).map(({ kind: { kind, namespaced }, name }) => {
+    if (name === undefined) throw new CliError('EUSAGE', `name what to describe: weir describe ${kind.toLowerCase()} NAME`);
+    return { kind, name, ...(namespaced && { namespace }) };
+  });
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const stored = await stores.objects.get(id.kind, id.name, id.namespace);
+      if (stored === undefined) throw notFound(id);
+      return stored.object as AnyObject;
+    }),
+  );
+  const [endpoints, policies, globalPolicies, namespaces, services, usage] = await Promise.all([
+    listObjects(stores, 'Endpoint', {}),
+    listObjects(stores, 'Policy', {}),
+    listObjects(stores, 'GlobalPolicy', {}),
+    listObjects(stores, 'Namespace', {}),
+    ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
+    ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
+  ]);
+  return found
+    .map((object) => describe(object, { endpoints, policies: [...globalPolicies, ...policies], namespaces, services, usage }))
+    .join('\n');
+}

@@ -1,0 +1,54 @@
+/** Flow records as lines of a table. */
+import { APP_LABEL, type FlowEnd, type FlowReason, type FlowRecord } from '@weir/resources';
+import type { Column } from '../output/table.ts';
+
+export const FLOW_COLUMNS: Column<FlowRecord>[] = [
+  { header: 'LAST', value: ({ end }) => end.slice(0, 19).concat('Z') },
+  { header: 'HOST', value: ({ host }) => host },
+  { header: 'VERDICT', value: ({ verdict }) => verdict.padEnd('VERDICT'.length) },
+  { header: 'FROM', value: ({ source }) => partyText(source), shrinks: true },
+  { header: 'TO', value: ({ destination }) => partyText(destination), shrinks: true },
+  { header: 'PORT', value: portText },
+  { header: 'PACKETS', value: ({ packets }) => String(packets), align: 'right' },
+  { header: 'BYTES', value: ({ bytes }) => String(bytes), align: 'right' },
+  { header: 'BECAUSE', value: ({ because, staged }) => `${reasonText(because)}${stagedText(staged)}`, shrinks: true },
+];
+
+/** Of an end of a flow: of a Marathon app `/shop/web (10.64.0.2)`, as its containers' names tell nobody anything. */
+export function partyText({ address, endpoint, host, networkSets }: FlowEnd): string {
+  const app = endpoint?.labels[APP_LABEL];
+  if (app !== undefined) return `${app} (${address})`;
+  if (endpoint !== undefined) return `${endpoint.namespace}/${endpoint.name}`;
+  if (host !== undefined) return `host ${host}`;
+  return networkSets === undefined ? address : `${address} (${networkSets.join(', ')})`;
+}
+
+/** `TCP/80`, `ICMP/8.0`, `47`. */
+export function portText({
+  protocol,
+  destinationPort,
+  icmpType,
+  icmpCode,
+}: Pick<FlowRecord, 'protocol' | 'destinationPort' | 'icmpType' | 'icmpCode'>): string {
+  if (destinationPort !== undefined) return `${protocol}/${destinationPort}`;
+  return icmpType === undefined ? String(protocol) : `${protocol}/${icmpType}.${icmpCode}`;
+}
+
+/** `egress[2] of policy shop/web (tier default)`, `no rule matched (tier default, ingress)`. */
+export function reasonText({ direction, tier, policy, ruleIndex, default: byDefault }: FlowReason): string {
+  const where = [...(tier === undefined ? [] : [`tier ${tier}`])];
+  const name = policy && `${kindText(policy.kind)} ${policy.namespace === undefined ? '' : `${policy.namespace}/`}${policy.name}`;
+  if (policy !== undefined && ruleIndex !== undefined) return `${direction?.toLowerCase()}[${ruleIndex}] of ${name}${inBrackets(where)}`;
+  if (direction !== undefined) where.push(direction.toLowerCase());
+  return `${[byDefault, name].filter((part) => part !== undefined).join(': ')}${inBrackets(where)}`;
+}
+
+const kindText = (kind: string): string => (kind === 'GlobalPolicy' ? 'global policy' : kind.toLowerCase());
+
+function inBrackets(parts: readonly string[]): string {
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+function stagedText(staged: FlowRecord['staged']): string {
+  return staged === undefined ? '' : `; staged: ${staged.verdict}, ${reasonText(staged.because)}`;
+}

@@ -1,0 +1,126 @@
+import type { AnyObject, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
+import { CliError } from '../cli-error.ts';
+import { type ColumnOptions, isPolicy } from '../output/columns.ts';
+import { checkHasCounterpart, formatKubernetes } from '../output/kubernetes-output.ts';
+import { formatObjects, type ObjectForm } from '../output/object-output.ts';
+import { type InvalidRow, invalidRow } from '../output/policy-status.ts';
+import { listObjects, listStored } from './list-objects.ts';
+import { parseReferences, type Reference } from './references.ts';
+import { readTiers } from './tier-admission.ts';
+import { notFound, type Stores } from './write-object.ts';
+
+/** `kubernetes`: NetworkPolicies, where they can say the same. */
+export type GetForm = ObjectForm | 'kubernetes';
+
+export interface GetOptions {
+  form: GetForm;
+  /** Absent: all namespaces. */
+  namespace: string | undefined;
+  selector: string | undefined;
+  width: number;
+}
+
+/**
+ * The objects that the words of `weir get` name, as text on stdout; a word on stderr when there are none.
+ * @throws CliError ENOTFOUND for a name that is not there, EREFUSED for a policy that Kubernetes cannot have, after the others have been printed
+ */
+export async function getObjects(
+  stores: Stores,
+  words: readonly string[],
+  options: GetOptions,
+  print: (text: string) => void,
+): Promise<void> {
+  const references = parseReferences(words);
+  const named = references.filter(({ name }) => name !== undefined);
+  if (named.length > 0) checkNamed(options);
+  if (options.form === 'kubernetes') checkHasCounterpart(references.map(({ kind }) => kind));
+  const found: AnyObject[] = [];
+  const invalid: InvalidRow[] = [];
+  const missing: CliError[] = [];
+  for (const reference of references) {
+    const objects = await resolve(stores, reference, options, invalid);
+    if (objects instanceof CliError) missing.push(objects);
+    else found.push(...objects);
+  }
+  const asked = { ...options, namespaces: options.namespace === undefined, single: references.length === 1 && named.length === 1 };
+  const tiers = options.form === 'wide' && references.some(({ kind }) => isPolicy(kind.kind)) ? await readTiers(stores) : undefined;
+  const isTable = !isMachineReadable(options.form) && references.some(({ kind }) => kind.kind === 'Service');
+  const backends = isTable
+    ? { endpoints: await listObjects(stores, 'Endpoint', {}), namespaces: await listObjects(stores, 'Namespace', {}) }
+    : undefined;
+  const refusals: CliError[] = [];
+  const isSomething = found.length + invalid.length > 0;
+  if (isSomething || isMachineReadable(options.form)) {
+    if (isSomething || missing.length === 0) {
+      const output = await format(found, invalid, { ...asked, tiers, backends });
+      print(output.text);
+      refusals.push(...output.refusals);
+    }
+  } else if (missing.length === 0) {
+    process.stderr.write(
+      `${nothingThere(
+        references.map(({ kind }) => kind),
+        options,
+      )}\n`,
+    );
+  }
+  const failures = [...missing, ...refusals];
+  if (failures.length === 1) throw failures[0]!;
+  if (failures.length === 0) return;
+  const details = failures.flatMap((error) => [error.message, ...error.details.map((detail) => `  ${detail}`)]);
+  if (refusals.length > 0) throw new CliError('EFAILED', 'some cannot be printed:', { details });
+  throw new CliError('ENOTFOUND', 'some were not found:', { details });
+}
+
+/** `refusals`: of objects that have no such form. */
+async function format(
+  objects: readonly AnyObject[],
+  invalid: readonly InvalidRow[],
+  asked: {
+    form: GetForm;
+    namespaces: boolean;
+    single: boolean;
+    width: number;
+    tiers: ReadonlySet<string> | undefined;
+    backends: ColumnOptions['backends'];
+  },
+): Promise<{ text: string; refusals: CliError[] }> {
+  const { form } = asked;
+  if (form === 'kubernetes') return formatKubernetes(objects as (Policy | GlobalPolicy)[], asked.single);
+  return { text: await formatObjects(objects, { ...asked, form }, invalid), refusals: [] };
+}
+
+function checkNamed({ namespace, selector }: GetOptions): void {
+  if (selector !== undefined) throw new CliError('EUSAGE', 'give either names or a selector, not both');
+  if (namespace === undefined) throw new CliError('EUSAGE', 'a name is one of a namespace: give -n instead of -A');
+}
+
+/** @param invalid takes what cannot be read, where it has a place in the output */
+async function resolve(
+  stores: Stores,
+  { kind, name }: Reference,
+  options: GetOptions,
+  invalid: InvalidRow[],
+): Promise<AnyObject[] | CliError> {
+  if (name === undefined && options.form === 'wide' && isPolicy(kind.kind)) {
+    const listed = await listStored(stores, kind.kind, options);
+    invalid.push(...listed.invalid.flatMap((object) => invalidRow(object) ?? []));
+    return listed.objects as AnyObject[];
+  }
+  if (name === undefined) return (await listObjects(stores, kind.kind, options)) as AnyObject[];
+  const namespace = kind.namespaced ? options.namespace : undefined;
+  const stored = await stores.objects.get(kind.kind, name, namespace);
+  return stored === undefined
+    ? notFound({ kind: kind.kind, name, ...(namespace !== undefined && { namespace }) })
+    : [stored.object as AnyObject];
+}
+
+/** Such output is read by programs, for which an empty list is an answer. */
+function isMachineReadable(form: GetForm): boolean {
+  return form !== 'table' && form !== 'wide';
+}
+
+function nothingThere(kinds: readonly KindInfo[], { namespace, selector }: GetOptions): string {
+  const place = namespace !== undefined && kinds.some(({ namespaced }) => namespaced) ? ` in namespace ${namespace}` : '';
+  return `no ${kinds.map(({ plural }) => plural).join(' or ')}${selector === undefined ? '' : ' that match'}${place}`;
+}

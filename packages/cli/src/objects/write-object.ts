@@ -1,0 +1,254 @@
+/** One object into the store, or out of it: the rules that hold beside its schema. */
+import type { ObjectStore, Store } from '@weir/datastore';
+import {
+  type AnyObject,
+  BGP_CONFIG_NAME,
+  type BgpConfig,
+  type GlobalNetworkSet,
+  type Host,
+  type Kind,
+  keyOf,
+  kindInfo,
+  type NetworkSet,
+  type ObjectId,
+  serialize,
+} from '@weir/resources';
+import { CliError } from '../cli-error.ts';
+import { isAgentPresent } from '../node/presence.ts';
+import { referenceText } from './references.ts';
+import { putPolicy, putTier, removeTier } from './tier-admission.ts';
+
+export type WriteVerb = 'apply' | 'create' | 'replace';
+export type WriteOutcome = 'created' | 'configured' | 'replaced' | 'unchanged';
+
+export interface Stores {
+  store: Store;
+  objects: ObjectStore;
+}
+
+export interface Precondition {
+  /** The object has to be at this revision; 0: absent. Without it, whatever is there is changed. */
+  revision?: number | undefined;
+}
+
+/** Others write too; each try sees what they wrote. */
+const MAX_TRIES = 5;
+
+const MADE_BY_WEIR: Partial<Record<Kind, string>> = {
+  Endpoint: 'endpoints are written by the CNI tools, as containers come and go; weir label changes their labels',
+  Block: 'blocks are written by address management: make or change a Pool instead',
+};
+
+/**
+ * Refuses what is not for people to write, whatever the store holds.
+ * @throws CliError EREFUSED
+ */
+export function checkWritable({ kind, metadata }: AnyObject, verb: WriteVerb): void {
+  const reason = MADE_BY_WEIR[kind];
+  if (reason !== undefined) throw new CliError('EREFUSED', `cannot ${verb} ${referenceText(kind, metadata.name)}: ${reason}`);
+}
+
+/**
+ * Writes the object as the verb says: `create` wants it absent, `replace` present, `apply` takes both and leaves alone what is as wanted.
+ * @throws CliError EEXISTS, ENOTFOUND, ECHANGED, EREFUSED; IpamError for a pool that does not fit; StoreError
+ */
+export async function writeObject(
+  stores: Stores,
+  object: AnyObject,
+  verb: WriteVerb,
+  { revision }: Precondition = {},
+): Promise<WriteOutcome> {
+  checkWritable(object, verb);
+  return retryConflicts(object, async () => {
+    const stored = await readStored(stores, object);
+    checkRevision(object, revision, stored?.revision ?? 0);
+    checkPresence(object, verb, stored !== undefined);
+    if (object.kind === 'Host') checkHost(object, stored?.object as Host | undefined);
+    const wanted = stored?.object?.status === undefined ? object : { ...object, status: stored.object.status };
+    if (verb === 'apply' && stored?.object !== undefined && serialize(stored.object) === serialize(wanted)) return 'unchanged';
+    await put(stores, wanted, stored?.revision ?? 0);
+    if (stored === undefined) return 'created';
+    return verb === 'replace' ? 'replaced' : 'configured';
+  });
+}
+
+/** Without its object when what is stored is not valid: written by another version, or by hand. To write over it is how it is repaired. */
+async function readStored({ store, objects }: Stores, object: AnyObject): Promise<{ object?: AnyObject; revision: number } | undefined> {
+  const { kind, metadata } = object;
+  try {
+    return (await objects.get(kind, metadata.name, metadata.namespace)) as { object: AnyObject; revision: number } | undefined;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ValidationError') throw error;
+    const entry = await store.get(keyOf(object));
+    return entry && { revision: entry.revision };
+  }
+}
+
+/** On the condition that the stored object is still at `revision`; 0: absent. */
+export async function put(stores: Stores, object: AnyObject, revision: number): Promise<void> {
+  const { store, objects } = stores;
+  switch (object.kind) {
+    case 'Policy':
+    case 'GlobalPolicy':
+      return putPolicy(stores, object, revision);
+    case 'Tier':
+      return putTier(stores, object, revision);
+    case 'Pool':
+      return void (await (await ipam()).admitPool(store, object, { revision }));
+    case 'Reservation':
+    case 'IpamConfig':
+      return void (await (await ipam()).admitRule(store, object, { revision }));
+    case 'Network':
+      return void (await (await ipam()).admitNetwork(store, object, { revision }));
+    case 'Claim':
+      return void (await (await ipam()).admitClaim(store, object, { revision }));
+    case 'Service':
+      return void (await (await ipam()).admitService(store, object, { revision }));
+    case 'BgpConfig':
+      checkName(object);
+      await objects.put(object, { revision });
+      return;
+    case 'NetworkSet':
+    case 'GlobalNetworkSet':
+      checkSize(object);
+      await objects.put(object, { revision });
+      return;
+    default:
+      await objects.put(object, { revision });
+  }
+}
+
+function checkName({ kind, metadata: { name } }: BgpConfig): void {
+  if (name === BGP_CONFIG_NAME) return;
+  throw new CliError(
+    'EREFUSED',
+    `cannot write ${referenceText(kind, name)}: there is one for the whole cluster, named "${BGP_CONFIG_NAME}"`,
+  );
+}
+
+/** etcd takes no request of more than 1.5 MiB (--max-request-bytes); a set that is too big for it is so everywhere, so that stores can be changed. */
+const MOST_BYTES = 1.4 * 1024 * 1024;
+
+function checkSize(object: NetworkSet | GlobalNetworkSet): void {
+  const bytes = Buffer.byteLength(serialize(object));
+  if (bytes <= MOST_BYTES) return;
+  const parts = Math.ceil(bytes / MOST_BYTES);
+  throw new CliError(
+    'EREFUSED',
+    `${referenceText(object.kind, object.metadata.name)} has ${object.spec.nets.length} CIDRs, more than the store takes in one object: spread them over ${parts} sets or more with the same labels`,
+  );
+}
+
+/**
+ * Takes the object out of the store.
+ * @throws CliError ENOTFOUND, ECHANGED, EREFUSED; IpamError EINUSE for a pool with addresses in use; StoreError
+ */
+export async function deleteObject({ store, objects }: Stores, id: ObjectId, { revision }: Precondition = {}): Promise<void> {
+  if (id.kind === 'Block') {
+    throw new CliError(
+      'EREFUSED',
+      `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`,
+    );
+  }
+  if (revision !== undefined) {
+    const stored = await store.get(keyOf({ kind: id.kind, metadata: id }));
+    if (stored === undefined) throw notFound(id);
+    checkRevision({ kind: id.kind, metadata: id }, revision, stored.revision);
+  }
+  if (!(await remove({ store, objects }, id, revision))) throw notFound(id);
+}
+
+/** Whether there was such an object. What has rules of its own for its going looks at them instead of the revision. */
+async function remove({ store, objects }: Stores, id: ObjectId, revision: number | undefined): Promise<boolean> {
+  const { kind, name, namespace } = id;
+  switch (kind) {
+    case 'Pool':
+      if ((await store.get(keyOf({ kind, metadata: id }))) === undefined) return false;
+      await (await ipam()).removePool(store, name);
+      return true;
+    case 'Reservation':
+    case 'IpamConfig':
+      return (await ipam()).removeRule(store, { kind, metadata: { name, labels: {}, annotations: {} } });
+    case 'Network':
+      return (await ipam()).removeNetwork(store, name);
+    case 'Tier':
+      return removeTier({ store, objects }, name);
+    case 'Claim':
+      return (await ipam()).removeClaim(store, `${namespace}/${name}`);
+    case 'Service':
+      return (await ipam()).removeService(store, { namespace: namespace!, name });
+    default:
+      await refuseUnderAgent({ store, objects }, id);
+      return objects.remove(kind, name, namespace, revision === undefined ? {} : { revision });
+  }
+}
+
+/** Loaded when it is needed: most commands are not about addresses. */
+const ipam = () => import('@weir/ipam');
+
+/** What a running agent stands for is not taken from under it: an endpoint goes with its container, a host when its agent has stopped. */
+async function refuseUnderAgent({ store, objects }: Stores, { kind, name, namespace }: ObjectId): Promise<void> {
+  if (kind !== 'Endpoint' && kind !== 'Host') return;
+  const host = kind === 'Host' ? name : (await objects.get('Endpoint', name, namespace))?.object.spec.host;
+  if (host === undefined || !(await isAgentPresent(store, host))) return;
+  const advice = kind === 'Host' ? 'stop it first' : 'it takes the endpoint away when the container goes';
+  throw new CliError('EREFUSED', `cannot delete ${referenceText(kind, name)} while the agent of ${host} is running: ${advice}`);
+}
+
+/** `policy/web was not found in namespace shop`. */
+export function notFound({ kind, name, namespace }: ObjectId): CliError {
+  const place = kindInfo(kind).namespaced ? ` in namespace ${namespace}` : '';
+  return new CliError('ENOTFOUND', `${referenceText(kind, name)} was not found${place}`);
+}
+
+/** Does the work again when others changed the object between its reading and writing. */
+export async function retryConflicts<T>(object: { kind: Kind; metadata: { name: string } }, attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ECONFLICT') throw error;
+      if (tries === MAX_TRIES) {
+        const reference = referenceText(object.kind, object.metadata.name);
+        throw new CliError('EREFUSED', `others kept changing ${reference}, ${MAX_TRIES} times in a row: try again`, { cause: error });
+      }
+    }
+  }
+}
+
+function checkRevision({ kind, metadata }: { kind: Kind; metadata: { name: string } }, wanted: number | undefined, found: number): void {
+  if (wanted === undefined || wanted === found) return;
+  const [was, is] = [wanted, found].map((revision) => (revision === 0 ? 'absent' : `at revision ${revision}`));
+  throw new CliError(
+    'ECHANGED',
+    `${referenceText(kind, metadata.name)} was to be ${was} and is ${is}: read it again and repeat the change on that`,
+  );
+}
+
+function checkPresence(object: AnyObject, verb: WriteVerb, present: boolean): void {
+  const { kind, metadata } = object;
+  if (verb === 'create' && present) {
+    throw new CliError('EEXISTS', `${referenceText(kind, metadata.name)} exists already: weir apply or replace changes it`);
+  }
+  if (verb === 'replace' && !present) {
+    throw new CliError('ENOTFOUND', `${notFound({ kind, ...metadata }).message}: weir apply or create makes it`);
+  }
+}
+
+/** A host's object is its agent's own but for labels, annotations and the allowance for Mesos. */
+function checkHost(host: Host, stored: Host | undefined): void {
+  const reference = referenceText(host.kind, host.metadata.name);
+  if (stored === undefined) {
+    throw new CliError(
+      'EREFUSED',
+      `cannot make ${reference}: the agent of a host does so when it starts there; then its spec.mesosTraffic can be changed`,
+    );
+  }
+  const [given, known] = [host.spec.addresses.join(', '), stored.spec.addresses.join(', ')];
+  if (given !== known) {
+    throw new CliError(
+      'EREFUSED',
+      `cannot change spec.addresses of ${reference} from ${known} to ${given}: they are set in the configuration of its agent`,
+    );
+  }
+}
