@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { inNamespace } from '@weir/kernel';
-import { type Fabric, type LabHost, type LabRouter, makeFabric, monotonicMs, OUTSIDE, outsideConfig, routerConfig } from '@weir/lab';
+import { inNamespace, Netlink } from '@weir/kernel';
+import { type BgpRouter, type Fabric, fabricOf, type LabHost, monotonicMs, OUTSIDE, portOf, TWO_UPLINKS } from '@weir/lab';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { readHealth, readReadiness } from './testbed/health.ts';
@@ -33,7 +33,7 @@ let outside: Traffic;
 // Before the lab is taken down, in which it is.
 test.serial.after.always('the one outside', () => (outside as Traffic | undefined)?.close());
 
-const bed = Testbed.share(test, { hosts: 3, manifests: POOLS });
+const bed = Testbed.share(test, { topology: TWO_UPLINKS, manifests: POOLS });
 
 let fabric: Fabric;
 let one: Workload;
@@ -41,22 +41,27 @@ let two: Workload;
 /** On the third host. */
 let shown: Workload;
 
-const peer = (name: string, spec: string): string => `
+const peer = (name: string, spec: string, holdSeconds = 3): string => `
 ---
 apiVersion: weir/v1
 kind: BgpPeer
 metadata: { name: ${name} }
-spec: { ${spec}, holdSeconds: 3 }
+spec: { ${spec}, holdSeconds: ${holdSeconds} }
 `;
 
 /** Both routers, in both families. */
-const peers = (more = ''): string =>
-  fabric.routers
-    .flatMap(({ name, addresses, asNumber }) => [
-      peer(`${name}-4`, `address: ${addresses.ipv4}, asNumber: ${asNumber}${more}`),
-      peer(`${name}-6`, `address: "${addresses.ipv6}", asNumber: ${asNumber}${more}`),
-    ])
-    .join('');
+const peers = (more = '', holdSeconds?: number): string => fabric.routers.map((router) => peersOf(router, more, holdSeconds)).join('');
+
+const peersOf = ({ name, addresses, asNumber }: BgpRouter, more = '', holdSeconds?: number): string =>
+  peer(`${name}-4`, `address: ${addresses.ipv4}, asNumber: ${asNumber}${more}`, holdSeconds) +
+  peer(`${name}-6`, `address: "${addresses.ipv6}", asNumber: ${asNumber}${more}`, holdSeconds);
+
+/** What a Host object says of BGP, in place of what it said before. */
+async function setBgp(host: LabHost, bgp: object | undefined): Promise<void> {
+  const object = JSON.parse(await bed().mustWeir(['get', 'host', host.name, '-o', 'json']));
+  object.spec.bgp = bgp;
+  await bed().apply(JSON.stringify(object));
+}
 
 /** A task with addresses of these pools. */
 const launch = (host: LabHost, app: string, pools = 'exported4,exported6'): Promise<Workload> =>
@@ -117,9 +122,8 @@ const areUp = (count: number) => async () => {
 
 test.serial.before('the fabric, and a task on two hosts', async (t) => {
   t.timeout(60_000);
-  fabric = makeFabric(bed().cluster);
-  for (const router of fabric.routers) router.configure(routerConfig(router, bed().cluster));
-  fabric.outside.configure(outsideConfig(fabric));
+  fabric = fabricOf(bed().cluster);
+  fabric.speak();
   outside = new Traffic('outside', fabric.outside.namespace);
   await outside.listen({ tcp: [80], udp: [80] });
   [one, two] = (await Promise.all(
@@ -239,7 +243,7 @@ spec:
   export: [{ action: Reject, cidr: ${block}, operator: Equal }]
 ${peer(`${first.name}-4`, `address: ${first.addresses.ipv4}, asNumber: ${first.asNumber}, filters: [nothing-back]`)}
 `);
-  const isToldTo = (router: LabRouter) => router.routes(block).includes('[host_1_ipv4 ');
+  const isToldTo = (router: BgpRouter) => router.routes(block).includes('[host_1_ipv4 ');
   t.true(await soon(() => !isToldTo(first) && isToldTo(second)), 'the block is told to the second router alone');
   const marks = /BGP\.community: \(65001,7\)\s+BGP\.large_community: \(65001, 1, 64\)/;
   await soon(() => marks.test(second.routes(block)));
@@ -268,18 +272,10 @@ test.serial('a filter that is not there: the session is not made, and status say
 test.serial(
   'passwords: in the object or in a file, wrong and right; they are in no log, no status, and no file that others may read',
   async (t) => {
-    const [first, second] = fabric.routers;
     const file = join(bed().cluster.folder.path, 'bgp-password');
-    first.configure(routerConfig(first, bed().cluster, { password: 'opensesame' }));
-    second.configure(routerConfig(second, bed().cluster, { password: 'swordfish' }));
+    fabric.speak({ options: 'password "opensesame";' }, { options: 'password "swordfish";' });
     writeFileSync(file, 'wrong\n', { mode: 0o600 });
-    const withPassword = (index: 0 | 1, source: string) => {
-      const { name, addresses, asNumber } = fabric.routers[index];
-      return [
-        peer(`${name}-4`, `address: ${addresses.ipv4}, asNumber: ${asNumber}, password: ${source}`),
-        peer(`${name}-6`, `address: "${addresses.ipv6}", asNumber: ${asNumber}, password: ${source}`),
-      ].join('');
-    };
+    const withPassword = (index: 0 | 1, source: string) => peersOf(fabric.routers[index], `, password: ${source}`);
     await bed().apply(withPassword(0, '{ text: opensesame }') + withPassword(1, `{ file: ${file} }`));
     const ofRouter = async (name: string) => (await sessionsOf(one.host)).filter((session) => session.peer.startsWith(name));
     t.true(await soon(async () => (await ofRouter('tor-1')).every(({ state }) => state === 'Established')));
@@ -304,7 +300,7 @@ test.serial(
       readFileSync(bed().cluster.folder.logPath(`agent-${one.host.name}`), 'utf8') +
       (await bed().mustWeir(['get', 'bgppeers', '-o', 'wide']));
     t.notRegex(told, /opensesame|swordfish/);
-    for (const router of fabric.routers) router.configure(routerConfig(router, bed().cluster));
+    fabric.speak();
     await bed().apply(peers());
     t.true(await soon(areUp(4)));
   },
@@ -318,6 +314,66 @@ test.serial('a wrong AS: a clear reason, and the other router carries', async (t
   t.true(await soon(async () => (await readReadiness(one.host)).reasons.includes(reason)), (await readReadiness(one.host)).reasons.join());
   t.true((await readReadiness(one.host)).ready);
   t.true(await reachedBothWays(one));
+  await bed().apply(peers());
+  t.true(await soon(areUp(4)));
+});
+
+test.serial('a router on another port, with TTL security, and a host with an AS of its own, of four bytes', async (t) => {
+  const [first] = fabric.routers;
+  const asNumberOf = (host: string) => (host === one.host.name ? 4_200_000_001 : 64512);
+  // The hosts have to connect, and to that port.
+  fabric.speak({ asNumberOf, port: 1790, options: 'passive on; ttl security on;' }, { asNumberOf });
+  await setBgp(one.host, { asNumber: '64086.59905' });
+  await bed().apply(peersOf(first, ', port: 1790'));
+  const reasons = () => readReadiness(one.host).then((readiness) => readiness.reasons.join());
+  const without = 'BGP session with tor-1-4 (198.18.1.1, AS 65001): no TCP connection to port 1790 of the peer';
+  t.true(await soon(async () => (await reasons()).includes(without)), 'packets with a lower TTL are not the peer’s');
+  await bed().apply(peersOf(first, ', port: 1790, ttlSecurity: 1'));
+  t.true(await soon(areUp(4)), await reasons());
+  const block = /10\.64\.\d+\.\d+\/28/.exec(birdc(one.host, 'show', 'route', 'protocol', 'blocks4'))![0];
+  t.true(await soon(() => /BGP\.as_path: 65001 4200000001\n/.test(fabric.outside.routes(block))), fabric.outside.routes(block));
+  for (const task of [one, two]) t.true(await soon(() => reachedBothWays(task)), task.name);
+  await setBgp(one.host, undefined);
+  fabric.speak();
+  await bed().apply(peers());
+  t.true(await soon(areUp(4)));
+});
+
+test.serial('BFD: a link that dies without a word is seen in less than a second, hours before the hold time is over', async (t) => {
+  const { host } = one;
+  const [first] = fabric.routers;
+  const reasons = () => readReadiness(host).then((readiness) => readiness.reasons.join());
+  await bed().apply(peers(', bfd: {}', 7200));
+  const without =
+    'the peer does not answer by BFD, so that a dead link is seen after 7200 s: switch BFD on there, or take it out of BgpPeer';
+  t.true(await soon(async () => (await reasons()).includes(`BGP session with tor-1-4 (198.18.1.1, AS 65001): ${without} tor-1-4`)));
+  const withBfd = { options: 'hold time 7200; bfd { interval 300 ms; multiplier 3; };' };
+  fabric.speak(withBfd, withBfd);
+  t.true(await soon(async () => (await areUp(4)()) && (await reasons()) === ''), await reasons());
+
+  await outside.stream('bfd', { address: one.ipv4, port: 80 });
+  const exits = () => ip(host.namespace, 'route', 'show', OUTSIDE.ipv4);
+  t.true(await soon(() => exits().includes('eth1') && first.routes().includes('[host_1_ipv')));
+  using fabricLinks = Netlink.open({ namespace: bed().cluster.folder.namespacePath('switch') });
+  const port = fabricLinks.link(portOf(host.name, 1))!;
+  // Both ends stay up, and nothing passes.
+  fabricLinks.setLink(port.name, { master: 0 });
+  const begun = monotonicMs();
+  const left = soon(async () => {
+    if (exits().includes('eth1') || first.routes().includes('[host_1_ipv')) return false;
+    return (await outside.streamState('bfd')).lastAnswerAt > monotonicMs() - 300;
+  });
+  const silence = await longestSilence(outside, 'bfd', left);
+  t.true(await left, exits());
+  t.log(
+    `both ends and the stream have left the link after ${Math.round(monotonicMs() - begun)} ms; longest silence ${Math.round(silence)} ms`,
+  );
+  t.true(await reachedBothWays(one));
+  fabricLinks.setLink(port.name, { master: port.master! });
+  const healed = monotonicMs();
+  t.true(await soon(async () => (await areUp(4)()) && exits().includes('eth1'), 40_000), await reasons());
+  t.log(`the link is in use again ${Math.round(monotonicMs() - healed)} ms after it heals`);
+  fabric.speak();
   await bed().apply(peers());
   t.true(await soon(areUp(4)));
 });
@@ -393,7 +449,8 @@ test.serial('a link dies: the other router carries, in both directions, and both
   const names = Array.from({ length: 8 }, (_, index) => `link-${index}`);
   for (const name of names) await outside.stream(name, { address: one.ipv4, port: 80 });
   const [first] = fabric.routers;
-  first.setLink(host.name, false);
+  using fabricLinks = Netlink.open({ namespace: bed().cluster.folder.namespacePath('switch') });
+  fabricLinks.setLink(portOf(host.name, 1), { up: false });
   const begun = monotonicMs();
   const exits = () => ip(host.namespace, 'route', 'show', OUTSIDE.ipv4);
   t.true(await soon(() => !exits().includes('eth1')));
@@ -404,7 +461,7 @@ test.serial('a link dies: the other router carries, in both directions, and both
   t.true(await soon(async () => (await Promise.all(names.map(goesOn))).every(Boolean)));
   t.log(`all of 8 streams from outside go on after ${Math.round(monotonicMs() - begun)} ms`);
   t.true(await reachedBothWays(one));
-  first.setLink(host.name, true);
+  fabricLinks.setLink(portOf(host.name, 1), { up: true });
   t.true(await soon(areUp(4)));
   t.true(await soon(() => exits().includes('eth1')));
 });
@@ -432,9 +489,7 @@ test.serial('a pool whose routes are by BGP: the mesh has them, BIRD makes them,
 test.serial('route reflectors by a selector: hosts have a session with the reflector alone, and each other as next hops', async (t) => {
   const [first, second, reflector] = bed().hosts as [LabHost, LabHost, LabHost];
   await bed().mustWeir(['label', 'host', reflector.name, 'reflector=yes']);
-  const object = JSON.parse(await bed().mustWeir(['get', 'host', reflector.name, '-o', 'json']));
-  object.spec.bgp = { clusterId: '10.0.0.1' };
-  await bed().apply(JSON.stringify(object));
+  await setBgp(reflector, { clusterId: '10.0.0.1' });
   await bed().apply(`
 apiVersion: weir/v1
 kind: BgpPeer

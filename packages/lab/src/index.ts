@@ -8,7 +8,7 @@ export {
   type ContainerRequest,
   nsenterArguments,
 } from './container/containerizer.ts';
-export { type Fabric, hostAddressesAt, LabRouter, makeFabric, OUTSIDE, outsideConfig, routerConfig } from './fabric.ts';
+export { type BgpRouter, type Fabric, fabricOf } from './fabric.ts';
 export { type IsolatedContainer, type IsolatorOptions, NetworkCniIsolator, type NetworkStatus } from './isolator/isolator.ts';
 export type { NetworkInfo } from './isolator/network-info.ts';
 export type { PluginAnswer, PluginCall } from './isolator/plugin-process.ts';
@@ -25,6 +25,7 @@ export { startMarathon } from './marathon-double/start-marathon.ts';
 export { type Cell, measureMatrix, unexpectedCells, urlOf } from './matrix/matrix.ts';
 export { formatMatrix, summarizeMatrix } from './matrix/matrix-table.ts';
 export { type HttpReply, Probe } from './probe/probe.ts';
+export { portOf } from './switch-network.ts';
 export {
   DUAL_HOMED,
   flat,
@@ -32,6 +33,7 @@ export {
   IPV6_ONLY,
   ISOLATED_HOST,
   LOSSY_RACK,
+  OUTSIDE,
   outsideLink,
   type PlacedLink,
   type Router,
@@ -40,4 +42,5 @@ export {
   THREE_SUBNETS,
   type Topology,
   TWO_RACKS,
+  TWO_UPLINKS,
 } from './topology.ts';

@@ -2,7 +2,18 @@
 import { execFileSync } from 'node:child_process';
 import { createNamespace, inNamespace, Netlink, Nftables, openNamespace, sysctl } from '@weir/kernel';
 import type { LabFolder } from './lab-folder.ts';
-import { flat, gatewayOf, hostLink, hostLinks, outsideLink, type PlacedLink, routerLinks, type Subnet, type Topology } from './topology.ts';
+import {
+  flat,
+  gatewayOf,
+  hostLink,
+  hostLinks,
+  outsideLink,
+  type PlacedLink,
+  type Router,
+  routerLinks,
+  type Subnet,
+  type Topology,
+} from './topology.ts';
 
 /** Metric of the default routes by all but the first link: above either family's own. */
 const LATER_DEFAULTS = 2000;
@@ -28,6 +39,8 @@ export function makeTopology(folder: LabFolder, topology: Topology): void {
     const namespace = folder.namespacePath(router.name);
     plugIn({ namespace, switchNamespace, name: router.name, topology, links: routerLinks(topology, router) });
     forwardPackets(namespace);
+    spreadFlows(namespace);
+    if (router.loopback !== undefined) setOwnAddresses(namespace, router.loopback);
   }
   for (const index of (topology.outside ?? []).keys()) {
     const name = `outside-${index + 1}`;
@@ -86,8 +99,8 @@ add rule bridge lab forward iifname "${port}" numgen random mod 100 <= ${percent
 `);
 }
 
-/** The switch's end of a machine's link. */
-const portOf = (name: string, index: number): string => (index === 0 ? name : `${name}-eth${index}`);
+/** The switch's end of a machine's link. @param index of the link, from 0 */
+export const portOf = (name: string, index: number): string => (index === 0 ? name : `${name}-eth${index}`);
 
 function plugIn(machine: {
   namespace: string;
@@ -115,6 +128,11 @@ function setAddresses(netlink: Netlink, link: string, { ipv4, ipv6 }: PlacedLink
   if (ipv6 !== undefined) netlink.addAddress(link, ipv6, { noDad: true });
 }
 
+function setOwnAddresses(namespace: string, { ipv4, ipv6 }: NonNullable<Router['loopback']>): void {
+  using netlink = Netlink.open({ namespace });
+  setAddresses(netlink, 'lo', { ipv4: `${ipv4}/32`, ipv6: `${ipv6}/128` });
+}
+
 function setDefaultRoutes(namespace: string, topology: Topology, links: readonly PlacedLink[]): void {
   using netlink = Netlink.open({ namespace });
   for (const [index, { subnet }] of links.entries()) {
@@ -123,6 +141,11 @@ function setDefaultRoutes(namespace: string, topology: Topology, links: readonly
     if (ipv4 !== undefined) netlink.addRoute({ destination: '0.0.0.0/0', via: plain(ipv4), ...way });
     if (ipv6 !== undefined) netlink.addRoute({ destination: '::/0', via: plain(ipv6), ...way });
   }
+}
+
+/** Flows of one pair of addresses take different ways, as in a fabric. */
+function spreadFlows(namespace: string): void {
+  for (const version of ['ipv4', 'ipv6']) sysctl(`net/${version}/fib_multipath_hash_policy`, 1, { namespace });
 }
 
 function forwardPackets(namespace: string): void {

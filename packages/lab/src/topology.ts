@@ -22,6 +22,8 @@ export interface Router {
   name: string;
   /** Those that it joins, by name: its links eth0, eth1, … */
   subnets: readonly string[];
+  /** Its own, on its loopback; plain. */
+  loopback?: { ipv4: string; ipv6: string };
 }
 
 export interface Topology {
@@ -76,6 +78,27 @@ export const DUAL_HOMED: Topology = {
     ['rack-1', 'rack-2'],
   ],
   outside: ['rack-3'],
+};
+
+/** Somebody behind the routers of `TWO_UPLINKS`. */
+export const OUTSIDE = { ipv4: '203.0.113.100', ipv6: '2001:db8:f::100' };
+
+/**
+ * A rack of three hosts, each with a link of its own to either of two top-of-rack routers, and a router behind these that has addresses for
+ * everybody: nobody knows of them unless a routing protocol tells. Addresses between routers are of the range for benchmarks, RFC 2544.
+ */
+export const TWO_UPLINKS: Topology = {
+  subnets: [
+    RACK_1,
+    ...[1, 2].map((index) => ({ name: `to-tor-${index}`, ipv4: `198.18.${index}.0/24`, ipv6: `2001:db8:a${index}::/64`, routed: false })),
+    ...[1, 2].map((index) => ({ name: `behind-${index}`, ipv4: `198.19.${index}.0/24`, ipv6: `2001:db8:e${index}::/64`, routed: false })),
+  ],
+  routers: [
+    { name: 'tor-1', subnets: ['to-tor-1', 'behind-1'] },
+    { name: 'tor-2', subnets: ['to-tor-2', 'behind-2'] },
+    { name: 'outside', subnets: ['behind-1', 'behind-2'], loopback: OUTSIDE },
+  ],
+  hosts: Array.from({ length: 3 }, () => ['rack-1', 'to-tor-1', 'to-tor-2']),
 };
 
 interface Addresses {

@@ -38,7 +38,7 @@ export {
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { BGP_CONFIG_NAME, type BgpConfigSpec, DEFAULT_BGP_CONFIG } from './kinds/bgp-config.ts';
 export type { BgpFilterRule, BgpFilterSpec, CidrOperator } from './kinds/bgp-filter.ts';
-export type { BgpPeerSpec } from './kinds/bgp-peer.ts';
+export type { BfdSpec, BgpPeerSpec } from './kinds/bgp-peer.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
 export { type EndpointSpec, type HostPort, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';

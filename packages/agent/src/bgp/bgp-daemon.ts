@@ -14,6 +14,7 @@ import {
   birdConfig,
   CONFIG_HASH,
   changesBgp,
+  parseBfdSessions,
   parseProtocols,
   sessionStatus,
 } from '@weir/routing';
@@ -60,8 +61,8 @@ export class BgpDaemon {
   #changed = Promise.withResolvers<void>();
   #failure: string | undefined;
   #sessions: BgpSessionStatus[] = [];
-  /** Since when each session is down, by address. */
-  readonly #downSince = new Map<string, number>();
+  /** Since when something is wrong with each session, by address. */
+  readonly #wrongSince = new Map<string, number>();
 
   constructor(options: BgpDaemonOptions) {
     this.#of = options;
@@ -77,7 +78,7 @@ export class BgpDaemon {
   get problems(): string[] {
     const now = performance.now();
     const lasting = this.#sessions.filter(
-      ({ address, state }) => state === 'Refused' || now - (this.#downSince.get(address) ?? now) > SESSION_PATIENCE,
+      ({ address, state }) => state === 'Refused' || now - (this.#wrongSince.get(address) ?? now) > SESSION_PATIENCE,
     );
     return [
       ...(this.#failure === undefined ? [] : [`BGP: ${this.#failure}`]),
@@ -196,8 +197,10 @@ export class BgpDaemon {
   }
 
   async #look(): Promise<void> {
+    const sessions = this.#plan.speaker?.sessions ?? [];
     const known = this.#control === undefined ? [] : parseProtocols((await this.#control.ask('show protocols all')).lines);
-    this.#tell(sessionStatus({ sessions: this.#plan.speaker?.sessions ?? [], refused: this.#plan.refused }, known));
+    const heard = sessions.some(({ bfd }) => bfd !== undefined) ? await this.#control?.ask('show bfd sessions') : undefined;
+    this.#tell(sessionStatus({ sessions, refused: this.#plan.refused }, known, parseBfdSessions(heard?.lines ?? [])));
   }
 
   #tell(sessions: BgpSessionStatus[]): void {
@@ -206,14 +209,14 @@ export class BgpDaemon {
     for (const session of sessions) {
       const { peer, address, asNumber, state, problem } = session;
       const isUp = state === 'Established';
-      if (isUp) this.#downSince.delete(address);
-      else if (!this.#downSince.has(address)) this.#downSince.set(address, performance.now());
+      if (problem === undefined) this.#wrongSince.delete(address);
+      else if (!this.#wrongSince.has(address)) this.#wrongSince.set(address, performance.now());
       const was = before.get(address)?.state;
       if (isUp && was !== state) log.info({ peer, address, asNumber }, 'BGP: session is up');
       if (!isUp && was === 'Established') log.warn({ peer, address, asNumber, problem }, 'BGP: session is down');
     }
     const isNamed = new Set(sessions.map(({ address }) => address));
-    for (const address of this.#downSince.keys()) if (!isNamed.has(address)) this.#downSince.delete(address);
+    for (const address of this.#wrongSince.keys()) if (!isNamed.has(address)) this.#wrongSince.delete(address);
     const learnt = (all: readonly BgpSessionStatus[]) => all.map(({ address, routes }) => `${address} ${routes.in}`).join();
     const hasChanged = learnt(sessions) !== learnt(this.#sessions);
     this.#sessions = sessions;

@@ -41,6 +41,7 @@ function peerFields({ spec }: BgpPeer): Field[] {
     ['Source address', spec.sourceAddress ?? 'by route'],
     ['Password', passwordText(spec.password)],
     ['Hold time', spec.holdSeconds === undefined ? 'as BgpConfig says' : `${spec.holdSeconds} s`],
+    ['BFD', spec.bfd === undefined ? 'off' : `each ${spec.bfd.intervalMilliseconds} ms, ${spec.bfd.multiplier} missed ones are the end`],
     ['TTL security', spec.ttlSecurity === undefined ? 'off' : `${spec.ttlSecurity} ${spec.ttlSecurity === 1 ? 'hop' : 'hops'} at most`],
     ['Filters', spec.filters],
   ];

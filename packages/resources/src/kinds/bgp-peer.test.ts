@@ -14,6 +14,14 @@ test('BgpPeer: a router by address and AS, or hosts by a selector, and not both'
   t.throws(() => parse({}), { message: /address: is missing[\s\S]*asNumber: is missing/ });
 });
 
+test('BgpPeer: BFD, with times that are given or not', (t) => {
+  t.deepEqual(parse({ ...ROUTER, bfd: {} }).bfd, { intervalMilliseconds: 300, multiplier: 3 });
+  t.deepEqual(parse({ ...ROUTER, bfd: { intervalMilliseconds: 50, multiplier: 5 } }).bfd, { intervalMilliseconds: 50, multiplier: 5 });
+  t.throws(() => parse({ ...ROUTER, bfd: { intervalMilliseconds: 1 } }), {
+    message: /^bfd\.intervalMilliseconds: 1 is no time between two packets/,
+  });
+});
+
 test('BgpPeer: what does not go together', (t) => {
   for (const [more, message] of [
     [{ host: 'h', hostSelector: 'all()' }, /^hostSelector: goes with no "host"/],

@@ -31,11 +31,25 @@ export interface BgpPeerSpec {
   holdSeconds?: number;
   /** Between two signs of life, seconds. A third of the hold time when absent. */
   keepaliveSeconds?: number;
+  /** Signs of life by the millisecond (RFC 5880), whose absence ends the session long before the hold time does. The peer has to have it, too. */
+  bfd?: BfdSpec;
   /** Only packets that came over so many hops at most are of the peer (RFC 5082); 1 is a peer on the same link. */
   ttlSecurity?: number;
   /** Names of BgpFilters, asked in this order. */
   filters: string[];
 }
+
+export interface BfdSpec {
+  /** Between two packets, in either direction. Default 300. */
+  intervalMilliseconds: number;
+  /** So many missed ones are the end. Default 3. */
+  multiplier: number;
+}
+
+const bfdSchema: z.ZodType<BfdSpec> = z.strictObject({
+  intervalMilliseconds: integer({ what: 'time between two packets', minimum: 10, maximum: 60_000 }).prefault(300),
+  multiplier: integer({ what: 'number of packets', minimum: 2, maximum: 255 }).prefault(3),
+});
 
 export const bgpPeerSpecSchema: z.ZodType<BgpPeerSpec> = acrossFields(
   z.strictObject({
@@ -49,6 +63,7 @@ export const bgpPeerSpecSchema: z.ZodType<BgpPeerSpec> = acrossFields(
     password: passwordSourceSchema.optional(),
     holdSeconds: field(parseHoldTime).optional(),
     keepaliveSeconds: integer({ what: 'time', minimum: 1, maximum: 65_535 }).optional(),
+    bfd: bfdSchema.optional(),
     ttlSecurity: integer({ what: 'number of hops', minimum: 1, maximum: 254 }).optional(),
     filters: z.array(text({ ...NAMES.chosen, what: 'name of a BgpFilter' })).prefault([]),
   }),

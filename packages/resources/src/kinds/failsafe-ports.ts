@@ -11,8 +11,8 @@ export interface FailsafePorts {
   outbound: string[];
 }
 
-/** BGP, ZooKeeper, etcd, Mesos master and agent, VXLAN. */
-const CLUSTER = ['tcp/179', 'tcp/2181', 'tcp/2379', 'tcp/2380', 'tcp/5050', 'tcp/5051', 'udp/4789'];
+/** BGP, ZooKeeper, etcd, Mesos master and agent; BFD to peers on a link and further away, VXLAN. */
+const CLUSTER = ['tcp/179', 'tcp/2181', 'tcp/2379', 'tcp/2380', 'tcp/5050', 'tcp/5051', 'udp/3784', 'udp/4784', 'udp/4789'];
 
 /** Who locks himself out of these cannot undo it: logins, leases of the host's own address, names, and what the cluster is held together by. */
 export const DEFAULT_FAILSAFE_PORTS: FailsafePorts = {

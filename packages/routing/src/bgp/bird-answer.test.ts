@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseProtocols } from './bird-answer.ts';
+import { parseBfdSessions, parseProtocols } from './bird-answer.ts';
 
 /** Of BIRD 2.0.12. */
 const ANSWER = `Name       Proto      Table      State  Since         Info
@@ -35,4 +35,14 @@ test('sessions with their state, since when, routes, and why they are down', (t)
     { name: 'host.h2.4', state: 'Established', since: '2026-03-01 12:00:07', routes: { in: 3, out: 2 } },
     { name: 'peer.tor-a', state: 'Idle', since: '2026-03-01 12:00:35', error: 'Received: Bad peer AS', routes: { in: 0, out: 0 } },
   ]);
+});
+
+test('peers that are heard by BFD', (t) => {
+  const answer = `bfd1:
+IP address                Interface  State      Since         Interval  Timeout
+198.18.1.1                eth1       Up         17:57:49.124    0.300    0.900
+2001:db8:a1::1            eth1       Init       17:57:50.001    0.300    0.000
+203.0.113.9               ---        Up         17:57:50.001    0.300    0.900
+198.18.2.1                eth2       Down       17:57:49.124    1.000    0.000`;
+  t.deepEqual([...parseBfdSessions(answer.split('\n'))], ['198.18.1.1', '203.0.113.9']);
 });

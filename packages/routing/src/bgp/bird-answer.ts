@@ -14,6 +14,16 @@ export interface BirdProtocol {
 }
 
 /**
+ * Reads the answer to `show bfd sessions`, as bird(8) 2.0 to 2.17 give it.
+ *
+ * @param lines without the codes in front of them
+ * @returns addresses of the peers that are heard
+ */
+export function parseBfdSessions(lines: readonly string[]): Set<string> {
+  return new Set(lines.flatMap((line) => /^([0-9a-f.:]+)\s+\S+\s+Up\s/.exec(line)?.[1] ?? []));
+}
+
+/**
  * Reads the answer to `show protocols all`, as bird(8) 2.0 to 2.17 give it.
  *
  * @param lines without the codes in front of them

@@ -190,6 +190,16 @@ test('a route reflector passes on what hosts told, to hosts and fabric', (t) => 
   t.regex(part(both, "protocol bgp 'host.h2.4'"), /as 65100;\n {2}direct;\n {2}hold time 90;\n {2}rr client;/);
 });
 
+test('BFD: the protocol is there when a session has it, and that one alone watches', (t) => {
+  const bfd = { intervalMilliseconds: 100, multiplier: 5 };
+  const quick = object('BgpPeer', 'quick', { address: '192.0.2.2', asNumber: 65002, bfd });
+  const text = textOf(bgpState({ self: h1, pools: [exported], peers: [torA, quick] }));
+  checkSyntax(t, text);
+  t.regex(text, /\nprotocol bfd \{\}\n/);
+  t.regex(part(text, "protocol bgp 'peer.quick'"), /hold time 90;\n {2}bfd \{ interval 100 ms; multiplier 5; \};/);
+  t.notRegex(part(text, "protocol bgp 'peer.tor-a'"), /bfd/);
+});
+
 test('communities, services, filters, TTL security, a router that is not on a link', (t) => {
   const text = textOf(
     bgpState({

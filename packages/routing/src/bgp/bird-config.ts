@@ -42,6 +42,7 @@ function bodyOf(speaker: BgpSpeaker): string {
     ...speaker.filters.flatMap((filter) =>
       used.flatMap(([family]) => [filterText(filter, 'import', family), filterText(filter, 'export', family)]),
     ),
+    ...(speaker.sessions.some(({ bfd }) => bfd !== undefined) ? ['protocol bfd {}'] : []),
     template(speaker),
     ...speaker.sessions.map((session) => sessionText(session, speaker)),
   ];
@@ -130,7 +131,7 @@ function template({ gracefulRestartSeconds, clusterId }: BgpSpeaker): string {
 }
 
 function sessionText(session: BgpSession, speaker: BgpSpeaker): string {
-  const { name, peer, address, asNumber, password, holdSeconds, keepaliveSeconds } = session;
+  const { name, peer, address, asNumber, password, holdSeconds, keepaliveSeconds, bfd } = session;
   const options = [
     `description "${peer}"`,
     local(session, speaker),
@@ -140,6 +141,7 @@ function sessionText(session: BgpSession, speaker: BgpSpeaker): string {
     ...(password === undefined ? [] : [`password "${password}"`]),
     `hold time ${holdSeconds}`,
     ...(keepaliveSeconds === undefined ? [] : [`keepalive time ${keepaliveSeconds}`]),
+    ...(bfd === undefined ? [] : [`bfd { interval ${bfd.intervalMilliseconds} ms; multiplier ${bfd.multiplier}; }`]),
     ...(session.reflects ? ['rr client'] : []),
   ];
   return `protocol bgp '${name}' from weir {

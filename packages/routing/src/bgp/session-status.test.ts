@@ -25,6 +25,14 @@ test('a session that is up, one that Weir refuses, and a daemon that does not ru
   t.like(sessionStatus(plan, [])[0], { state: 'Down', problem: 'the routing daemon does not run' });
 });
 
+test('a session with BFD is as it should be once BFD hears the peer', (t) => {
+  const tor = object('BgpPeer', 'tor', { address: '192.0.2.1', asNumber: 65001, bfd: {} });
+  const withBfd = bgpSessions(bgpState({ self, peers: [tor] }));
+  const known = [{ name: 'peer.tor', state: 'Established', since, routes }];
+  t.is(sessionStatus(withBfd, known, new Set(['192.0.2.1']))[0]?.problem, undefined);
+  t.regex(sessionStatus(withBfd, known)[0]!.problem!, /^the peer does not answer by BFD, so that a dead link is seen after 90 s: /);
+});
+
 test('why a session is down, and what to do', (t) => {
   t.is(problemWhen('Idle', 'BGP Error: Bad peer AS'), 'the peer is of another AS than 65001: correct asNumber of BgpPeer tor');
   t.is(problemWhen('Idle', 'Received: Bad peer AS'), 'the peer says that it takes this host for another AS than 64512');

@@ -14,16 +14,18 @@ export interface BgpSessionStatus {
   since?: string;
   /** Taken in, and told. */
   routes: { in: number; out: number };
-  /** Why it is not established, for people. */
+  /** Why it is not as it should be, for people. */
   problem?: string;
 }
 
 /**
  * @param known what the daemon says of its sessions; none while it does not run
+ * @param heard addresses that it hears by BFD
  */
 export function sessionStatus(
   { sessions, refused }: { sessions: readonly BgpSession[]; refused: readonly RefusedSession[] },
   known: readonly BirdProtocol[],
+  heard: ReadonlySet<string> = new Set(),
 ): BgpSessionStatus[] {
   const byName = new Map(known.map((protocol) => [protocol.name, protocol]));
   return [
@@ -33,7 +35,7 @@ export function sessionStatus(
       if (protocol === undefined)
         return { peer, address, asNumber, state: 'Down', routes: { in: 0, out: 0 }, problem: 'the routing daemon does not run' };
       const { state, since, routes } = protocol;
-      const problem = state === 'Established' ? undefined : problemOf(session, protocol);
+      const problem = state === 'Established' ? unheard(session, heard) : problemOf(session, protocol);
       return {
         peer,
         address,
@@ -50,6 +52,12 @@ export function sessionStatus(
       }),
     ),
   ];
+}
+
+/** A session comes up without BFD, and stays up when it never was there: so a peer that has none is found when its link has died. */
+function unheard({ peer, address, bfd, holdSeconds }: BgpSession, heard: ReadonlySet<string>): string | undefined {
+  if (bfd === undefined || heard.has(address)) return undefined;
+  return `the peer does not answer by BFD, so that a dead link is seen after ${holdSeconds} s: switch BFD on there, or take it out of BgpPeer ${peer}`;
 }
 
 function problemOf({ peer, to, asNumber, localAsNumber, port, password }: BgpSession, { state, error }: BirdProtocol): string {

@@ -1,5 +1,6 @@
 /** With whom this host speaks BGP. Pure. */
 import {
+  type BfdSpec,
   type BgpConfigSpec,
   type BgpFilter,
   type BgpPeer,
@@ -30,6 +31,7 @@ export interface BgpSession {
   localAddress?: string;
   /** Whether the peer is on a link of this host; else routers may be between. */
   direct: boolean;
+  bfd?: BfdSpec;
   /** At most so many hops. */
   ttlSecurity?: number;
   /** Whether this host, as a route reflector, passes on to the peer what others tell, and the other way round. */
@@ -112,13 +114,12 @@ function isReflectorFor(self: Host, peer: string, hosts: readonly Host[]): boole
 
 function routers({ self, config, peers }: SessionState): Draft[] {
   return byName(peers).flatMap(({ metadata: { name }, spec }) => {
-    const { address, asNumber, port, sourceAddress, ttlSecurity, filters } = spec;
+    const { address, asNumber, port, sourceAddress, filters } = spec;
     if (address === undefined || asNumber === undefined || !isFor(spec, self)) return [];
     return {
       ...{ name: birdSymbol(`peer.${name}`), peer: name, to: 'Fabric', family: familyOf(address), address, port, asNumber, filters },
       ...(sourceAddress !== undefined && { localAddress: sourceAddress }),
-      ...(ttlSecurity !== undefined && { ttlSecurity }),
-      ...timesOf(spec, config),
+      ...livenessOf(spec, config),
       password: spec.password,
     };
   });
@@ -127,7 +128,7 @@ function routers({ self, config, peers }: SessionState): Draft[] {
 function selectedHosts(state: SessionState): Draft[] {
   const { self, hosts, config, peers } = state;
   return byName(peers).flatMap(({ spec }) => {
-    const { peerSelector, ttlSecurity, filters, password } = spec;
+    const { peerSelector, filters, password } = spec;
     if (peerSelector === undefined) return [];
     const selector = parseSelector(peerSelector);
     const isPeer = ({ metadata }: Host) => matches(selector, metadata.labels);
@@ -136,8 +137,7 @@ function selectedHosts(state: SessionState): Draft[] {
       FAMILIES.flatMap((family) =>
         between(state, other, family).map((ends) => ({
           ...ends,
-          ...(ttlSecurity !== undefined && { ttlSecurity }),
-          ...timesOf(spec, config),
+          ...livenessOf(spec, config),
           filters,
           password,
         })),
@@ -179,11 +179,17 @@ function isFor({ host, hostSelector }: BgpPeer['spec'], { metadata }: Host): boo
   return hostSelector === undefined || matches(parseSelector(hostSelector), metadata.labels);
 }
 
-function timesOf(
-  { holdSeconds, keepaliveSeconds }: BgpPeer['spec'],
+/** What tells that the peer is there, and is the peer. */
+function livenessOf(
+  { holdSeconds, keepaliveSeconds, bfd, ttlSecurity }: BgpPeer['spec'],
   config: BgpConfigSpec,
-): Pick<Draft, 'holdSeconds' | 'keepaliveSeconds'> {
-  return { holdSeconds: holdSeconds ?? config.holdSeconds, ...(keepaliveSeconds !== undefined && { keepaliveSeconds }) };
+): Pick<Draft, 'holdSeconds' | 'keepaliveSeconds' | 'bfd' | 'ttlSecurity'> {
+  return {
+    holdSeconds: holdSeconds ?? config.holdSeconds,
+    ...(keepaliveSeconds !== undefined && { keepaliveSeconds }),
+    ...(bfd !== undefined && { bfd }),
+    ...(ttlSecurity !== undefined && { ttlSecurity }),
+  };
 }
 
 const asNumberOf = ({ spec }: Host, config: BgpConfigSpec): number => spec.bgp?.asNumber ?? config.asNumber;
