@@ -74,8 +74,9 @@ export class Dataplane {
   /** The fixed part of the table, and what it was made of. */
   #base: { of: HostRules & { flannel: TunnelPackets | undefined; adopts: boolean }; table: BaseTable } | undefined;
   #flannel: TunnelPackets | undefined;
-  /** nftables' generation after our last change. */
-  #lastGeneration: number | undefined;
+  /** nftables' generation as far as all that made it is known: when the tables were read, and one more for each transaction of ours since. */
+  #knownGeneration: number | undefined;
+  #readsAnew = true;
 
   /**
    * In the namespace that the process is in.
@@ -164,11 +165,12 @@ export class Dataplane {
 
   /** Whether somebody else changed nftables since: a `flush ruleset`, say, takes our table too. */
   get isTouched(): boolean {
-    return this.#generation.read() !== this.#lastGeneration;
+    return this.#generation.read() !== this.#knownGeneration;
   }
 
   /** What the kernel has is read again before the next change: somebody else may have changed it. */
   forgetActual(): void {
+    this.#readsAnew = true;
     this.#table.forgetActual();
     this.#bridged.forgetActual();
   }
@@ -187,16 +189,24 @@ export class Dataplane {
     const stop = this.#metrics.dataplaneDuration.startTimer();
     try {
       this.#calculate();
+      if (this.#readsAnew) this.#knownGeneration = this.#generation.read();
+      this.#readsAnew = false;
+      const before = this.#transactions;
       this.#bridged.bringInStep();
       const wasRead = this.#table.bringInStep(this.#baseFor(rules));
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
       if (wasRead) for (const [name, socket] of this.#udpSockets) this.#movedSockets.set(name, socket);
-      this.#lastGeneration = this.#generation.read();
+      // Not what the kernel says now: what somebody else did in the meantime would pass for ours, and nobody would look at it.
+      this.#knownGeneration! += this.#transactions - before;
       this.#judgeFlows();
     } finally {
       stop();
     }
+  }
+
+  get #transactions(): number {
+    return this.#nftables.transactions + this.#nftSocket.transactions;
   }
 
   /** What follows from what was learnt is desired from now on. */

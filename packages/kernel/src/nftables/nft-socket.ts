@@ -15,6 +15,7 @@ export class NftSocket {
   readonly #socket: NetlinkSocket;
   /** The kernel was built without nft's own expression for queues. */
   #queuesAsTarget = false;
+  #transactions = 0;
 
   private constructor(socket: NetlinkSocket) {
     this.#socket = socket;
@@ -31,6 +32,11 @@ export class NftSocket {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** How many were carried out. Each makes one more generation: see `NftGeneration`. */
+  get transactions(): number {
+    return this.#transactions;
   }
 
   /**
@@ -61,6 +67,7 @@ export class NftSocket {
     const operation = `nft ${changes.length} changes in ${table.family} ${table.table}`;
     this.#socket.transmit(batch.bytes, operation);
     this.#readAnswers(batch, operation);
+    this.#transactions += 1;
   }
 
   /** A refused message is answered in any case. The answers come together when the kernel is through with the batch, in its order. */

@@ -74,6 +74,7 @@ export type NftObject = Record<string, Record<string, unknown>>;
 export class Nftables {
   readonly #library = library();
   #context: Context | undefined;
+  #transactions = 0;
 
   private constructor(context: Context) {
     this.#context = context;
@@ -99,9 +100,15 @@ export class Nftables {
     this.close();
   }
 
+  /** How many scripts were carried out. Each that changes something makes one more generation: see `NftGeneration`. */
+  get transactions(): number {
+    return this.#transactions;
+  }
+
   /** Carries a script out in one transaction: all of it, or nothing. Throws KernelError with the library's text, which shows the place. */
   run(script: string): void {
     this.#run(script, 0, `nft -f - <<< '${abridge(script)}'`);
+    this.#transactions += 1;
   }
 
   /**

@@ -1,0 +1,100 @@
+import { inNamespace, Nftables } from '@weir/kernel';
+import { temporaryNamespace } from '@weir/kernel/testing';
+import { type AnyObject, type HostSpec, parseObject } from '@weir/resources';
+import test, { type ExecutionContext } from 'ava';
+import pino from 'pino';
+import { NO_METRICS } from '../no-metrics.ts';
+import { Dataplane } from './dataplane.ts';
+
+const MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
+
+/** In a network namespace of its own. */
+function open(t: ExecutionContext): { dataplane: Dataplane; nftables: Nftables } {
+  const namespace = temporaryNamespace(t);
+  const options = { host: 'here', vxlan: { port: 4789, vni: 4096 }, log: pino({ level: 'silent' }), metrics: NO_METRICS };
+  const dataplane = inNamespace(namespace, () => new Dataplane(options));
+  const nftables = Nftables.open({ namespace });
+  t.teardown(async () => {
+    await dataplane.settled();
+    dataplane.close();
+    nftables.close();
+  });
+  return { dataplane, nftables };
+}
+
+function endpoint(name: string, spec: object = {}): AnyObject {
+  const place = { host: 'here', network: 'default', containerId: name, interfaceName: 'eth0', hostInterface: `weir${name}` };
+  return parseObject({
+    apiVersion: 'weir/v1',
+    kind: 'Endpoint',
+    metadata: { name, labels: { app: name } },
+    spec: { ...place, addresses: ['10.0.0.1'], mac: '02:00:00:00:00:01', ...spec },
+  });
+}
+
+const CLOSED = parseObject({
+  apiVersion: 'weir/v1',
+  kind: 'Policy',
+  metadata: { name: 'closed' },
+  spec: { selector: 'app == "web"', ingress: [] },
+});
+
+test('what it changes itself is nothing that somebody else did', (t) => {
+  const { dataplane } = open(t);
+  const web = endpoint('web');
+  const bridged = endpoint('port', { hostInterface: 'veth1', bridge: 'cni0', addresses: ['10.0.0.2'] });
+  const steps: [name: string, before: AnyObject | undefined, after: AnyObject | undefined][] = [
+    ['the fixed part alone', undefined, undefined],
+    ['an endpoint', undefined, web],
+    ['a policy', undefined, CLOSED],
+    ['an object that changes nothing', CLOSED, CLOSED],
+    ['the first endpoint at a bridge', undefined, bridged],
+    ['and the last', bridged, undefined],
+    ['a policy less', CLOSED, undefined],
+  ];
+  for (const [name, before, after] of steps) {
+    if (before ?? after) dataplane.learn(before, after);
+    dataplane.apply();
+    t.false(dataplane.isTouched, name);
+  }
+  dataplane.apply({ mesosTraffic: { ...MESOS_TRAFFIC, agentPorts: [5052] } });
+  t.false(dataplane.isTouched, 'another fixed part');
+  dataplane.forgetActual();
+  dataplane.apply();
+  t.false(dataplane.isTouched, 'all of it read anew');
+});
+
+test('a flushed ruleset is not forgotten over a change that comes before anyone looked', (t) => {
+  const { dataplane, nftables } = open(t);
+  const [web, bridged] = [endpoint('web'), endpoint('port', { hostInterface: 'veth1', bridge: 'cni0', addresses: ['10.0.0.2'] })];
+  dataplane.learn(undefined, web);
+  dataplane.learn(undefined, bridged);
+  dataplane.apply();
+  const changes: [name: string, before: AnyObject | undefined, after: AnyObject | undefined][] = [
+    ['one that changes nothing here', undefined, endpoint('other', { host: 'there', addresses: ['10.0.1.1'] })],
+    // It finds that table missing and mends it, and not the other.
+    ['one of the one table', undefined, CLOSED],
+  ];
+  for (const [name, before, after] of changes) {
+    nftables.run('flush ruleset');
+    dataplane.learn(before, after);
+    dataplane.apply();
+    t.true(dataplane.isTouched, name);
+    dataplane.forgetActual();
+    dataplane.apply();
+    t.false(dataplane.isTouched, name);
+    for (const table of ['inet weir', 'bridge weir']) t.truthy(nftables.list(table), `${table}, ${name}`);
+  }
+});
+
+test('a flushed ruleset is not forgotten when it comes in the middle of a change', (t) => {
+  const { dataplane, nftables } = open(t);
+  dataplane.apply();
+  dataplane.apply({
+    get mesosTraffic() {
+      nftables.run('flush ruleset');
+      return MESOS_TRAFFIC;
+    },
+  });
+  t.true(dataplane.isTouched);
+});
