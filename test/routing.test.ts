@@ -1,12 +1,14 @@
 /** Routes and tunnels between hosts: every mode over every kind of network between them, and what breaks it from outside. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inNamespace, Netlink, sysctl } from '@weir/kernel';
 import { IPV6_ONLY, type LabHost, monotonicMs, TWO_RACKS } from '@weir/lab';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { readReadiness } from './testbed/health.ts';
+import { withoutVxlan } from './testbed/kernel-without-vxlan.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
 const PORT = 80;
@@ -176,9 +178,12 @@ test.serial('what somebody takes away or changes by hand is back within a second
       .routes({ protocol: 121, version: 6 })
       .map(({ destination, via }) => `${destination} ${via}`)
       .sort(),
-    sysctl('net/ipv4/ip_forward', undefined, { namespace: one.namespace }),
+    ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'].map((name) => sysctl(name, undefined, { namespace: one.namespace })),
+    netlink.addresses({ link: TUNNEL }).map(({ cidr }) => cidr),
+    netlink.link(TUNNEL)?.mtu,
   ];
   const right = JSON.stringify(state());
+  const [own4, own6] = netlink.addresses({ link: TUNNEL }).map(({ cidr }) => cidr) as [string, string];
   const damages: [string, () => void][] = [
     ['a route to a block', () => netlink.deleteRoute({ destination: block, protocol: 121 })],
     ['a route to a block, changed', () => netlink.replaceRoute({ destination: block, type: 'blackhole', protocol: 121 })],
@@ -190,6 +195,10 @@ test.serial('what somebody takes away or changes by hand is back within a second
     ['where a peer is, changed', () => netlink.addForwarding({ ...peer, link: TUNNEL, destination: '192.0.2.99' })],
     ['a next hop', () => netlink.deleteNeighbour({ link: TUNNEL, address: gateway.address })],
     ['forwarding', () => sysctl('net/ipv4/ip_forward', 0, { namespace: one.namespace })],
+    ['forwarding, IPv6', () => sysctl('net/ipv6/conf/all/forwarding', 0, { namespace: one.namespace })],
+    ["the host's address in the tunnels", () => netlink.deleteAddress(TUNNEL, own4)],
+    ["the host's address in the tunnels, IPv6", () => netlink.deleteAddress(TUNNEL, own6)],
+    ['how large a packet of the tunnels may be', () => netlink.setLink(TUNNEL, { mtu: 1300 })],
     ['the link of the tunnels, down', () => netlink.setLink(TUNNEL, { up: false })],
     ["the container's link, down", () => netlink.setLink(near.hostInterface, { up: false })],
   ];
@@ -317,6 +326,58 @@ test.serial(
     t.is(exitTo(one, neighbour.ipv4), 'eth0');
     netlink.deleteLink('foreign');
     t.true(await reachesSoon(near, far, 'ipv4'));
+  },
+);
+
+test.serial(
+  'a kernel without VXLAN: said in status and readiness, everything else goes on, and there are tunnels once there is VXLAN',
+  async (t) => {
+    const bed = racks();
+    const [one] = bed.hosts as [LabHost];
+    using netlink = Netlink.open({ namespace: one.namespace });
+    const file = join(bed.cluster.folder.path, 'without-vxlan');
+    writeFileSync(file, '');
+    await one.stopAgent();
+    netlink.deleteLink(TUNNEL);
+    await one.startAgent(withoutVxlan(file));
+    const reason = 'tunnels to other hosts: the kernel has no VXLAN: load or build its module vxlan';
+    const status = () => bed.mustWeir(['node', 'status', one.name]);
+    t.true((await eventually(status, (text) => text.includes(reason))).includes(`${one.name}: ${reason}`));
+    const readiness = await readReadiness(one);
+    t.true(readiness.ready);
+    t.true(readiness.reasons.includes(reason), readiness.reasons.join());
+
+    // Of another pool than those with tunnels, and of these: whoever shares the host or its subnet is reached.
+    const plain = '{ apiVersion: weir/v1, kind: Pool, metadata: { name: plain }, spec: { cidr: 10.66.0.0/24, blockSize: 28 } }\n';
+    await bed.apply(plain);
+    const [here, there] = await Promise.all(
+      bed.hosts.slice(0, 2).map((host) => bed.launch(host, { app: `plain-${host.name}`, 'weir/pool': 'plain' })),
+    );
+    t.true(await reachesSoon(here!, there!, 'ipv4'));
+    const fresh = await bed.launch(one, { app: 'fresh' });
+    for (const address of ['ipv4', 'ipv6'] as const) {
+      t.true(await reachesSoon(fresh, near, address), address);
+      t.is(exitTo(one, neighbour[address]), 'eth0');
+    }
+
+    rmSync(file);
+    // A module that is loaded tells nobody: the next look is within half a minute, or when any link changes.
+    netlink.addBridge({ name: 'another', up: true });
+    netlink.deleteLink('another');
+    for (const address of ['ipv4', 'ipv6'] as const) t.true(await reachesSoon(fresh, far, address), address);
+    t.deepEqual(
+      (
+        await eventually(
+          () => readReadiness(one),
+          ({ reasons }) => reasons.length === 0,
+        )
+      ).reasons,
+      [],
+    );
+    await Promise.all([here!, there!, fresh].map((task) => bed.destroy(task)));
+    await bed.delete(plain);
+    await one.stopAgent();
+    await one.startAgent();
   },
 );
 

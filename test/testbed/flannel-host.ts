@@ -3,6 +3,7 @@
  * with `ip` and `bridge`, after what flanneld's sources do (`pkg/backend/vxlan`, `pkg/subnet/etcd`). One container is on its bridge.
  */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createNamespace } from '@weir/kernel';
 import type { Place } from './flows.ts';
 import { Traffic } from './traffic.ts';
@@ -21,11 +22,18 @@ export interface Record {
 export class Etcd {
   readonly #namespace: string;
   readonly #endpoint: string;
+  /** As `https.request` takes them. */
+  readonly #tls: { ca?: string; cert?: string; key?: string };
 
-  /** @param namespace from which the endpoint is reached */
-  constructor(namespace: string, endpoint: string) {
+  /**
+   * @param namespace from which the endpoint is reached
+   * @param files for an endpoint of https: PEM
+   */
+  constructor(namespace: string, endpoint: string, files?: { caFile: string; certFile: string; keyFile: string }) {
     this.#namespace = namespace;
     this.#endpoint = endpoint;
+    const read = (path: string) => readFileSync(path, 'utf8');
+    this.#tls = files === undefined ? {} : { ca: read(files.caFile), cert: read(files.certFile), key: read(files.keyFile) };
   }
 
   put(key: string, value: string, lease = '0'): void {
@@ -65,10 +73,14 @@ export class Etcd {
   }
 
   #call<Answer>(path: string, body: object): Answer {
-    const program = `fetch(process.argv[1], { method: 'POST', body: process.argv[2] }).then(async (answer) => console.log(await answer.text()))`;
+    const { protocol } = new URL(this.#endpoint);
+    const program = `require('node:${protocol.slice(0, -1)}')
+      .request(process.argv[1], { method: 'POST', ...JSON.parse(process.argv[2]) }, (answer) => answer.pipe(process.stdout))
+      .end(process.argv[3])`;
+    const [url, options] = [`${this.#endpoint}/v3/${path}`, JSON.stringify(this.#tls)];
     const text = execFileSync(
       'nsenter',
-      [`--net=${this.#namespace}`, process.execPath, '-e', program, `${this.#endpoint}/v3/${path}`, JSON.stringify(body)],
+      [`--net=${this.#namespace}`, process.execPath, '-e', program, url, options, JSON.stringify(body)],
       { encoding: 'utf8' },
     );
     const answer = JSON.parse(text) as Answer & { error?: string };

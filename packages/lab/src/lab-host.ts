@@ -98,10 +98,11 @@ export class LabHost {
   /**
    * Starts `weir agent` and returns when it is ready.
    *
+   * @param env further variables of its environment
    * @throws {LabError} EHOST with the end of its log
    */
-  async startAgent(): Promise<void> {
-    this.spawnAgent();
+  async startAgent(env: NodeJS.ProcessEnv = {}): Promise<void> {
+    this.spawnAgent(env);
     const agent = this.#agent;
     const probe = this.startProbe();
     try {
@@ -123,11 +124,12 @@ export class LabHost {
   }
 
   /** Starts `weir agent` and does not wait until it is ready. */
-  spawnAgent(): void {
+  spawnAgent(env: NodeJS.ProcessEnv = {}): void {
     const log = openSync(this.#agentLog, 'a');
     const child = this.spawn(process.execPath, [WEIR, 'agent', '--config', this.agentConfig], {
       stdio: ['ignore', log, log],
       detached: true, // an interrupt at the terminal is for the lab
+      env: { ...process.env, ...env },
     });
     closeSync(log);
     this.#agent = this.#folder.record(child.pid!, `agent of ${this.name}`);

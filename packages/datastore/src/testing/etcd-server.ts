@@ -10,9 +10,11 @@ export interface EtcdServerOptions {
   tls?: { certFile: string; keyFile: string /** Wants client certificates signed by this authority. */; clientCaFile?: string };
   /** Further command line flags. */
   arguments?: string[];
+  /** In a network namespace, by its file, and there at an address of its own. */
+  within?: { namespace: string; address: string };
 }
 
-/** An etcd of one member on 127.0.0.1, with its data in a temporary folder. */
+/** An etcd of one member on 127.0.0.1 or where it is told to be, with its data in a temporary folder. */
 export interface EtcdServer {
   endpoint: string;
   /** SIGKILL; the data and the endpoint stay for `start()`. */
@@ -31,7 +33,8 @@ const READY_MILLISECONDS = 20_000;
 export async function startEtcdServer(options: EtcdServerOptions = {}): Promise<EtcdServer> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-etcd-'));
   const [clientPort, peerPort] = await freePorts(2);
-  const endpoint = `${options.tls ? 'https' : 'http'}://127.0.0.1:${clientPort}`;
+  const { namespace, address } = { address: '127.0.0.1', namespace: undefined, ...options.within };
+  const endpoint = `${options.tls ? 'https' : 'http'}://${address}:${clientPort}`;
   const command = [
     ...['--data-dir', join(folder, 'data'), '--name', 'test', '--initial-cluster', `test=http://127.0.0.1:${peerPort}`],
     ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
@@ -55,8 +58,9 @@ export async function startEtcdServer(options: EtcdServerOptions = {}): Promise<
     await rm(folder, { recursive: true, force: true });
   };
   const start = async () => {
-    // setpriv (util-linux) becomes etcd, with the same process id.
-    running = spawn('setpriv', ['--pdeathsig', 'KILL', 'etcd', ...command], {
+    // setpriv and nsenter (util-linux) become etcd, with the same process id.
+    const enter = namespace === undefined ? [] : ['nsenter', `--net=${namespace}`];
+    running = spawn('setpriv', ['--pdeathsig', 'KILL', ...enter, 'etcd', ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: process.env.PATH },
     });
