@@ -4,8 +4,8 @@ import { explainError } from './explain-error.ts';
 import { parseJson } from './protocol/json.ts';
 import { requireContainerNamespace } from './protocol/namespace-file.ts';
 import { type AnyCall, type Call, parseRequest, type StatusCall } from './protocol/request.ts';
-import { encodeResult } from './protocol/result.ts';
-import { CNI_VERSIONS } from './protocol/version.ts';
+import { encodeResult, type Result } from './protocol/result.ts';
+import { CNI_VERSIONS, isAtLeast } from './protocol/version.ts';
 import type { Services } from './services.ts';
 import { isFromMesos } from './task/network-info.ts';
 import { withTask } from './task/task.ts';
@@ -22,11 +22,21 @@ export interface DispatchInput {
   services: () => Promise<Services>;
 }
 
+/** Of what others' plugins say on their standard error, the last so many characters: Mesos puts all of it into a failed task's message. */
+const MOST_SAID = 4096;
+
 /**
  * One call of one tool, from environment and standard input to exit code and output. Never throws: every failure is an answer in the
  * specification's form.
  */
 export async function dispatch(input: DispatchInput): Promise<LauncherResponse> {
+  const said: string[] = [];
+  const services = async () => ({ ...(await input.services()), say: (text: string) => void said.push(text) });
+  const answer = await answerTo({ ...input, services });
+  return { ...answer, stderr: said.join('').slice(-MOST_SAID) + answer.stderr };
+}
+
+async function answerTo(input: DispatchInput): Promise<LauncherResponse> {
   try {
     const tool = findTool(input.tool);
     const request = parseRequest(input.env, input.stdin);
@@ -45,7 +55,7 @@ async function run(tool: Tool, call: AnyCall, services: () => Promise<Services>)
       requireContainerNamespace(call);
       const there = await services();
       const result = await tool.add(await joined(call, there), there);
-      return succeed(encodeResult(result, call.cniVersion, { mesos: isFromMesos(call.config) }));
+      return succeed(encodeResult(requireAddress(result, call), call.cniVersion, { mesos: isFromMesos(call.config) }));
     }
     case 'CHECK':
       await tool.check(call, await services());
@@ -59,6 +69,14 @@ async function run(tool: Tool, call: AnyCall, services: () => Promise<Services>)
       await runStatus(tool, call, services);
       return succeed();
   }
+}
+
+/** Of a result in the old form nothing would be left; and Mesos fails the task without a word of why. */
+function requireAddress(result: Result, { config, cniVersion }: Call): Result {
+  if (result.ips.length > 0 || (isAtLeast(cniVersion, '0.3.0') && !isFromMesos(config))) return result;
+  throw new CniError(CNI_CODE.invalidConfig, `the network "${config.name}" gave the container no address`, {
+    details: 'add the section ipam to the interface plugin in its network file',
+  });
 }
 
 /** What is wrong with the call itself keeps its code; all else means that the plugin is not available. */

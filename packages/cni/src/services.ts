@@ -69,6 +69,8 @@ export interface Services {
    * One that has a call under way, or got one since this began, is left alone.
    */
   collect(collection: Collection): Promise<void>;
+  /** What another's plugin said on its standard error, for that of the call. */
+  say?(text: string): void;
   /** Work that may go on after the answer; a one-shot process awaits it before it exits. `what` names it in a log. */
   later(work: Promise<void>, what: string): void;
 }

@@ -36,7 +36,6 @@ test('a foreign plugin gets name, version, args, prevResult and its declared cap
   const [second] = await folder.calls('second');
   t.deepEqual(second?.config, {
     type: 'second',
-    capabilities: { portMappings: true, bandwidth: false },
     name: 'weir',
     cniVersion: '1.0.0',
     args: MESOS,
@@ -91,6 +90,69 @@ test('what only 1.1.0 can say goes through a chain whole', async (t) => {
   const network = { ...NETWORK, cniVersion: '1.1.0', chain };
   const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble());
   t.deepEqual(answer, result);
+});
+
+test('a step speaks the highest version that the network names, the answer has the one that was asked in', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('first', ROUTED);
+  const version = async (more: object) => {
+    const network = { ...NETWORK, chain: [{ type: 'first' }, { type: 'weir-policy' }], ...more };
+    const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble());
+    return [(await folder.calls('first')).at(-1)!.config.cniVersion, answer.cniVersion];
+  };
+  t.deepEqual(await version({ cniVersion: '0.4.0', cniVersions: ['0.3.1', '1.0.0', '9.0.0'] }), ['1.0.0', '0.4.0']);
+  t.deepEqual(await version({ cniVersion: '1.0.0', cniVersions: ['0.4.0'] }), ['1.0.0', '1.0.0']);
+  t.deepEqual(await version({ cniVersion: '', cniVersions: null }), ['0.1.0', '0.1.0']);
+});
+
+test("what another's plugin says on standard error is said on ours, whether it fails or not", async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('chatty', `echo "$CNI_COMMAND was here" >&2; [ $CNI_COMMAND = DEL ] || echo '${JSON.stringify(ROUTED)}'`);
+  await folder.add('broken', 'echo \'{"code":123,"msg":"no way"}\'; echo "and why" >&2; exit 1');
+  const call = async (...types: string[]) => {
+    const network = { ...NETWORK, chain: types.map((type) => ({ type })) };
+    return callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble());
+  };
+  t.like(await call('chatty', 'chatty'), { exitCode: 0, stderr: 'ADD was here\nADD was here\n' });
+  t.like(await call('chatty', 'broken'), { exitCode: 1, answer: { code: 123 }, stderr: 'ADD was here\nand why\nand why\nDEL was here\n' });
+});
+
+test('a chain that gives no address is refused where the runtime could not be told without one', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('layer2', { cniVersion: '0.4.0', interfaces: [{ name: 'eth0', sandbox: '/ns' }] });
+  const add = async (more: object) => {
+    const network = { ...NETWORK, chain: [{ type: 'layer2' }], ...more };
+    return (await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, new ServicesDouble())).answer;
+  };
+  t.like(await add({}), { interfaces: [{ name: 'eth0' }], ips: [] });
+  for (const more of [{ args: MESOS }, { cniVersion: '0.2.0' }])
+    t.like(await add(more), { code: 7, msg: 'the network "weir" gave the container no address' });
+});
+
+test('weir-route after another plugin of the list hands on what that one made, and CHECK leaves it to that one', async (t) => {
+  const services = new ServicesDouble();
+  const before = {
+    cniVersion: '1.0.0',
+    interfaces: [{ name: 'lo', sandbox: '/ns' }],
+    ips: [{ address: '127.0.0.1/8', interface: 0 }],
+    routes: [{ dst: '192.0.2.0/24' }],
+  };
+  const network = { ...NETWORK, type: 'weir-route', ipam: { type: 'weir-ipam' } };
+  const { answer } = await callTool('weir-route', environment('ADD'), { ...network, prevResult: before }, services);
+  t.deepEqual(
+    answer.ips.map(({ address, interface: index }: { address: string; interface: number }) => [address, answer.interfaces[index].name]),
+    [
+      ['127.0.0.1/8', 'lo'],
+      ['10.0.0.1/32', 'eth0'],
+    ],
+  );
+  t.deepEqual(
+    answer.routes.map(({ dst }: { dst: string }) => dst),
+    ['192.0.2.0/24', '0.0.0.0/0'],
+  );
+  const check = async (prevResult: object) =>
+    (await callTool('weir-route', environment('CHECK'), { ...network, prevResult }, services)).answer?.msg ?? 'sound';
+  t.is(await check(answer), 'sound');
 });
 
 test('DEL runs in reverse, every step of it, and tells a foreign failure while there is a namespace', async (t) => {
@@ -277,6 +339,17 @@ test('an IPAM plugin that gives nothing is refused and asked to clean up', async
     (await folder.calls('their-ipam')).map(({ command }) => command),
     ['ADD', 'DEL'],
   );
+});
+
+test('an IPAM plugin that fails is asked to clean up', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('their-ipam', 'echo $CNI_COMMAND >> $DIR/commands; [ $CNI_COMMAND = DEL ]');
+  const network = { ...NETWORK, type: 'weir-route', ipam: { type: 'their-ipam' } };
+  const services = new ServicesDouble();
+  const { answer } = await callTool('weir-route', environment('ADD', { CNI_PATH: folder.path }), network, services);
+  t.like(answer, { code: 104, msg: 'their-ipam ended ADD with 1' });
+  t.is(await readFile(join(folder.path, 'commands'), 'utf8'), 'ADD\nDEL\n');
+  t.true(services.isEmpty);
 });
 
 test('weir-policy says what it cannot guard', async (t) => {

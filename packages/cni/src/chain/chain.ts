@@ -5,7 +5,7 @@ import type { NetworkConfig } from '../protocol/network-config.ts';
 import type { AnyCall, Call, GcCall, StatusCall } from '../protocol/request.ts';
 import type { Result } from '../protocol/result.ts';
 import { attachmentsOf } from '../protocol/valid-attachments.ts';
-import { isCniVersion } from '../protocol/version.ts';
+import { highestVersion, isCniVersion } from '../protocol/version.ts';
 import type { Services } from '../services.ts';
 import type { Plugin } from './plugin.ts';
 import { runAll, runAllAndTellAll } from './run-all.ts';
@@ -106,9 +106,12 @@ function callOf(step: Step, call: Call, prevResult: Result | undefined): Call {
   return { ...forStep(step, call), prevResult };
 }
 
-/** The network's call as one step gets it. A step may speak a version of its own; otherwise it speaks the network's. */
-function forStep<C extends AnyCall>({ config: step }: Step, call: C): C {
-  const { cniVersion = call.config.cniVersion } = step;
+/**
+ * The network's call as one step gets it: without `capabilities`, which are between network and runtime. A step may speak a version of its
+ * own; otherwise it speaks the highest that the network names.
+ */
+function forStep<C extends AnyCall>({ config: { capabilities, ...step } }: Step, call: C): C {
+  const { cniVersion = highestVersion(call.config) } = step;
   if (!isCniVersion(cniVersion) && call.command !== 'DEL') {
     throw new CniError(
       CNI_CODE.incompatibleVersion,
@@ -116,7 +119,7 @@ function forStep<C extends AnyCall>({ config: step }: Step, call: C): C {
     );
   }
   const args = { ...step.args, ...call.config.args };
-  const runtimeConfig = capable(step, call.config);
+  const runtimeConfig = capable(capabilities, call.config);
   const config: NetworkConfig = {
     ...step,
     name: call.config.name,
@@ -129,7 +132,7 @@ function forStep<C extends AnyCall>({ config: step }: Step, call: C): C {
 }
 
 /** Of what the runtime offers, the capabilities that the step declares (CNI CONVENTIONS.md, "Dynamic plugin specific fields"). */
-function capable(step: StepConfig, network: NetworkConfig): Record<string, unknown> {
+function capable(declared: StepConfig['capabilities'], network: NetworkConfig): Record<string, unknown> {
   const offered = Object.entries(network.runtimeConfig ?? {});
-  return Object.fromEntries(offered.filter(([name]) => step.capabilities?.[name] === true));
+  return Object.fromEntries(offered.filter(([name]) => declared?.[name] === true));
 }

@@ -21,7 +21,7 @@ export interface Plugin {
 /** @returns the tool of that name among `own`, else whatever CNI_PATH has under that name */
 export function pluginFor(type: string, own: readonly Tool[], services: Services): Plugin {
   const tool = own.find(({ name }) => name === type);
-  return tool === undefined ? foreignPlugin(type) : ownPlugin(tool, services);
+  return tool === undefined ? foreignPlugin(type, services) : ownPlugin(tool, services);
 }
 
 function ownPlugin(tool: Tool, services: Services): Plugin {
@@ -36,15 +36,16 @@ function ownPlugin(tool: Tool, services: Services): Plugin {
   };
 }
 
-function foreignPlugin(type: string): Plugin {
+function foreignPlugin(type: string, { say }: Services): Plugin {
+  const run = (command: AnyCall['command'], call: AnyCall) => execute(type, command, call, say);
   return {
     type,
     own: false,
-    add: async (call) => decodeResult(await run(type, 'ADD', call), call.cniVersion),
-    del: async (call) => void (await run(type, 'DEL', call)),
-    check: async (call) => void (await run(type, 'CHECK', call)),
-    gc: async (call) => void (knowsNewVerbs(call) && (await run(type, 'GC', call))),
-    status: async (call) => void (knowsNewVerbs(call) && (await run(type, 'STATUS', call))),
+    add: async (call) => decodeResult(await run('ADD', call), call.cniVersion),
+    del: async (call) => void (await run('DEL', call)),
+    check: async (call) => void (await run('CHECK', call)),
+    gc: async (call) => void (knowsNewVerbs(call) && (await run('GC', call))),
+    status: async (call) => void (knowsNewVerbs(call) && (await run('STATUS', call))),
   };
 }
 
@@ -54,7 +55,7 @@ function knowsNewVerbs({ cniVersion }: AnyCall): boolean {
 }
 
 /** @returns the plugin's answer on stdout, as JSON; undefined when it said nothing */
-async function run(type: string, command: AnyCall['command'], call: AnyCall): Promise<unknown> {
+async function execute(type: string, command: AnyCall['command'], call: AnyCall, say: Services['say']): Promise<unknown> {
   // As libcni does: DEL was given no result before 0.4.0.
   const withResult = command !== 'DEL' || isAtLeast(call.cniVersion, '0.4.0');
   const known = 'prevResult' in call && withResult ? call.prevResult : undefined;
@@ -64,6 +65,7 @@ async function run(type: string, command: AnyCall['command'], call: AnyCall): Pr
     environment: { ...call.environment, CNI_COMMAND: command },
     stdin: JSON.stringify({ ...call.config, type, prevResult }),
   });
+  say?.(outcome.stderr);
   const answer = outcome.stdout.trim() === '' ? undefined : parseAnswer(type, command, outcome.stdout);
   if (outcome.exitCode !== 0) throw failureOf(type, command, outcome.exitCode, answer, outcome.stderr);
   if (command === 'ADD' && answer === undefined) {

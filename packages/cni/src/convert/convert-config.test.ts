@@ -72,6 +72,39 @@ test('every setting is carried over or named', (t) => {
   t.false(JSON.stringify(done).includes('t0ken'));
 });
 
+test('what the network says to every plugin stays: its name servers, and that CHECK or GC does harm', (t) => {
+  const dns = { nameservers: ['192.0.2.53'], search: ['example.test'] };
+  const done = convertConfig({
+    name: 'c',
+    type: 'calico',
+    dns,
+    disableCheck: true,
+    disableGC: 'true',
+    runtimeConfig: { mac: '02:00:00:00:00:01' },
+  });
+  t.like(done.config, { disableCheck: true, disableGC: 'true' });
+  t.deepEqual((done.config.chain as object[])[0], { type: 'weir-route', dns, ipam: { type: 'weir-ipam' } });
+  t.deepEqual(keys(done), ['runtimeConfig']);
+});
+
+test("others' plugins are spoken to in the highest version that they were, Weir's own in a new one", (t) => {
+  const version = (given: object): unknown => convertConfig({ name: 'b', ...given }).config.cniVersion;
+  const bridge = { type: 'bridge' };
+  t.is(version({ cniVersion: '0.3.1', ...bridge }), '0.3.1');
+  t.is(version(bridge), '0.1.0');
+  t.is(version({ cniVersion: '0.3.1', cniVersions: ['0.4.0', '9.0.0'], plugins: [bridge] }), '0.4.0');
+  t.is(version({ cniVersion: '0.1.0', type: 'mesos-cni-port-mapper', delegate: { cniVersion: '0.2.0', ...bridge } }), '0.2.0');
+  t.is(version({ cniVersion: '0.3.1', plugins: [{ type: 'calico' }, { type: 'tuning' }] }), '0.3.1');
+  t.is(version({ cniVersion: '0.3.1', type: 'calico', ipam: { type: 'host-local' } }), '0.3.1');
+  t.is(version({ cniVersion: '0.1.0', type: 'calico' }), '1.0.0');
+});
+
+test('plugins in a folder beside a list are not forgotten', (t) => {
+  const list = { name: 'b', cniVersion: '1.1.0', plugins: [{ type: 'bridge' }] };
+  t.regex(note(convertConfig({ ...list, loadOnlyInlinedPlugins: false }), 'loadOnlyInlinedPlugins'), /the folder b\/ beside the list/);
+  t.false(keys(convertConfig({ ...list, loadOnlyInlinedPlugins: true })).includes('loadOnlyInlinedPlugins'));
+});
+
 test('a list with Calico: its other plugins stay in the chain, portmap is not needed', (t) => {
   const bandwidth = { type: 'bandwidth', capabilities: { bandwidth: true } };
   const done = convertConfig({

@@ -1,6 +1,7 @@
 /** Other configurations of the same networks: for Calico on Mesos and DC/OS, and lists as libcni has them. */
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { highestVersion } from '../protocol/version.ts';
 import { TOOLS } from '../tool-table.ts';
 import { CALICO_KEYS } from './calico-keys.ts';
 
@@ -39,6 +40,10 @@ const NETWORK_KEYS = [
   'loadOnlyInlinedPlugins',
 ];
 
+const KEPT_KEYS = ['args', 'disableCheck', 'disableGC'];
+
+const versionsSchema = z.looseObject({ cniVersion: z.string().optional(), cniVersions: z.array(z.string()).optional() });
+
 /** `capabilities` that weir-policy has itself. */
 const PORT_MAPPERS = ['portmap', 'mesos-cni-port-mapper'];
 
@@ -61,16 +66,41 @@ export function convertConfig(given: unknown): Conversion {
   const steps = plugins.flatMap((plugin, index) =>
     stepsOf(plugin, { where: network.plugins === undefined ? '' : `plugins.${index}.`, isFirst: index === 0, notes }),
   );
+  if (network.runtimeConfig !== undefined)
+    notes.push({ key: 'runtimeConfig', text: 'left out: the runtime makes it anew for each container' });
+  noteFolder(network, notes);
   return {
     config: {
-      cniVersion: '1.0.0',
+      cniVersion: versionFor(steps, network),
       name: network.name,
       type: 'weir',
-      ...(network.args !== undefined && { args: network.args }),
+      ...Object.fromEntries(KEPT_KEYS.filter((key) => network[key] !== undefined).map((key) => [key, network[key]])),
       chain: steps,
     },
     notes,
   };
+}
+
+/** Plugins of others are spoken to as before: they need not know a newer version. */
+function versionFor(steps: readonly Config[], network: Config): string {
+  if (steps.every(({ type, ipam }) => TOOLS.has(String(type)) && isOwnIpam(ipam))) return '1.0.0';
+  const { cniVersion, cniVersions } = versionsSchema.parse(network);
+  const ofDelegate = versionsSchema.safeParse(network.delegate).data?.cniVersion;
+  return highestVersion({ cniVersion: ofDelegate || cniVersion || '0.1.0', cniVersions });
+}
+
+function isOwnIpam(ipam: unknown): boolean {
+  const type = (ipam as Config | undefined)?.type;
+  return type === undefined || TOOLS.has(String(type));
+}
+
+/** libcni reads more plugins out of a folder beside the list, and by default. */
+function noteFolder({ name, plugins, loadOnlyInlinedPlugins }: Config & { name: string }, notes: ConversionNote[]): void {
+  if (plugins === undefined || loadOnlyInlinedPlugins !== false) return;
+  notes.push({
+    key: 'loadOnlyInlinedPlugins',
+    text: `if there are .conf files in the folder ${name}/ beside the list, add them to "chain" in their order`,
+  });
 }
 
 function stepsOf(plugin: Config, context: { where: string; isFirst: boolean; notes: ConversionNote[] }): Config[] {
@@ -113,13 +143,14 @@ function delegateOf(mapper: Config, { where, isFirst, notes }: { where: string; 
 }
 
 function fromCalico(plugin: Config, where: string, notes: ConversionNote[]): Config[] {
-  const { mtu, ipam, dns: _, ...rest } = without(plugin, ['type', 'capabilities', 'datastore_type', 'etcd_endpoints']);
+  const { mtu, ipam, dns, ...rest } = without(plugin, ['type', 'capabilities', 'datastore_type', 'etcd_endpoints']);
   noteStore(plugin, where, notes);
   for (const key of Object.keys(rest)) notes.push({ key: where + key, text: CALICO_KEYS[key] ?? unknownText('calico') });
   const route = {
     type: 'weir-route',
     // 0 is Calico's "find it out", which is what Weir does without the key.
     ...(typeof mtu === 'number' && mtu > 0 && { mtu }),
+    ...(dns !== undefined && { dns }),
     ipam: fromCalicoIpam(ipam, `${where}ipam.`, notes),
   };
   return [route, { type: 'weir-policy' }];

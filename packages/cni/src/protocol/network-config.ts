@@ -6,8 +6,13 @@ import { CNI_CODE, CniError } from '../cni-error.ts';
  * `cniVersion` is a string of any kind here, because DEL must work whatever an operator wrote there.
  */
 export const networkConfigSchema = z.looseObject({
-  // SPEC.md leaves it open; the reference implementation takes a missing one as 0.1.0.
-  cniVersion: z.string().default('0.1.0'),
+  // SPEC.md leaves it open; the reference implementation takes a missing or empty one as 0.1.0.
+  cniVersion: z
+    .string()
+    .nullish()
+    .transform((version) => version || '0.1.0'),
+  /** Further versions that the network is written for (SPEC.md, "Version considerations"). */
+  cniVersions: z.array(z.string()).nullish(),
   name: z.string().min(1),
   type: z.string().min(1).optional(),
   ipam: z.looseObject({ type: z.string().min(1).optional() }).optional(),

@@ -83,7 +83,8 @@ test('malformed JSON has code 6, a wrong configuration code 7', (t) => {
 });
 
 test('cniVersion: none is 0.1.0, an unknown one is refused except by DEL', (t) => {
-  t.is(parseCall(environment('ADD'), { name: 'n' }).cniVersion, '0.1.0');
+  for (const none of [{}, { cniVersion: '' }, { cniVersion: null }])
+    t.is(parseCall(environment('ADD'), { name: 'n', ...none }).cniVersion, '0.1.0');
   t.like(refuse(environment('ADD'), Buffer.from('{"name":"n","cniVersion":"2.0.0"}')), { code: 1 });
   t.is(parseCall(environment('DEL'), { name: 'n', cniVersion: '2.0.0' }).cniVersion, '1.1.0');
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { decodeResult, encodeResult, type Result } from './result.ts';
+import { appendResult, decodeResult, encodeResult, type Result } from './result.ts';
 import { CNI_VERSIONS, isAtLeast } from './version.ts';
 
 const FULL: Result = {
@@ -115,4 +115,20 @@ test('an unreadable result says where', (t) => {
 test("the reference implementation's ways of saying nothing are understood", (t) => {
   const result = decodeResult({ ips: [{ address: '10.0.0.1/24', gateway: '' }], interfaces: null, routes: null, dns: null }, '1.0.0');
   t.deepEqual(result, { interfaces: [], ips: [{ address: '10.0.0.1/24' }], routes: [], dns: {} });
+  t.deepEqual(decodeResult({ cniVersion: '', ips: [{ address: '10.0.0.1/24' }] }, '1.0.0'), result);
+});
+
+test('what one plugin made comes after what those before it did, and addresses keep their interfaces', (t) => {
+  const loopback: Result = {
+    interfaces: [{ name: 'lo', sandbox: '/ns' }],
+    ips: [{ address: '127.0.0.1/8', interface: 0 }],
+    routes: [],
+    dns: { nameservers: ['192.0.2.1'], domain: 'example.test' },
+  };
+  const joined = appendResult(loopback, { ...FULL, dns: { nameservers: ['192.0.2.53'] } });
+  t.deepEqual(
+    joined.ips.map(({ address, interface: index }) => [address, index === undefined ? undefined : joined.interfaces[index]!.name]),
+    [['127.0.0.1/8', 'lo'], ...FULL.ips.map(({ address, interface: index }) => [address, FULL.interfaces[index!]!.name])],
+  );
+  t.deepEqual([joined.routes, joined.dns], [FULL.routes, { nameservers: ['192.0.2.53'], domain: 'example.test' }]);
 });

@@ -102,7 +102,7 @@ function encodeRoute(route: Route, version: CniVersion): Route {
  * @throws CniError 1 version, 6 form
  */
 export function decodeResult(value: unknown, fallback: string): Result {
-  const version = (value as { cniVersion?: unknown } | null)?.cniVersion ?? fallback;
+  const version = (value as { cniVersion?: unknown } | null)?.cniVersion || fallback;
   if (!isCniVersion(version))
     throw new CniError(CNI_CODE.incompatibleVersion, `a result has cniVersion ${JSON.stringify(version)}, which is not known`);
   const parsed = (isAtLeast(version, '0.3.0') ? ipsSchema : ip4Schema).safeParse(value);
@@ -200,6 +200,24 @@ const ip4Schema = z
   .transform(
     ({ ip4, ip6, dns }): Result => ({ interfaces: [], ips: [...ip4.ips, ...ip6.ips], routes: [...ip4.routes, ...ip6.routes], dns }),
   );
+
+/** The addresses of one interface in the container. Others of the list may have made interfaces of their own. */
+export function addressesOn({ interfaces, ips }: Result, interfaceName: string): Address[] {
+  const index = interfaces.findIndex(({ name, sandbox }) => name === interfaceName && sandbox !== undefined);
+  return ips.filter((ip) => ip.interface === undefined || ip.interface === index);
+}
+
+/** What an interface plugin made, after what the plugins before it in the list did: SPEC.md has it hand on its `prevResult`. */
+export function appendResult(before: Result, made: Result): Result {
+  const offset = before.interfaces.length;
+  const ips = made.ips.map((ip) => (ip.interface === undefined ? ip : { ...ip, interface: ip.interface + offset }));
+  return {
+    interfaces: [...before.interfaces, ...made.interfaces],
+    ips: [...before.ips, ...ips],
+    routes: [...before.routes, ...made.routes],
+    dns: { ...before.dns, ...made.dns },
+  };
+}
 
 /** The address alone, in canonical text: `10.0.0.1/32` → `10.0.0.1`. */
 export function plainAddress(address: string): string {

@@ -9,6 +9,21 @@ export function isCniVersion(value: unknown): value is CniVersion {
   return (CNI_VERSIONS as readonly unknown[]).includes(value);
 }
 
+/**
+ * The version that whoever runs a network's plugins chooses: the highest known one of `cniVersion` and `cniVersions` (SPEC.md, "Version
+ * considerations"). `cniVersion` as it is when none is known.
+ */
+export function highestVersion({
+  cniVersion,
+  cniVersions,
+}: {
+  cniVersion: string;
+  cniVersions?: readonly string[] | null | undefined;
+}): string {
+  const named = [cniVersion, ...(cniVersions ?? [])];
+  return CNI_VERSIONS.findLast((version) => named.includes(version)) ?? cniVersion;
+}
+
 /** True when `version` is `other` or newer. */
 export function isAtLeast(version: CniVersion, other: CniVersion): boolean {
   return CNI_VERSIONS.indexOf(version) >= CNI_VERSIONS.indexOf(other);

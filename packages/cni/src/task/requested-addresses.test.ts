@@ -21,16 +21,17 @@ test('every place that a runtime, a framework or a task may ask in', (t) => {
     ['10.1.0.7', 'fd00::7'],
   );
   t.deepEqual(asked(label('10.1.0.7, fd00::7')), ['10.1.0.7', 'fd00::7']);
+  t.deepEqual(asked({ args: { cni: { labels: [{ key: 'weir/ip', value: '10.1.0.7' }] } } }), ['10.1.0.7']);
 });
 
 test('none asked for; one asked for in several places is one', (t) => {
   for (const nothing of [{}, { runtimeConfig: {} }, { args: null }, { args: { cni: null } }, mesos({ ip_addresses: [{}] }), label('')])
     t.deepEqual(asked(nothing), []);
   t.deepEqual(asked({}, 'IP='), []);
-  t.deepEqual(asked({ runtimeConfig: { ips: ['10.1.0.7'] }, args: { cni: { ips: ['10.1.0.8'] } } }, 'IP=10.1.0.7'), [
-    '10.1.0.7',
-    '10.1.0.8',
-  ]);
+  const both = { runtimeConfig: { ips: ['10.1.0.7'] }, args: { cni: { ips: ['10.1.0.8', '10.1.0.7'] } } };
+  t.deepEqual(asked(both), ['10.1.0.7', '10.1.0.8']);
+  // CONVENTIONS.md: a plugin that understands args ignores what CNI_ARGS says of the same.
+  t.deepEqual(asked(both, 'IP=10.1.0.9'), ['10.1.0.7', '10.1.0.8']);
 });
 
 test('what is no address is refused with its place', (t) => {

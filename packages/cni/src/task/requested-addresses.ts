@@ -4,6 +4,7 @@ import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../protocol/network-config.ts';
 import type { Call } from '../protocol/request.ts';
 import { readNetworkInfo } from './network-info.ts';
+import { networkLabels } from './network-labels.ts';
 
 /** The network label by which a task asks for addresses. */
 const ADDRESS_LABEL = 'weir/ip';
@@ -15,21 +16,21 @@ interface Request {
 }
 
 /**
- * The addresses that runtime, framework or task ask for, canonical and each once, in the order of the sources: `ip_addresses` and the label
- * `weir/ip` of Mesos, `ips` of the runtime (CNI CONVENTIONS.md, "Dynamic plugin specific fields" and "args in network config"), `IP` in
- * CNI_ARGS.
+ * The addresses that runtime, framework or task ask for, canonical and each once, in the order of the sources: `ip_addresses` of Mesos and the
+ * label `weir/ip`, `ips` of the runtime (CNI CONVENTIONS.md, "Dynamic plugin specific fields" and "args in network config"), or, where none of
+ * these asks, `IP` in CNI_ARGS (the same, "CNI_ARGS").
  *
  * @throws CniError 7, with the source, for what is no address
  */
 export function requestedAddresses(call: Call): string[] {
   const { runtimeConfig, args } = call.config;
-  const requests = [
+  const asked = [
     // First, so that what is wrong is told of where it came from: a chain gives them to its steps as `ips` too.
-    ...fromMesos(call),
+    ...fromTask(call),
     ...listOf(runtimeConfig?.ips, 'runtimeConfig.ips'),
     ...listOf((args?.cni as { ips?: unknown } | null | undefined)?.ips, 'args.cni.ips'),
-    ...fromCniArgs(call.environment.CNI_ARGS),
   ];
+  const requests = asked.length > 0 ? asked : fromCniArgs(call.environment.CNI_ARGS);
   return [...new Set(requests.map(readAddress))];
 }
 
@@ -44,9 +45,9 @@ function fromCniArgs(variable = ''): Request[] {
   return values.flatMap((value) => separated(value, 'IP in CNI_ARGS'));
 }
 
-function fromMesos({ config }: Call): Request[] {
+function fromTask({ config }: Call): Request[] {
   const info = readNetworkInfo(config);
-  const labels = info?.labels.filter(({ key }) => key === ADDRESS_LABEL) ?? [];
+  const labels = networkLabels(config).filter(({ key }) => key === ADDRESS_LABEL);
   return [
     ...(info?.ipAddresses ?? []).flatMap(({ protocol, address }): Request[] => {
       if (address === undefined) return [];

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseConfig } from '../protocol/network-config.ts';
 import type { Call } from '../protocol/request.ts';
 import { cleanLabelText } from './label-text.ts';
-import { readNetworkInfo } from './network-info.ts';
+import { networkLabels } from './network-labels.ts';
 import type { Task } from './task.ts';
 
 const configSchema = z.looseObject({
@@ -22,7 +22,7 @@ export interface TaskIdentity {
 }
 
 /**
- * The network's labels, then the app's, then those that Mesos gives for this network, cleaned: Mesos lets any text through.
+ * The network's labels, then the app's, then those that the runtime gives for this network, cleaned: Mesos lets any text through.
  *
  * @param tool for the error's text
  * @throws CniError 7
@@ -32,7 +32,7 @@ export function taskIdentity(call: Call, tool: string): TaskIdentity {
   const { task } = call;
   const labels = { ...config.labels, ...(task && appLabels(task).labels) };
   let given: string | undefined;
-  for (const { key, value } of readNetworkInfo(call.config)?.labels ?? []) {
+  for (const { key, value } of networkLabels(call.config)) {
     const known = weirLabel(key);
     const [name, text] = [cleanLabelText(key), cleanLabelText(value)];
     if (known === 'weir/namespace') given = text === '' ? given : text;

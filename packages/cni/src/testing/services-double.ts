@@ -172,9 +172,7 @@ export class ServicesDouble implements Services {
     forget: (call) => void this.kept.delete(keyOf(call)),
   };
 
-  outage(): Outage | undefined {
-    return this.outageNow;
-  }
+  readonly outage = (): Outage | undefined => this.outageNow;
 
   readonly collect = async ({ network, isStale, remove }: Collection): Promise<void> => {
     this.#do('collect');
@@ -186,11 +184,11 @@ export class ServicesDouble implements Services {
     }
   };
 
-  later(work: Promise<void>, _what: string): void {
+  readonly later = (work: Promise<void>, _what: string): void => {
     this.#works.push(work);
     // It may fail before anybody awaits settled().
     work.catch(() => {});
-  }
+  };
 
   /** Resolves when all later work is done, whether or not it failed. */
   async settled(): Promise<PromiseSettledResult<void>[]> {

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../protocol/network-config.ts';
 import type { Call } from '../protocol/request.ts';
-import { plainAddress, type Result } from '../protocol/result.ts';
+import { addressesOn, plainAddress } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
-import { readNetworkInfo } from '../task/network-info.ts';
+import { networkLabels } from '../task/network-labels.ts';
 import { requestedAddresses } from '../task/requested-addresses.ts';
 import { taskIdentity } from '../task/task-identity.ts';
 import type { Tool } from '../tool.ts';
@@ -67,7 +67,9 @@ export const weirIpam: Tool = {
   async check(call, services) {
     if (call.prevResult === undefined) throw new CniError(CNI_CODE.invalidConfig, 'weir-ipam: CHECK needs the prevResult of the ADD');
     const held = await heldBy(call, services);
-    const missing = addressesOf(call.prevResult).filter((address) => !held.includes(address));
+    const missing = addressesOn(call.prevResult, call.interfaceName)
+      .map(({ address }) => plainAddress(address))
+      .filter((address) => !held.includes(address));
     if (missing.length === 0) return;
     const message = `weir-ipam: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not held for ${call.containerId} ${call.interfaceName}`;
     throw new CniError(CNI_CODE.mismatch, message, { details: `held: ${held.join(', ') || 'nothing'}; stop the task and launch it again` });
@@ -85,7 +87,7 @@ export const weirIpam: Tool = {
 
 /** What a task says of its addresses by labels. Their text is taken as it is: names of objects need no cleaning. */
 function addressLabels({ config }: Call): { claim?: string; chosenPools?: string[] } {
-  const labels = new Map(readNetworkInfo(config)?.labels.map(({ key, value }) => [key, value.trim()]));
+  const labels = new Map(networkLabels(config).map(({ key, value }) => [key, value.trim()]));
   const names = (labels.get(POOL_LABEL) ?? '').split(',').map((name) => name.trim());
   const chosenPools = names.filter((name) => name !== '');
   return { claim: labels.get(CLAIM_LABEL) || undefined, ...(chosenPools.length > 0 && { chosenPools }) };
@@ -107,8 +109,4 @@ function narrowed(allowed: string[] | undefined, chosen: string[] | undefined): 
 async function heldBy({ containerId, interfaceName }: Call, services: Services): Promise<string[]> {
   const held = await services.addresses.held();
   return held.filter((one) => one.containerId === containerId && one.interfaceName === interfaceName).map(({ address }) => address);
-}
-
-function addressesOf(result: Result): string[] {
-  return result.ips.map(({ address }) => plainAddress(address));
 }

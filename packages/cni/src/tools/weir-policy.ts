@@ -14,7 +14,7 @@ import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../protocol/network-config.ts';
 import { portMappingsSchema } from '../protocol/port-mappings.ts';
 import type { Call } from '../protocol/request.ts';
-import { type Interface, plainAddress, type Result } from '../protocol/result.ts';
+import { addressesOn, type Interface, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { isFromMesos } from '../task/network-info.ts';
 import { containerPorts } from '../task/task.ts';
@@ -110,8 +110,7 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
   const { labels, namespace, namespaceGiven } = taskIdentity(call, 'weir-policy');
   const { containerId, interfaceName, task } = call;
   const warnings = task === undefined ? [] : [...task.warnings, ...appLabels(task).refused];
-  const inContainer = made.interfaces.findIndex((link) => isInContainer(link) && link.name === interfaceName);
-  const mac = made.interfaces[inContainer]?.mac;
+  const mac = made.interfaces.find((link) => isInContainer(link) && link.name === interfaceName)?.mac;
   const endpoint = {
     apiVersion: API_VERSION,
     kind: 'Endpoint',
@@ -127,7 +126,7 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
       network: call.config.name,
       interfaceName,
       ...hostEndOf(call, made, services),
-      addresses: addressesOf(made, inContainer),
+      addresses: addressesOf(made, interfaceName),
       ...(mac === undefined ? {} : { mac }),
       ...hostPortsOf(config),
       ...spaceIn(call, made, services),
@@ -170,8 +169,8 @@ function hostEndOf(call: Call, made: Result, services: Services): HostEnd {
   return services.wiring.findHostEnd({ namespace: call.namespace!, interfaceName: call.interfaceName });
 }
 
-function addressesOf(made: Result, inContainer: number): string[] {
-  const own = made.ips.filter((ip) => ip.interface === undefined || ip.interface === inContainer);
+function addressesOf(made: Result, interfaceName: string): string[] {
+  const own = addressesOn(made, interfaceName);
   if (own.length === 0) throw new CniError(CNI_CODE.invalidConfig, 'weir-policy: the result so far has no address of the container');
   return own.map(({ address }) => plainAddress(address));
 }

@@ -6,8 +6,9 @@ import { runAll, runAllAndTellAll } from '../chain/run-all.ts';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { type NetworkConfig, parseConfig } from '../protocol/network-config.ts';
 import type { Call } from '../protocol/request.ts';
+import { requestedDns } from '../protocol/requested-dns.ts';
 import { requestedMac } from '../protocol/requested-mac.ts';
-import { type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../protocol/result.ts';
+import { appendResult, type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { taskIdentity } from '../task/task-identity.ts';
 import type { Tool } from '../tool.ts';
@@ -44,7 +45,8 @@ export const weirRoute: Tool = {
     const link = beginLink(call, config, services, space);
     const given = await addressesFor(call, ipam, link);
     try {
-      return await wire(call, config, given, link, dns);
+      const made = await wire(call, config, given, link, dns);
+      return call.prevResult === undefined ? made : appendResult(call.prevResult, made);
     } catch (error) {
       await giveBack(ipam, call);
       throw error;
@@ -156,9 +158,10 @@ async function addressesFor(call: Call, ipam: Plugin, link: Link): Promise<Resul
   try {
     const given = await ipam.add(call);
     if (given.ips.length > 0) return given;
-    await giveBack(ipam, call);
     throw new CniError(CNI_CODE.plugin, `${ipam.type} gave no address`, { plugin: ipam.type });
   } catch (error) {
+    // SPEC.md, "Delegated plugin execution procedure". Ours holds nothing when it fails.
+    if (!ipam.own) await giveBack(ipam, call);
     await link.abandon();
     throw error;
   }
@@ -191,8 +194,9 @@ async function wire(call: Call, config: Config, given: Result, link: Link, dns: 
 /** What the container's resolver is told, by its addresses. */
 type DnsChoice = (addresses: readonly string[]) => Dns;
 
-/** Of the network's configuration; the host's server comes first. Throws CniError 7 when there is none and one is asked for. */
-function dnsFor(call: Call, { dns, hostDns }: Config, services: Services, space: string | undefined): DnsChoice {
+/** Of the network's configuration and the runtime; the host's server comes first. Throws CniError 7 when there is none and one is asked for. */
+function dnsFor(call: Call, { dns: ofNetwork, hostDns }: Config, services: Services, space: string | undefined): DnsChoice {
+  const dns = { ...ofNetwork, ...requestedDns(call.config) };
   if (!hostDns) return () => dns;
   if (space !== undefined) {
     throw new CniError(

@@ -1,6 +1,7 @@
 import { type Endpoint, hostInterfaceName } from '@weir/resources';
 import test from 'ava';
 import { CNI_VERSIONS, isAtLeast } from '../protocol/version.ts';
+import type { Services } from '../services.ts';
 import type { Task } from '../task/task.ts';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
 import { MESOS_CALLS } from '../testing/mesos-calls.ts';
@@ -341,6 +342,40 @@ test('what a runtime asks for reaches our own steps undeclared: addresses, a MAC
   );
 });
 
+test('what a runtime says by conventions alone: labels in args, DNS servers in runtimeConfig', async (t) => {
+  const services = new ServicesDouble();
+  const labels = [
+    { key: 'app', value: 'web' },
+    { key: 'weir/namespace', value: 'shop' },
+    { key: 'weir/ip', value: '10.3.0.7' },
+  ];
+  const dns = { servers: ['192.0.2.53'], searches: ['example.test'], options: [] };
+  const chain = [
+    { type: 'weir-route', ipam: { type: 'weir-ipam' }, dns: { nameservers: ['192.0.2.1'], options: ['ndots:2'] } },
+    { type: 'weir-policy' },
+  ];
+  const network = { ...NETWORK, chain, args: { cni: { labels } }, runtimeConfig: { dns } };
+  const { answer } = await callTool('weir', environment('ADD'), network, services);
+  t.is(answer.ips[0].address, '10.3.0.7/32');
+  t.deepEqual(answer.dns, { nameservers: ['192.0.2.53'], search: ['example.test'], options: ['ndots:2'] });
+  t.like([...services.endpoints.values()][0]?.metadata, { namespace: 'shop', labels: { app: 'web' } });
+  const wrong = async (more: object) => (await callTool('weir', environment('ADD'), { ...NETWORK, ...more }, new ServicesDouble())).answer;
+  t.like(await wrong({ args: { cni: { labels: { app: 'web' } } } }), { code: 7 });
+  t.like(await wrong({ runtimeConfig: { dns: { servers: '192.0.2.53' } } }), { code: 7 });
+});
+
+test('disableCheck and disableGC are texts too, as libcni has them', async (t) => {
+  const services = new ServicesDouble();
+  const network = { ...NETWORK, cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
+  const run = async (command: string, more: object) =>
+    (await callTool('weir', environment(command), { ...network, ...more }, services)).answer;
+  t.is(await run('CHECK', { disableCheck: 'True' }), undefined);
+  t.is(await run('GC', { disableGC: 'true' }), undefined);
+  t.deepEqual(services.events, []);
+  t.regex((await run('CHECK', { disableCheck: 'false' })).msg, /CHECK needs the prevResult/);
+  t.like(await run('GC', { disableGC: 'yes' }), { code: 7 });
+});
+
 test('CHECK finds out what is missing', async (t) => {
   const services = new ServicesDouble();
   const { answer: prevResult } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
@@ -406,14 +441,10 @@ test('ids as Mesos and its frameworks make them', async (t) => {
 });
 
 /** Each container has a namespace of its own; these share a file that stands for it. */
-function withoutSharedNamespace(services: ServicesDouble): ServicesDouble {
+function withoutSharedNamespace(services: ServicesDouble): Services {
   const { attach } = services.wiring;
-  return Object.assign(Object.create(services), {
-    wiring: {
-      ...services.wiring,
-      attach: (request: Parameters<typeof attach>[0]) => attach({ ...request, namespace: request.hostInterface }),
-    },
-  });
+  const wiring: Services['wiring'] = { ...services.wiring, attach: (request) => attach({ ...request, namespace: request.hostInterface }) };
+  return { ...services, wiring };
 }
 
 test('a namespace that is no name is refused, with nothing left', async (t) => {

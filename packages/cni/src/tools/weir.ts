@@ -13,14 +13,17 @@ import { weirIpam } from './weir-ipam.ts';
 import { weirPolicy } from './weir-policy.ts';
 import { weirRoute } from './weir-route.ts';
 
+/** libcni takes texts as well. */
+const yesOrNo = z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'] })]);
+
 const configSchema = z.looseObject({
   chain: z
     .array(stepSchema)
     .min(1)
     .default([{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }]),
   /** For a chain with a plugin whose CHECK or GC does harm (SPEC.md, "Configuration format"). */
-  disableCheck: z.boolean().default(false),
-  disableGC: z.boolean().default(false),
+  disableCheck: yesOrNo.default(false),
+  disableGC: yesOrNo.default(false),
 });
 
 /** A whole network in one plugin: Mesos takes one plugin a network, so the chain is run here. */
@@ -100,7 +103,7 @@ function withGuard(step: StepConfig, later: readonly StepConfig[]): StepConfig {
 /** What our own steps can do, nobody needs to declare. weir-policy leaves host ports to another step that declares them. */
 function withOwnCapabilities(step: StepConfig, chain: readonly StepConfig[]): StepConfig {
   const own = new Map<string, Record<string, boolean>>([
-    [weirRoute.name, { ips: true, mac: true }],
+    [weirRoute.name, { ips: true, mac: true, dns: true }],
     [weirPolicy.name, { portMappings: !chain.some(mapsPorts) }],
   ]).get(step.type);
   return own === undefined ? step : { ...step, capabilities: { ...own, ...step.capabilities } };

@@ -1,5 +1,5 @@
 import type { Wiring, WiringEnd } from '@weir/routing';
-import { familyOf, type Interface, plainAddress, type Result } from '../protocol/result.ts';
+import { addressesOn, familyOf, type Interface, plainAddress, type Result, type Route } from '../protocol/result.ts';
 
 export interface WiringPlace {
   namespace: string;
@@ -12,6 +12,7 @@ export function wiringDrift(told: Result, place: WiringPlace, wiring: Wiring): s
   const { interfaceName, hostInterface, namespace } = place;
   const inside = told.interfaces.find(({ name, sandbox }) => name === interfaceName && sandbox !== undefined);
   const outside = told.interfaces.find(({ name, sandbox }) => name === hostInterface && sandbox === undefined);
+  const own = ownParts(told, interfaceName);
   return [
     ...(inside === undefined ? [`prevResult knows no ${interfaceName} in a container`] : []),
     ...(outside === undefined ? [`prevResult knows no ${hostInterface} on the host`] : []),
@@ -23,8 +24,8 @@ export function wiringDrift(told: Result, place: WiringPlace, wiring: Wiring): s
     ...(wiring.host !== undefined && wiring.container !== undefined && !wiring.joined
       ? [`${interfaceName} and ${hostInterface} are not the two ends of one link`]
       : []),
-    ...(wiring.container === undefined ? [] : containerDrift(told, interfaceName, wiring)),
-    ...(wiring.host === undefined ? [] : hostDrift(told, hostInterface, wiring)),
+    ...(wiring.container === undefined ? [] : containerDrift(own, interfaceName, wiring)),
+    ...(wiring.host === undefined ? [] : hostDrift(own, hostInterface, wiring)),
   ];
 }
 
@@ -37,22 +38,32 @@ function endDrift(name: string, told: Interface | undefined, end: WiringEnd | un
   ];
 }
 
-function containerDrift(told: Result, interfaceName: string, { addresses, containerRoutes }: Wiring): string[] {
-  const lost = plainAddresses(told).filter((address) => !addresses.includes(address));
-  const astray = told.routes.filter(
-    ({ dst, gw }) => !containerRoutes.some(({ destination, via }) => destination === dst && (gw === undefined || via === gw)),
-  );
+function containerDrift({ addresses: told, routes }: Own, interfaceName: string, { addresses, containerRoutes }: Wiring): string[] {
+  const lost = told.filter((address) => !addresses.includes(address));
+  const astray = routes.filter(({ dst, gw }) => !containerRoutes.some(({ destination, via }) => destination === dst && via === gw));
   return [
     ...lost.map((address) => `${interfaceName} has lost its address ${address}`),
-    ...astray.map(({ dst, gw }) => `${interfaceName} has lost its route to ${dst}${gw === undefined ? '' : ` via ${gw}`}`),
+    ...astray.map(({ dst, gw }) => `${interfaceName} has lost its route to ${dst} via ${gw}`),
   ];
 }
 
-function hostDrift(told: Result, hostInterface: string, { hostRoutes }: Wiring): string[] {
-  const lost = plainAddresses(told).filter((address) => !hostRoutes.includes(`${address}/${familyOf(address) === '4' ? 32 : 128}`));
+function hostDrift({ addresses }: Own, hostInterface: string, { hostRoutes }: Wiring): string[] {
+  const lost = addresses.filter((address) => !hostRoutes.includes(`${address}/${familyOf(address) === '4' ? 32 : 128}`));
   return lost.map((address) => `the host has lost its route to ${address} by ${hostInterface}`);
 }
 
-function plainAddresses({ ips }: Result): string[] {
-  return ips.map(({ address }) => plainAddress(address));
+/** What of a result is this interface's. */
+interface Own {
+  addresses: string[];
+  routes: Route[];
+}
+
+/** Other plugins of the list may have added interfaces, addresses and routes of theirs, which are theirs to check. */
+function ownParts(told: Result, interfaceName: string): Own {
+  const own = addressesOn(told, interfaceName);
+  const gateways = new Set(own.map(({ gateway }) => gateway));
+  return {
+    addresses: own.map(({ address }) => plainAddress(address)),
+    routes: told.routes.filter(({ gw, table }) => gw !== undefined && table === undefined && gateways.has(gw)),
+  };
 }
