@@ -167,8 +167,13 @@ test.serial('an established flow of the host that lost its permission is cut, on
     };
     t.true(await eventually(isStill, (still) => still), 'the forbidden flow');
     const before = await answered('failsafe');
-    await pause();
-    t.true((await answered('failsafe')) > before, 'the flow of a failsafe port');
+    t.true(
+      (await eventually(
+        () => answered('failsafe'),
+        (count) => count > before,
+      )) > before,
+      'the flow of a failsafe port',
+    );
   } finally {
     await bed.delete(hostEndpoint(one));
   }
@@ -200,7 +205,7 @@ test.serial('an established flow that passes through is cut when a policy forbid
   };
   await bed.apply(hostEndpoint(one, { interfaceName: '*', defaultAction: 'Allow' }));
   try {
-    t.true((await comeInHalfASecond('cut ipv4')) > 3, 'no policy is for what passes through');
+    t.true((await comeInHalfASecond('cut ipv4')) > 0, 'no policy is for what passes through');
     await bed.apply(through);
     for (const family of ['ipv4', 'ipv6']) {
       t.is(
@@ -211,7 +216,7 @@ test.serial('an established flow that passes through is cut when a policy forbid
         0,
         family,
       );
-      t.true((await comeInHalfASecond(`goes on ${family}`)) > 3, family);
+      t.true((await comeInHalfASecond(`goes on ${family}`)) > 0, family);
     }
   } finally {
     await bed.delete(`${through}${hostEndpoint(one, { interfaceName: '*', defaultAction: 'Allow' })}`);

@@ -30,7 +30,7 @@ test('whatever keeps BIRD from running is a problem that is told of, and ends no
   const daemon = new BgpDaemon({ config, state, netlink, onRoutes: () => {}, log, metrics: NO_METRICS });
   const stop = new AbortController();
   const running = daemon.run(stop.signal);
-  await delay(200);
+  while (daemon.problems.length === 0) await delay(5);
   t.regex(daemon.problems.join(), /^BGP: ENOTDIR/);
   t.like(daemon.sessions[0], { peer: 'tor', state: 'Down', problem: 'the routing daemon does not run' });
   stop.abort();

@@ -3,7 +3,7 @@ import { Etcd3 } from 'etcd3';
 import { openStore } from '../open-store.ts';
 import type { EtcdOptions } from '../store-options.ts';
 import { type EtcdServer, startEtcdServer } from '../testing/etcd-server.ts';
-import { testStoreBehaviour } from '../testing/store-behaviour.ts';
+import { PATIENCE, testStoreBehaviour } from '../testing/store-behaviour.ts';
 
 let server: EtcdServer;
 test.before(async () => {
@@ -11,7 +11,7 @@ test.before(async () => {
 });
 test.after.always(() => server?.stop());
 
-const options = (): EtcdOptions => ({ backend: 'etcd', endpoints: [server.endpoint], timeoutMilliseconds: 5000 });
+const options = (): EtcdOptions => ({ backend: 'etcd', endpoints: [server.endpoint], timeoutMilliseconds: PATIENCE });
 
 testStoreBehaviour(test, {
   open: () => openStore(options()),
@@ -20,5 +20,11 @@ testStoreBehaviour(test, {
     const client = new Etcd3({ hosts: server.endpoint });
     await client.leaseClient.leaseRevoke({ ID: lease });
     client.close();
+  },
+  remaining: async (lease) => {
+    const client = new Etcd3({ hosts: server.endpoint });
+    const { TTL } = await client.leaseClient.leaseTimeToLive({ ID: lease });
+    client.close();
+    return Number(TTL);
   },
 });

@@ -44,7 +44,7 @@ function open(t: ExecutionContext, { limit }: { limit?: { perSecond: number; bur
 }
 
 async function until(isDone: () => boolean): Promise<void> {
-  for (const end = performance.now() + 5_000; !isDone() && performance.now() < end; ) await delay(10);
+  for (const end = performance.now() + 30_000; !isDone() && performance.now() < end; ) await delay(10);
 }
 
 const send = (namespace: string, ...args: string[]) => runWithin(namespace, 'python3', '-c', SENDER, ...args);
@@ -61,12 +61,12 @@ test('packets that rules log are told of with their headers, of both versions, h
   send(namespace, '127.0.0.1', '53', '1000', '1');
   send(namespace, '::1', '54', '4', '1');
   const sent = () => packets.filter(({ destinationPort }) => destinationPort !== undefined);
-  await until(() => sent().length === 2);
+  // With the kernel's answers, as nobody listens there.
+  await until(() => packets.length >= 4);
   const [first, second] = sent();
   const ports = { prefix: 'weir test', protocol: 17, sourcePort: 4000 };
   t.deepEqual(first, { ...ports, version: 4, source: '127.0.0.1', destination: '127.0.0.1', destinationPort: 53, length: 1028 });
   t.deepEqual(second, { ...ports, version: 6, source: '::1', destination: '::1', destinationPort: 54, length: 52 });
-  // Nobody listens there, and the kernel says so.
   t.like(
     packets.find(({ protocol }) => protocol === 1),
     { icmpType: 3, icmpCode: 3 },
