@@ -7,6 +7,7 @@ import type { LabHost } from '@weir/lab';
 import test from 'ava';
 import { encode } from 'dns-packet';
 import { eventually } from './testbed/eventually.ts';
+import { connectByName } from './testbed/named-connection.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
 const run = promisify(execFile);
@@ -74,47 +75,19 @@ async function client(): Promise<Workload> {
   return testbed().launch(host, { role: 'client', number: String(launched) });
 }
 
-/** Within a container: asks DNS, and connects to what it says at once. A SYN that was dropped would be sent again only after a second. */
-const ASK = `
-const { Resolver } = require('node:dns').promises;
-const net = require('node:net');
-const [server, name, ...types] = process.argv.slice(1);
-const resolver = new Resolver({ timeout: 1000, tries: 2 });
-resolver.setServers([server]);
-const connect = (address) => new Promise((resolve) => {
-  const socket = net.connect({ host: address, port: 80 });
-  socket.setTimeout(700, () => { socket.destroy(); resolve(false); });
-  socket.on('connect', () => { socket.destroy(); resolve(true); });
-  socket.on('error', () => resolve(false));
-});
-(async () => {
-  const answers = {};
-  for (const type of types) {
-    const addresses = await resolver.resolve(name, type).catch((error) => error.code);
-    answers[type] = Array.isArray(addresses) ? await connect(addresses[0]) : addresses;
-  }
-  console.log(JSON.stringify(answers));
-})();
-`;
-
-async function ask(from: Workload, server: string, name: string, ...types: string[]): Promise<unknown> {
-  const inside = [`--net=${from.container.namespace}`, process.execPath, '-e', ASK, server, name, ...types];
-  return JSON.parse((await run('nsenter', inside)).stdout);
-}
-
 const reaches = (from: Workload, address: string) => from.traffic.tcp({ address, port: 80 });
 
 test.serial('the first connection after an answer passes, over both families; other names open nothing', async (t) => {
   t.timeout(60_000);
   const asks = await client();
   await eventually(
-    () => ask(asks, dns.ipv4, 'else.test', 'A'),
+    () => connectByName(asks, dns.ipv4, 'else.test', 'A'),
     (answer) => JSON.stringify(answer) === '{"A":false}',
   );
-  t.deepEqual(await ask(asks, dns.ipv4, 'else.test', 'A', 'AAAA'), { A: false, AAAA: false }, 'a name that no rule has');
-  t.deepEqual(await ask(asks, dns.ipv4, 'www.example.com', 'A'), { A: true }, 'a wildcard');
+  t.deepEqual(await connectByName(asks, dns.ipv4, 'else.test', 'A', 'AAAA'), { A: false, AAAA: false }, 'a name that no rule has');
+  t.deepEqual(await connectByName(asks, dns.ipv4, 'www.example.com', 'A'), { A: true }, 'a wildcard');
   t.false(await reaches(asks, web.ipv6), 'what was not told yet');
-  t.deepEqual(await ask(asks, dns.ipv6, 'www.example.com', 'AAAA'), { AAAA: true }, 'asked over IPv6');
+  t.deepEqual(await connectByName(asks, dns.ipv6, 'www.example.com', 'AAAA'), { AAAA: true }, 'asked over IPv6');
   t.false(await asks.traffic.tcp({ address: web.ipv4, port: 81 }), 'ports are those of the rule');
 });
 
@@ -127,7 +100,7 @@ for (const [what, name] of [
     t.timeout(30_000);
     const asks = await client();
     const beside = await client();
-    t.deepEqual(await ask(asks, dns.ipv4, name, 'A', 'AAAA'), { A: true, AAAA: true });
+    t.deepEqual(await connectByName(asks, dns.ipv4, name, 'A', 'AAAA'), { A: true, AAAA: true });
     t.false(await reaches(beside, web.ipv4), 'the other container was told nothing');
     t.false(await reaches(beside, web.ipv6));
   });
@@ -136,7 +109,7 @@ for (const [what, name] of [
 test.serial('a DNS server that policy does not allow opens nothing, even when it helps', async (t) => {
   t.timeout(30_000);
   const asks = await client();
-  t.deepEqual(await ask(asks, rogue.ipv4, 'www.example.com', 'A'), { A: 'ETIMEOUT' });
+  t.deepEqual(await connectByName(asks, rogue.ipv4, 'www.example.com', 'A'), { A: 'ETIMEOUT' });
   const question = { type: 'A', name: 'www.example.com' } as const;
   const answer = encode({ type: 'response', id: 7, questions: [question], answers: [{ ...question, ttl: 300, data: web.ipv4 }] });
   // The container asks, from a port that it told its helper, who answers although nothing came.
@@ -157,21 +130,21 @@ test.serial('a DNS server that policy does not allow opens nothing, even when it
   );
   t.is(await heard, answer.toString('hex'), 'the forged answer arrived');
   t.false(await reaches(asks, web.ipv4));
-  t.deepEqual(await ask(asks, dns.ipv4, 'www.example.com', 'A'), { A: true }, 'the right one opens what it tells');
+  t.deepEqual(await connectByName(asks, dns.ipv4, 'www.example.com', 'A'), { A: true }, 'the right one opens what it tells');
 });
 
 test.serial('what was learnt outlives the agent, answers pass while it is away, and it learns again when it is back', async (t) => {
   t.timeout(60_000);
   const knows = await client();
   const late = await client();
-  t.deepEqual(await ask(knows, dns.ipv4, 'www.example.com', 'A'), { A: true });
+  t.deepEqual(await connectByName(knows, dns.ipv4, 'www.example.com', 'A'), { A: true });
   await host.stopAgent('SIGKILL');
   t.true(await reaches(knows, web.ipv4));
-  t.deepEqual(await ask(late, dns.ipv4, 'www.example.com', 'A'), { A: false }, 'answered, and closed');
+  t.deepEqual(await connectByName(late, dns.ipv4, 'www.example.com', 'A'), { A: false }, 'answered, and closed');
   await host.startAgent();
   t.deepEqual(
     await eventually(
-      () => ask(late, dns.ipv4, 'www.example.com', 'A'),
+      () => connectByName(late, dns.ipv4, 'www.example.com', 'A'),
       (answer) => JSON.stringify(answer) === '{"A":true}',
     ),
     { A: true },
