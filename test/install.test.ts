@@ -34,6 +34,8 @@ test.serial('what is installed over a running agent is found in order, and launc
     'ruleset',
     'vxlan',
     'conntrack',
+    'nfnetlink_queue',
+    'nft_queue or xt_NFQUEUE',
     'libnftables',
     'tools',
     'network weir',

@@ -1,8 +1,8 @@
 /** Whether this host's kernel does what Weir needs of it: tried out in a network namespace that is made for it and goes again. */
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
-import { Conntrack, createNamespace, deleteNamespace, Netlink, Nftables, sysctl } from '@weir/kernel';
-import { baseTable, bridgeTable } from '@weir/policy';
+import { Conntrack, createNamespace, deleteNamespace, Netlink, Nftables, NftSocket, PacketQueue, sysctl } from '@weir/kernel';
+import { baseTable, bridgeTable, DNS_QUEUE } from '@weir/policy';
 import { type Check, failed, ok, skipped, warning } from './check.ts';
 
 const OLDEST_KERNEL = [5, 10] as const;
@@ -24,6 +24,8 @@ const BALANCING = {
   nft_numgen: 'meta mark set numgen random mod 2',
   nft_hash: 'meta mark set jhash ip saddr mod 2',
 } as const;
+
+const AFTER_BOOT = 'it has to be there after a boot too: /etc/modules-load.d';
 
 export async function checkKernel(): Promise<Check[]> {
   const checks = [kernelVersion(), ...(await inScratchNamespace()), ...parameters(), ...otherFirewalls()];
@@ -49,6 +51,7 @@ async function inScratchNamespace(): Promise<Check[]> {
       ok('network namespaces', 'one was made and is gone again'),
       ...links(namespace),
       ...nftables(namespace),
+      ...queues(namespace),
       await conntrack(namespace),
     ];
   } finally {
@@ -88,11 +91,12 @@ function nftables(namespace: string): Check[] {
   using _ = nft;
   const found = nft.version();
   const tryOut = (expression: string) => nft.run(`table inet weir_try {\n chain try {\n ${expression}\n }\n}\ndelete table inet weir_try`);
-  const after = 'it has to be there after a boot too: /etc/modules-load.d';
   const expressions = [
-    ...Object.entries(EXPRESSIONS).map(([module, expression]) => attempt(module, `modprobe ${module}; ${after}`, () => tryOut(expression))),
+    ...Object.entries(EXPRESSIONS).map(([module, expression]) =>
+      attempt(module, `modprobe ${module}; ${AFTER_BOOT}`, () => tryOut(expression)),
+    ),
     ...Object.entries(BALANCING).map(([module, expression]) =>
-      attempt(module, `modprobe ${module}; only services need it; ${after}`, () => tryOut(expression), warning),
+      attempt(module, `modprobe ${module}; only services need it; ${AFTER_BOOT}`, () => tryOut(expression), warning),
     ),
   ];
   const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
@@ -116,6 +120,41 @@ function nftables(namespace: string): Check[] {
       warning,
     ),
   ];
+}
+
+/** Where DNS answers wait for the agent, and the rule that leads there: nft's own, or iptables' target where the kernel has no other. */
+function queues(namespace: string): Check[] {
+  const listen = () => PacketQueue.open({ number: DNS_QUEUE, namespace, onPacket: () => {}, onFailure: () => {} }).close();
+  const remedy = (modules: string) => `modprobe ${modules}; only rules with domains need it; ${AFTER_BOOT}`;
+  const name = 'nft_queue or xt_NFQUEUE';
+  const [own, target] = [false, true].map((asTarget) => attempt(name, remedy(name), () => addQueue(namespace, asTarget), warning)) as [
+    Check,
+    Check,
+  ];
+  return [
+    attempt('nfnetlink_queue', remedy('nfnetlink_queue'), listen, warning),
+    own.status === 'ok'
+      ? ok(name, 'nft_queue works')
+      : target.status === 'ok'
+        ? ok(name, 'xt_NFQUEUE works; there is no nft_queue')
+        : target,
+  ];
+}
+
+function addQueue(namespace: string, asTarget: boolean): void {
+  using nft = Nftables.open({ namespace });
+  nft.run('table inet weir_try {\n chain try {\n }\n}');
+  try {
+    if (asTarget) {
+      using socket = NftSocket.open({ namespace });
+      const rules = [{ expressions: [{ kind: 'queue' as const, number: DNS_QUEUE, asTarget }] }];
+      socket.apply({ family: 'inet', table: 'weir_try' }, [{ kind: 'rules', op: 'add', chain: 'try', rules }]);
+    } else {
+      nft.run(`add rule inet weir_try try queue num ${DNS_QUEUE} bypass`);
+    }
+  } finally {
+    nft.run('delete table inet weir_try');
+  }
 }
 
 async function conntrack(namespace: string): Promise<Check> {
