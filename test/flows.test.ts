@@ -77,6 +77,8 @@ async function seen(isWanted: (record: FlowRecord) => boolean, ...args: string[]
   return all.filter(isWanted);
 }
 
+const nft = (...args: string[]) => inNamespace(server.host.namespace, () => execFileSync('/usr/sbin/nft', args, { encoding: 'utf8' }));
+
 const POLICY_OF_SERVER = { kind: 'Policy', namespace: 'shop', name: 'server' };
 
 test.serial('an allowed flow is told of by both hosts, with the rule of each end, and what a staged policy would do', async (t) => {
@@ -170,17 +172,22 @@ for _ in range(${PACKETS}): s.sendto(b'x' * 64, ('192.0.2.9', 99))`;
   const [flood] = await seen(({ destinationPort }) => destinationPort === 99, '--denied');
   t.true(flood!.packets < 200, `${flood!.packets} of ${PACKETS} packets were told of`);
   t.is((await seen(({ destinationPort }) => destinationPort === 8080, '--denied')).length > 0, true);
+  const metric = async (name: string) =>
+    Number((await readMetrics(server.host)).find((line) => line.startsWith(`${name} `))?.split(' ')[1] ?? 0);
   const denied = await eventually(
-    async () => Number(/weir_denied_packets_total\{reason="policy"\} (\d+)/.exec((await readMetrics(server.host)).join('\n'))?.[1] ?? 0),
+    () => metric('weir_denied_packets_total{reason="policy"}'),
     (count) => count >= PACKETS,
     { limitMs: 15_000 },
   );
   t.true(denied >= PACKETS, `${denied}`);
+  t.true((await metric('weir_muted_sources_total')) >= 1);
+  const listMuted = () => nft('list', 'set', 'inet', 'weir', 'muted4');
+  const isHeard = (set: string) => !set.includes(guest.ipv4);
+  t.true(isHeard(await eventually(async () => listMuted(), isHeard, { limitMs: 15_000 })), 'it is heard again when the window is over');
 });
 
 test.serial('a table that somebody took away tells again; one that is read again keeps what it knows of sources', async (t) => {
   t.timeout(60_000);
-  const nft = (...args: string[]) => inNamespace(server.host.namespace, () => execFileSync('/usr/sbin/nft', args, { encoding: 'utf8' }));
   nft('delete', 'table', 'inet', 'weir');
   const start = new Date().toISOString();
   t.false(

@@ -203,7 +203,8 @@ async function recordFlows(
 ): Promise<void> {
   await syncedOrStopped(network, signal);
   if (signal.aborted) return;
-  await keepFlows({ host: config.host, store: network.store, policy: network.policy, metrics, log }, signal);
+  const mute = (sources: ReadonlySet<string>) => network.mute(sources);
+  await keepFlows({ host: config.host, store: network.store, policy: network.policy, mute, metrics, log }, signal);
 }
 
 /** A `flush ruleset`, as a reload of Debian's nftables service does it, takes our table too: without it everything is open. */

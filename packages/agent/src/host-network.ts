@@ -157,6 +157,11 @@ export class HostNetwork {
     return this.#kernel.dataplane.policy;
   }
 
+  /** Nothing is told of these sources' denied packets any more; all others are told of again. */
+  mute(sources: ReadonlySet<string>): void {
+    this.#kernel.mute(sources);
+  }
+
   /** Resolves when something could not be removed, because the store is away, say: reconciliation is to try soon. */
   get somethingLeft(): Promise<void> {
     return this.#somethingLeft.promise;

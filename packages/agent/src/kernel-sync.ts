@@ -82,6 +82,12 @@ export class KernelSync {
     this.applySoon();
   }
 
+  /** See `Dataplane.mute`; in force soon. */
+  mute(sources: ReadonlySet<string>): void {
+    this.dataplane.mute(sources);
+    this.applySoon();
+  }
+
   /** Everything that is in the store was learnt. Only from now on is it known what must not be in the kernel, so nothing is applied before. */
   allKnown(): void {
     this.#isAllKnown = true;

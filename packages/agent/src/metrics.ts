@@ -44,6 +44,11 @@ export function createMetrics() {
       labelNames: ['verdict'],
       registers,
     }),
+    mutedSources: new Counter({
+      name: 'weir_muted_sources_total',
+      help: 'Times that a source of so many denied packets was counted only, until the window of flow records ended.',
+      registers,
+    }),
     flowPacketsLost: new Counter({
       name: 'weir_flow_packets_lost_total',
       help: 'Times that packets which the table told of could not be taken in',

@@ -11,6 +11,7 @@ export const NO_METRICS: Metrics = {
   deniedPackets: none,
   flowRecords: none,
   flowPacketsLost: none,
+  mutedSources: none,
   dnsMessages: none,
   endpoints: none,
   routesFailed: none,

@@ -7,10 +7,11 @@ export { isUnchanged, type Participant, participants, type Reach, reach } from '
 export type { Criterion } from './explanation/rule-trial.ts';
 export { type BaseOptions, baseTable, type TunnelPackets } from './fixed-tables/base-table.ts';
 export { bridgeTable } from './fixed-tables/bridge-table.ts';
+export { muted } from './fixed-tables/recording-chains.ts';
 export type { Party } from './membership/parties.ts';
 export { PolicyError } from './policy-error.ts';
 export type { Flow } from './program/flow.ts';
-export { DENIALS, type Denial, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './program/packet-log.ts';
+export { DENIALS, type Denial, FLOOD_PREFIX, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './program/packet-log.ts';
 export type { PolicyName } from './program/policy-rule.ts';
 export type { AllowedTraffic } from './program/traffic-class.ts';
 export { trafficText } from './program/traffic-text.ts';

@@ -9,8 +9,11 @@ import {
   type BaseTable,
   baseTable,
   isHostPlace,
+  muted,
   PolicyCalculator,
   placeOf,
+  type Statement,
+  statementKey,
   type TunnelPackets,
   type UdpSockets,
 } from '@weir/policy';
@@ -74,6 +77,8 @@ export class Dataplane {
   /** The fixed part of the table, and what it was made of. */
   #base: { of: HostRules & { flannel: TunnelPackets | undefined; adopts: boolean }; table: BaseTable } | undefined;
   #flannel: TunnelPackets | undefined;
+  /** What mutes sources, by key. */
+  #muted = new Map<string, Statement>();
   /** nftables' generation as far as all that made it is known: when the tables were read, and one more for each transaction of ours since. */
   #knownGeneration: number | undefined;
   #readsAnew = true;
@@ -143,6 +148,13 @@ export class Dataplane {
   flannel({ packets, hosts }: { packets: TunnelPackets | undefined; hosts: Iterable<string> }): void {
     this.#flannel = packets;
     this.#calculator.flannelHosts(hosts);
+  }
+
+  /** From the next `apply` on nothing is told of these sources' denied packets, but how many they are. All others are told of again. */
+  mute(sources: Iterable<string>): void {
+    const now = new Map(muted(sources).map((statement) => [statementKey(statement), statement]));
+    this.#table.desire({ set: now, delete: new Set(this.#muted.keys().filter((key) => !now.has(key))) });
+    this.#muted = now;
   }
 
   /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */

@@ -1,8 +1,8 @@
 /** What the table of this host tells of packets: read as it comes, kept as flows for an hour, told to who asks, counted for metrics. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Store } from '@weir/datastore';
-import { NftCounters, PacketLog } from '@weir/kernel';
-import { DENIALS, PACKET_LOG_GROUP } from '@weir/policy';
+import { type LoggedPacket, NftCounters, PacketLog } from '@weir/kernel';
+import { DENIALS, FLOOD_PREFIX, PACKET_LOG_GROUP } from '@weir/policy';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { FlowAnswers } from './flow-answers.ts';
@@ -17,6 +17,8 @@ export interface FlowLogOptions {
   host: string;
   store: Store;
   policy: Policy;
+  /** Called with all sources that are to be told of no more for now. */
+  mute: (sources: ReadonlySet<string>) => void;
   log: Logger;
   metrics: Metrics;
 }
@@ -33,12 +35,16 @@ class FlowLog {
   readonly #window: FlowWindow;
   readonly #log: Logger;
   readonly #metrics: Metrics;
-  /** Packets of each counter when it was last read. */
+  readonly #mute: FlowLogOptions['mute'];
+  /** Until the window ends. */
+  readonly #muted = new Set<string>();
+  /** Packets of each chain when it was last read. */
   readonly #counted = new Map<string, number>();
 
-  constructor({ host, store, policy, log, metrics }: FlowLogOptions) {
+  constructor({ host, store, policy, mute, log, metrics }: FlowLogOptions) {
     this.#log = log;
     this.#metrics = metrics;
+    this.#mute = mute;
     this.#window = new FlowWindow({ host, describe: (packet, cause) => describeFlow(packet, cause, policy) });
     this.answers = new FlowAnswers({ store, host, memory: this.#memory, remember: () => this.#closeWindow(), log });
   }
@@ -63,7 +69,7 @@ class FlowLog {
       group: PACKET_LOG_GROUP,
       onPackets: (packets) => {
         const now = Date.now();
-        for (const packet of packets) if (!this.#window.add(packet, now)) this.#metrics.flowPacketsLost.inc();
+        for (const packet of packets) this.#add(packet, now);
       },
       onLost: () => this.#metrics.flowPacketsLost.inc(),
       // From a poll nothing that a promise leads to would go on: see `monitor`.
@@ -71,6 +77,25 @@ class FlowLog {
     });
     signal.addEventListener('abort', () => failed.resolve(), { once: true });
     await failed.promise;
+  }
+
+  #add(packet: LoggedPacket, now: number): void {
+    if (packet.prefix === FLOOD_PREFIX) this.#muteFlooding(packet.source);
+    else if (!this.#window.add(packet, now)) this.#metrics.flowPacketsLost.inc();
+  }
+
+  #muteFlooding(source: string): void {
+    if (this.#muted.has(source)) return;
+    this.#muted.add(source);
+    this.#metrics.mutedSources.inc();
+    this.#mute(this.#muted);
+  }
+
+  /** With each window everybody is heard again, so that of who floods there is a record as long as it does. */
+  #unmute(): void {
+    if (this.#muted.size === 0) return;
+    this.#muted.clear();
+    this.#mute(this.#muted);
   }
 
   async keepWindows(signal: AbortSignal): Promise<void> {
@@ -83,6 +108,7 @@ class FlowLog {
       }
       await delay(WINDOW, undefined, { signal }).catch(() => {});
       this.#closeWindow();
+      this.#unmute();
     }
   }
 
@@ -93,13 +119,12 @@ class FlowLog {
     this.answers.tell(records);
   }
 
-  /** Counters begin anew when somebody takes the table away. */
+  /** Counters begin anew when somebody takes the table away, or an agent loads another. */
   #count(counters: NftCounters): void {
-    const now = counters.read({ family: 'inet', table: 'weir' });
-    for (const [denial, name] of Object.entries(DENIALS)) {
-      const packets = now.get(name)?.packets ?? 0;
-      const before = this.#counted.get(name);
-      this.#counted.set(name, packets);
+    for (const [denial, chain] of Object.entries(DENIALS)) {
+      const { packets } = counters.read({ family: 'inet', table: 'weir' }, chain);
+      const before = this.#counted.get(chain);
+      this.#counted.set(chain, packets);
       // What was there before this agent, its predecessor has counted.
       if (before !== undefined) this.#metrics.deniedPackets.inc({ reason: denial }, packets < before ? packets : packets - before);
     }

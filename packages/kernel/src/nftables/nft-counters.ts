@@ -1,17 +1,17 @@
-/** The named counters of an nftables table, by one small dump (linux/netfilter/nf_tables.h). */
-import { KernelError } from '../error.ts';
+/** What the counters in the rules of a chain come to, by one small dump each (linux/netfilter/nf_tables.h). */
 import type { Namespace } from '../namespace.ts';
-import { decodeAttributes, decodeString, type Message, type MessageWriter } from '../netlink/message.ts';
+import { attributeList, decodeAttributes, decodeString, type Message, type MessageWriter } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts';
 import { nfgenmsgFamily, type TableReference } from './nft-batch.ts';
 
 const NFNL_SUBSYS_NFTABLES = 10;
-const NFT_MSG_GETOBJ = 19;
-const NFTA_OBJ_TABLE = 1;
-const NFTA_OBJ_NAME = 2;
-const NFTA_OBJ_TYPE = 3;
-const NFTA_OBJ_DATA = 4;
-const NFT_OBJECT_COUNTER = 1;
+const NFT_MSG_GETRULE = 7;
+const NFTA_RULE_TABLE = 1;
+const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_LIST_ELEM = 1;
+const NFTA_EXPR_NAME = 1;
+const NFTA_EXPR_DATA = 2;
 const NFTA_COUNTER_BYTES = 1;
 const NFTA_COUNTER_PACKETS = 2;
 const HEADER_LENGTH = 4; // struct nfgenmsg
@@ -41,32 +41,37 @@ export class NftCounters {
     this.close();
   }
 
-  /** By name; empty when there is no such table. Throws KernelError. */
-  read({ family, table }: TableReference): Map<string, Counted> {
+  /** The sum of a chain's counters; nothing counted when there is no such chain. Throws KernelError. */
+  read({ family, table }: TableReference, chain: string): Counted {
     const request = {
-      operation: `nft list counters table ${family} ${table}`,
-      type: (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETOBJ,
+      operation: `nft list chain ${family} ${table} ${chain}`,
+      type: (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETRULE,
       flags: 0,
       write(writer: MessageWriter) {
         writer.struct(HEADER_LENGTH, (view) => view.writeUInt8(nfgenmsgFamily(family), 0));
-        writer.string(NFTA_OBJ_TABLE, table);
-        writer.be32(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
+        writer.string(NFTA_RULE_TABLE, table);
+        writer.string(NFTA_RULE_CHAIN, chain);
       },
     };
-    try {
-      return new Map(this.#socket.dump(request, decodeCounter));
-    } catch (error) {
-      if (error instanceof KernelError && error.code === 'ENOENT') return new Map();
-      throw error;
+    const sum = { packets: 0, bytes: 0 };
+    for (const { packets, bytes } of this.#socket.dump(request, decodeCounters).flat()) {
+      sum.packets += packets;
+      sum.bytes += bytes;
     }
+    return sum;
   }
 }
 
-function decodeCounter({ payload }: Message): [string, Counted] | undefined {
-  const attributes = decodeAttributes(payload, HEADER_LENGTH);
-  const [name, data] = [attributes.get(NFTA_OBJ_NAME), attributes.get(NFTA_OBJ_DATA)];
-  if (name === undefined || data === undefined) return undefined;
-  const counted = decodeAttributes(data);
-  const number = (type: number): number => Number(counted.get(type)?.readBigUInt64BE(0) ?? 0n);
-  return [decodeString(name), { packets: number(NFTA_COUNTER_PACKETS), bytes: number(NFTA_COUNTER_BYTES) }];
+/** Of one rule. */
+function decodeCounters({ payload }: Message): Counted[] {
+  const expressions = decodeAttributes(payload, HEADER_LENGTH).get(NFTA_RULE_EXPRESSIONS);
+  return Array.from(expressions === undefined ? [] : attributeList(expressions)).flatMap(([type, expression]) => {
+    if (type !== NFTA_LIST_ELEM) return [];
+    const attributes = decodeAttributes(expression);
+    const [name, data] = [attributes.get(NFTA_EXPR_NAME), attributes.get(NFTA_EXPR_DATA)];
+    if (name === undefined || data === undefined || decodeString(name) !== 'counter') return [];
+    const counted = decodeAttributes(data);
+    const number = (counter: number): number => Number(counted.get(counter)?.readBigUInt64BE(0) ?? 0n);
+    return [{ packets: number(NFTA_COUNTER_PACKETS), bytes: number(NFTA_COUNTER_BYTES) }];
+  });
 }

@@ -35,9 +35,16 @@ export const LOG_RATE = { perSecond: 100, burst: 200 };
 /** The same, of each source: one that floods is not to hide the others. */
 export const SOURCE_RATE = { perSecond: 10, burst: 30 };
 
+/** Denied packets of one source from which on it floods: an agent that is told of it mutes the source for a while. */
+export const FLOOD_RATE = { perSecond: 1000, burst: 1000 };
+/** How often an agent is told of that. */
+export const FLOOD_LOG_RATE = { perSecond: 10, burst: 10 };
+
 export const LOGGED_RATE: RuleExpression = { kind: 'limit', ...LOG_RATE };
 
 export const ALLOW_PREFIX = 'weir allow';
+/** Of what tells of a source that floods, and of no flow. */
+export const FLOOD_PREFIX = 'weir flood';
 export const denyPrefix = (denial: Denial): string => `weir deny ${denial}`;
 
 /** As in `linux/netfilter/nf_log.h`: NF_LOG_PREFIXLEN is 128 with the final NUL. */
