@@ -1,13 +1,16 @@
 /** Each ready network file: Mesos' isolator starts tasks on it, packets go where they should, and policy stops them where it should. */
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { checkNetwork } from '@weir/cni';
 import { Netlink } from '@weir/kernel';
-import type { LabHost, NetworkFile } from '@weir/lab';
+import { type LabHost, type NetworkFile, nsenterArguments } from '@weir/lab';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { POOLS, Testbed, type Workload } from './testbed/testbed.ts';
 
+const run = promisify(execFile);
 const FOLDER = new URL('../cni-configs/', import.meta.url).pathname;
 const FLANNEL = new URL('./testbed/flannel-double.ts', import.meta.url).pathname;
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
@@ -16,7 +19,11 @@ const MANIFESTS = readdirSync(join(FOLDER, 'pools')).map((name) => readFileSync(
 
 type Step = { type: string } & Record<string, unknown>;
 
-const testbed = Testbed.share(test, { hosts: 2, manifests: [POOLS, ...MANIFESTS].join('\n---\n') });
+const testbed = Testbed.share(test, {
+  hosts: 2,
+  manifests: [POOLS, ...MANIFESTS].join('\n---\n'),
+  agent: { dns: { resolvers: ['127.0.0.9'] } },
+});
 
 test.serial.before('the files on both hosts; what plugins of others keep is in the lab', () => {
   const { hosts, cluster } = testbed();
@@ -42,6 +49,14 @@ function keptIn(step: Step, dataDir: string, subnetFile: string): object {
 function onlyFriends(namespace: string): string {
   const spec = "{ selector: app == 'server', ingress: [{ action: Allow, source: { selector: app == 'friend' } }] }";
   return `{ apiVersion: weir/v1, kind: Policy, metadata: { name: friends, namespace: ${namespace} }, spec: ${spec} }\n`;
+}
+
+/** What glibc's resolver finds in the container, a line for each address; nothing when there is no such name. */
+async function lookUp({ container }: Workload, name: string): Promise<string> {
+  return run('nsenter', [...nsenterArguments(container.pid), 'getent', 'ahostsv4', name]).then(
+    ({ stdout }) => stdout,
+    () => '', // status 2: no such name
+  );
 }
 
 for (const { name: network, chain } of NETWORKS) {
@@ -71,6 +86,14 @@ for (const { name: network, chain } of NETWORKS) {
       await bed.delete(onlyFriends(network));
     }
     if (network === 'weir-dual-stack') t.not(server.ipv6, '');
+    if (network === 'weir-names') {
+      // By the first part of the name alone, as its resolv.conf has it.
+      const found = await eventually(
+        () => lookUp(stranger, 'server'),
+        (text) => text !== '',
+      );
+      t.regex(found, new RegExp(`^${server.ipv4}\\s`, 'm'));
+    }
     if (network === 'weir-vxlan') {
       using netlink = Netlink.open({ namespace: one.namespace });
       t.true(netlink.links().some(({ kind }) => kind === 'vxlan'));

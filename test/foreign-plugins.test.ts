@@ -25,6 +25,10 @@ interface Attached {
   hostInterface: string;
   inHost: (...command: string[]) => string;
   inContainer: (...command: string[]) => string;
+  /** The interfaces of the result, in its order: the host's end, the container's, and what the step added. */
+  interfaces: string[];
+  /** What CHECK finds; empty when nothing. */
+  check: () => Promise<string>;
   del: () => Promise<void>;
 }
 
@@ -39,13 +43,17 @@ interface Step extends Record<string, unknown> {
 const ROUTE: Step = { type: 'weir-route', ipam: { type: 'weir-ipam' } };
 
 /** Attaches a container by a chain of interface plugin, weir-policy and often one step more. */
-async function attach(t: ExecutionContext, step: Step | undefined, { runtimeConfig = {}, from = ROUTE } = {}): Promise<Attached> {
+async function attach(
+  t: ExecutionContext,
+  step: Step | undefined,
+  { runtimeConfig = {}, from = ROUTE, more = {} } = {},
+): Promise<Attached> {
   const bed = testbed();
   const host = bed.hosts[0]!;
   const name = step?.type ?? from.type;
   const namespace = bed.makeNamespace(name);
   const chain = [from, { type: 'weir-policy' }, ...(step === undefined ? [] : [step])];
-  const call = { host, containerId: name, namespace, stdin: mesosNetwork({ app: name }, { chain, runtimeConfig }) };
+  const call = { host, containerId: name, namespace, stdin: mesosNetwork({ app: name }, { chain, runtimeConfig, ...more }) };
   const { exitCode, json, stderr } = await callCni({ ...call, command: 'ADD' });
   t.is(exitCode, 0, JSON.stringify(json) + stderr);
   const [ipv4, ipv6] = json.ips.map(({ address }: { address: string }) => address.split('/')[0]);
@@ -56,6 +64,12 @@ async function attach(t: ExecutionContext, step: Step | undefined, { runtimeConf
     hostInterface: json.interfaces[0].name,
     inHost: (...command) => runIn(host.namespace, command),
     inContainer: (...command) => runIn(namespace, command),
+    interfaces: json.interfaces.map(({ name }: { name: string }) => name),
+    check: async () => {
+      const answer = await callCni({ ...call, command: 'CHECK' });
+      t.is(answer.exitCode === 0, answer.stdout === '', answer.stdout);
+      return answer.json?.msg ?? '';
+    },
     del: async () => {
       const answer = await callCni({ ...call, command: 'DEL' });
       t.is(answer.exitCode, 0, answer.stdout + answer.stderr);
@@ -66,23 +80,37 @@ async function attach(t: ExecutionContext, step: Step | undefined, { runtimeConf
 test.serial('bandwidth: the rates are queueing disciplines of the link', async (t) => {
   const rate = { ingressRate: 8_000_000, ingressBurst: 8_000_000, egressRate: 16_000_000, egressBurst: 8_000_000 };
   const step = { type: 'bandwidth', capabilities: { bandwidth: true } };
-  const { hostInterface, inHost, del } = await attach(t, step, { runtimeConfig: { bandwidth: rate } });
+  const { hostInterface, interfaces, inHost, check, del } = await attach(t, step, { runtimeConfig: { bandwidth: rate } });
+  t.deepEqual(
+    [interfaces.slice(0, 2), interfaces[2]?.slice(0, 3)],
+    [[hostInterface, 'eth0'], 'bwp'],
+    'the device that it shapes by is in the result',
+  );
   t.regex(inHost('tc', 'qdisc', 'show', 'dev', hostInterface), /qdisc tbf .* rate 8Mbit/);
   t.regex(inHost('tc', 'qdisc', 'show'), /qdisc tbf .* dev bwp\w+ .* rate 16Mbit/);
+  t.is(await check(), '');
+  inHost('tc', 'qdisc', 'replace', 'dev', hostInterface, 'root', 'tbf', 'rate', '1mbit', 'burst', '10kb', 'latency', '25ms');
+  t.regex(await check(), /^bandwidth: /);
   await del();
   t.notRegex(inHost('tc', 'qdisc', 'show'), /tbf|bwp/);
 });
 
 test.serial('tuning: a parameter of the container', async (t) => {
-  const { namespace, del } = await attach(t, { type: 'tuning', sysctl: { 'net.ipv4.tcp_keepalive_time': '123' } });
+  const { namespace, check, del } = await attach(t, { type: 'tuning', sysctl: { 'net.ipv4.tcp_keepalive_time': '123' } });
   t.is(sysctl('net.ipv4.tcp_keepalive_time', undefined, { namespace }), '123');
+  t.is(await check(), '');
+  sysctl('net/ipv4/tcp_keepalive_time', 124, { namespace });
+  t.regex(await check(), /^tuning: .*tcp_keepalive_time/);
   await del();
 });
 
 test.serial('firewall: its rules let the container through, and go with it', async (t) => {
-  const { ipv4, ipv6, inHost, del } = await attach(t, { type: 'firewall', backend: 'iptables' });
+  const { ipv4, ipv6, inHost, check, del } = await attach(t, { type: 'firewall', backend: 'iptables' });
   t.true(inHost('iptables', '-S', 'CNI-FORWARD').includes(`-d ${ipv4}/32`));
   t.true(inHost('ip6tables', '-S', 'CNI-FORWARD').includes(`-d ${ipv6}/128`));
+  t.is(await check(), '');
+  inHost('iptables', '-F', 'CNI-FORWARD');
+  t.regex(await check(), /^firewall: /);
   await del();
   t.false(inHost('iptables', '-S', 'CNI-FORWARD').includes(ipv4));
   t.false(inHost('ip6tables', '-S', 'CNI-FORWARD').includes(ipv6));
@@ -92,7 +120,13 @@ test.serial('portmap: maps in place of weir-policy when it declares the capabili
   const bed = testbed();
   const [one, two] = bed.hosts;
   const runtimeConfig = { portMappings: [{ hostPort: 31090, containerPort: 80, protocol: 'tcp' }] };
-  const { namespace, inHost, del } = await attach(t, { type: 'portmap', capabilities: { portMappings: true } }, { runtimeConfig });
+  // CHECK of portmap 1.1.1 looks for IPv4's rules among those of IPv6, and finds none.
+  const more = { disableCheck: true };
+  const { namespace, inHost, check, del } = await attach(
+    t,
+    { type: 'portmap', capabilities: { portMappings: true } },
+    { runtimeConfig, more },
+  );
   const [inside, outside] = [new Traffic('portmap', namespace), new Traffic(two!.name, two!.namespace)];
   t.teardown(() => Promise.all([inside.close(), outside.close()]));
   await inside.listen({ tcp: [80] });
@@ -100,6 +134,7 @@ test.serial('portmap: maps in place of weir-policy when it declares the capabili
   t.true(await reach(5000));
   t.true(inHost('iptables', '-t', 'nat', '-S').includes('--dport 31090'));
   t.false(inHost('/usr/sbin/nft', 'list', 'table', 'inet', 'weir').includes('31090'));
+  t.is(await check(), '');
   await del();
   t.false(await reach(500));
   t.false(inHost('iptables', '-t', 'nat', '-S').includes('31090'));

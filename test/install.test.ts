@@ -34,6 +34,7 @@ test.serial('what is installed over a running agent is found in order, and launc
     'ruleset',
     'vxlan',
     'conntrack',
+    'packet log',
     'nfnetlink_queue',
     'nft_queue or xt_NFQUEUE',
     'libnftables',

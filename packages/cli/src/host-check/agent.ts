@@ -31,7 +31,23 @@ export async function checkAgent({ agentConfig, pluginsDir }: HostFolders, netwo
     socket.status === 'ok'
       ? await Promise.all([...networks].map(([name, network]) => checkStatus(config, name, network.config, pluginsDir)))
       : [];
-  return [ok('agent.yaml', agentConfig), store, socket, readiness, ...bgp, ...status];
+  return [ok('agent.yaml', agentConfig), ...checkHostDns(config, networks, agentConfig), store, socket, readiness, ...bgp, ...status];
+}
+
+/** A network that promises names, and an agent that answers for none: each ADD is refused. */
+export function checkHostDns({ dns }: Pick<AgentConfig, 'dns'>, networks: Networks, agentConfig: string): Check[] {
+  return [...networks].flatMap(([name, { path, config }]) => {
+    if (!stepsOf(config).some(({ type, hostDns }) => type === 'weir-route' && hostDns === true)) return [];
+    const title = `DNS of ${name}`;
+    if (dns !== undefined) return [ok(title, 'the agent answers it')];
+    const remedy = `add the section "dns: {}" to ${agentConfig} and restart the agent, or take hostDns out of ${path}`;
+    return [failed(title, 'the network has "hostDns": true, and the agent\'s configuration has no section "dns"', remedy)];
+  });
+}
+
+function stepsOf(config: Record<string, unknown>): Record<string, unknown>[] {
+  const { chain } = config;
+  return [config, ...(Array.isArray(chain) ? (chain as Record<string, unknown>[]) : [])];
 }
 
 async function checkStore({ store: options }: AgentConfig): Promise<Check> {

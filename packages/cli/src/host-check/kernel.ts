@@ -1,8 +1,8 @@
 /** Whether this host's kernel does what Weir needs of it: tried out in a network namespace that is made for it and goes again. */
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
-import { Conntrack, createNamespace, deleteNamespace, Netlink, Nftables, NftSocket, PacketQueue, sysctl } from '@weir/kernel';
-import { baseTable, bridgeTable, DNS_QUEUE } from '@weir/policy';
+import { Conntrack, createNamespace, deleteNamespace, Netlink, Nftables, NftSocket, PacketLog, PacketQueue, sysctl } from '@weir/kernel';
+import { baseTable, bridgeTable, DNS_QUEUE, PACKET_LOG_GROUP } from '@weir/policy';
 import { type Check, failed, ok, skipped, warning } from './check.ts';
 
 const OLDEST_KERNEL = [5, 10] as const;
@@ -51,6 +51,7 @@ async function inScratchNamespace(): Promise<Check[]> {
       ok('network namespaces', 'one was made and is gone again'),
       ...links(namespace),
       ...nftables(namespace),
+      packetLog(namespace),
       ...queues(namespace),
       await conntrack(namespace),
     ];
@@ -99,7 +100,14 @@ function nftables(namespace: string): Check[] {
       attempt(module, `modprobe ${module}; only services need it; ${AFTER_BOOT}`, () => tryOut(expression), warning),
     ),
   ];
-  const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Always', vxlan: { port: 4789, vni: 4096 } });
+  // With all that a configuration can add to it.
+  const { script } = baseTable({
+    agentPorts: [5051],
+    healthChecks: 'Always',
+    vxlan: { port: 4789, vni: 4096 },
+    flannel: { port: 8472, vni: 1 },
+    dns: { addresses: ['169.254.1.53', 'fd77:6569:7200::53'], queries: 'Always' },
+  });
   return [
     isAtLeast(found, OLDEST_NFTABLES)
       ? ok('libnftables', found)
@@ -120,6 +128,17 @@ function nftables(namespace: string): Check[] {
       warning,
     ),
   ];
+}
+
+/** What the kernel hands to the agent of what is denied and allowed. */
+function packetLog(namespace: string): Check {
+  const nobody = { onPackets: () => {}, onLost: () => {}, onFailure: () => {} };
+  return attempt(
+    'packet log',
+    `modprobe nfnetlink_log; without it weir flows has nothing to show; ${AFTER_BOOT}`,
+    () => PacketLog.open({ ...nobody, group: PACKET_LOG_GROUP, namespace }).close(),
+    warning,
+  );
 }
 
 /** Where DNS answers wait for the agent, and the rule that leads there: nft's own, or iptables' target where the kernel has no other. */

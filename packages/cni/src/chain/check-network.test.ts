@@ -1,4 +1,5 @@
 import test from 'ava';
+import { PluginFolder } from '../testing/plugin-folder.ts';
 import { checkNetwork } from './check-network.ts';
 
 const PLUGINS = '/usr/lib/none';
@@ -15,6 +16,24 @@ test('the usual networks have no problems', async (t) => {
 
 test("others' networks are theirs", async (t) => {
   t.deepEqual(await texts({ name: 'b', type: 'bridge', whatever: true }), []);
+});
+
+test('a plugin that does not speak the version that it would be called in is named, and one that does not say is not', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('old', `[ $CNI_COMMAND = VERSION ] && echo '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0"]}'`);
+  await folder.add('silent', 'exit 1');
+  const found = async (more: object) => {
+    const problems = await checkNetwork({ name: 'w', type: 'weir', ...more }, [folder.path]);
+    return problems.map(({ severity, message }) => `${severity}: ${message}`);
+  };
+  const told = /^error: chain\.1 \(old\): plugin "old" speaks 0\.3\.1, 0\.4\.0, and would be called in 1\.0\.0: give the step/;
+  const chain = [{ type: 'silent' }, { type: 'old' }];
+  t.regex((await found({ cniVersion: '1.0.0', chain })).join(), told);
+  t.regex((await found({ cniVersion: '0.4.0', cniVersions: ['1.0.0'], chain })).join(), told);
+  t.deepEqual(await found({ cniVersion: '0.4.0', chain }), []);
+  t.deepEqual(await found({ cniVersion: '1.0.0', chain: [{ type: 'old', cniVersion: '0.4.0' }] }), []);
+  const delegating = [{ type: 'weir-route', ipam: { type: 'old' } }];
+  t.regex((await found({ chain: delegating })).join(), /plugin "old" speaks .*, and would be called in 0\.1\.0/);
 });
 
 for (const [config, expected] of [

@@ -1,13 +1,19 @@
 /** Looks a network's configuration over before anything runs with it: what ADD would refuse, and what nobody would notice. */
 import { didYouMean } from '@weir/resources';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { CniError } from '../cni-error.ts';
+import { parseJson } from '../protocol/json.ts';
 import { networkConfigSchema, parseConfig } from '../protocol/network-config.ts';
-import { CNI_VERSIONS, isCniVersion } from '../protocol/version.ts';
+import { CNI_VERSIONS, highestVersion, isCniVersion } from '../protocol/version.ts';
 import { TOOLS } from '../tool-table.ts';
 import { weir } from '../tools/weir.ts';
 import { stepSchema } from './chain.ts';
-import { findPlugin } from './execute-plugin.ts';
+import { executePlugin, findPlugin } from './execute-plugin.ts';
+
+/** Of a plugin to say its versions, in milliseconds. */
+const VERSION_TIMEOUT = 5000;
+
+const versionsSchema = z.looseObject({ supportedVersions: z.array(z.string()).min(1) });
 
 export interface NetworkProblem {
   /** `error`: ADD fails. `warning`: it works, perhaps not as it was meant. */
@@ -32,38 +38,49 @@ const COMMON_KEYS = [
 export async function checkNetwork(config: unknown, pluginFolders: readonly string[]): Promise<NetworkProblem[]> {
   const problems = attempt(() => void parseConfig(networkConfigSchema, config, 'network configuration'));
   if (problems.length > 0) return problems;
-  const network = config as Record<string, unknown> & { type?: string; cniVersion?: string };
+  const network = config as Record<string, unknown> & { type?: string; cniVersion?: string; cniVersions?: string[] };
   const tool = TOOLS.get(network.type ?? '');
   if (tool === undefined) return [];
-  if (network.cniVersion !== undefined && !isCniVersion(network.cniVersion)) {
+  const version = highestVersion({ ...network, cniVersion: network.cniVersion || '0.1.0' });
+  if (network.cniVersion && !isCniVersion(network.cniVersion)) {
     problems.push({
       severity: 'error',
       message: `cniVersion ${JSON.stringify(network.cniVersion)} is not known: use ${CNI_VERSIONS.join(', ')}`,
     });
   }
   problems.push(...checkKeys(tool.config, network, tool.name, COMMON_KEYS));
-  if (tool !== weir) return [...problems, ...(await checkIpam(network, tool.name, pluginFolders))];
+  if (tool !== weir) return [...problems, ...(await checkIpam(network, { where: tool.name, version, pluginFolders }))];
   const { data } = weir.config.safeParse(network);
   const chain = (data?.chain ?? []) as Record<string, unknown>[];
-  for (const [index, step] of chain.entries()) problems.push(...(await checkStep(step, `chain.${index}`, pluginFolders)));
+  for (const [index, step] of chain.entries())
+    problems.push(...(await checkStep(step, { where: `chain.${index}`, version, pluginFolders })));
   return problems;
 }
 
-async function checkStep(step: Record<string, unknown>, where: string, pluginFolders: readonly string[]): Promise<NetworkProblem[]> {
-  const type = String(step.type);
-  const tool = TOOLS.get(type);
-  const own = tool === undefined ? await checkPlugin(type, pluginFolders) : checkKeys(tool.config, step, `${where} (${type})`, COMMON_KEYS);
-  return [...own, ...(await checkIpam(step, `${where} (${type})`, pluginFolders))];
+interface Place {
+  /** In the network file. */
+  where: string;
+  /** That its plugin will be spoken to in. */
+  version: string;
+  pluginFolders: readonly string[];
 }
 
-/** Plugins of others read their section themselves; only whether its plugin is there can be told. */
-async function checkIpam(config: Record<string, unknown>, where: string, pluginFolders: readonly string[]): Promise<NetworkProblem[]> {
+async function checkStep(step: Record<string, unknown>, place: Place): Promise<NetworkProblem[]> {
+  const type = String(step.type);
+  const tool = TOOLS.get(type);
+  const here = { ...place, where: `${place.where} (${type})`, ...(typeof step.cniVersion === 'string' && { version: step.cniVersion }) };
+  const own = tool === undefined ? await checkPlugin(type, here) : checkKeys(tool.config, step, here.where, COMMON_KEYS);
+  return [...own, ...(await checkIpam(step, here))];
+}
+
+/** Plugins of others read their section themselves; only whether its plugin is there, and speaks the version, can be told. */
+async function checkIpam(config: Record<string, unknown>, place: Place): Promise<NetworkProblem[]> {
   const ipam = config.ipam as Record<string, unknown> | undefined;
   if (typeof ipam?.type !== 'string' || ipam.type === '') return [];
   const tool = TOOLS.get(ipam.type);
   return tool === undefined
-    ? checkPlugin(ipam.type, pluginFolders)
-    : checkKeys(tool.config, ipam, `${where}.ipam`, ['type', 'routes', 'dns']);
+    ? checkPlugin(ipam.type, place)
+    : checkKeys(tool.config, ipam, `${place.where}.ipam`, ['type', 'routes', 'dns']);
 }
 
 function checkKeys(schema: z.ZodObject, config: Record<string, unknown>, where: string, common: readonly string[]): NetworkProblem[] {
@@ -75,12 +92,26 @@ function checkKeys(schema: z.ZodObject, config: Record<string, unknown>, where: 
   ];
 }
 
-async function checkPlugin(type: string, pluginFolders: readonly string[]): Promise<NetworkProblem[]> {
+async function checkPlugin(type: string, { where, version, pluginFolders }: Place): Promise<NetworkProblem[]> {
   try {
-    await findPlugin(type, pluginFolders);
-    return [];
+    const known = await versionsOf(await findPlugin(type, pluginFolders), pluginFolders);
+    if (known === undefined || known.includes(version) || !isCniVersion(version)) return [];
+    const message = `${where}: plugin "${type}" speaks ${known.join(', ')}, and would be called in ${version}: give the step, or the network, a "cniVersion" of these`;
+    return [{ severity: 'error', message }];
   } catch (error) {
     return [problemOf(error)];
+  }
+}
+
+/** Undefined where the plugin does not say: VERSION came with 0.2.0. */
+async function versionsOf(path: string, pluginFolders: readonly string[]): Promise<string[] | undefined> {
+  const environment = { CNI_COMMAND: 'VERSION', CNI_PATH: pluginFolders.join(':'), PATH: process.env.PATH ?? '' };
+  const { exitCode, stdout } = await executePlugin({ path, environment, stdin: '{"cniVersion":"1.0.0"}', timeout: VERSION_TIMEOUT });
+  if (exitCode !== 0) return undefined;
+  try {
+    return versionsSchema.parse(parseJson(stdout)).supportedVersions;
+  } catch {
+    return undefined;
   }
 }
 
