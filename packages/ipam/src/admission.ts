@@ -20,6 +20,7 @@ import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
 import { refuseOtherThanOwn } from './network.ts';
 import { decodePool, POOL_PREFIX, poolKey, refuseOverlap } from './pool.ts';
+import { type RemoveOptions, requireRevision } from './require-revision.ts';
 
 /** Other changes of pools are rare and short, so a few tries do. */
 const MAX_TRIES = 10;
@@ -85,15 +86,20 @@ export async function admitPool(store: Store, pool: Pool, { revision }: AdmitOpt
 
 /**
  * Removes a pool and its blocks. Throws IpamError EINUSE, with the number of addresses, while any is in use, and ENOPOOL when there is no such
- * pool. A removal that was cut short leaves the pool disabled, and can be asked for again.
+ * pool, ECONFLICT when it has another revision than asked for. A removal that was cut short leaves the pool disabled, and can be asked for
+ * again.
  */
-export async function removePool(store: Store, name: string): Promise<void> {
+export async function removePool(store: Store, name: string, { revision }: RemoveOptions = {}): Promise<void> {
+  let wanted = revision;
   await retry(store, name, async ({ guardRevision, pools }) => {
     const stored = pools.get(name);
     if (stored === undefined) throw new IpamError('ENOPOOL', `there is no pool "${name}"`);
+    requireRevision(`pool "${name}"`, stored, { revision: wanted });
     refuseInUse(stored.pool, await blocksOf(store, stored.pool));
     const frozen = await freeze(store, stored, guardRevision);
     if (frozen === undefined) return undefined;
+    // Our own change of it, should another try be needed.
+    if (wanted !== undefined) wanted = frozen.revision;
     const blocks = await blocksOf(store, stored.pool);
     try {
       refuseInUse(stored.pool, blocks);
@@ -130,10 +136,10 @@ export async function admitRule(store: Store, rule: Rule, { revision }: AdmitOpt
   return writeRule(store, rule, revision, { put: keyOf(rule), value: serialize(rule) });
 }
 
-/** Whether there was such an object. */
-export async function removeRule(store: Store, rule: Pick<Rule, 'kind' | 'metadata'>): Promise<boolean> {
+/** Whether there was such an object. Throws IpamError ECONFLICT when it has another revision than asked for. */
+export async function removeRule(store: Store, rule: Pick<Rule, 'kind' | 'metadata'>, { revision }: RemoveOptions = {}): Promise<boolean> {
   if ((await store.get(keyOf(rule))) === undefined) return false;
-  await writeRule(store, rule, undefined, { delete: keyOf(rule) });
+  await writeRule(store, rule, revision, { delete: keyOf(rule) });
   return true;
 }
 

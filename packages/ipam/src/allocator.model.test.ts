@@ -126,7 +126,7 @@ class Run {
       case 'shrink':
         return tolerating(['ENOPOOL', 'EINVAL'], () => this.#shrink(one.pool));
       case 'delete claim':
-        await removeClaim(this.#store, `shop/${one.claim}`, this.#now);
+        await removeClaim(this.#store, `shop/${one.claim}`, { now: this.#now });
         return;
       case 'make claim':
         return tolerating(['ECONFLICT', 'EINUSE'], () => claim(this.#store, one.claim));
@@ -254,7 +254,7 @@ class Run {
 
   /** Nothing is lost for good: when everyone has gone, every address is free, and so is every block. */
   async end(): Promise<void> {
-    for (const name of CLAIMS) await removeClaim(this.#store, `shop/${name}`, this.#now);
+    for (const name of CLAIMS) await removeClaim(this.#store, `shop/${name}`, { now: this.#now });
     for (const of of HOSTS) {
       for (const container of CONTAINERS)
         await this.#process(of, 1).allocator.release({ containerId: `${of}-${container}`, interfaceName: 'eth0' });

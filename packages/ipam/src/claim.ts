@@ -3,6 +3,7 @@ import type { Store } from '@weir/datastore';
 import { type BlockSpec, blockName, type Claim, cidrContains, claimedAddresses, parseObject, serialize } from '@weir/resources';
 import { BLOCK_PREFIX, blockPlace, decodeBlock, encodeBlock } from './block.ts';
 import { IpamError } from './ipam-error.ts';
+import { type RemoveOptions, requireRevision } from './require-revision.ts';
 import { claimKey } from './view.ts';
 
 /** Others change blocks all the time, but seldom these in this moment. */
@@ -38,10 +39,15 @@ export async function admitClaim(store: Store, claim: Claim, { revision }: { rev
  *
  * @param name `namespace/name`
  */
-export async function removeClaim(store: Store, name: string, now = Date.now()): Promise<boolean> {
+export async function removeClaim(
+  store: Store,
+  name: string,
+  { now = Date.now(), ...options }: RemoveOptions & { now?: number } = {},
+): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const entry = await store.get(claimKey(name));
     if (entry === undefined) return false;
+    requireRevision(`claim ${name}`, entry, options);
     const { entries } = await store.list(BLOCK_PREFIX);
     const addresses = claimedAddresses(parseObject(JSON.parse(entry.value)) as Claim);
     const blocks = entries.filter(({ key }) =>

@@ -8,6 +8,7 @@ import { keyPrefix, type Network, type Pool, parseObject, serialize } from '@wei
 import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
 import { decodePool, POOL_PREFIX } from './pool.ts';
+import { type RemoveOptions, requireRevision } from './require-revision.ts';
 
 export const NETWORK_PREFIX = keyPrefix('Network');
 
@@ -39,12 +40,13 @@ export async function admitNetwork(store: Store, network: Network, { revision }:
 }
 
 /** Whether there was such a network. Throws IpamError EINUSE while pools name it, ECONFLICT. */
-export async function removeNetwork(store: Store, name: string): Promise<boolean> {
+export async function removeNetwork(store: Store, name: string, options: RemoveOptions = {}): Promise<boolean> {
   const key = NETWORK_PREFIX + name;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const guard = await store.get(POOLS_GUARD);
     const entry = await store.get(key);
     if (entry === undefined) return false;
+    requireRevision(`network "${name}"`, entry, options);
     await refuseNamed(store, name);
     const { committed } = await store.transact({
       when: [

@@ -26,6 +26,7 @@ import {
 } from '@weir/resources';
 import { IpamError } from './ipam-error.ts';
 import { decodePool, POOL_PREFIX } from './pool.ts';
+import { type RemoveOptions, requireRevision } from './require-revision.ts';
 
 /** Outside of `/weir/v1/`, which holds objects only. */
 const RECORD_PREFIX = '/weir/ipam/services/';
@@ -81,11 +82,16 @@ export async function admitService(
 }
 
 /** Deletes a service and gives its addresses back; whether there was one. Throws IpamError ECONFLICT. */
-export async function removeService(store: Store, { namespace, name }: { namespace: string; name: string }): Promise<boolean> {
+export async function removeService(
+  store: Store,
+  { namespace, name }: { namespace: string; name: string },
+  options: RemoveOptions = {},
+): Promise<boolean> {
   const key = keyOf({ kind: 'Service', metadata: { namespace, name } });
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const entry = await store.get(key);
     if (entry === undefined) return false;
+    requireRevision(`service ${namespace}/${name}`, entry, options);
     const records = await Promise.all(serviceAddresses(looseObject(entry)).map((address) => readRecord(store, address)));
     const { committed } = await store.transact({
       when: [entry, ...records.map((record) => ({ key: recordKey(record), revision: record.entry?.revision ?? 0 }))].map(

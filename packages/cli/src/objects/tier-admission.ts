@@ -19,7 +19,7 @@ import {
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { referenceText } from './references.ts';
-import type { Stores } from './write-object.ts';
+import type { Precondition, Stores } from './write-object.ts';
 
 const TIERS = keyPrefix('Tier');
 
@@ -66,7 +66,7 @@ export async function putTier({ objects }: Stores, tier: Tier, revision: number)
  * Whether there was such a tier.
  * @throws CliError EREFUSED while policies name it; StoreError
  */
-export async function removeTier({ store, objects }: Stores, name: string): Promise<boolean> {
+export async function removeTier({ store, objects }: Stores, name: string, { revision }: Precondition = {}): Promise<boolean> {
   const entry = await store.get(`${TIERS}${name}`);
   if (entry === undefined) return false;
   const [policies, globalPolicies] = await Promise.all([objects.list('Policy'), objects.list('GlobalPolicy')]);
@@ -79,5 +79,5 @@ export async function removeTier({ store, objects }: Stores, name: string): Prom
       `cannot delete ${referenceText('Tier', name)}: ${inside.length} ${inside.length === 1 ? 'policy is' : 'policies are'} in it, the first is ${first}: delete them, or move them to another tier`,
     );
   }
-  return objects.remove('Tier', name, undefined, { revision: entry.revision });
+  return objects.remove('Tier', name, undefined, { revision: revision ?? entry.revision });
 }

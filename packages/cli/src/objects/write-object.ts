@@ -150,36 +150,44 @@ export async function deleteObject({ store, objects }: Stores, id: ObjectId, { r
       `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`,
     );
   }
-  if (revision !== undefined) {
-    const stored = await store.get(keyOf({ kind: id.kind, metadata: id }));
-    if (stored === undefined) throw notFound(id);
-    checkRevision({ kind: id.kind, metadata: id }, revision, stored.revision);
+  if (revision !== undefined) await checkStored(store, id, revision);
+  try {
+    if (!(await remove({ store, objects }, id, { revision }))) throw notFound(id);
+  } catch (error) {
+    // Changed since it was looked at: the answer is the same.
+    if (revision !== undefined && (error as { code?: unknown }).code === 'ECONFLICT') await checkStored(store, id, revision);
+    throw error;
   }
-  if (!(await remove({ store, objects }, id, revision))) throw notFound(id);
 }
 
-/** Whether there was such an object. What has rules of its own for its going looks at them instead of the revision. */
-async function remove({ store, objects }: Stores, id: ObjectId, revision: number | undefined): Promise<boolean> {
+async function checkStored(store: Store, id: ObjectId, revision: number): Promise<void> {
+  const stored = await store.get(keyOf({ kind: id.kind, metadata: id }));
+  if (stored === undefined) throw notFound(id);
+  checkRevision({ kind: id.kind, metadata: id }, revision, stored.revision);
+}
+
+/** Whether there was such an object. With a revision, it goes at that one or not at all. */
+async function remove({ store, objects }: Stores, id: ObjectId, at: Precondition): Promise<boolean> {
   const { kind, name, namespace } = id;
   switch (kind) {
     case 'Pool':
       if ((await store.get(keyOf({ kind, metadata: id }))) === undefined) return false;
-      await (await ipam()).removePool(store, name);
+      await (await ipam()).removePool(store, name, at);
       return true;
     case 'Reservation':
     case 'IpamConfig':
-      return (await ipam()).removeRule(store, { kind, metadata: { name, labels: {}, annotations: {} } });
+      return (await ipam()).removeRule(store, { kind, metadata: { name, labels: {}, annotations: {} } }, at);
     case 'Network':
-      return (await ipam()).removeNetwork(store, name);
+      return (await ipam()).removeNetwork(store, name, at);
     case 'Tier':
-      return removeTier({ store, objects }, name);
+      return removeTier({ store, objects }, name, at);
     case 'Claim':
-      return (await ipam()).removeClaim(store, `${namespace}/${name}`);
+      return (await ipam()).removeClaim(store, `${namespace}/${name}`, at);
     case 'Service':
-      return (await ipam()).removeService(store, { namespace: namespace!, name });
+      return (await ipam()).removeService(store, { namespace: namespace!, name }, at);
     default:
       await refuseUnderAgent({ store, objects }, id);
-      return objects.remove(kind, name, namespace, revision === undefined ? {} : { revision });
+      return objects.remove(kind, name, namespace, at.revision === undefined ? {} : { revision: at.revision });
   }
 }
 
