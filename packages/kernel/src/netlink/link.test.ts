@@ -20,6 +20,7 @@ test('requests are named as an operator would type them', (t) => {
       mtu: 1450,
       up: true,
       group: 7,
+      queues: 1,
       peer: { name: 'eth0', namespace, mac: '02:00:00:00:00:01', mtu: 1450 },
     }),
     addVxlan({ name: 'vxlan0', id: 42, local: 'fd00::1', underlay: 3 }),
@@ -31,7 +32,7 @@ test('requests are named as an operator would type them', (t) => {
     deleteLinkGroup(5),
   ].map(({ operation }) => operation);
   t.deepEqual(said, [
-    'ip link add weir0 address ee:ee:ee:ee:ee:ee mtu 1450 group 7 up type veth peer name eth0 address 02:00:00:00:00:01 mtu 1450 netns fd 9',
+    'ip link add weir0 address ee:ee:ee:ee:ee:ee mtu 1450 group 7 numtxqueues 1 numrxqueues 1 up type veth peer name eth0 address 02:00:00:00:00:01 mtu 1450 netns fd 9',
     'ip link add vxlan0 type vxlan id 42 dstport 4789 local fd00::1 dev 3 nolearning',
     'ip link add br0 up type bridge',
     'ip link set eth0 down mtu 9000 address 02:00:00:00:00:02 ipv4.proxyArp 1 addrgenmode none',
@@ -60,6 +61,12 @@ test('a veth pair is made in place, both ends as asked for', (t) => {
   t.is(typeof netlink.link('weir0')?.peerNamespaceId, 'number');
   inside.netlink.deleteLink('eth0');
   t.is(netlink.link('weir0'), undefined, 'the other end went with it');
+});
+
+test('a veth pair has so many queues as are asked for', (t) => {
+  const { netlink, ip } = open(t);
+  netlink.addVeth({ name: 'left', queues: 3, peer: { name: 'right' } });
+  for (const end of ['left', 'right']) t.regex(ip('-d', 'link', 'show', end), / numtxqueues 3 numrxqueues 3 /);
 });
 
 test('a veth pair without a namespace has both ends here', (t) => {

@@ -32,6 +32,8 @@ const IFLA = {
   GROUP: 27,
   NET_NS_FD: 28,
   EXT_MASK: 29,
+  NUM_TX_QUEUES: 31,
+  NUM_RX_QUEUES: 32,
   CARRIER: 33,
   LINK_NETNSID: 37,
 } as const;
@@ -124,6 +126,8 @@ export interface LinkOptions {
 }
 
 export interface VethOptions extends LinkOptions {
+  /** Of each end, both for sending and for receiving; the kernel's default is one for every processor that the machine might have. */
+  queues?: number;
   peer: {
     name: string;
     /** Where the peer is born; beside the other end when absent. */
@@ -172,11 +176,22 @@ function writeHeader(writer: MessageWriter, index: number, up: boolean | undefin
   });
 }
 
-function writeLinkOptions(writer: MessageWriter, options: { name?: string; mac?: string; mtu?: number; group?: number }): void {
+interface WrittenOptions {
+  name?: string;
+  mac?: string;
+  mtu?: number;
+  group?: number;
+  queues?: number;
+}
+
+function writeLinkOptions(writer: MessageWriter, options: WrittenOptions): void {
   if (options.name !== undefined) writer.string(IFLA.IFNAME, options.name);
   if (options.mac !== undefined) writer.data(IFLA.ADDRESS, parseMac(options.mac));
   if (options.mtu !== undefined) writer.u32(IFLA.MTU, options.mtu);
   if (options.group !== undefined) writer.u32(IFLA.GROUP, options.group);
+  if (options.queues === undefined) return;
+  writer.u32(IFLA.NUM_TX_QUEUES, options.queues);
+  writer.u32(IFLA.NUM_RX_QUEUES, options.queues);
 }
 
 function addLink(options: LinkOptions, kind: string, words: string, data?: (writer: MessageWriter) => void): Request {
@@ -195,9 +210,9 @@ function addLink(options: LinkOptions, kind: string, words: string, data?: (writ
   };
 }
 
-function describeOptions(options: { mac?: string; mtu?: number; group?: number; up?: boolean }): string {
-  const { mac, mtu, group, up } = options;
-  return `${mac ? ` address ${mac}` : ''}${mtu ? ` mtu ${mtu}` : ''}${group ? ` group ${group}` : ''}${up ? ' up' : ''}`;
+function describeOptions(options: Omit<WrittenOptions, 'name'> & { up?: boolean }): string {
+  const { mac, mtu, group, queues, up } = options;
+  return `${mac ? ` address ${mac}` : ''}${mtu ? ` mtu ${mtu}` : ''}${group ? ` group ${group}` : ''}${queues ? ` numtxqueues ${queues} numrxqueues ${queues}` : ''}${up ? ' up' : ''}`;
 }
 
 /**
@@ -206,12 +221,12 @@ function describeOptions(options: { mac?: string; mtu?: number; group?: number; 
  * end, and refuses (ENOTCONN, veth_open).
  */
 export function addVeth(options: VethOptions): Request {
-  const { peer } = options;
+  const { peer, queues } = options;
   const where = peer.namespace === undefined ? '' : ` netns fd ${namespaceFd(peer.namespace)}`;
   return addLink(options, 'veth', ` peer name ${peer.name}${describeOptions(peer)}${where}`, (writer) => {
     writer.nest(VETH_INFO_PEER, () => {
       writeHeader(writer, 0, undefined);
-      writeLinkOptions(writer, peer);
+      writeLinkOptions(writer, queues === undefined ? peer : { ...peer, queues });
       if (peer.namespace !== undefined) writer.u32(IFLA.NET_NS_FD, namespaceFd(peer.namespace));
     });
   });
