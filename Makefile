@@ -32,7 +32,7 @@ packages: node_modules/.package-lock.json ## the npm packages, Node among them (
 
 install: ## on a Mesos agent: the packages, then `weir cni install` (INSTALL_FLAGS="--etcd-endpoints http://10.0.0.1:2379")
 	@$(MAKE) --no-print-directory packages NPM_FLAGS=--omit=dev
-	@node packages/cli/bin/weir.ts cni install $(INSTALL_FLAGS)
+	@node packages/cli/bin/weir.js cni install $(INSTALL_FLAGS)
 
 # npm 9, Debian's, leaves out the link to Node: the package for the other architecture, which it skips, has one of the same name.
 node_modules/.package-lock.json: package-lock.json

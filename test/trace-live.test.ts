@@ -6,7 +6,7 @@ import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
-const WEIR = fileURLToPath(new URL('../packages/cli/bin/weir.ts', import.meta.url));
+const WEIR = fileURLToPath(new URL('../packages/cli/bin/weir.js', import.meta.url));
 const testbed = Testbed.share(test, { hosts: 2 });
 
 const DENY = `apiVersion: weir/v1

@@ -24,7 +24,7 @@ import { Traffic } from './traffic.ts';
 
 const REPOSITORY = new URL('../../', import.meta.url).pathname;
 const CLEAN = join(REPOSITORY, 'packages/lab/src/clean.ts');
-const WEIR = join(REPOSITORY, 'packages/cli/bin/weir.ts');
+const WEIR = join(REPOSITORY, 'packages/cli/bin/weir.js');
 
 /** For both families; hosts take small blocks, so that a few containers need several. */
 export const POOLS = `

@@ -8,13 +8,13 @@ import type { HostFile } from './host-file.ts';
 import type { HostFolders } from './host-folders.ts';
 
 /** Of these sources: the host runs them where they are. */
-export const PROGRAM = fileURLToPath(new URL('../../bin/weir.ts', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 export const ONE_SHOT = fileURLToPath(import.meta.resolve('@weir/agent/one-shot'));
 
 export const UNIT = 'weir-agent.service';
 
-/** In each file that starts the program, and in no others. */
-const MARK = 'packages/cli/bin/weir.ts';
+/** In each file that starts the program, and in no others: Weir's first installations named `weir.ts`. */
+const MARK = 'packages/cli/bin/weir.';
 
 export interface NetworkFile {
   /** As it will be in the config folder. */

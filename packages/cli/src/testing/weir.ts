@@ -11,7 +11,7 @@ import type { ExecutionContext } from 'ava';
 import type { Run, RunRequest } from './server.ts';
 
 const SERVER = fileURLToPath(new URL('./server.ts', import.meta.url));
-const ENTRY = fileURLToPath(new URL('../../bin/weir.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 
 export interface RunOptions {
   stdin?: string;
@@ -92,7 +92,7 @@ export class Weir {
     return spawn(process.execPath, [ENTRY, ...argv], { cwd: this.folder, env: { ...this.#env, ...env }, stdio: 'pipe' });
   }
 
-  /** Runs a command line as `bin/weir.ts` would, but for the start of a process. */
+  /** Runs a command line as `bin/weir.js` would, but for the start of a process. */
   async run(argv: readonly string[], { stdin = '', env = {} }: RunOptions = {}): Promise<Run> {
     return server.run({ argv, stdin, env: { ...this.#env, ...env }, folder: this.folder });
   }
