@@ -61,7 +61,10 @@ export class KernelSync {
 
   /** Takes note of a change of an object; it is in force soon, or with the next `apply`. */
   learn({ before, after }: Change): void {
-    if (changesRoutes(before, after)) this.#routesChanged = true;
+    const isRouted = changesRoutes(before, after);
+    if (isRouted) this.#routesChanged = true;
+    // Every ADD writes one, and should not wait for a look at rules that no block is in.
+    if ((after ?? before)?.kind === 'Block' && !isRouted) return;
     const [old, now] = [calculated(before), calculated(after)];
     this.dataplane.learn(old, now);
     this.ownNetworks.learn(old, now);

@@ -43,4 +43,5 @@ export type { Verdict } from './nftables/nftables-element.ts';
 export type { KeyField } from './nftables/nftables-field.ts';
 export { type PeerCredentials, peerCredentials } from './peer-credentials.ts';
 export { Probe, type ProbeAnswer } from './probe.ts';
+export { type ReceivedByNow, receivedByNow } from './received-by-now.ts';
 export { sysctl } from './sysctl.ts';

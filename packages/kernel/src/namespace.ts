@@ -81,13 +81,14 @@ export function inNamespace<T>(namespace: Namespace, run: () => T): T {
   startWorkerThreads();
   const target = typeof namespace === 'string' ? openNamespace(namespace) : namespace;
   try {
-    using home = currentNamespace();
+    const home = whereWeAre();
     checked(setns(target.fd, CLONE_NEWNET), `enter network namespace ${describe(namespace)}`);
+    here = target;
     let result: T;
     try {
       result = run();
     } finally {
-      leave(home);
+      comeBack(home);
     }
     if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
       throw new TypeError('inNamespace takes a synchronous function: what follows an await would run in the original namespace');
@@ -118,12 +119,12 @@ export function createNamespace(path: string): void {
   }
   startWorkerThreads();
   try {
-    using home = currentNamespace();
+    const home = whereWeAre();
     checked(unshare(CLONE_NEWNET), operation);
     try {
       checked(mount('/proc/thread-self/ns/net', path, 'none', MS_BIND, null), operation);
     } finally {
-      leave(home);
+      comeBack(home);
     }
   } catch (error) {
     unlinkSync(path);
@@ -154,12 +155,21 @@ function startWorkerThreads(): void {
   access('/', () => undefined);
 }
 
+/** Of the namespace that the main thread is in. Nothing but a visit moves it, so it is asked for once; a visit within a visit comes back to the outer one. */
+let here: NamespaceHandle | undefined;
+
+function whereWeAre(): NamespaceHandle {
+  here ??= currentNamespace();
+  return here;
+}
+
 /** Going on in a foreign namespace would change the wrong host: nothing may catch this and carry on. */
-function leave(home: NamespaceHandle): void {
+function comeBack(home: NamespaceHandle): void {
   if (setns(home.fd, CLONE_NEWNET) < 0) {
     console.error(new KernelError(errno(), 'return to the original network namespace'));
     process.abort();
   }
+  here = home;
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   type LauncherResponse,
   MAX_REQUEST_BYTES,
 } from '@weir/cni';
-import { peerCredentials } from '@weir/kernel';
+import { peerCredentials, receivedByNow } from '@weir/kernel';
 import type { Logger } from '../log.ts';
 
 /** A launcher that sends half a request and then nothing is dropped after this time, in milliseconds. */
@@ -22,7 +22,7 @@ export async function serveCni(options: {
   log: Logger;
 }): Promise<Server> {
   // Half open: the launcher ends its side to mark the end of stdin, and still reads the answer.
-  const server = createServer({ allowHalfOpen: true }, (socket) => serve(socket, options.handle, options.log));
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => serve(socket, options.handle, options.log));
   rmSync(options.socketPath, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -36,34 +36,51 @@ export async function serveCni(options: {
 }
 
 function serve(socket: Socket, handle: (request: LauncherRequest) => Promise<LauncherResponse>, log: Logger): void {
-  const { uid, pid } = peerCredentials(descriptorOf(socket));
+  const descriptor = descriptorOf(socket);
+  const { uid, pid } = peerCredentials(descriptor);
   if (uid !== process.getuid!()) {
     log.warn({ uid, pid }, 'refused a process of another user on the CNI socket');
     socket.destroy();
     return;
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  socket.setTimeout(REQUEST_TIMEOUT, () => socket.destroy());
   // A launcher that went away: the call goes on, and the runtime's DEL will undo it.
   socket.on('error', (error) => log.debug({ error: error.message }, 'launcher went away'));
+  const answer = async (frame: Buffer | undefined, length: number): Promise<void> => {
+    try {
+      const response = frame === undefined ? tooLarge(length) : await handle(decodeRequest(frame));
+      socket.end(encodeResponse(response), () => socket.destroy());
+    } catch (error) {
+      // Not a launcher's request at all: nobody to answer to in CNI's terms.
+      log.warn({ error: (error as Error).message }, 'bad request on the CNI socket');
+      socket.destroy();
+    }
+  };
+  try {
+    // A launcher sends all at once, most often before this end is woken. To wait for a stream to tell of it would take turns of the event loop.
+    const { bytes, ended } = receivedByNow(descriptor);
+    if (ended) void answer(bytes, bytes.length);
+    else receiveRest(socket, bytes, answer);
+  } catch (error) {
+    log.debug({ error: (error as Error).message }, 'launcher went away');
+    socket.destroy();
+  }
+}
+
+function receiveRest(socket: Socket, begin: Buffer, answer: (frame: Buffer | undefined, length: number) => Promise<void>): void {
+  const chunks = [begin];
+  let length = begin.length;
+  socket.setTimeout(REQUEST_TIMEOUT, () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     length += chunk.length;
     // The rest is read and dropped: a launcher reads its answer when it has sent everything.
     if (length <= MAX_REQUEST_BYTES) chunks.push(chunk);
     else chunks.length = 0;
   });
-  socket.on('end', async () => {
+  socket.on('end', () => {
     socket.setTimeout(0);
-    try {
-      const answer = length > MAX_REQUEST_BYTES ? tooLarge(length) : await handle(decodeRequest(Buffer.concat(chunks)));
-      socket.end(encodeResponse(answer));
-    } catch (error) {
-      // Not a launcher's request at all: nobody to answer to in CNI's terms.
-      log.warn({ error: (error as Error).message }, 'bad request on the CNI socket');
-      socket.destroy();
-    }
+    void answer(length > MAX_REQUEST_BYTES ? undefined : Buffer.concat(chunks), length);
   });
+  socket.resume();
 }
 
 function tooLarge(length: number): LauncherResponse {
