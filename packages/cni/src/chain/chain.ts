@@ -7,6 +7,7 @@ import type { Result } from '../protocol/result.ts';
 import { attachmentsOf } from '../protocol/valid-attachments.ts';
 import { highestVersion, isCniVersion } from '../protocol/version.ts';
 import type { Services } from '../services.ts';
+import { workedOutOnce } from '../worked-out-once.ts';
 import type { Plugin } from './plugin.ts';
 import { runAll, runAllAndTellAll } from './run-all.ts';
 
@@ -110,26 +111,34 @@ function callOf(step: Step, call: Call, prevResult: Result | undefined): Call {
  * The network's call as one step gets it: without `capabilities`, which are between network and runtime. A step may speak a version of its
  * own; otherwise it speaks the highest that the network names.
  */
-function forStep<C extends AnyCall>({ config: { capabilities, ...step } }: Step, call: C): C {
-  const { cniVersion = highestVersion(call.config) } = step;
+function forStep<C extends AnyCall>({ config: step }: Step, call: C): C {
+  const ofStep = configsOf(call.config)(step);
+  const { cniVersion } = ofStep;
   if (!isCniVersion(cniVersion) && call.command !== 'DEL') {
     throw new CniError(
       CNI_CODE.incompatibleVersion,
       `the step "${step.type}" has cniVersion ${JSON.stringify(cniVersion)}, which is not known`,
     );
   }
-  const args = { ...step.args, ...call.config.args };
-  const runtimeConfig = capable(capabilities, call.config);
-  const config: NetworkConfig = {
-    ...step,
-    name: call.config.name,
-    cniVersion,
-    ...(Object.keys(args).length > 0 ? { args } : {}),
-    ...(Object.keys(runtimeConfig).length > 0 ? { runtimeConfig } : {}),
-    ...(call.command === 'GC' ? attachmentsOf(call.config) : {}),
-  } as NetworkConfig;
+  const config = call.command === 'GC' ? { ...ofStep, ...attachmentsOf(call.config) } : ofStep;
   return { ...call, config, cniVersion: isCniVersion(cniVersion) ? cniVersion : call.cniVersion };
 }
+
+/** By the network's configuration, and a step's part of it. */
+const configsOf = workedOutOnce((network: NetworkConfig) =>
+  workedOutOnce(({ capabilities, ...step }: StepConfig): NetworkConfig => {
+    const { cniVersion = highestVersion(network) } = step;
+    const args = { ...step.args, ...network.args };
+    const runtimeConfig = capable(capabilities, network);
+    return {
+      ...step,
+      name: network.name,
+      cniVersion,
+      ...(Object.keys(args).length > 0 ? { args } : {}),
+      ...(Object.keys(runtimeConfig).length > 0 ? { runtimeConfig } : {}),
+    };
+  }),
+);
 
 /** Of what the runtime offers, the capabilities that the step declares (CNI CONVENTIONS.md, "Dynamic plugin specific fields"). */
 function capable(declared: StepConfig['capabilities'], network: NetworkConfig): Record<string, unknown> {

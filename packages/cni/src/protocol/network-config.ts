@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
+import { frozen } from '../worked-out-once.ts';
 
 /**
  * A network's configuration as it came on stdin. Keys that Weir does not know are kept: a foreign plugin in the chain may want them.
@@ -24,10 +25,21 @@ export const networkConfigSchema = z.looseObject({
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
 
 /**
- * Reads a part of the configuration that one tool needs.
+ * Reads a part of the configuration that one tool needs. What comes back is not to be changed: it is the same for the same value.
  * @throws CniError 7, naming each wrong field and its value
  */
 export function parseConfig<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  if (typeof value !== 'object' || value === null) return parse(schema, value, where);
+  const known = parsedBy.get(schema) ?? new WeakMap<object, unknown>();
+  parsedBy.set(schema, known);
+  if (!known.has(value)) known.set(value, frozen(parse(schema, value, where)));
+  return known.get(value) as T;
+}
+
+/** What was right, by schema and value. */
+const parsedBy = new WeakMap<z.ZodType, WeakMap<object, unknown>>();
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => describe(issue, value));

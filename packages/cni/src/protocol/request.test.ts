@@ -162,3 +162,15 @@ function parses(t: { deepEqual: (is: unknown, should: unknown) => unknown }, { e
   );
   t.deepEqual(call.environment, env);
 }
+
+test('calls with one text have one configuration, until many others came between', (t) => {
+  const configOf = (name: string) => {
+    const request = parseRequest(environment('ADD'), Buffer.from(JSON.stringify({ ...NETWORK, name })));
+    return request.command === 'CALL' ? request.call.config : undefined;
+  };
+  const first = configOf('first');
+  t.is(configOf('first'), first);
+  for (let other = 0; other < 100; other++) t.is(configOf(`other-${other}`)?.name, `other-${other}`);
+  t.not(configOf('first'), first);
+  t.deepEqual(configOf('first'), first);
+});

@@ -106,11 +106,29 @@ function ownVariables(environment: Environment): Record<string, string> {
   return own;
 }
 
+/** Equal texts are one value, so that what follows from it need not be worked out again. */
 function decodeConfig(stdin: Buffer): unknown {
+  const text = stdin.toString('utf8');
+  const known = decoded.get(text);
+  if (known !== undefined) return known;
+  const value = decodeJson(text);
+  if (text.length > LONGEST_REMEMBERED) return value;
+  if (decoded.size === REMEMBERED) decoded.delete(decoded.keys().next().value!);
+  decoded.set(text, value);
+  return value;
+}
+
+/** A host has a few networks, and of each a few apps whose containers come and go. */
+const REMEMBERED = 64;
+const LONGEST_REMEMBERED = 16 * 1024;
+/** What was read of texts, the first ones first. */
+const decoded = new Map<string, unknown>();
+
+function decodeJson(text: string): unknown {
   try {
-    return parseJson(stdin.toString('utf8'));
+    return parseJson(text);
   } catch (error) {
-    const seen = stdin.length === 0 ? 'standard input is empty' : `standard input is not JSON: ${(error as Error).message}`;
+    const seen = text === '' ? 'standard input is empty' : `standard input is not JSON: ${(error as Error).message}`;
     throw new CniError(CNI_CODE.decoding, `${seen}; a network configuration was expected`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 import { weirLabel } from '@weir/resources';
 import { z } from 'zod';
 import { type NetworkConfig, parseConfig } from '../protocol/network-config.ts';
+import { workedOutOnce } from '../worked-out-once.ts';
 
 /** The key under `args` where Mesos' network/cni isolator puts what it knows about the task. */
 export const MESOS_ARGS = 'org.apache.mesos';
@@ -54,24 +55,17 @@ export function isFromMesos(config: NetworkConfig): boolean {
  */
 export function readNetworkInfo(config: NetworkConfig): NetworkInfo | undefined {
   const args = config.args?.[MESOS_ARGS];
-  if (args === undefined) return undefined;
-  if (typeof args === 'object' && args !== null && known.has(args)) return known.get(args);
-  const info = parseConfig(mesosArgsSchema, args, `args["${MESOS_ARGS}"]`).network_info;
-  known.set(args as object, info);
-  return info;
+  return args === undefined ? undefined : parseConfig(mesosArgsSchema, args, `args["${MESOS_ARGS}"]`).network_info;
 }
-
-/** Every step of a chain asks for it, and is given the same object. */
-const known = new WeakMap<object, NetworkInfo | undefined>();
 
 /**
  * What Mesos asks for, as the runtime configuration of the CNI conventions: its port mappings become `portMappings`, the addresses that it
  * names `ips`. What a runtime says itself stays.
  */
-export function withMesosRuntimeConfig(config: NetworkConfig): NetworkConfig {
+export const withMesosRuntimeConfig = workedOutOnce((config: NetworkConfig): NetworkConfig => {
   const { portMappings = [], ipAddresses = [] } = readNetworkInfo(config) ?? {};
   const ips = ipAddresses.flatMap(({ address }) => address ?? []);
   if (portMappings.length === 0 && ips.length === 0) return config;
   const asked = { ...(portMappings.length > 0 && { portMappings }), ...(ips.length > 0 && { ips }) };
   return { ...config, runtimeConfig: { ...asked, ...config.runtimeConfig } };
-}
+});

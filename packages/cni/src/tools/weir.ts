@@ -8,6 +8,7 @@ import type { AnyCall, Call } from '../protocol/request.ts';
 import type { Services } from '../services.ts';
 import { isFromMesos, withMesosRuntimeConfig } from '../task/network-info.ts';
 import type { Tool } from '../tool.ts';
+import { workedOutOnce } from '../worked-out-once.ts';
 import { collectStale } from './collect-stale.ts';
 import { weirIpam } from './weir-ipam.ts';
 import { weirPolicy } from './weir-policy.ts';
@@ -86,11 +87,13 @@ function mapsPorts({ capabilities }: StepConfig): boolean {
 
 function stepsOf(call: AnyCall, services: Services): Step[] {
   const { chain } = parseConfig(configSchema, call.config, 'weir');
-  return chain.map((step, index) => ({
-    config: withOwnCapabilities(withGuard(step, chain.slice(index + 1)), chain),
-    plugin: pluginFor(step.type, [weirIpam, weirRoute, weirPolicy], services),
-  }));
+  return completed(chain).map((config) => ({ config, plugin: pluginFor(config.type, [weirIpam, weirRoute, weirPolicy], services) }));
 }
+
+/** With what the steps of a chain need not say. */
+const completed = workedOutOnce((chain: readonly StepConfig[]) =>
+  chain.map((step, index) => withOwnCapabilities(withGuard(step, chain.slice(index + 1)), chain)),
+);
 
 /** An interface that policy will guard carries nothing until then; and its address is given to what policy will take it for. */
 function withGuard(step: StepConfig, later: readonly StepConfig[]): StepConfig {
