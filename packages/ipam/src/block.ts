@@ -67,10 +67,23 @@ export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince
 }
 
 function countResting({ released }: BlockSpec, restingSince: number | undefined): number {
-  let count = 0;
-  if (restingSince !== undefined) for (const address in released) if (released[address]! > restingSince) count++;
-  return count;
+  if (restingSince === undefined) return 0;
+  const { count, first } = releasesOf(released);
+  return first > restingSince ? count : Object.values(released).filter((time) => time > restingSince).length;
 }
+
+/** How many addresses were given back, and when the first of them. A block that nobody changed is the same value, and is not gone through again. */
+function releasesOf(released: BlockSpec['released']): { count: number; first: number } {
+  let known = releases.get(released);
+  if (known === undefined) {
+    const times = Object.values(released);
+    known = { count: times.length, first: Math.min(...times) };
+    releases.set(released, known);
+  }
+  return known;
+}
+
+const releases = new WeakMap<BlockSpec['released'], { count: number; first: number }>();
 
 /** Of the free addresses the one that rests longest; for when all of them do. */
 export function longestRested(block: BlockSpec, reserved: readonly AddressRange[] = []): string | undefined {
