@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNamespace, Netlink, Nftables } from '@weir/kernel';
 import type { Cluster, LineProcess, PluginCall } from '@weir/lab';
+import type { Floor, FloorRequest } from './cni-floor-process.ts';
 import { type PluginRun, PluginStarter } from './plugin-starter.ts';
 import { until } from './until.ts';
 
@@ -76,10 +77,15 @@ export class CniCalls {
     return first.end - first.start + second;
   }
 
-  /** Milliseconds of the netlink messages of an ADD alone, from a loop that does nothing else. */
-  async timeFloor(container: string): Promise<number> {
-    const namespace = this.#cluster.folder.namespacePath(container);
-    return this.#floor.request({ namespace, hostInterface: `floor${container.split('-').at(-1)}` });
+  /** What an ADD has the kernel and the disk do, from a process that does nothing else. */
+  async timeFloor(container: string): Promise<Floor> {
+    const { folder } = this.#cluster;
+    const request: FloorRequest = {
+      namespace: folder.namespacePath(container),
+      hostInterface: `floor${container.split('-').at(-1)}`,
+      folder: folder.path,
+    };
+    return this.#floor.request<Floor>(request);
   }
 
   close(): Promise<void> {

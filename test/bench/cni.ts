@@ -63,7 +63,11 @@ async function measure({ cluster, bench, cold }: Prepared): Promise<Row[]> {
   const { weir, ptp } = bench;
   progress(`${ROUNDS} × ADD of weir, of ptp, and of bridge and firewall, in turn`);
   const bridgeAdd: Series = { name: 'ADD of bridge and firewall', unit: 'ms', samples: [] };
-  const floor: Series = { name: 'the netlink messages of an ADD alone', unit: 'ms', samples: [] };
+  const [floor, rest, necessary] = [
+    'the netlink messages of an ADD alone',
+    "the store's and nftables' transactions of an ADD alone",
+    'VERSION of weir, these messages and these transactions',
+  ].map((name): Series => ({ name, unit: 'ms', samples: [] })) as [Series, Series, Series];
   const constant: Series = { name: '/bin/true', unit: 'ms', samples: [] };
   const [weirAdd, ptpAdd, weirVersion, ptpVersion, weirDel, ptpDel] = ['ADD', 'VERSION', 'DEL'].flatMap((command) =>
     ['weir', 'ptp'].map((name): Series => ({ name: `${command} of ${name}`, unit: 'ms', samples: [] })),
@@ -74,13 +78,18 @@ async function measure({ cluster, bench, cold }: Prepared): Promise<Row[]> {
       async () => weirAdd.samples.push(await bench.time(weir, 'ADD', `weir-${round}`)),
       async () => ptpAdd.samples.push(await bench.time(ptp, 'ADD', `ptp-${round}`)),
       async () => bridgeAdd.samples.push(await bench.timeBridgeAndFirewall(`bridge-${round}`)),
-      async () => floor.samples.push(await bench.timeFloor(`floor-${round}`)),
+      async () => {
+        const { netlink, store, nftables } = await bench.timeFloor(`floor-${round}`);
+        floor.samples.push(netlink);
+        rest.samples.push(store + nftables);
+      },
       async () => constant.samples.push(await bench.time({ ...ptp, plugin: '/bin/true' }, 'ADD', `ptp-${round}`)),
       async () => weirVersion.samples.push(await bench.time(weir, 'VERSION', `weir-${round}`)),
       async () => ptpVersion.samples.push(await bench.time(ptp, 'VERSION', `ptp-${round}`)),
     ]);
   }
   bench.expectEnforced(ROUNDS);
+  necessary.samples = weirVersion.samples.map((version, round) => version + floor.samples[round]! + rest.samples[round]!);
 
   progress(`${ROUNDS} × DEL of both, in turn`);
   const untilGone: Series = { name: 'DEL of weir, until the link is gone', unit: 'ms', samples: [] };
@@ -131,6 +140,8 @@ async function measure({ cluster, bench, cold }: Prepared): Promise<Row[]> {
     medianRow(ptpAdd),
     medianRow(bridgeAdd),
     medianRow(floor),
+    medianRow(rest),
+    medianRow(necessary, ptpAdd),
     { ...medianRow(cold), peer: ptpAdd.name, ratio: median(cold.samples) / median(ptpAdd.samples) },
     medianRow(weirDel, ptpDel),
     medianRow(ptpDel),
