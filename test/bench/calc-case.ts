@@ -1,4 +1,7 @@
-/** One case of bench:calc, in a process of its own so that memory is its own: `calc-case.ts CASE` as JSON, rows on stdout. */
+/**
+ * One case of bench:calc, in a process of its own so that memory is its own: `calc-case.ts CASE` as JSON, started by `fork`. Tells what the
+ * first table took, then makes as many changes of a kind as it is asked for, so that two cases can be measured in turn.
+ */
 
 import { PolicyCalculator } from '@weir/policy';
 import type { AnyObject } from '@weir/resources';
@@ -9,41 +12,61 @@ import {
   HERE,
   LOCAL_ENDPOINTS,
   listedObjects,
-  NETS_PER_SET,
   type NetForm,
-  namespaceNamed,
+  namespaceAt,
   netAt,
-  networkSet,
+  networkSets,
   policyOfApp,
 } from './calc-objects.ts';
+import { PlainMaps } from './plain-maps.ts';
 
 export type Case = { kind: 'cluster'; size: ClusterSize } | { kind: 'list'; form: NetForm; count: number };
 
-export interface CaseResult {
+export interface FirstTable {
   /** Milliseconds of the first flush, after everything was taken in. */
-  first: number;
+  milliseconds: number;
   /** MiB that the process had at most. */
   memory: number;
   statements: number;
-  /** Milliseconds of upsert and flush together, by what was changed. */
-  changes: Record<string, number[]>;
+  /** Kinds of changes that can be asked for. */
+  kinds: string[];
 }
 
-/** Agents live for weeks: their code is compiled. */
-const WARM_UP = 200;
-const ROUNDS = 500;
+export interface Turn {
+  kind: string;
+  rounds: number;
+}
+
+/** What it is like to know endpoints at all: a peer for what grows with their number. */
+export const PLAIN_MAPS = 'endpoint put into plain maps';
+
+/** What is measured, for another object each time: its milliseconds. */
+type Change = (round: number) => number;
 
 const given = JSON.parse(process.argv[2]!) as Case;
-process.stdout.write(JSON.stringify(given.kind === 'cluster' ? measureCluster(given.size) : measureList(given)));
+const { first, changes } = given.kind === 'cluster' ? clusterCase(given.size) : listCase(given);
+const rounds = new Map<string, number>();
 
-function measureCluster(size: ClusterSize): CaseResult {
+process.on('message', ({ kind, rounds: wanted }: Turn) => {
+  const start = rounds.get(kind) ?? 0;
+  rounds.set(kind, start + wanted);
+  process.send!(Array.from({ length: wanted }, (_, index) => changes[kind]!(start + index)));
+});
+process.send!(first satisfies FirstTable);
+
+interface Measured {
+  first: FirstTable;
+  changes: Record<string, Change>;
+}
+
+function clusterCase(size: ClusterSize): Measured {
   const calculator = new PolicyCalculator({ host: HERE });
-  const { first, statements } = sync(calculator, clusterObjects(size));
+  const { milliseconds, statements } = sync(calculator, clusterObjects(size));
   // What the objects themselves need is part of it, as it is in an agent.
   const memory = maximumMemory();
   const remote = (round: number) => LOCAL_ENDPOINTS + ((round * 37) % (size.endpoints - LOCAL_ENDPOINTS));
   const local = (round: number) => (round * 37) % LOCAL_ENDPOINTS;
-  const changes: Record<string, (round: number) => AnyObject> = {
+  const makers: Record<string, (round: number) => AnyObject> = {
     'new endpoint elsewhere': (round) => endpointAt(size.endpoints + round, size),
     'label of an endpoint elsewhere': (round) => endpointAt(remote(round), size, { app: `app-${round % LOCAL_ENDPOINTS}` }),
     'label that no rule names, elsewhere': (round) => endpointAt(remote(round), size, { build: `${round}` }),
@@ -53,18 +76,26 @@ function measureCluster(size: ClusterSize): CaseResult {
       endpointAt(local(round >> 1), size, round % 2 === 0 ? { app: `app-${(round * 7) % LOCAL_ENDPOINTS}` } : {}),
     'port of a policy of endpoints here': (round) => policyOfApp(local(round), 1024 + round),
     'port of any other policy': (round) => policyOfApp(LOCAL_ENDPOINTS + ((round * 37) % (size.policies - LOCAL_ENDPOINTS)), 1024 + round),
-    'labels of a namespace': (round) => namespaceNamed(`namespace-${1 + (round % 9)}`, round % 10),
+    'label of a namespace, that no rule names': (round) => namespaceAt(round % 10, { build: `${round}` }),
+    // The first ten have endpoints, also in the smaller cluster; those here are in the first, and rules of theirs look for such a label.
+    'label of a namespace, that rules name': (round) => namespaceAt(1 + (round % 9), { team: `team-${round % 10}` }),
   };
-  return { first, memory, statements, changes: measureChanges(calculator, changes) };
+  const plain = new PlainMaps();
+  for (let index = 0; index < size.endpoints; index += 1) plain.put(endpointAt(index, size));
+  const changes = {
+    ...Object.fromEntries(Object.entries(makers).map(([kind, make]) => [kind, changing(calculator, make)])),
+    [PLAIN_MAPS]: (round: number) => {
+      const object = endpointAt(remote(round), size, { build: `${round}` });
+      return timed(() => plain.put(object));
+    },
+  };
+  return { first: { milliseconds, memory, statements, kinds: Object.keys(changes) }, changes };
 }
 
-function measureList({ form, count }: { form: NetForm; count: number }): CaseResult {
-  const nets = Array.from({ length: count }, (_, index) => netAt(index, form));
-  const sets = Array.from({ length: Math.ceil(count / NETS_PER_SET) }, (_, index) =>
-    networkSet(index, nets.slice(index * NETS_PER_SET, (index + 1) * NETS_PER_SET)),
-  );
+function listCase({ form, count }: { form: NetForm; count: number }): Measured {
   const calculator = new PolicyCalculator({ host: HERE });
-  const { first, statements } = sync(calculator, [...listedObjects(), ...sets]);
+  const sets = networkSets({ form, count });
+  const { milliseconds, statements } = sync(calculator, [...listedObjects(), ...sets]);
   const memory = maximumMemory();
   const oneMember = (round: number) => {
     const index = round % sets.length;
@@ -75,30 +106,30 @@ function measureList({ form, count }: { form: NetForm; count: number }): CaseRes
     sets[index] = after;
     return after;
   };
-  return { first, memory, statements, changes: measureChanges(calculator, { 'one member': oneMember }) };
+  return { first: { milliseconds, memory, statements, kinds: ['one member'] }, changes: { 'one member': changing(calculator, oneMember) } };
 }
 
-function sync(calculator: PolicyCalculator, objects: Iterable<AnyObject>): { first: number; statements: number } {
+function sync(calculator: PolicyCalculator, objects: Iterable<AnyObject>): { milliseconds: number; statements: number } {
   for (const object of objects) calculator.upsert(object);
   const start = performance.now();
   const { set } = calculator.flush();
-  return { first: performance.now() - start, statements: set.size };
+  return { milliseconds: performance.now() - start, statements: set.size };
 }
 
-function measureChanges(calculator: PolicyCalculator, makers: Record<string, (round: number) => AnyObject>): Record<string, number[]> {
-  const measured: Record<string, number[]> = {};
-  for (const [name, make] of Object.entries(makers)) {
-    const samples: number[] = [];
-    for (let round = 0; round < WARM_UP + ROUNDS; round += 1) {
-      const object = make(round);
-      const start = performance.now();
+function changing(calculator: PolicyCalculator, make: (round: number) => AnyObject): Change {
+  return (round) => {
+    const object = make(round);
+    return timed(() => {
       calculator.upsert(object);
       calculator.flush();
-      if (round >= WARM_UP) samples.push(performance.now() - start);
-    }
-    measured[name] = samples;
-  }
-  return measured;
+    });
+  };
+}
+
+function timed(action: () => void): number {
+  const start = performance.now();
+  action();
+  return performance.now() - start;
 }
 
 function maximumMemory(): number {

@@ -27,8 +27,12 @@ const parsed = <T extends AnyObject>(manifest: Manifest): T => parseObject({ api
 
 const namespaceOf = (app: number): string => `namespace-${Math.floor(app / APPS_PER_NAMESPACE)}`;
 
-export function namespaceNamed(name: string, team: number): Namespace {
-  return parsed({ kind: 'Namespace', metadata: { name, labels: { team: `team-${team}` } }, spec: {} });
+export function namespaceAt(index: number, labels: Record<string, string> = {}): Namespace {
+  return parsed({
+    kind: 'Namespace',
+    metadata: { name: `namespace-${index}`, labels: { team: `team-${index % TEAMS}`, ...labels } },
+    spec: {},
+  });
 }
 
 /** Endpoints go round the apps; the first hundred are of the host that is calculated for. */
@@ -86,7 +90,7 @@ export function policyOfApp(app: number, port = 80): Policy {
 
 export function* clusterObjects(size: ClusterSize): Generator<AnyObject> {
   const namespaces = Math.ceil(size.policies / APPS_PER_NAMESPACE);
-  for (let index = 0; index < namespaces; index += 1) yield namespaceNamed(`namespace-${index}`, index % TEAMS);
+  for (let index = 0; index < namespaces; index += 1) yield namespaceAt(index);
   for (let app = 0; app < size.policies; app += 1) yield policyOfApp(app);
   for (let index = 0; index < size.endpoints; index += 1) yield endpointAt(index, size);
 }
@@ -99,12 +103,16 @@ export function netAt(index: number, form: NetForm): string {
   return `${100 + (number >> 24)}.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}/${form === 'nets' ? 30 : 32}`;
 }
 
-/** More than the store takes in one object. */
-export const NETS_PER_SET = 50_000;
+const NETS_PER_SET = 50_000;
 
-export function networkSet(index: number, nets: readonly string[]): NetworkSet {
-  const name = `listed-${index}`;
-  return parsed({ kind: 'NetworkSet', metadata: { name, namespace: 'default', labels: { list: 'blocked' } }, spec: { nets: [...nets] } });
+/** The list, as operators have to write it: one object takes no more of it. */
+export function networkSets({ form, count }: { form: NetForm; count: number }): NetworkSet[] {
+  return Array.from({ length: Math.ceil(count / NETS_PER_SET) }, (_, index) => {
+    const from = index * NETS_PER_SET;
+    const nets = Array.from({ length: Math.min(NETS_PER_SET, count - from) }, (_, at) => netAt(from + at, form));
+    const metadata = { name: `listed-${index}`, namespace: 'default', labels: { list: 'blocked' } };
+    return parsed<NetworkSet>({ kind: 'NetworkSet', metadata, spec: { nets } });
+  });
 }
 
 /** Refuses the list to one endpoint of this host. */

@@ -1,18 +1,18 @@
 /**
  * `npm run bench:sync`: from all objects to the kernel, as an agent does it that starts: calculation, then one nfnetlink transaction into a
  * network namespace of its own; then the same by an agent that finds the table there, which has to read it; and changes. A cluster of 10,000
- * policies and 100,000 endpoints, 100 of them here, and a list of 100,000 nets. Without store and links.
+ * policies and 100,000 endpoints, 100 of them here, and lists of 100,000 and 1,000,000 nets. Without store and links.
  */
 import { execFileSync } from 'node:child_process';
 import { Nftables, NftSocket } from '@weir/kernel';
 import { baseTable, PolicyCalculator } from '@weir/policy';
 import type { AnyObject } from '@weir/resources';
 import { NftablesTable } from '../../packages/agent/src/dataplane/nftables-table.ts';
-import { clusterObjects, endpointAt, HERE, listedObjects, NETS_PER_SET, netAt, networkSet } from './calc-objects.ts';
+import { clusterObjects, endpointAt, HERE, listedObjects, netAt, networkSets } from './calc-objects.ts';
 import { median, progress, type Row, report, spread } from './table.ts';
 
 const SIZE = { policies: 10_000, endpoints: 100_000 };
-const LISTED = 100_000;
+const LISTED = [100_000, 1_000_000];
 const CHANGES = 200;
 const INSIDE = '--inside';
 
@@ -29,11 +29,14 @@ const CASES: Case[] = [
     objects: () => [...clusterObjects(SIZE)],
     change: (round) => endpointAt(SIZE.endpoints + round * SIZE.policies, SIZE),
   },
-  {
-    name: 'list',
-    objects: () => [...listedObjects(), ...sets()],
-    change: (round) => networkSet(0, [netAt(LISTED + round, 'nets'), ...listed().slice(1, NETS_PER_SET)]),
-  },
+  ...LISTED.map((count): Case => {
+    const [first, ...others] = networkSets({ form: 'nets', count });
+    return {
+      name: `${count.toLocaleString('en')} nets`,
+      objects: () => [...listedObjects(), first!, ...others],
+      change: (round) => ({ ...first!, spec: { nets: first!.spec.nets.with(0, netAt(count + round, 'nets')) } }),
+    };
+  }),
 ];
 
 const inside = process.argv.indexOf(INSIDE);
@@ -81,15 +84,6 @@ function measure({ name, objects, change }: Case): Row[] {
     { name: `${name}: one more, p50 of ${CHANGES}`, value: median(changes), unit: 'ms', spread: spread(changes) },
     { name: `${name}: memory`, value: process.resourceUsage().maxRSS / 1024, unit: 'MiB' },
   ];
-}
-
-function listed(): string[] {
-  return Array.from({ length: LISTED }, (_, index) => netAt(index, 'nets'));
-}
-
-function sets(): AnyObject[] {
-  const nets = listed();
-  return [0, 1].map((index) => networkSet(index, nets.slice(index * NETS_PER_SET, (index + 1) * NETS_PER_SET)));
 }
 
 function timed<T>(action: () => T): [milliseconds: number, result: T] {

@@ -368,21 +368,18 @@ export class PolicyCalculator {
   }
 
   #applyNamespace(name: string, object: Namespace | undefined): void {
-    const inherited = JSON.stringify(this.#namespaces.get(name)?.spec.labelsToApply);
+    const before = this.#namespaces.get(name);
     if (object === undefined) this.#namespaces.delete(name);
     else this.#namespaces.set(name, object);
-    this.#defaults.put(name, object);
-    this.#membership.namespaceChanged(name);
-    const isRelabelled = inherited !== JSON.stringify(object?.spec.labelsToApply);
+    const labels = namespaceLabels(name, before);
+    this.#membership.namespaceChanged(name, labels);
+    this.#changed(this.#policies.namespaceChanged(name, labels));
+    if (this.#defaults.put(name, object)) this.#changed(this.#membership.inNamespace(name));
+    if (JSON.stringify(before?.spec.labelsToApply) === JSON.stringify(object?.spec.labelsToApply)) return;
     for (const member of [...this.#membership.inNamespace(name)]) {
+      if (member.ownLabels === undefined) continue;
       const local = this.#enforcement.localEndpoint(member);
-      if (isRelabelled && member.ownLabels !== undefined) {
-        this.#replaceEndpoint(member.key, { ...member, labels: this.#labelsOf(name, member.ownLabels) }, local?.object);
-      } else if (local !== undefined) {
-        this.#policies.deleteEndpoint(member);
-        this.#policies.addEndpoint(member);
-        this.#enforcement.endpointChanged(member);
-      }
+      this.#replaceEndpoint(member.key, { ...member, labels: this.#labelsOf(name, member.ownLabels) }, local?.object);
     }
   }
 

@@ -6,7 +6,8 @@ import { SingleAddresses } from '../ranges/single-addresses.ts';
 import { DomainSets } from './domain-sets.ts';
 import { MemberIndex } from './member-index.ts';
 import { addTo, deleteFrom } from './multimap.ts';
-import { EVERYWHERE, type Scope, scopeTakes } from './scope.ts';
+import { EVERYWHERE, namespaceScope, type Scope, scopeTakes } from './scope.ts';
+import { ScopeIndex } from './scope-index.ts';
 import { SelectorIndex } from './selector-index.ts';
 
 /** What a selector can take: an endpoint of any host, with its addresses, or a network set, with its nets. */
@@ -72,6 +73,7 @@ export class Membership {
   readonly #setsAt = new SingleAddresses<MemberSet>();
   readonly #selectorSets = new Map<string, SelectorSet>();
   readonly #selectors = new SelectorIndex<SelectorSet>();
+  readonly #scopes = new ScopeIndex<SelectorSet>();
   readonly #portSets = new Map<string, PortSet>();
   readonly #domains = new DomainSets({
     entered: (set, address) => {
@@ -116,9 +118,21 @@ export class Membership {
     this.#domains.put(endpointKey, name, addresses);
   }
 
-  /** To be called when a namespace's labels have changed: tries its members against selectors again. */
-  namespaceChanged(namespace: string): void {
-    for (const member of this.#members.inNamespace(namespace)) this.#move(member, member);
+  /**
+   * To be called when a namespace's labels have changed. Costs by the members that enter or leave a set: only those are looked for.
+   *
+   * @param before its labels before
+   */
+  namespaceChanged(namespace: string, before: Labels): void {
+    const { gone, come } = this.#scopes.changed(before, this.#namespaceLabels(namespace));
+    // Entering before leaving keeps an address that stays from being reported as gone and come again.
+    for (const set of come) for (const member of this.#selectedIn(namespace, set)) this.#enter(set, member);
+    for (const set of gone) {
+      for (const member of this.#selectedIn(namespace, set)) {
+        this.#setsOf.get(member)!.delete(set);
+        this.#leave(set, member, member.cidrs);
+      }
+    }
   }
 
   inNamespace(namespace: string): Iterable<Member> {
@@ -133,6 +147,7 @@ export class Membership {
       set = { key, selector, scope, references: 0, ...emptySet() };
       this.#selectorSets.set(key, set);
       this.#selectors.add(set);
+      this.#scopes.add(set);
       for (const member of this.#members.candidates(selector, scope)) if (this.#takes(set, member)) this.#enter(set, member);
     }
     set.references += 1;
@@ -162,6 +177,7 @@ export class Membership {
     } else {
       this.#selectorSets.delete(set.key);
       this.#selectors.delete(set);
+      this.#scopes.delete(set);
     }
   }
 
@@ -186,25 +202,28 @@ export class Membership {
     return this.#byAddress.get(address) ?? [];
   }
 
+  /** The members of a namespace that the set takes, if its scope takes the namespace. */
+  #selectedIn(namespace: string, { selector }: SelectorSet): Member[] {
+    return [...this.#members.candidates(selector, namespaceScope(namespace))].filter(
+      (member) => member.namespace === namespace && matches(selector, member.labels),
+    );
+  }
+
   #takes(set: SelectorSet, member: Member): boolean {
     if ('endpointsOnly' in set.scope && !isEndpoint(member)) return false;
     return matches(set.selector, member.labels) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
   }
 
-  /** Brings the sets from a member's old state to its new one; both may be the same object, when it is the namespace that changed. */
+  /** Brings the sets from a member's old state to its new one, which is another object. */
   #move(old: Member | undefined, next: Member | undefined): void {
     const before: ReadonlySet<MemberSet> = (old && this.#setsOf.get(old)) ?? NO_ADDRESSES;
     const after = next === undefined ? new Set<MemberSet>() : this.#setsFor(next);
     if (old !== undefined) this.#setsOf.delete(old);
     if (next !== undefined) this.#setsOf.set(next, after);
     const [gone, come] = old === undefined || next === undefined ? [old?.cidrs, next?.cidrs] : changedPart(old.cidrs, next.cidrs);
-    for (const set of after) {
-      // Entering before leaving keeps an address that stays from being reported as gone and come again.
-      if (old !== next || !before.has(set)) this.#enter(set, next!, before.has(set) ? come! : next!.cidrs);
-    }
-    for (const set of before) {
-      if (old !== next || !after.has(set)) this.#leave(set, old!, after.has(set) ? gone! : old!.cidrs);
-    }
+    // Entering before leaving keeps an address that stays from being reported as gone and come again.
+    for (const set of after) this.#enter(set, next!, before.has(set) ? come! : next!.cidrs);
+    for (const set of before) this.#leave(set, old!, after.has(set) ? gone! : old!.cidrs);
   }
 
   #setsFor(member: Member): Set<MemberSet> {

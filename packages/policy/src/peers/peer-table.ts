@@ -22,8 +22,8 @@ interface Condition {
 
 /** What is known of one peer address. Equal texts mean equal classes. */
 interface Signature {
-  /** Numbers of the criteria that hold for it. */
-  readonly criteria: ReadonlySet<number>;
+  /** Of the criteria that hold for it, rising. */
+  readonly numbers: readonly number[];
   readonly portsByName: ReadonlyMap<string, readonly PortNumber[]>;
   readonly text: string;
 }
@@ -98,7 +98,7 @@ export class PeerTable {
       this.#setNumbers.size === 0
         ? undefined
         : { kind: 'map', name: `p_${program.name}_a`, type: `${addressType(program.family)} : verdict`, interval: false };
-    this.defaultClass = this.#classOf({ criteria: new Set(), portsByName: NO_PORTS, text: '' });
+    this.defaultClass = this.#classOf({ numbers: [], portsByName: NO_PORTS, text: '' });
     if (this.addressMap !== undefined) this.#structure.retain(this.addressMap);
     this.#retain(this.defaultClass);
     this.many = this.#chooseLargest(this.#wantedLargest());
@@ -134,11 +134,15 @@ export class PeerTable {
     return narrowed;
   }
 
-  #refreshAddress(address: string, before = this.classAt(address)): boolean {
-    const now = this.#setsAt(address).length > 0 ? this.#classOf(this.#signature(address)) : this.#classByNet(address);
-    const base = this.#classWithoutElement(address, ({ set }) => set.addresses[this.program.family].has(address));
+  #refreshAddress(address: string, before?: TrafficClass): boolean {
+    const criteria = this.#criteriaAt(address);
+    const byNet = this.#classOfCriteria(criteria);
+    const was = before ?? this.#elements.get(address) ?? this.#classBehind(byNet, ({ present }) => present.has(address));
+    const sets = this.#setsAt(address);
+    const now = sets.length > 0 ? this.#classOf(this.#signature(address, sets, criteria)) : byNet;
+    const base = this.#classBehind(byNet, ({ set }) => set.addresses[this.program.family].has(address));
     this.#setElement(address, sameVerdict(now.verdict, base.verdict) ? undefined : now);
-    return !sameVerdict(before.verdict, now.verdict) && narrows(before, now);
+    return !sameVerdict(was.verdict, now.verdict) && narrows(was, now);
   }
 
   /** Looks peers up in other sets than before: what was in one of them by itself may need an element now, and the other way round. */
@@ -242,14 +246,16 @@ export class PeerTable {
 
   /** The class that the maps lead a packet of the address to. */
   classAt(address: string): TrafficClass {
-    return this.#elements.get(address) ?? this.#classWithoutElement(address, ({ present }) => present.has(address));
+    const byNet = () => this.#classOfCriteria(this.#criteriaAt(address));
+    return this.#elements.get(address) ?? this.#classBehind(byNet(), ({ present }) => present.has(address));
   }
 
-  /** What a packet of the address meets if the map of single addresses does not have it. */
-  #classWithoutElement(address: string, isIn: (peers: PeerSet) => boolean): TrafficClass {
-    const byNet = this.#classByNet(address);
+  /** What a packet meets if the map of single addresses does not have its address. */
+  #classBehind(byNet: TrafficClass, isIn: (peers: PeerSet) => boolean): TrafficClass {
     if (this.#lookedUp.length === 0 || !sameVerdict(byNet.verdict, this.defaultClass.verdict)) return byNet;
-    return this.#classOfNumbers(this.#lookedUp.filter(({ peers }) => isIn(peers)).map(({ number }) => number));
+    const numbers: number[] = [];
+    for (const { number, peers } of this.#lookedUp) if (isIn(peers)) numbers.push(number);
+    return this.#classOfNumbers(numbers);
   }
 
   #condition({ nets, notNets, within, without }: ProgramRule): Condition {
@@ -268,17 +274,24 @@ export class PeerTable {
   /** Numbers of the sets that hold the address itself; walks whichever is less, the address's sets or the table's. */
   #setsAt(address: string): number[] {
     const at = this.#membership.setsAt(address);
-    if (at.size <= this.#setNumbers.size) return [...at].flatMap((set) => this.#setNumbers.get(set) ?? []);
-    return [...this.#setNumbers].flatMap(([set, number]) => (at.has(set) ? number : []));
+    const numbers: number[] = [];
+    if (at.size <= this.#setNumbers.size) {
+      for (const set of at) {
+        const number = this.#setNumbers.get(set);
+        if (number !== undefined) numbers.push(number);
+      }
+    } else {
+      for (const [set, number] of this.#setNumbers) if (at.has(set)) numbers.push(number);
+    }
+    return numbers;
   }
 
-  #signature(address: string): Signature {
-    const criteria = [...new Set([...(this.#criteriaAt(address)?.numbers ?? []), ...this.#setsAt(address)])].sort(
-      (left, right) => left - right,
-    );
+  /** @param sets numbers of those that hold the address itself */
+  #signature(address: string, sets: readonly number[], byNets: Criteria | undefined): Signature {
+    const numbers = (byNets === undefined ? sets : [...new Set([...byNets.numbers, ...sets])]).toSorted(rising);
     const portsByName = this.#portsByName(address);
-    const ports = [...portsByName].map(([name, numbers]) => `${name}=${numbers.map(({ protocol, port }) => `${protocol}:${port}`)}`);
-    return { criteria: new Set(criteria), portsByName, text: [criteria.join(','), ...ports].join(' ') };
+    const ports = Array.from(portsByName, ([name, at]) => ` ${name}=${at.map(({ protocol, port }) => `${protocol}:${port}`)}`);
+    return { numbers, portsByName, text: numbers.join(',') + ports.join('') };
   }
 
   #portsByName(address: string): ReadonlyMap<string, readonly PortNumber[]> {
@@ -294,35 +307,36 @@ export class PeerTable {
     return found;
   }
 
-  #classOf({ criteria, portsByName, text }: Signature): TrafficClass {
+  #classOf({ numbers, portsByName, text }: Signature): TrafficClass {
     return this.#remembered(text, () => {
+      const criteria = new Set(numbers);
       const { rules, rest, family, direction } = this.program;
       const ofPeer = rules.filter((_, index) => holds(this.#conditions[index]!, criteria));
       return trafficClass(ofPeer, rest, { family, direction, portsByName: (name) => portsByName.get(name) ?? [] });
     });
   }
 
-  #classOfNets({ numbers, text }: Criteria): TrafficClass {
-    return this.#classes.get(text) ?? this.#classOf({ criteria: new Set(numbers), portsByName: NO_PORTS, text });
+  #classOfCriteria(criteria: Criteria | undefined): TrafficClass {
+    return criteria === undefined ? this.defaultClass : this.#classOf({ ...criteria, portsByName: NO_PORTS });
   }
 
   #classOfNumbers(numbers: readonly number[]): TrafficClass {
-    const rising = numbers.toSorted((left, right) => left - right);
-    return this.#classOfNets({ numbers: rising, text: rising.join(',') });
+    if (numbers.length === 0) return this.defaultClass;
+    const sorted = numbers.length === 1 ? numbers : numbers.toSorted(rising);
+    return this.#classOf({ numbers: sorted, portsByName: NO_PORTS, text: sorted.join(',') });
   }
 
   #remembered(text: string, form: () => TrafficClass): TrafficClass {
-    if (!this.#classes.has(text) && this.#classes.size >= REMEMBERED_CLASSES) this.#classes.clear();
-    return getOrCreate(this.#classes, text, form);
+    const known = this.#classes.get(text);
+    if (known !== undefined) return known;
+    if (this.#classes.size >= REMEMBERED_CLASSES) this.#classes.clear();
+    const formed = form();
+    this.#classes.set(text, formed);
+    return formed;
   }
 
   #criteriaAt(address: string): Criteria | undefined {
     return this.#cells.size === 0 ? undefined : this.#cells.at(addressNumber(address))?.value;
-  }
-
-  #classByNet(address: string): TrafficClass {
-    const criteria = this.#criteriaAt(address);
-    return criteria === undefined ? this.defaultClass : this.#classOfNets(criteria);
   }
 
   #setElement(address: string, next: TrafficClass | undefined): void {
@@ -344,7 +358,7 @@ export class PeerTable {
   #intervalsWithin(range: AddressRange): NetInterval[] {
     const merged: NetInterval[] = [];
     for (const { first, last, value } of this.#cells.within(range)) {
-      const found = this.#classOfNets(value);
+      const found = this.#classOfCriteria(value);
       if (sameVerdict(found.verdict, this.defaultClass.verdict)) continue;
       const previous = merged.at(-1);
       const continues = previous?.last === first - 1n && sameVerdict(previous.trafficClass.verdict, found.verdict);
@@ -360,7 +374,7 @@ export class PeerTable {
 
   /** The range, and on either side the interval that touches it: the two may become one, or one become two. */
   #withNeighbours({ first, last }: AddressRange): AddressRange {
-    const verdictOf = (cell: Stretch<Criteria> | undefined) => cell && this.#classOfNets(cell.value).verdict;
+    const verdictOf = (cell: Stretch<Criteria> | undefined) => cell && this.#classOfCriteria(cell.value).verdict;
     const end = (from: bigint, next: (cell: Stretch<Criteria>) => bigint) => {
       const verdict = verdictOf(this.#cells.at(from));
       if (verdict === undefined || sameVerdict(verdict, this.defaultClass.verdict)) return undefined;
@@ -385,6 +399,8 @@ export class PeerTable {
     if (chain !== undefined) this.#structure.release(chain);
   }
 }
+
+const rising = (left: number, right: number) => left - right;
 
 export function addressType(family: Family): 'ipv4_addr' | 'ipv6_addr' {
   return family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';

@@ -25,17 +25,24 @@ export class NamespaceDefaults {
     this.#membership = membership;
   }
 
-  /** The endpoints of the namespace have to be settled afterwards. */
-  put(name: string, object: Namespace | undefined): void {
+  /** @returns whether it is another default than before; the endpoints of the namespace have to be settled then */
+  put(name: string, object: Namespace | undefined): boolean {
+    const actions = object && actionsOf(object);
+    const present = this.#actions.get(name);
+    if (present?.Ingress === actions?.Ingress && present?.Egress === actions?.Egress) return false;
+    this.#replace(name, actions);
+    return true;
+  }
+
+  #replace(name: string, actions: Readonly<Record<Direction, NamespaceDefault>> | undefined): void {
     const before = this.#inhabitants.get(name);
     if (before !== undefined) this.#replaced.push(before);
     this.#inhabitants.delete(name);
     this.#rules.delete(name);
     this.#actions.delete(name);
-    if (object === undefined) return;
-    const { defaultAction, defaultIngress = defaultAction, defaultEgress = defaultAction } = object.spec;
-    this.#actions.set(name, { Ingress: defaultIngress, Egress: defaultEgress });
-    if (![defaultIngress, defaultEgress].includes('SameNamespace')) return;
+    if (actions === undefined) return;
+    this.#actions.set(name, actions);
+    if (actions.Ingress !== 'SameNamespace' && actions.Egress !== 'SameNamespace') return;
     const inhabitants = this.#membership.acquire(parseSelector('all()'), namespaceScope(name));
     this.#inhabitants.set(name, inhabitants);
     const [Ingress, Egress] = DIRECTIONS.map((direction) => sameNamespaceRule(name, direction, inhabitants)) as [PolicyRule, PolicyRule];
@@ -55,6 +62,11 @@ export class NamespaceDefaults {
     for (const set of this.#replaced) this.#membership.release(set);
     this.#replaced = [];
   }
+}
+
+function actionsOf({ spec }: Namespace): Record<Direction, NamespaceDefault> {
+  const { defaultAction, defaultIngress = defaultAction, defaultEgress = defaultAction } = spec;
+  return { Ingress: defaultIngress, Egress: defaultEgress };
 }
 
 function sameNamespaceRule(name: string, direction: Direction, inhabitants: SelectorSet): PolicyRule {

@@ -14,6 +14,7 @@ import {
 import type { Member, MemberSet, Membership } from '../membership/membership.ts';
 import { addTo, deleteFrom, getOrCreate } from '../membership/multimap.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope, scopeTakes } from '../membership/scope.ts';
+import { ScopeIndex } from '../membership/scope-index.ts';
 import { SelectorIndex } from '../membership/selector-index.ts';
 import { appliesOnForward, type Reach, reachOfUnreadable } from './policy-reach.ts';
 import { type PolicyName, type PolicyRule, policyRules, releaseRule, type ServiceLookup, serviceOf } from './policy-rule.ts';
@@ -48,6 +49,7 @@ export class PolicyIndex {
   readonly #policies = new Map<string, IndexedPolicy>();
   readonly #byTier = new Map<string, Set<IndexedPolicy>>();
   readonly #selectors = new SelectorIndex<IndexedPolicy>();
+  readonly #scopes = new ScopeIndex<IndexedPolicy>();
   readonly #endpoints = new Map<Member, Set<IndexedPolicy>>();
   /** Policies that look an endpoint's own end up in a set. */
   readonly #localSets = new Map<MemberSet, Set<IndexedPolicy>>();
@@ -120,6 +122,34 @@ export class PolicyIndex {
   putTier(name: string, object: Tier | undefined): Set<Member> {
     this.#tiers.put(name, object);
     return new Set([...(this.#byTier.get(name) ?? NONE)].flatMap(({ endpoints }) => [...endpoints]));
+  }
+
+  /**
+   * To be called when a namespace's labels have changed.
+   *
+   * @param before its labels before
+   * @returns its endpoints that other policies select now
+   */
+  namespaceChanged(namespace: string, before: Labels): Set<Member> {
+    const affected = new Set<Member>();
+    const { gone, come } = this.#scopes.changed(before, this.#namespaceLabels(namespace));
+    for (const policy of gone) {
+      for (const endpoint of policy.endpoints) {
+        if (endpoint.namespace !== namespace) continue;
+        policy.endpoints.delete(endpoint);
+        this.#endpoints.get(endpoint)!.delete(policy);
+        affected.add(endpoint);
+      }
+    }
+    for (const policy of come) {
+      for (const [endpoint, policies] of this.#endpoints) {
+        if (endpoint.namespace !== namespace || !this.#selects(policy, endpoint)) continue;
+        policies.add(policy);
+        policy.endpoints.add(endpoint);
+        affected.add(endpoint);
+      }
+    }
+    return affected;
   }
 
   addEndpoint(endpoint: Member): void {
@@ -202,6 +232,7 @@ export class PolicyIndex {
     if (old !== undefined) {
       this.#policies.delete(key);
       this.#selectors.delete(old);
+      this.#scopes.delete(old);
       deleteFrom(this.#byTier, old.tier, old);
       this.#replaced.push(old);
       for (const set of localSets(old)) deleteFrom(this.#localSets, set, old);
@@ -213,6 +244,7 @@ export class PolicyIndex {
     if (policy === undefined) return affected;
     this.#policies.set(key, policy);
     this.#selectors.add(policy);
+    this.#scopes.add(policy);
     addTo(this.#byTier, policy.tier, policy);
     for (const set of localSets(policy)) addTo(this.#localSets, set, policy);
     for (const [endpoint, policies] of this.#endpoints) {

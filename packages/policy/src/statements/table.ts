@@ -83,5 +83,5 @@ export class SharedStructure {
 }
 
 export function sameVerdict(left: Verdict, right: Verdict): boolean {
-  return verdictText(left) === verdictText(right);
+  return left === right || verdictText(left) === verdictText(right);
 }
