@@ -125,6 +125,11 @@ export class KernelSync {
     });
   }
 
+  /** See `Dataplane.guard`. */
+  guard(): void {
+    this.dataplane.guard(this.#of.state.host?.spec);
+  }
+
   /** Brings the kernel in step with what is known. Returns when it is; throws what the kernel refused. */
   apply(): void {
     const { state, log, metrics, onRoutes, onFailure } = this.#of;

@@ -392,6 +392,9 @@ test('a known hardware address is pinned', (t) => {
   t.regex(changeText(calculator), /element source_mac \{ "weirnginx" \. 02:00:5e:10:00:01 \}/);
   calculator.upsert(endpointOf('02:00:5e:10:00:02'));
   const { set, delete: gone } = calculator.flush();
-  t.deepEqual([...set.keys()], ['element/source_mac/weirnginx . 02:00:5e:10:00:02']);
-  t.deepEqual([...gone], ['element/source_mac/weirnginx . 02:00:5e:10:00:01']);
+  t.deepEqual(
+    [...set.keys()],
+    ['element/source_mac/weirnginx . 02:00:5e:10:00:02', 'element/sender4/weirnginx . 02:00:5e:10:00:02 . 10.0.0.1'],
+  );
+  t.deepEqual([...gone], ['element/source_mac/weirnginx . 02:00:5e:10:00:01', 'element/sender4/weirnginx . 02:00:5e:10:00:01 . 10.0.0.1']);
 });

@@ -8,6 +8,7 @@ export type { Criterion } from './explanation/rule-trial.ts';
 export { type BaseOptions, baseTable, type TunnelPackets } from './fixed-tables/base-table.ts';
 export { bridgeTable } from './fixed-tables/bridge-table.ts';
 export { muted } from './fixed-tables/recording-chains.ts';
+export { bothUses, type TableUse, useOf } from './fixed-tables/table-use.ts';
 export type { Party } from './membership/parties.ts';
 export { PolicyError } from './policy-error.ts';
 export type { Flow } from './program/flow.ts';

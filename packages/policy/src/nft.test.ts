@@ -3,6 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { PolicyCalculator } from './calculator.ts';
 import { baseTable } from './fixed-tables/base-table.ts';
+import { useOf } from './fixed-tables/table-use.ts';
 import { readTable } from './statements/read-table.ts';
 import { difference, type KeyField, type Statement, statementKey } from './statements/statement.ts';
 import { anyObject, anyVariation, variation } from './test-support/arbitraries.ts';
@@ -64,6 +65,43 @@ test('another base replaces the base chains and keeps what the maps hold', (t) =
   t.deepEqual(difference(set, actual.statements), { set: new Map(), delete: new Set() });
   nft.run(other.script);
   t.deepEqual(readTable(nft.list()), actual);
+});
+
+test('hooks come and go with what the table is used for, and its elements stay', (t) => {
+  const nft = NftNamespace.create(t);
+  const calculator = new PolicyCalculator({ host: 'here' });
+  calculator.upsert(endpoint('nginx', { run: 'nginx' }, { addresses: ['10.0.0.1'], mac: '02:00:5e:10:00:01', hostInterface: 'weirnginx' }));
+  const baseFor = (...sets: string[]) =>
+    baseTable({
+      agentPorts: [5051],
+      healthChecks: 'Always',
+      vxlan: { port: 4789, vni: 4096 },
+      use: useOf({ isUsed: (set) => sets.includes(set), links: false, policies: false }),
+    });
+  nft.run(baseFor().script);
+  const { set } = calculator.flush();
+  nft.apply({ set, delete: new Set() }, new Map());
+  for (const [sets, hooks] of [
+    [['to_endpoint'], ['filter forward', 'filter input', 'filter output', 'filter prerouting']],
+    [
+      ['to_endpoint', 'nat4'],
+      ['filter forward', 'filter input', 'filter output', 'filter prerouting', 'nat output', 'nat postrouting', 'nat prerouting'],
+    ],
+    [[], ['filter input']],
+    [
+      ['to_endpoint', 'dns_client4'],
+      ['filter forward', 'filter input', 'filter output', 'filter postrouting', 'filter prerouting'],
+    ],
+  ] as const) {
+    const { version, script } = baseFor(...sets);
+    nft.run(script);
+    const listed = nft.list() as { nftables: { chain?: { type?: string; hook?: string } }[] };
+    const found = listed.nftables.flatMap(({ chain }) => (chain?.hook === undefined ? [] : [`${chain.type} ${chain.hook}`]));
+    t.deepEqual(found.sort(), hooks);
+    const actual = readTable(listed);
+    t.is(actual.version, version);
+    t.deepEqual(difference(set, actual.statements), { set: new Map(), delete: new Set() });
+  }
 });
 
 test('maps of data change in place and are read back', (t) => {

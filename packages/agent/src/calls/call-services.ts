@@ -1,5 +1,5 @@
 /** What the CNI tools work with on this host: addresses, links, policy, and who their caller is. */
-import type { Call, Outage, ResultCache, Services, Task } from '@weir/cni';
+import { type Call, GUARDED_PREFIX, type Outage, type ResultCache, type Services, type Task } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
 import { DNS4, DNS6, findHostEnd } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
@@ -65,6 +65,7 @@ export class CallServices {
         spaceFor: (network) => state.spaceFor(network),
         spaceOf: (hostInterface) => links.spaceOf(hostInterface),
         attach: (request) => {
+          if (request.space === undefined && request.hostInterface.startsWith(GUARDED_PREFIX)) kernel.guard();
           const { finish, abandon } = links.attach(request);
           // No pool of another address space has a say, even if it has the address.
           const mtuFor = (addresses: string[]) => kernel.routing.mtuFor(request.space === undefined ? addresses : []);

@@ -1,4 +1,4 @@
-import { inNamespace, Nftables } from '@weir/kernel';
+import { inNamespace, Netlink, Nftables } from '@weir/kernel';
 import { temporaryNamespace } from '@weir/kernel/testing';
 import { type AnyObject, type HostSpec, parseObject } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
@@ -8,9 +8,11 @@ import { Dataplane } from './dataplane.ts';
 
 const MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
 
-/** In a network namespace of its own. */
-function open(t: ExecutionContext): { dataplane: Dataplane; nftables: Nftables } {
+/** In a network namespace of its own. @param links that were there before */
+function open(t: ExecutionContext, links: string[] = []): { dataplane: Dataplane; nftables: Nftables } {
   const namespace = temporaryNamespace(t);
+  using netlink = Netlink.open({ namespace });
+  for (const name of links) netlink.addBridge({ name });
   const options = { host: 'here', vxlan: { port: 4789, vni: 4096 }, log: pino({ level: 'silent' }), metrics: NO_METRICS };
   const dataplane = inNamespace(namespace, () => new Dataplane(options));
   const nftables = Nftables.open({ namespace });
@@ -97,4 +99,52 @@ test('a flushed ruleset is not forgotten when it comes in the middle of a change
     },
   });
   t.true(dataplane.isTouched);
+});
+
+function hooksOf(nftables: Nftables): string[] {
+  const chains = nftables.list('inet weir')!.flatMap(({ chain }) => (chain as { type?: string; hook?: string } | undefined) ?? []);
+  return chains.flatMap(({ type, hook }) => (hook === undefined ? [] : [`${type} ${hook}`])).sort();
+}
+
+const POLICED = ['filter forward', 'filter input', 'filter output', 'filter prerouting'];
+
+test('a host that nothing is asked of tracks no connection; before an interface comes that is to be closed, it can be', (t) => {
+  const { dataplane, nftables } = open(t);
+  dataplane.apply();
+  t.deepEqual(hooksOf(nftables), ['filter input']);
+  dataplane.guard();
+  t.deepEqual(hooksOf(nftables), POLICED);
+  dataplane.forgetActual();
+  dataplane.apply();
+  t.deepEqual(hooksOf(nftables), POLICED, 'it stays so');
+});
+
+test('an interface that an agent before left behind is closed', (t) => {
+  for (const [link, hooks] of [
+    ['wlnkother', ['filter input']],
+    ['weirleft', POLICED],
+  ] as const) {
+    const { dataplane, nftables } = open(t, [link]);
+    dataplane.apply();
+    t.deepEqual(hooksOf(nftables), hooks, link);
+  }
+});
+
+test('what is asked of the table is hooked in with it, and stays while the agent runs', (t) => {
+  const { dataplane, nftables } = open(t);
+  dataplane.apply();
+  const pool = (natOutgoing: boolean) =>
+    parseObject({ apiVersion: 'weir/v1', kind: 'Pool', metadata: { name: 'p' }, spec: { cidr: '10.0.0.0/24', natOutgoing } });
+  const policy = parseObject({ apiVersion: 'weir/v1', kind: 'GlobalPolicy', metadata: { name: 'all' }, spec: { selector: 'all()' } });
+  dataplane.learn(undefined, policy);
+  dataplane.apply();
+  t.deepEqual(hooksOf(nftables), POLICED, 'connections are known before the first endpoint is');
+  dataplane.learn(undefined, pool(true));
+  dataplane.apply();
+  const natted = [...POLICED, 'nat output', 'nat postrouting', 'nat prerouting'];
+  t.deepEqual(hooksOf(nftables), natted);
+  dataplane.learn(pool(true), pool(false));
+  dataplane.learn(policy, undefined);
+  dataplane.apply();
+  t.deepEqual(hooksOf(nftables), natted, 'what left under the address of the host goes on');
 });

@@ -8,14 +8,17 @@ import {
   type BaseOptions,
   type BaseTable,
   baseTable,
+  bothUses,
   isHostPlace,
   muted,
   PolicyCalculator,
   placeOf,
   type Statement,
   statementKey,
+  type TableUse,
   type TunnelPackets,
   type UdpSockets,
+  useOf,
 } from '@weir/policy';
 import {
   type AnyObject,
@@ -75,13 +78,17 @@ export class Dataplane {
   readonly #flows: EstablishedFlows;
   #judged: Promise<void> = Promise.resolve();
   /** The fixed part of the table, and what it was made of. */
-  #base: { of: HostRules & { flannel: TunnelPackets | undefined; adopts: boolean }; table: BaseTable } | undefined;
+  #base: { of: HostRules & { flannel: TunnelPackets | undefined; use: TableUse }; table: BaseTable } | undefined;
   #flannel: TunnelPackets | undefined;
   /** What mutes sources, by key. */
   #muted = new Map<string, Statement>();
   /** nftables' generation as far as all that made it is known: when the tables were read, and one more for each transaction of ours since. */
   #knownGeneration: number | undefined;
   #readsAnew = true;
+  /** Whether there may be interfaces that are closed until their endpoint is known. */
+  #isGuarded: boolean;
+  /** How many policies the cluster has. */
+  #policies = 0;
 
   /**
    * In the namespace that the process is in.
@@ -91,6 +98,7 @@ export class Dataplane {
   constructor({ host, space, vxlan, log, metrics }: DataplaneOptions) {
     this.#host = host;
     this.#space = space;
+    this.#isGuarded = space !== undefined || this.#netlink.links().some(({ name }) => name.startsWith(GUARDED_PREFIX));
     this.#vxlan = vxlan;
     this.#metrics = metrics;
     this.#calculator = new PolicyCalculator({ host, space });
@@ -120,6 +128,7 @@ export class Dataplane {
   learn(before: AnyObject | undefined, after: AnyObject | undefined): void {
     if (after !== undefined) this.#calculator.upsert(after);
     else if (before !== undefined) this.#calculator.remove(before.kind, before.metadata.name, before.metadata.namespace);
+    this.#policies += Number(isPolicy(after)) - Number(isPolicy(before));
     this.#bridged.learn(this.#isLocal(before) ? before : undefined, this.#isLocal(after) ? after : undefined);
     if (this.#isLocal(before)) {
       this.#addresses.delete(before.spec.hostInterface);
@@ -221,6 +230,21 @@ export class Dataplane {
     return this.#nftables.transactions + this.#nftSocket.transactions;
   }
 
+  /**
+   * To be called before an interface comes that is to be closed until its endpoint is known: the rules that close it are in force when this
+   * returns. Throws KernelError.
+   */
+  guard(rules: HostRules = DEFAULT_RULES): void {
+    if (this.#isGuarded) return;
+    this.#isGuarded = true;
+    try {
+      this.apply(rules);
+    } catch (error) {
+      this.#isGuarded = false;
+      throw error;
+    }
+  }
+
   /** What follows from what was learnt is desired from now on. */
   #calculate(): void {
     const change = this.#calculator.flush();
@@ -240,10 +264,12 @@ export class Dataplane {
 
   #baseFor({ mesosTraffic, failsafePorts: ports, dns }: HostRules): BaseTable {
     const flannel = this.#flannel;
-    const adopts = [...this.#addresses.keys()].some((place) => !place.startsWith(GUARDED_PREFIX));
-    const of = { mesosTraffic, ...(ports && { failsafePorts: ports }), ...(dns && { dns }), flannel, adopts };
+    // What was used once stays hooked in while the agent runs: connections go on by it, and the next container need not wait for it.
+    const used = useOf({ isUsed: (set) => this.#table.isUsed(set), links: this.#isGuarded, policies: this.#policies > 0 });
+    const use = this.#base === undefined ? used : bothUses(used, this.#base.of.use);
+    const of = { mesosTraffic, ...(ports && { failsafePorts: ports }), ...(dns && { dns }), flannel, use };
     if (!isDeepStrictEqual(of, this.#base?.of)) {
-      const rest = { failsafePorts: failsafePorts(of), dns, adopts, ...(flannel && { flannel }) };
+      const rest = { failsafePorts: failsafePorts(of), dns, use, ...(flannel && { flannel }) };
       this.#base = { of, table: baseTable({ ...mesosTraffic, vxlan: this.#vxlan, ...rest }) };
     }
     return this.#base!.table;
@@ -275,4 +301,8 @@ export class Dataplane {
     this.#nftSocket.close();
     this.#nftables.close();
   }
+}
+
+function isPolicy(object: AnyObject | undefined): boolean {
+  return object?.kind === 'Policy' || object?.kind === 'GlobalPolicy';
 }

@@ -12,6 +12,8 @@ export class NftablesTable {
   readonly #nftables: Nftables;
   readonly #socket: NftSocket;
   readonly #tracker = new DeltaTracker<string, Statement>({ equal: sameStatement });
+  /** How many elements are desired of each set. */
+  readonly #sizes = new Map<string, number>();
   /** Of the fixed part that is loaded. */
   #baseVersion: string | undefined;
   #isActualKnown = false;
@@ -25,8 +27,27 @@ export class NftablesTable {
 
   /** Takes note of what has changed of the calculated part; `bringInStep` carries it out. */
   desire(change: { set: ReadonlyMap<string, Statement>; delete: ReadonlySet<string> }): void {
-    for (const [key, statement] of change.set) this.#tracker.desire(key, statement);
-    for (const key of change.delete) this.#tracker.undesire(key);
+    for (const [key, statement] of change.set) {
+      this.#count(this.#tracker.desired.get(key), -1);
+      this.#count(statement, 1);
+      this.#tracker.desire(key, statement);
+    }
+    for (const key of change.delete) {
+      this.#count(this.#tracker.desired.get(key), -1);
+      this.#tracker.undesire(key);
+    }
+  }
+
+  /** Whether elements of a set are desired. */
+  isUsed(set: string): boolean {
+    return (this.#sizes.get(set) ?? 0) > 0;
+  }
+
+  #count(statement: Statement | undefined, change: 1 | -1): void {
+    if (statement?.kind !== 'element') return;
+    const size = (this.#sizes.get(statement.set) ?? 0) + change;
+    if (size === 0) this.#sizes.delete(statement.set);
+    else this.#sizes.set(statement.set, size);
   }
 
   /** Whether anything is desired of the calculated part. */

@@ -55,13 +55,19 @@ function containerStatements({ spec }: Endpoint, { addresses }: Member, entries:
     { kind: 'element', set: 'from_endpoint', key: [name], verdict: entries.Egress.verdict },
     { kind: 'element', set: 'to_endpoint', key: [name], verdict: entries.Ingress.verdict },
     ...(isOwn ? [] : [{ kind: 'element' as const, set: 'adopted', key: [name] }]),
-    spec.mac === undefined
-      ? { kind: 'element', set: 'any_mac', key: [name] }
-      : { kind: 'element', set: 'source_mac', key: [name, { type: 'ether_addr', value: spec.mac }] },
-    ...addresses.map((address): Statement => {
+    ...senderStatements(name, spec.mac, addresses),
+  ];
+}
+
+function senderStatements(name: KeyField, mac: string | undefined, addresses: readonly string[]): Statement[] {
+  const element = (set: string, ...key: KeyField[]): Statement => ({ kind: 'element', set, key: [name, ...key] });
+  const hardware: KeyField[] = mac === undefined ? [] : [{ type: 'ether_addr', value: mac }];
+  const set = mac === undefined ? 'source' : 'sender';
+  return [
+    element(mac === undefined ? 'any_mac' : 'source_mac', ...hardware),
+    ...addresses.map((address) => {
       const family = familyOf(address);
-      const set = family === 'IPv4' ? 'source4' : 'source6';
-      return { kind: 'element', set, key: [name, { type: addressType(family), value: address }] };
+      return element(`${set}${family === 'IPv4' ? '4' : '6'}`, ...hardware, { type: addressType(family), value: address });
     }),
   ];
 }

@@ -1,5 +1,8 @@
 import test from 'ava';
 import { baseTable } from './base-table.ts';
+import { type TableUse, useOf } from './table-use.ts';
+
+const NO_USE = useOf({ isUsed: () => false, links: false, policies: false });
 
 const chainOf = (script: string, name: string) => script.split(`\n  chain ${name} {\n`)[1]?.split('\n  }')[0];
 
@@ -8,10 +11,12 @@ test('an interface of ours may send from its own addresses only, and what is not
   t.is(
     chainOf(script, 'source'),
     [
-      '    iifname . ether saddr != @source_mac iifname != @any_mac goto denied_source comment "not the hardware address of this interface"',
       '    ip daddr 127.0.0.0/8 goto denied_source comment "no container reaches the loopback of its host"',
+      '    iifname . ether saddr . ip saddr @sender4 goto asks',
+      '    iifname . ether saddr . ip6 saddr @sender6 goto asks',
       '    iifname . ip saddr @source4 goto asks',
       '    iifname . ip6 saddr @source6 goto asks',
+      '    iifname . ether saddr != @source_mac iifname != @any_mac goto denied_source comment "not the hardware address of this interface"',
       '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
       '    ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
       '    goto denied_source comment "not an address of this interface, or an interface not yet known"',
@@ -90,13 +95,28 @@ test("a host's DNS is reached by its containers whatever policy says, or as poli
   t.false(baseTable(options).script.includes('jump own_dns'));
 });
 
-test('what comes from the network is asked whether its interface is adopted only where one is', (t) => {
+test('what nothing uses is not hooked in', (t) => {
   const options = { agentPorts: [], healthChecks: 'Always' as const, vxlan: { port: 4789, vni: 4096 } };
-  const prerouting = (adopts?: boolean) =>
-    chainOf(baseTable({ ...options, ...(adopts !== undefined && { adopts }) }).script, 'prerouting')!;
-  t.true(prerouting().includes('iifname @adopted goto source'));
-  t.false(prerouting(false).includes('@adopted'));
-  t.true(prerouting(false).includes('iifname "weir*" goto source'));
+  const scriptFor = (used: Partial<TableUse>) => baseTable({ ...options, use: { ...NO_USE, ...used } }).script;
+  const hooks = (script: string) => [...script.matchAll(/type (\w+ hook \w+)/g)].map(([, hook]) => hook!);
+  const least = scriptFor({ endpoints: true });
+  t.deepEqual(new Set(hooks(least)), new Set(['filter hook prerouting', 'filter hook output', 'filter hook forward', 'filter hook input']));
+  t.false(chainOf(least, 'prerouting')!.includes('@adopted'));
+  t.false(least.includes('goto asks'));
+  t.true(chainOf(scriptFor({ endpoints: true, adopted: true }), 'prerouting')!.includes('iifname @adopted goto source'));
+  t.true(hooks(scriptFor({ endpoints: true, nat: true })).includes('nat hook prerouting'));
+  t.regex(scriptFor({ endpoints: true, dnsClients: true }), /filter hook postrouting[\s\S]*goto asks/);
+  t.regex(chainOf(scriptFor({ hostEndpoints: true }), 'output')!, /filter hook output priority filter[\s\S]*jump from_host/);
+});
+
+test('where nothing is asked of it, the table names no connections, and still looks after tunnels', (t) => {
+  const { script } = baseTable({ agentPorts: [5051], healthChecks: 'Policy', vxlan: { port: 4789, vni: 4096 }, use: NO_USE });
+  t.notRegex(script, /\bct (state|status|direction)|notrack|masquerade/);
+  t.deepEqual(
+    [...script.matchAll(/type (\w+ hook \w+)/g)].map(([, hook]) => hook),
+    ['filter hook input', 'filter hook input'],
+  );
+  t.regex(chainOf(script, 'input')!, /udp dport 4789 jump tunnels$/);
 });
 
 test('a host interface that is not known is open, and failsafe ports come before all policy', (t) => {

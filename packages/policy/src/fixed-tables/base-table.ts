@@ -2,6 +2,7 @@ import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, familyOf, type HostDns } fr
 import { DENIALS } from '../program/packet-log.ts';
 import { type BaseTable, type FixedChain, fixedTable } from '../statements/fixed-table.ts';
 import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
+import { FULL_USE, type TableUse, tracks } from './table-use.ts';
 
 /** How tunnels look on the wire: UDP port and VXLAN network number. */
 export interface TunnelPackets {
@@ -17,8 +18,8 @@ export interface BaseOptions {
   flannel?: TunnelPackets;
   failsafePorts?: FailsafePorts;
   dns?: HostDns | undefined;
-  /** Whether policy is over interfaces that are not Weir's by name; default true. Where it is not, no packet of the network has to be asked for it. */
-  adopts?: boolean;
+  /** Default: everything. */
+  use?: TableUse;
 }
 
 const FAMILIES = [
@@ -37,14 +38,22 @@ const ANSWERED = 'comment "an answer waits until what it says is in force"';
 const BY_NAME = ['"weir*"'];
 const OURS = [...BY_NAME, '@adopted'];
 
+/** One look-up for both addresses, since each packet of a container waits for it. */
+const SENDERS = [
+  ...FAMILIES.map(({ ip, version }) => `iifname . ether saddr . ${ip} saddr @sender${version}`),
+  ...FAMILIES.map(({ ip, version }) => `iifname . ${ip} saddr @source${version}`),
+];
+
 /** Neighbour discovery that a container has to be able to do before it has a neighbour; no router forwards it, so its hop limit is whole (RFC 4861 §6.1, §7.1). */
 const NEIGHBOUR_DISCOVERY = 'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }';
 
 const SETS = [
   ...RECORDING_SETS,
   'set adopted { type ifname; comment "interfaces of others that policy is over"; }',
-  'set source4 { type ifname . ipv4_addr; comment "who may send from which address"; }',
-  'set source6 { type ifname . ipv6_addr; comment "who may send from which address"; }',
+  'set sender4 { type ifname . ether_addr . ipv4_addr; comment "who may send from which hardware address and address"; }',
+  'set sender6 { type ifname . ether_addr . ipv6_addr; comment "who may send from which hardware address and address"; }',
+  'set source4 { type ifname . ipv4_addr; comment "who may send from which address, where no hardware address is known"; }',
+  'set source6 { type ifname . ipv6_addr; comment "who may send from which address, where no hardware address is known"; }',
   'set source_mac { type ifname . ether_addr; comment "who may send from which hardware address"; }',
   'set any_mac { type ifname; comment "whose hardware address is not known"; }',
   'map from_endpoint { type ifname : verdict; comment "egress policy by interface"; }',
@@ -106,7 +115,20 @@ const SETS = [
  * @param options.failsafePorts see `FailsafePorts`; beside them, the tunnels' port
  */
 export function baseTable(options: BaseOptions): BaseTable {
-  return fixedTable('inet weir', { sets: SETS, chains: baseChains(options) });
+  const use = options.use ?? FULL_USE;
+  const all = baseChains({ ...options, use: FULL_USE });
+  return fixedTable('inet weir', { sets: SETS, chains: tracks(use) ? baseChains({ ...options, use }) : idleChains(options), all });
+}
+
+/** Of a host where nothing is asked of the table: no connection is tracked, since no rule names one, and what passes through the host passes no hook. */
+function idleChains({ vxlan, flannel, dns }: BaseOptions): Record<string, FixedChain> {
+  return {
+    input: { hook: 'filter hook input priority filter', rules: [...tunnelJumps(vxlan, flannel), ...atDns(dns, 'jump own_dns')] },
+    tunnels: tunnelsFrom('hosts', vxlan),
+    ...(flannel !== undefined && { flannel_tunnels: tunnelsFrom('flannel', flannel) }),
+    ...OWN_DNS,
+    ...RECORDING_CHAINS,
+  };
 }
 
 function baseChains({
@@ -116,8 +138,8 @@ function baseChains({
   flannel,
   failsafePorts = DEFAULT_FAILSAFE_PORTS,
   dns,
-  adopts = true,
-}: BaseOptions): Record<string, FixedChain> {
+  use,
+}: BaseOptions & { use: TableUse }): Record<string, FixedChain> {
   const tunnels = [{ ...vxlan, ends: 'hosts' }, ...(flannel === undefined ? [] : [{ ...flannel, ends: 'flannel' }])].flatMap((tunnel) =>
     FAMILIES.map((family) => ({ ...tunnel, ...family })),
   );
@@ -139,7 +161,7 @@ function baseChains({
     prerouting: {
       hook: 'filter hook prerouting priority raw',
       rules: [
-        ...(adopts ? OURS : BY_NAME).map((name) => `iifname ${name} goto source`),
+        ...(use.adopted ? OURS : BY_NAME).map((name) => `iifname ${name} goto source`),
         'meta l4proto udp goto udp_of_others comment "what every packet passes is kept short"',
       ],
     },
@@ -148,13 +170,15 @@ function baseChains({
         ...tunnels.map(
           ({ ip, version, port, ends }) => `udp dport ${port} ${ip} saddr @${ends}${version} notrack accept ${TRACKED_INSIDE}`,
         ),
-        'goto asks',
+        ...(use.dnsClients ? ['goto asks'] : []),
       ],
     },
     asks: { rules: FAMILIES.map(({ ip, version }) => `udp dport 53 ${ip} saddr vmap @dns_client${version} ${ASKED}`) },
     untracked_output: {
       hook: 'filter hook output priority raw',
-      rules: tunnels.map(({ ip, version, port, ends }) => `udp dport ${port} ${ip} daddr @${ends}${version} notrack ${TRACKED_INSIDE}`),
+      rules: tunnels.map(
+        ({ ip, version, port, ends }) => `udp dport ${port} ${ip} daddr @${ends}${version} notrack accept ${TRACKED_INSIDE}`,
+      ),
     },
     forward: {
       hook: 'filter hook forward priority filter',
@@ -179,8 +203,7 @@ function baseChains({
     input: {
       hook: 'filter hook input priority filter',
       rules: [
-        `udp dport ${vxlan.port} jump tunnels`,
-        ...(flannel === undefined ? [] : [`udp dport ${flannel.port} jump flannel_tunnels`]),
+        ...tunnelJumps(vxlan, flannel),
         ...atDns(dns, 'jump own_dns'),
         'ct state established,related accept comment "answers to this host"',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
@@ -192,49 +215,38 @@ function baseChains({
     },
     tunnels: tunnelsFrom('hosts', vxlan),
     ...(flannel !== undefined && { flannel_tunnels: tunnelsFrom('flannel', flannel) }),
-    output: {
-      hook: 'filter hook output priority filter',
-      rules: [
-        ...tunnelPorts.map((port) => `udp dport ${port} ct state untracked accept comment "a tunnel"`),
-        'ct state established,related accept comment "answers of this host"',
-        ...(healthChecks === 'Always'
-          ? []
-          : [
-              `${NEIGHBOUR_DISCOVERY} accept comment "how the host finds its containers"`,
-              ...OURS.map((name) => `oifname ${name} jump to`),
-              ...bridged('daddr', 'to_bridged'),
-            ]),
-        'jump from_host',
-      ],
-    },
+    ...((use.hostEndpoints || healthChecks === 'Policy') && {
+      output: {
+        hook: 'filter hook output priority filter',
+        rules: [
+          ...tunnelPorts.map((port) => `udp dport ${port} ct state untracked accept comment "a tunnel"`),
+          'ct state established,related accept comment "answers of this host"',
+          ...(healthChecks === 'Always'
+            ? []
+            : [
+                `${NEIGHBOUR_DISCOVERY} accept comment "how the host finds its containers"`,
+                ...OURS.map((name) => `oifname ${name} jump to`),
+                ...bridged('daddr', 'to_bridged'),
+              ]),
+          'jump from_host',
+        ],
+      },
+    }),
     ...hostEndpointChains({ ...failsafePorts, tunnels: tunnelPorts.map((port) => `udp/${port}`) }),
-    ...hostPortChains(healthChecks),
+    ...(use.nat && natChains()),
+    ...((use.dnsClients || healthChecks === 'Policy') && { postrouting: postrouting(healthChecks, use) }),
     ...RECORDING_CHAINS,
     source: {
       rules: [
-        `iifname . ether saddr != @source_mac iifname != @any_mac goto ${DENIALS.source} comment "not the hardware address of this interface"`,
         `ip daddr 127.0.0.0/8 goto ${DENIALS.source} comment "no container reaches the loopback of its host"`,
-        'iifname . ip saddr @source4 goto asks',
-        'iifname . ip6 saddr @source6 goto asks',
+        ...SENDERS.map((sender) => `${sender} ${use.dnsClients ? 'goto asks' : 'accept'}`),
+        `iifname . ether saddr != @source_mac iifname != @any_mac goto ${DENIALS.source} comment "not the hardware address of this interface"`,
         `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} return comment "a container looks for its gateway"`,
         'ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
         `goto ${DENIALS.source} comment "not an address of this interface, or an interface not yet known"`,
       ],
     },
-    own_dns: {
-      rules: [
-        'iifname "lo" return',
-        ...OURS.map((name) => `iifname ${name} goto dns_pace`),
-        ...bridged('saddr', 'dns_pace', 'goto'),
-        `goto ${DENIALS.unknown} comment "a host's DNS is for itself and its containers"`,
-      ],
-    },
-    dns_pace: {
-      rules: FAMILIES.map(
-        ({ ip, version }) =>
-          `add @dns_rate${version} { ${ip} saddr limit rate over ${DNS_RATE}/second burst ${DNS_BURST} packets } counter drop comment "one container does not keep the agent from all others"`,
-      ),
-    },
+    ...OWN_DNS,
     from_to_host: { rules: [...toHost, 'goto from'] },
     from_bridged_to_host: { rules: [...toHost, 'goto from_bridged'] },
     from: { rules: [...UNSOUND, ...noTunnel, 'iifname vmap @from_endpoint', NOBODY] },
@@ -250,10 +262,31 @@ function baseChains({
 const DNS_RATE = 2_000;
 const DNS_BURST = 20_000;
 
+const OWN_DNS: Record<string, FixedChain> = {
+  own_dns: {
+    rules: [
+      'iifname "lo" return',
+      ...OURS.map((name) => `iifname ${name} goto dns_pace`),
+      ...bridged('saddr', 'dns_pace', 'goto'),
+      `goto ${DENIALS.unknown} comment "a host's DNS is for itself and its containers"`,
+    ],
+  },
+  dns_pace: {
+    rules: FAMILIES.map(
+      ({ ip, version }) =>
+        `add @dns_rate${version} { ${ip} saddr limit rate over ${DNS_RATE}/second burst ${DNS_BURST} packets } counter drop comment "one container does not keep the agent from all others"`,
+    ),
+  },
+};
+
 const RESOLVES = 'comment "a container asks the DNS of its host, whatever policy says"';
 
 function atDns(dns: HostDns | undefined, rest: string): string[] {
   return (dns?.addresses ?? []).map((address) => `${familyOf(address) === 'IPv4' ? 'ip' : 'ip6'} daddr ${address} ${rest}`);
+}
+
+function tunnelJumps(vxlan: TunnelPackets, flannel: TunnelPackets | undefined): string[] {
+  return [`udp dport ${vxlan.port} jump tunnels`, ...(flannel === undefined ? [] : [`udp dport ${flannel.port} jump flannel_tunnels`])];
 }
 
 function tunnelsFrom(ends: 'hosts' | 'flannel', { vni }: TunnelPackets): FixedChain {
@@ -326,7 +359,7 @@ function bridged(field: 'saddr' | 'daddr', chain: string, how: 'jump' | 'goto' =
  * Ports of the host that lead to containers. The destination changes before the filter chains, so that policy sees where a packet ends;
  * the source stays, so that it sees where it begins. Only where no answer could find back does the source become the host's.
  */
-function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, FixedChain> {
+function natChains(): Record<string, FixedChain> {
   return {
     nat_prerouting: { hook: 'nat hook prerouting priority dstnat', rules: ['jump services', 'fib daddr type local goto host_ports'] },
     nat_output: {
@@ -371,22 +404,25 @@ function hostPortChains(healthChecks: 'Always' | 'Policy'): Record<string, Fixed
     },
     // A packet to nobody is to be told of at once; who connects would wait for its timeout otherwise.
     no_backend: { rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx type port-unreachable'] },
-    // In the hook output a packet whose destination was changed still has the interface that it would have left by.
-    postrouting: {
-      hook: 'filter hook postrouting priority filter',
-      rules: [
-        ...FAMILIES.map(
-          ({ ip, version }) => `udp sport 53 ct state established ct direction reply ${ip} daddr vmap @dns_client${version} ${ANSWERED}`,
-        ),
-        ...(healthChecks === 'Always'
-          ? []
-          : [
-              'ct state established,related accept comment "answers of this host"',
-              ...OURS.map((name) => `ct status dnat oifname ${name} fib saddr type local jump to`),
-              ...bridged('daddr', 'to_bridged').map((rule) => `ct status dnat fib saddr type local ${rule}`),
-            ]),
-      ],
-    },
+  };
+}
+
+/** In the hook output a packet whose destination was changed still has the interface that it would have left by. */
+function postrouting(healthChecks: 'Always' | 'Policy', { dnsClients }: TableUse): FixedChain {
+  return {
+    hook: 'filter hook postrouting priority filter',
+    rules: [
+      ...(dnsClients ? FAMILIES : []).map(
+        ({ ip, version }) => `udp sport 53 ct state established ct direction reply ${ip} daddr vmap @dns_client${version} ${ANSWERED}`,
+      ),
+      ...(healthChecks === 'Always'
+        ? []
+        : [
+            'ct state established,related accept comment "answers of this host"',
+            ...OURS.map((name) => `ct status dnat oifname ${name} fib saddr type local jump to`),
+            ...bridged('daddr', 'to_bridged').map((rule) => `ct status dnat fib saddr type local ${rule}`),
+          ]),
+    ],
   };
 }
 

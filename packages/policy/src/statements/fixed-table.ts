@@ -20,8 +20,15 @@ export interface FixedChain {
  */
 export const VERSION_CHAIN = 'version';
 
-/** @param table family and name; @param parts.sets sets and maps, as nft writes them */
-export function fixedTable(table: string, { sets, chains }: { sets: string[]; chains: Record<string, FixedChain> }): BaseTable {
+/**
+ * @param table family and name
+ * @param parts.sets sets and maps, as nft writes them
+ * @param parts.all every chain that another version of it may have: those that this one has not are emptied, and their hooks left
+ */
+export function fixedTable(
+  table: string,
+  { sets, chains, all = chains }: { sets: string[]; chains: Record<string, FixedChain>; all?: Record<string, FixedChain> },
+): BaseTable {
   const text = Object.entries(chains).map(([name, { hook, rules }]) => {
     const type = hook === undefined ? [] : [`type ${hook}; policy accept;`];
     return `  chain ${name} {\n${[...type, ...rules].map((line) => `    ${line}\n`).join('')}  }`;
@@ -31,8 +38,15 @@ export function fixedTable(table: string, { sets, chains }: { sets: string[]; ch
   const version = `${contentHash(body)}-${count}`;
   const names = [...Object.keys(chains), VERSION_CHAIN];
   const marker = `  chain ${VERSION_CHAIN} {\n    return comment "${version}"\n  }\n}`;
+  const unwanted = Object.entries(all).filter(([name]) => chains[name] === undefined);
   const script = [
     `add table ${table}`,
+    // Elements may lead to a chain that is not hooked in, and are taken away later.
+    ...unwanted.flatMap(([name, { hook }]) => [
+      `add chain ${table} ${name}`,
+      `flush chain ${table} ${name}`,
+      ...(hook === undefined ? [] : [`delete chain ${table} ${name}`]),
+    ]),
     ...names.flatMap((name) => [
       `add chain ${table} ${name}${chains[name]?.hook === undefined ? '' : ` { type ${chains[name].hook}; policy accept; }`}`,
       `flush chain ${table} ${name}`,

@@ -191,7 +191,8 @@ function setUpHost(host: Netlink, { hostInterface, addresses, mtu, owner }: Atta
   const link = host.indexOf(hostInterface);
   const alias = owner && aliasOf(owner);
   host.batch((batch) => {
-    // Proxy ARP is for a container whose neighbour table was flushed; the strict reverse path filter lets no foreign IPv4 source in.
+    // Proxy ARP is for a container whose neighbour table was flushed; the strict reverse path filter lets no foreign IPv4 source
+    // in, those that ARP messages speak of included, which the hooks of policy do not see.
     batch.setLink(link, { ipv4Conf: { proxyArp: 1, rpFilter: 1 }, ...(alias !== undefined && { alias }) });
     withoutLinkLocal(batch, link);
     batch.setLink(link, { up: true, ...(mtu !== undefined && { mtu }) });
