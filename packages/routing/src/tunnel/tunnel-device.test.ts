@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { sysctl } from '@weir/kernel';
 import test from 'ava';
 import { makeNamespace } from '../testing/namespaces.ts';
 import { TUNNEL_LINK } from './tunnel.ts';
@@ -37,6 +38,21 @@ test('made once, mended where something of it was changed, made anew for another
   t.is(netlink.link(TUNNEL_LINK)!.vxlan!.id, 7);
   t.true(removeTunnelDevice(netlink, TUNNEL_LINK));
   t.false(removeTunnelDevice(netlink, TUNNEL_LINK));
+});
+
+test('what comes by another way than answers go is let in, whatever the host does elsewhere', (t) => {
+  const host = makeNamespace(t, 'host');
+  for (const [all, own] of [
+    [0, 0],
+    [1, 2],
+    [2, 0],
+  ] as const) {
+    host.run(() => {
+      sysctl('net/ipv4/conf/all/rp_filter', all);
+      ensureTunnelDevice(host.netlink, END);
+    });
+    t.is(host.netlink.link(TUNNEL_LINK)!.ipv4Conf?.rpFilter, own, `net.ipv4.conf.all.rp_filter=${all}`);
+  }
 });
 
 test('over IPv6', (t) => {

@@ -1,6 +1,6 @@
 /** A VXLAN link of this host: made, kept as it is wanted, removed. One link serves all peers, and Weir's own both families of inner packets. */
 import { existsSync } from 'node:fs';
-import { KernelError, type Link, type Netlink } from '@weir/kernel';
+import { KernelError, type Link, type Netlink, sysctl } from '@weir/kernel';
 import type { VxlanEnd } from '@weir/resources';
 import { hostPrefix } from '../addresses.ts';
 import { RoutingError } from '../routing-error.ts';
@@ -32,6 +32,8 @@ export function ensureTunnelDevice(netlink: Netlink, wanted: TunnelDevice): { li
   } else if (present === undefined) done.push('made');
   try {
     present ??= makeLink(netlink, wanted);
+    const rpFilter = pathFilter();
+    if (present.ipv4Conf?.rpFilter !== rpFilter) netlink.setLink(present.index, { ipv4Conf: { rpFilter } });
     const change = { ...(present.mtu !== wanted.mtu && { mtu: wanted.mtu }), ...(!present.up && { up: true }) };
     if (Object.keys(change).length > 0) {
       netlink.setLink(present.index, change);
@@ -56,10 +58,16 @@ function isEnd({ vxlan, mac }: Link, wanted: VxlanEnd): boolean {
 
 function makeLink(netlink: Netlink, { name, vni, port, address, mac, mtu }: TunnelDevice): Link {
   netlink.addVxlan({ name, id: vni, port, local: address, mac, mtu });
-  // Loose: while hosts change one after the other from one form to the other, answers may come in another form than questions went.
-  netlink.setLink(name, { ipv4Conf: { rpFilter: 2 } });
   if (existsSync('/proc/net/if_inet6')) netlink.setLink(name, { ipv6AddressGeneration: 'none' });
   return netlink.link(name)!;
+}
+
+/**
+ * While hosts change one after the other from one form to the other, answers may come in another form than questions went. So a host's strict
+ * filter has to be loose here, and the greater of the two holds; else there is none, since even the loose one looks up a route for each packet.
+ */
+function pathFilter(): 0 | 2 {
+  return sysctl('net/ipv4/conf/all/rp_filter') === '1' ? 2 : 0;
 }
 
 function ensureAddresses(netlink: Netlink, link: number, addresses: readonly string[]): string[] {
