@@ -1,5 +1,5 @@
 /** A lab that exists for one bench and leaves nothing, however the bench ends. What it leaves all the same is told, and is its exit status. */
-import { Cluster, findLeftovers, LabFolder, readMachineState, type StoreBackend, takeInventory } from '@weir/lab';
+import { Cluster, findLeftovers, LabFolder, type NetworkFile, readMachineState, type StoreBackend, takeInventory } from '@weir/lab';
 import { progress } from './table.ts';
 
 /** Set when a signal has begun to take the lab down: what fails from then on fails because of that. */
@@ -7,14 +7,20 @@ let interrupted = false;
 
 /** @throws what `use` throws; the lab is gone in any case */
 export async function withCluster<T>(
-  { bench, hosts, store = 'embedded', agent = {} }: { bench: string; hosts: number; store?: StoreBackend; agent?: Record<string, unknown> },
+  {
+    bench,
+    hosts,
+    store = 'embedded',
+    agent = {},
+    networks,
+  }: { bench: string; hosts: number; store?: StoreBackend; agent?: Record<string, unknown>; networks?: NetworkFile[] },
   use: (cluster: Cluster) => Promise<T>,
 ): Promise<T> {
   const name = `bench-${bench}-${process.pid}`;
   const machine = readMachineState();
   const release = removeWhenInterrupted(name);
   try {
-    const cluster = await Cluster.boot({ name, hosts, store, agent, progress });
+    const cluster = await Cluster.boot({ name, hosts, store, agent, progress, ...(networks && { networks }) });
     try {
       return await use(cluster);
     } finally {

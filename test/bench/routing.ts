@@ -1,16 +1,19 @@
 /**
- * `npm run bench:routing`: what Weir's way between two hosts costs, and how soon it is there. Throughput (iperf3) between containers of two
- * hosts, natively and through a tunnel, each in turn with the same made by hand on two hosts without Weir: a veth and a route, and a
- * VXLAN link of the kernel. By hand twice: with no rule at all, where packets pass no hook, and with the least that a firewall is, which
- * lets the packets of known connections through: what that costs is the kernel's connection tracking. Then the time from a new host's objects to the route that leads there, and the first sync of a thousand hosts.
+ * `npm run bench:routing`: what Weir's way between two hosts costs, and how soon it is there. Between containers of two hosts, natively and
+ * through a tunnel, each in turn with the same made by hand on two hosts without Weir, a veth and a route, and a VXLAN link of the kernel:
+ * `weir-route` alone, where nobody asked for policy, held against no rule at all; and Weir with policy, held against that, and against the
+ * least that a firewall is, which lets the packets of known connections through. Measured twice: the throughput of one connection (iperf3),
+ * and what 64 KiB take on one core (carry.c), which shows a tenth of a microsecond. Then the time from a new host's objects to the route
+ * that leads there, and the first sync of a thousand hosts.
  */
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { createNamespace, deleteNamespace, inNamespace, Netlink, Nftables, openNamespace } from '@weir/kernel';
-import { type Cluster, type Container, type LabHost, monotonicMs, nsenterArguments } from '@weir/lab';
+import { type Cluster, type LabHost, monotonicMs, type NetworkFile } from '@weir/lab';
 import { type Block, blockName, type Host, parseObject } from '@weir/resources';
 import { desiredRoutes, RouteTable } from '@weir/routing';
 import { withCluster } from './cluster.ts';
+import { compile } from './compile.ts';
 import { StoreWriter } from './store-writer.ts';
 import { medianRow, progress, type Row, report, type Series } from './table.ts';
 import { until } from './until.ts';
@@ -18,82 +21,141 @@ import { until } from './until.ts';
 const ROUNDS = 8;
 const SECONDS = '1';
 const PORT = '5201';
+const CARRY_PORT = '5202';
 const HOSTS = 1000;
 const JOINS = 10;
 const SYNCS = 5;
 
 const run = promisify(execFile);
 
-/** Gives Gbit/s of one second. */
-type Measure = () => Promise<number>;
+/** Between two containers, by their namespaces' files. */
+interface Path {
+  from: string;
+  to: string;
+  address: string;
+}
 
-report('routing', [...(await withCluster({ bench: 'routing', hosts: 4 }, measure)), firstSync()]);
+/** What by hand is done about connections: nothing, have the kernel know them, or let those pass that it knows. */
+const RULES = {
+  none: undefined,
+  // A chain that is no hook's: the rule is never asked, and the kernel tracks connections since there is one.
+  tracked: 'chain nowhere {\n ct state established accept\n }',
+  stateful: `chain forward {
+      type filter hook forward priority filter; policy drop;
+      ct state established,related accept
+      ct state new accept
+    }`,
+} as const;
+
+interface Condition {
+  name: string;
+  path: Path;
+  /** By hand; absent: Weir's own. */
+  rules?: keyof typeof RULES;
+}
+
+const ROUTE = { type: 'weir-route', ipam: { type: 'weir-ipam' } };
+const NETWORKS: NetworkFile[] = [
+  { cniVersion: '1.0.0', name: 'whole', type: 'weir', chain: [ROUTE, { type: 'weir-policy' }] },
+  { cniVersion: '1.0.0', name: 'alone', type: 'weir', chain: [ROUTE] },
+];
+
+report('routing', [...(await withCluster({ bench: 'routing', hosts: 6, networks: NETWORKS }, measure)), firstSync()]);
 
 async function measure(cluster: Cluster): Promise<Row[]> {
   const writer = new StoreWriter(cluster);
+  const program = compile('carry.c', cluster.folder);
   const pool = (name: string, cidr: string, vxlan: string) => ({ kind: 'Pool', metadata: { name }, spec: { cidr, vxlan } });
   await writer.load([pool('native', '10.100.0.0/16', 'Never')]);
-  const [one, two, three, four] = cluster.hosts as [LabHost, LabHost, LabHost, LabHost];
-  const native = await weirPath(one, two, 'native');
+  const [one, two, three, four, five, six] = cluster.hosts as [LabHost, LabHost, LabHost, LabHost, LabHost, LabHost];
+  const whole = [one, two] as const;
+  const byHand = [three, four] as const;
+  const alone = [five, six] as const;
+  const native = { whole: await weirPath(whole, 'whole', 'native'), alone: await weirPath(alone, 'alone', 'native') };
   // New addresses come from the other pool from here on.
   const disabled = { kind: 'Pool', metadata: { name: 'native' }, spec: { cidr: '10.100.0.0/16', disabled: true } };
   await writer.load([disabled, pool('tunnel', '10.101.0.0/16', 'Always')]);
-  const tunnel = await weirPath(one, two, 'tunnel');
-  const plainHosts = [three, four] as const;
-  for (const host of plainHosts) await withoutWeir(host);
+  const tunnel = { whole: await weirPath(whole, 'whole', 'tunnel'), alone: await weirPath(alone, 'alone', 'tunnel') };
+  for (const host of byHand) await withoutWeir(host);
   using stack = new DisposableStack();
-  const plain = plainPath(plainHosts, 'native', stack);
-  const plainTunnel = plainPath(plainHosts, 'vxlan', stack);
-
-  const paths = {
-    plain,
-    stateful: () => behindFirewall(plainHosts, plain),
-    native,
-    plainTunnel,
-    statefulTunnel: () => behindFirewall(plainHosts, plainTunnel),
-    tunnel,
-  };
-  const names = Object.keys(paths) as (keyof typeof paths)[];
-  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<keyof typeof paths, number[]>;
-  for (let round = 0; round < ROUNDS; round++) {
-    progress(`throughput, round ${round + 1} of ${ROUNDS}`);
-    // There and back: what the machine does meanwhile, and what it still has warm, favours none.
-    for (const name of round % 2 === 0 ? names : names.toReversed()) samples[name].push(await paths[name]());
+  const rows: Row[] = [];
+  for (const [kind, weir] of Object.entries({ native, vxlan: tunnel }) as ['native' | 'vxlan', typeof native][]) {
+    const plain = plainPath(byHand, kind, stack);
+    requireEqualMtu([plain, weir.whole, weir.alone]);
+    const what = kind === 'native' ? 'veth and route by hand' : "the kernel's VXLAN by hand";
+    const weirs = kind === 'native' ? 'native' : 'tunnel';
+    const conditions: Condition[] = [
+      { name: what, path: plain, rules: 'none' },
+      { name: `${what}, connections tracked`, path: plain, rules: 'tracked' },
+      { name: `${what}, a stateful rule`, path: plain, rules: 'stateful' },
+      { name: `${weirs}, weir-route alone`, path: weir.alone },
+      { name: `${weirs}, with policy`, path: weir.whole },
+    ];
+    rows.push(...(await measureWay(conditions, byHand, program)));
   }
-  const series = (name: string, values: number[]): Series => ({ name, unit: 'Gbit/s', samples: values });
-  const byHand = series('veth and route by hand', samples.plain);
-  const stateful = series('the same with a stateful rule', samples.stateful);
-  const tunnelByHand = series("the kernel's VXLAN by hand", samples.plainTunnel);
-  const statefulTunnel = series('that with a stateful rule', samples.statefulTunnel);
   progress('hosts that join');
   const joins: Series = { name: 'from the objects of a new host to the route there', unit: 'ms', samples: await joinTimes(one, writer) };
   await writer.close();
-  return [
-    medianRow(byHand),
-    medianRow(stateful, byHand),
-    medianRow(series('native', samples.native), byHand),
-    medianRow(series('native', samples.native), stateful),
-    medianRow(tunnelByHand),
-    medianRow(statefulTunnel, tunnelByHand),
-    medianRow(series('tunnel', samples.tunnel), tunnelByHand),
-    medianRow(series('tunnel', samples.tunnel), statefulTunnel),
-    medianRow(joins),
-  ];
+  return [...rows, medianRow(joins)];
 }
 
-async function weirPath(from: LabHost, to: LabHost, name: string): Promise<Measure> {
-  const launch = (host: LabHost, command: string): Promise<Container> =>
-    host.containerizer().launch({ containerId: `${name}-${host.index}`, networkInfos: [{ name: 'weir' }], command });
-  const [server, client] = await Promise.all([launch(to, `exec iperf3 -s -p ${PORT}`), launch(from, 'exec sleep 1000')]);
-  const address = server.networks[0]!.ip_addresses[0]!.ip_address.split('/')[0]!;
-  const within = (...command: string[]) => run('nsenter', [...nsenterArguments(client.pid), ...command]);
-  await until(`${address} from ${name}`, () =>
-    throughput(within, address).then(
+async function measureWay(conditions: Condition[], byHand: readonly LabHost[], program: string): Promise<Row[]> {
+  const samples = new Map(conditions.map(({ name }) => [name, { throughput: [] as number[], cost: [] as number[] }]));
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`${conditions[0]!.name} and Weir's, round ${round + 1} of ${ROUNDS}`);
+    // There and back: what the machine does meanwhile, and what it still has warm, favours none.
+    for (const { name, path, rules = 'none' } of round % 2 === 0 ? conditions : conditions.toReversed()) {
+      using _ = withRules(byHand, RULES[rules]);
+      samples.get(name)!.cost.push(await cost(program, path));
+      samples.get(name)!.throughput.push(await throughput(path));
+    }
+  }
+  const series = (what: 'throughput' | 'cost', { name }: Condition): Series => ({
+    name: what === 'cost' ? `64 KiB: ${name}` : name,
+    unit: what === 'cost' ? 'µs' : 'Gbit/s',
+    samples: samples.get(name)![what],
+  });
+  const [none, , stateful, , policy] = conditions as [Condition, Condition, Condition, Condition, Condition];
+  return (['throughput', 'cost'] as const).flatMap((what) => [
+    ...conditions.map((condition) => medianRow(series(what, condition), condition === none ? undefined : series(what, none))),
+    medianRow(series(what, policy), series(what, stateful)),
+  ]);
+}
+
+async function weirPath(hosts: readonly [LabHost, LabHost], network: string, pool: string): Promise<Path> {
+  const [client, server] = await Promise.all(
+    hosts.map((host, index) =>
+      host.containerizer().launch({
+        containerId: `${network}-${pool}-${index}`,
+        networkInfos: [{ name: network }],
+        command: index === 0 ? 'exec sleep 1000' : `exec iperf3 -s -p ${PORT}`,
+      }),
+    ),
+  );
+  const path = {
+    from: client!.namespace,
+    to: server!.namespace,
+    address: server!.networks[0]!.ip_addresses[0]!.ip_address.split('/')[0]!,
+  };
+  await until(`${path.address} of ${network}`, () =>
+    throughput(path).then(
       (value) => value > 0,
       () => false,
     ),
   );
-  return () => throughput(within, address);
+  return path;
+}
+
+/** Larger packets cost less for each byte: a ratio says nothing between other MTUs. */
+function requireEqualMtu(paths: Path[]): void {
+  const mtus = paths.flatMap(({ from, to }) =>
+    [from, to].map((path) => {
+      using namespace = openNamespace(path);
+      using netlink = Netlink.open({ namespace });
+      return netlink.link('eth0')!.mtu;
+    }),
+  );
+  if (new Set(mtus).size !== 1) throw new Error(`the containers' links have different MTUs: ${mtus.join(', ')}`);
 }
 
 async function withoutWeir(host: LabHost): Promise<void> {
@@ -103,7 +165,7 @@ async function withoutWeir(host: LabHost): Promise<void> {
 }
 
 /** Two namespaces as containers, each behind its host, and what an administrator would set up between them. */
-function plainPath(hosts: readonly [LabHost, LabHost], kind: 'native' | 'vxlan', stack: DisposableStack): Measure {
+function plainPath(hosts: readonly [LabHost, LabHost], kind: 'native' | 'vxlan', stack: DisposableStack): Path {
   const net = kind === 'native' ? 200 : 201;
   const mtu = kind === 'native' ? 1500 : 1450;
   const macs = ['02:00:00:00:01:01', '02:00:00:00:01:02'] as const;
@@ -134,35 +196,32 @@ function plainPath(hosts: readonly [LabHost, LabHost], kind: 'native' | 'vxlan',
   });
   const server = inNamespace(namespaces[1]!, () => spawn('iperf3', ['-s', '-p', PORT], { stdio: 'ignore' }));
   stack.defer(() => server.kill());
-  return () => throughput((...command) => run('nsenter', [`--net=${namespaces[0]}`, ...command]), `10.${net}.1.2`);
+  return { from: namespaces[0]!, to: namespaces[1]!, address: `10.${net}.1.2` };
 }
 
-/** Measures while the hosts have the shortest rules that know connections. */
-async function behindFirewall(hosts: readonly LabHost[], path: Measure): Promise<number> {
+/** While it lasts the hosts have these rules. */
+function withRules(hosts: readonly LabHost[], chain: string | undefined): Disposable {
   const each = (script: string) => {
     for (const { namespace } of hosts) {
       using nftables = Nftables.open({ namespace });
       nftables.run(script);
     }
   };
-  each(`table inet byhand {
-    chain forward {
-      type filter hook forward priority filter; policy drop;
-      ct state established,related accept
-      ct state new accept
-    }
-  }`);
-  try {
-    return await path();
-  } finally {
-    each('delete table inet byhand');
-  }
+  if (chain === undefined) return { [Symbol.dispose]() {} };
+  each(`table inet byhand {\n ${chain}\n}`);
+  return { [Symbol.dispose]: () => each('delete table inet byhand') };
 }
 
 /** @returns Gbit/s that the server received */
-async function throughput(within: (command: string, ...args: string[]) => Promise<{ stdout: string }>, address: string): Promise<number> {
-  const { stdout } = await within('iperf3', '-c', address, '-p', PORT, '-t', SECONDS, '-J');
+async function throughput({ from, address }: Path): Promise<number> {
+  const { stdout } = await run('nsenter', [`--net=${from}`, 'iperf3', '-c', address, '-p', PORT, '-t', SECONDS, '-J']);
   return (JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } }).end.sum_received.bits_per_second / 1e9;
+}
+
+/** @returns microseconds that 64 KiB take, their acknowledgement included */
+async function cost(program: string, { from, to, address }: Path): Promise<number> {
+  const { stdout } = await run(program, [from, to, address, CARRY_PORT]);
+  return Number(stdout) / 1000;
 }
 
 /** @returns milliseconds each, by the clock of the kernel's message */
