@@ -19,10 +19,15 @@ const ICMP_PROTOCOLS = [1, 58];
 
 /** An Ethernet frame. Sums over payloads are left 0: who checks them has to be told not to. */
 export function frameOf(packet: PacketFields, number: number, macs: { from: string; to: string }): Buffer {
-  const isFour = familyOf(packet.source) === 'IPv4';
-  const ethernet = Buffer.concat([mac(macs.to), mac(macs.from), Buffer.from(isFour ? [0x08, 0x00] : [0x86, 0xdd])]);
+  const etherType = Buffer.from(familyOf(packet.source) === 'IPv4' ? [0x08, 0x00] : [0x86, 0xdd]);
+  return Buffer.concat([mac(macs.to), mac(macs.from), etherType, packetOf(packet, number)]);
+}
+
+/** What is in the frame: from the IP header on. */
+export function packetOf(packet: PacketFields, number: number): Buffer {
   const payload = payloadOf(packet, number);
-  return Buffer.concat([ethernet, isFour ? ipv4Header(packet, payload.length) : ipv6Header(packet, payload.length), payload]);
+  const header = familyOf(packet.source) === 'IPv4' ? ipv4Header : ipv6Header;
+  return Buffer.concat([header(packet, payload.length), payload]);
 }
 
 /** The number that a frame was made with; undefined for other people's. */

@@ -4,7 +4,17 @@ import fc from 'fast-check';
 import { PolicyCalculator } from './calculator.ts';
 import type { Flow } from './program/flow.ts';
 import { difference, type Statement } from './statements/statement.ts';
-import { anyHeader, anyHost, anyHostEndpoint, anyObject, anyPeer, anyVariation, variation } from './test-support/arbitraries.ts';
+import {
+  anyHeader,
+  anyHost,
+  anyHostEndpoint,
+  anyObject,
+  anyPeer,
+  anyVariation,
+  DNS_NAMES,
+  DOMAINS,
+  variation,
+} from './test-support/arbitraries.ts';
 import type { Packet } from './test-support/packet.ts';
 import { reference } from './test-support/reference.ts';
 import { TableWalk } from './test-support/table-walk.ts';
@@ -355,9 +365,6 @@ test('every interface that lost a permission is reported', (t) => {
   t.log(`${lost} permissions lost, ${reported} interfaces reported`);
 });
 
-const NAMES = ['a.test', 'x.a.test', 'b.test'];
-const DOMAINS = [['a.test'], ['*.a.test'], ['*.test'], ['b.test', '*.a.test']];
-
 /** The same object, with domains in the rules of egress that allow, alone or beside other criteria of the destination. */
 function withDomains(object: AnyObject, pick: number): AnyObject {
   if (object.kind !== 'Policy' && object.kind !== 'GlobalPolicy') return object;
@@ -374,7 +381,7 @@ function withDomains(object: AnyObject, pick: number): AnyObject {
 }
 
 test('what DNS tells an endpoint counts for that endpoint alone, whenever it is told, and until it is taken back', (t) => {
-  const anyTold = fc.record({ endpoint: fc.nat(8), name: fc.constantFrom(...NAMES), addresses: fc.uniqueArray(anyPeer, { maxLength: 3 }) });
+  const anyTold = fc.record({ endpoint: fc.nat(8), name: fc.constantFrom(...DNS_NAMES), addresses: fc.uniqueArray(anyPeer, { maxLength: 3 }) });
   const anyStep = fc.oneof(
     fc.tuple(anyObject, fc.nat(8)).map(([object, pick]) => withDomains(object, pick)),
     anyTold,

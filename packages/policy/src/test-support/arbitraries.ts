@@ -5,6 +5,8 @@ import type { Packet } from './packet.ts';
 // Small pools, so that things meet: addresses lie in nets, labels are shared, ports are named, and two endpoints may claim one address.
 const NAMESPACES = ['red', 'blue'];
 const ADDRESSES = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.1.1', 'fd00::1', 'fd00::2', 'fd00::3', 'fd00::4'];
+/** The host's own. */
+const HOST_ADDRESSES = ['10.0.2.1', 'fd00:2::1'];
 const STRANGERS = ['10.0.0.200', '192.168.1.1', '8.8.8.8', '0.0.0.0', '255.255.255.255', '127.255.255.255', 'fd00::ff', '2001:db8::1'];
 const NETS = [
   '10.0.0.0/24',
@@ -31,6 +33,8 @@ const SELECTORS = [
   'app == "x" && tier == "y"',
   'app == "x" || tier == "y"',
   'app starts with "x"',
+  'app ends with "y"',
+  'app contains "x" && !(tier == "x")',
 ];
 const NAMESPACE_SELECTORS = [
   'all()',
@@ -42,6 +46,9 @@ const NAMESPACE_SELECTORS = [
   'global() || team == "a"',
 ];
 const PORTS = [80, 443, '1:100', '8000:8080', '8080:65535', 'http', 'dns'];
+/** Names that DNS tells of, and what rules may say of them. */
+export const DNS_NAMES = ['a.test', 'x.a.test', 'b.test'];
+export const DOMAINS = [['a.test'], ['*.a.test'], ['*.test'], ['b.test', '*.a.test']];
 
 const labels = fc.record({ app: fc.constantFrom('x', 'y', 'xy'), tier: fc.constantFrom('x', 'y') }, { requiredKeys: [] });
 const some = <T>(from: readonly T[], maximum = 2) => fc.uniqueArray(fc.constantFrom(...from), { minLength: 1, maxLength: maximum });
@@ -70,10 +77,9 @@ const ports: fc.Arbitrary<Peer> = fc.oneof(
   { weight: 1, arbitrary: some(PORTS).map((list): Peer => ({ ports: list })) },
   { weight: 1, arbitrary: fc.record({ ports: some(PORTS), notPorts: some(PORTS) }, { requiredKeys: [] }) },
 );
-const icmp = fc.oneof(
-  fc.record({ type: fc.constantFrom(0, 8, 128) }),
-  fc.record({ type: fc.constantFrom(0, 8, 128), code: fc.constantFrom(0, 3) }),
-);
+/** Echoes of both families, and those questions of each that conntrack takes for flows, too: of the time, and of a node's names. */
+const icmpType = fc.constantFrom(0, 8, 13, 128, 139);
+const icmp = fc.oneof(fc.record({ type: icmpType }), fc.record({ type: icmpType, code: fc.constantFrom(0, 3) }));
 
 const traffic: fc.Arbitrary<Partial<Rule>> = fc.oneof(
   fc.constant({}),
@@ -113,6 +119,18 @@ const serviceRule = (far: 'source' | 'destination'): fc.Arbitrary<Rule> =>
       return { action: does, ...(hasPorts && { protocol: 'TCP' as const }), source: { services }, destination: { ...ofOwn, ...own } };
     });
 
+/** Only what egress allows has domains. */
+const domainRule: fc.Arbitrary<Rule> = fc
+  .record({ source: place, destination: place, domains: fc.constantFrom(...DOMAINS), what: traffic })
+  .map(({ source, destination, domains, what }) =>
+    withinOneFamily({
+      action: 'Allow',
+      ...what,
+      source: { ...what.source, ...source },
+      destination: { ...what.destination, ...destination, domains },
+    }),
+  );
+
 /** The schema refuses a rule whose nets are of another family than its protocol or version. */
 function withinOneFamily(made: Rule): Rule {
   const version = made.ipVersion ?? (made.protocol === 'ICMP' ? 4 : made.protocol === 'ICMPv6' ? 6 : undefined);
@@ -141,7 +159,10 @@ const policySpec = {
   selector: fc.constantFrom(...SELECTORS),
   types: fc.subarray<'Ingress' | 'Egress'>(['Ingress', 'Egress'], { minLength: 1 }),
   ingress: fc.array(fc.oneof({ weight: 8, arbitrary: rule }, { weight: 1, arbitrary: serviceRule('source') }), { maxLength: 4 }),
-  egress: fc.array(fc.oneof({ weight: 8, arbitrary: rule }, { weight: 1, arbitrary: serviceRule('destination') }), { maxLength: 3 }),
+  egress: fc.array(
+    fc.oneof({ weight: 8, arbitrary: rule }, { weight: 1, arbitrary: serviceRule('destination') }, { weight: 1, arbitrary: domainRule }),
+    { maxLength: 3 },
+  ),
 };
 
 /** Objects that say nothing are left out, as their schemas want it: `{}` for a side, rules of a direction that the policy is not for. */
@@ -231,7 +252,7 @@ export const anyHostEndpoint: fc.Arbitrary<AnyObject> = fc
     host: fc.constantFrom('here', 'here', 'there'),
     // One name is an adopted endpoint's as well.
     interfaceName: fc.constantFrom('eth0', 'eth1', '*', 'tapred1'),
-    expectedIPs: fc.uniqueArray(fc.constantFrom(...ADDRESSES, '10.0.2.1'), { maxLength: 3 }),
+    expectedIPs: fc.uniqueArray(fc.constantFrom(...ADDRESSES, ...HOST_ADDRESSES), { maxLength: 3 }),
     ports: fc.array(fc.constantFrom({ name: 'http', protocol: 'TCP', port: 80 }, { name: 'dns', protocol: 'UDP', port: 53 }), {
       maxLength: 2,
     }),
@@ -264,8 +285,19 @@ function forwardable<T extends { applyOnForward: boolean; ingress: Rule[]; egres
 }
 
 const policy = fc
-  .record({ name, namespace: fc.constantFrom(...NAMESPACES), spec: fc.record(policySpec) })
-  .map((made) => object('Policy', { name: made.name, namespace: made.namespace }, tidy(made.spec)));
+  .record({ name, namespace: fc.constantFrom(...NAMESPACES), spec: fc.record(policySpec), isShort: fc.boolean() })
+  .map(({ spec, isShort, ...metadata }) => object('Policy', metadata, tidy(isShort ? withoutServiceNamespaces(spec) : spec)));
+
+/** Absent, it is the policy's own. */
+function withoutServiceNamespaces<T extends { ingress: Rule[]; egress: Rule[] }>(spec: T): T {
+  const short = (peer: Peer | undefined) => peer?.services && { services: { name: peer.services.name } };
+  const shortened = ({ source, destination, ...rest }: Rule): Rule => ({
+    ...rest,
+    ...(source && { source: { ...source, ...short(source) } }),
+    ...(destination && { destination: { ...destination, ...short(destination) } }),
+  });
+  return { ...spec, ingress: spec.ingress.map(shortened), egress: spec.egress.map(shortened) };
+}
 
 const globalPolicy = fc
   .record({
@@ -288,7 +320,7 @@ const servicePort = fc.record(
   { requiredKeys: ['protocol', 'port', 'targetPort'] },
 );
 
-const service = fc
+export const anyService: fc.Arbitrary<AnyObject> = fc
   .record({
     name,
     namespace: fc.constantFrom(...NAMESPACES),
@@ -317,7 +349,7 @@ export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
   { weight: 2, arbitrary: anyHostEndpoint },
   { weight: 1, arbitrary: tier },
   { weight: 2, arbitrary: networkSet },
-  { weight: 1, arbitrary: service },
+  { weight: 1, arbitrary: anyService },
   { weight: 1, arbitrary: globalNetworkSet },
   { weight: 3, arbitrary: policy },
   { weight: 2, arbitrary: globalPolicy },
@@ -336,11 +368,13 @@ export const anyHeader: fc.Arbitrary<Omit<Packet, 'source' | 'destination'>> = f
   { weight: 1, arbitrary: fc.constantFrom({ protocol: 47 }, { protocol: 255 }) },
   {
     weight: 2,
-    arbitrary: fc.record({ protocol: fc.constantFrom(1, 58), icmpType: fc.constantFrom(0, 8, 128), icmpCode: fc.constantFrom(0, 3) }),
+    arbitrary: fc.record({ protocol: fc.constantFrom(1, 58), icmpType, icmpCode: fc.constantFrom(0, 3) }),
   },
 );
 
 export const anyPeer: fc.Arbitrary<string> = fc.constantFrom(...ADDRESSES, ...STRANGERS);
+
+const failsafe = fc.uniqueArray(fc.constantFrom('tcp/80', 'udp/53', 'tcp/443', 'udp/8080'), { maxLength: 2 });
 
 /** This host, at addresses that policy is about as well, so that its exemptions matter. */
 export const anyHost: fc.Arbitrary<AnyObject> = fc
@@ -348,8 +382,11 @@ export const anyHost: fc.Arbitrary<AnyObject> = fc
     addresses: some([...ADDRESSES, ...STRANGERS], 6),
     agentPorts: some([80, 8080, 5051]),
     healthChecks: fc.constantFrom('Always', 'Policy'),
+    failsafePorts: fc.record({ inbound: failsafe, outbound: failsafe }, { requiredKeys: [] }),
   })
-  .map(({ addresses, ...mesosTraffic }) => object('Host', { name: 'here' }, { addresses, mesosTraffic }));
+  .map(({ addresses, failsafePorts, ...mesosTraffic }) =>
+    object('Host', { name: 'here' }, { addresses, mesosTraffic, failsafePorts: JSON.parse(JSON.stringify(failsafePorts)) }),
+  );
 
 /** Picks an object, and what to take from another one of its kind. */
 export const anyVariation: fc.Arbitrary<{ index: number; field: number; other: AnyObject }> = fc.record({

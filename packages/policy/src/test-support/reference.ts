@@ -26,6 +26,19 @@ import type { Packet } from './packet.ts';
 /** The names that DNS gave an address for, to an endpoint. */
 export type Told = (endpoint: Endpoint, address: string) => readonly string[];
 
+/** A rule that a packet met, with the policy that it is of. */
+export interface MetRule {
+  policy: Policy | GlobalPolicy;
+  rule: Rule;
+}
+
+export interface ReferenceVerdict {
+  verdict: 'Allow' | 'Deny';
+  logged: string[];
+  /** In their order: those that log or pass on, and the one that decided. */
+  met: MetRule[];
+}
+
 /**
  * What policy means, said as plainly as can be and without a thought for speed: for each policy in order, for each rule in order. The
  * calculator is tested against it.
@@ -36,8 +49,10 @@ export function reference(
   direction: Direction,
   packet: Packet,
   { staged = false, forwarded = false, told = () => [] }: { staged?: boolean; forwarded?: boolean; told?: Told } = {},
-): { verdict: 'Allow' | 'Deny'; logged: string[] } {
+): ReferenceVerdict {
   const logged: string[] = [];
+  const met: MetRule[] = [];
+  const result = (verdict: 'Allow' | 'Deny'): ReferenceVerdict => ({ verdict, logged, met });
   const policies = objects
     .filter((object): object is Policy | GlobalPolicy => object.kind === 'Policy' || object.kind === 'GlobalPolicy')
     .filter((policy) => policy.spec.types.includes(direction) && selects(objects, policy, endpoint))
@@ -45,7 +60,7 @@ export function reference(
     .filter((policy) => !forwarded || (policy.kind === 'GlobalPolicy' && policy.spec.applyOnForward))
     .sort(inOrder);
   const tiers = tiersInOrder(objects);
-  if (policies.some(({ spec }) => !tiers.some(({ name }) => name === (spec.tier ?? 'default')))) return { verdict: 'Deny', logged };
+  if (policies.some(({ spec }) => !tiers.some(({ name }) => name === (spec.tier ?? 'default')))) return result('Deny');
   evaluation: for (const tier of tiers) {
     const own = policies.filter(({ spec }) => (spec.tier ?? 'default') === tier.name);
     if (own.length === 0) continue;
@@ -58,22 +73,23 @@ export function reference(
           // Whether the rule means that address cannot be known, so it forbids and does not allow.
           if (rule.action === 'Allow' || rule.action === 'Log') continue;
           const ofPorts = { ...rule, [end]: { ports: rule[end]?.ports, notPorts: rule[end]?.notPorts } };
-          if (ruleMatches(objects, policy, ofPorts, endpoint, direction, packet)) return { verdict: 'Deny', logged };
+          if (ruleMatches(objects, policy, ofPorts, endpoint, direction, packet)) return result('Deny');
           continue;
         }
         if (!ruleMatches(objects, policy, rule, endpoint, direction, packet)) continue;
         if (!domainsMatch(rule, endpoint.kind === 'Endpoint' ? told(endpoint, packet.destination) : [])) continue;
+        met.push({ policy, rule });
         if (rule.action === 'Pass') continue evaluation;
-        if (rule.action !== 'Log') return { verdict: rule.action, logged };
+        if (rule.action !== 'Log') return result(rule.action);
         const { namespace, name } = policy.metadata;
         logged.push(`weir ${policy.kind} ${namespace === undefined ? name : `${namespace}/${name}`} ${direction} ${index}: `);
       }
     }
-    if (tier.defaultAction === 'Deny') return { verdict: 'Deny', logged };
+    if (tier.defaultAction === 'Deny') return result('Deny');
   }
   const peer = direction === 'Ingress' ? packet.source : packet.destination;
-  if (endpoint.kind === 'HostEndpoint') return { verdict: forwarded ? 'Allow' : endpoint.spec.defaultAction, logged };
-  return { verdict: defaultVerdict(objects, endpoint, direction, peer), logged };
+  if (endpoint.kind === 'HostEndpoint') return result(forwarded ? 'Allow' : endpoint.spec.defaultAction);
+  return result(defaultVerdict(objects, endpoint, direction, peer));
 }
 
 const ADDRESS_CRITERIA = ['nets', 'notNets', 'selector', 'notSelector', 'namespaceSelector'] as const;
@@ -150,14 +166,16 @@ function namespaceTaken(objects: readonly AnyObject[], selector: string, namespa
   return matches(parseSelector(selector), namespaceLabels(namespace, namespaceObject(objects, namespace)));
 }
 
-function selects(objects: readonly AnyObject[], policy: Policy | GlobalPolicy, endpoint: Endpoint | HostEndpoint): boolean {
+/** Whether a policy is for an endpoint. */
+export function selects(objects: readonly AnyObject[], policy: Policy | GlobalPolicy, endpoint: Endpoint | HostEndpoint): boolean {
   if (!matches(parseSelector(policy.spec.selector), labelsOf(objects, endpoint))) return false;
   if (policy.kind === 'Policy') return policy.metadata.namespace === endpoint.metadata.namespace;
   const { namespaceSelector } = policy.spec;
   return namespaceSelector === undefined || namespaceTaken(objects, namespaceSelector, endpoint.metadata.namespace);
 }
 
-function ruleMatches(
+/** Whether all that a rule says holds for a packet of the endpoint; what it says of DNS names is not asked. */
+export function ruleMatches(
   objects: readonly AnyObject[],
   policy: Policy | GlobalPolicy,
   rule: Rule,
