@@ -40,9 +40,9 @@ spec:
   t.is(
     await weir.ok(t, ['get', 'policies', '-A', '-o', 'wide']),
     lines(
-      'NAMESPACE     NAME           TIER      ORDER   TYPES     SELECTOR         STATUS     INGRESS   EGRESS   SOURCE                             LABELS',
-      'policy-demo   access-nginx   default    last   Ingress   run == "nginx"   in force         1        0   extensions/v1beta1 NetworkPolicy   <none>',
-      "shop          web            default    last   Ingress   run == 'web'     in force         1        0                                      <none>",
+      'NAMESPACE     NAME           TIER      ORDER   TYPES     SELECTOR         STATUS     SELECTS   INGRESS   EGRESS   SOURCE                             LABELS',
+      'policy-demo   access-nginx   default    last   Ingress   run == "nginx"   in force         0         1        0   extensions/v1beta1 NetworkPolicy   <none>',
+      "shop          web            default    last   Ingress   run == 'web'     in force         1         1        0                                      <none>",
     ),
   );
   t.is(

@@ -22,15 +22,16 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces, services, usage] = await Promise.all([
+  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, usage] = await Promise.all([
     listObjects(stores, 'Endpoint', {}),
     listObjects(stores, 'Policy', {}),
     listObjects(stores, 'GlobalPolicy', {}),
     listObjects(stores, 'Namespace', {}),
+    listObjects(stores, 'Tier', {}),
+    listObjects(stores, 'HostEndpoint', {}),
     ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
     ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
   ]);
-  return found
-    .map((object) => describe(object, { endpoints, policies: [...globalPolicies, ...policies], namespaces, services, usage }))
-    .join('\n');
+  const surroundings = { endpoints, policies: [...globalPolicies, ...policies], namespaces, tiers, hostEndpoints, services, usage };
+  return found.map((object) => describe(object, surroundings)).join('\n');
 }

@@ -15,8 +15,8 @@ test('rules are put in words, and numbered', (t) => {
   const ingress = [{ action: 'Log' }, { action: 'Allow', source: { selector: 'has(a)' } }];
   const policy = object<Policy>({ kind: 'Policy', metadata: { name: 'web', namespace: 'shop' }, spec: { ingress } });
   const text = describe(policy, { endpoints: [], policies: [], namespaces: [] });
-  t.is(fieldOf(text, 'Ingress'), '1. Log everything');
-  t.regex(text, /^ +2\. Allow everything from endpoints with has\(a\) in namespace shop$/m);
+  t.is(fieldOf(text, 'Ingress'), '[0] Log everything');
+  t.regex(text, /^ +\[1\] Allow everything from endpoints with has\(a\) in namespace shop$/m);
 });
 
 test('a global policy selects by namespace too, whether the namespace has an object or not', (t) => {

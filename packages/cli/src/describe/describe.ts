@@ -3,19 +3,19 @@ import type { PoolUsage } from '@weir/ipam';
 import {
   type Allocation,
   type AnyObject,
+  BUILT_IN_TIERS,
   claimedAddresses,
+  DEFAULT_TIER,
   type Endpoint,
   type GlobalPolicy,
   type Host,
   type HostEndpoint,
   type HostPort,
-  matches,
+  keyOf,
   type Namespace,
   type NamespaceDefault,
-  namespaceLabels,
   type Policy,
   type Pool,
-  parseSelector,
   type Rule,
   type Service,
   type ServiceBackend,
@@ -30,6 +30,8 @@ import {
 import { formatCount, formatUse } from '../ipam/ipam-table.ts';
 import { compareAddresses } from '../output/address-order.ts';
 import { formatLabels, labelsOfNamespace, servicePortText } from '../output/columns.ts';
+import { inOrderOfEvaluation, selects, selectsHost } from '../output/policy-selection.ts';
+import { policyStatus } from '../output/policy-status.ts';
 import { ruleText } from '../output/rule-text.ts';
 import { bgpFields, hostBgpText } from './describe-bgp.ts';
 
@@ -38,6 +40,9 @@ export interface Surroundings {
   endpoints: readonly Endpoint[];
   policies: readonly (Policy | GlobalPolicy)[];
   namespaces: readonly Namespace[];
+  /** Absent: only those that are built in. */
+  tiers?: readonly Tier[];
+  hostEndpoints?: readonly HostEndpoint[];
   /** Asked only of an endpoint. */
   services?: readonly Service[];
   /** How full the pools are; asked only of a pool. */
@@ -136,18 +141,21 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
   }
 }
 
-function hostEndpointFields({ metadata, spec }: HostEndpoint, { policies }: Surroundings): Field[] {
-  const isFor = (policy: Policy | GlobalPolicy): boolean =>
-    policy.kind === 'GlobalPolicy' &&
-    !('namespaceSelector' in policy.spec) &&
-    matches(parseSelector(policy.spec.selector), metadata.labels);
+function hostEndpointFields(hostEndpoint: HostEndpoint, { policies, tiers = [] }: Surroundings): Field[] {
+  const { spec } = hostEndpoint;
+  const own = inOrderOfEvaluation(
+    policies.filter((policy) => selectsHost(policy, hostEndpoint)),
+    tiers,
+  );
+  const isForwarding = (policy: Policy | GlobalPolicy) => policy.kind === 'GlobalPolicy' && policy.spec.applyOnForward === true;
   return [
     ['Host', spec.host],
     ['Interface', spec.interfaceName === '*' ? 'all of the host that have no HostEndpoint of their own' : spec.interfaceName],
     ['Addresses', spec.expectedIPs],
     ['Ports', spec.ports.map(({ name, protocol, port }) => `${name} ${protocol.toLowerCase()}/${port}`)],
     ['Default action', `${spec.defaultAction} what no policy is for, but for failsafe ports of its Host`],
-    ['Policies', policies.filter(isFor).map(policyTitle)],
+    ['Policies', own.map((policy) => policyTitle(policy))],
+    ['Of what passes', own.filter(isForwarding).map((policy) => policyTitle(policy))],
   ];
 }
 
@@ -183,14 +191,15 @@ function backendLine({ endpoint, addresses, ready }: ServiceBackend, ports: read
   return `${addresses.join(', ') || 'no address'}  ${state}  ${who}`;
 }
 
-function tierFields({ metadata, spec }: Tier, { policies }: Surroundings): Field[] {
+function tierFields({ metadata, spec }: Tier, { policies, tiers = [] }: Surroundings): Field[] {
+  const own = policies.filter((policy) => tierOf(policy.spec) === metadata.name);
   return [
     ['Order', spec.order === undefined ? 'last' : String(spec.order)],
     [
       'Default action',
       spec.defaultAction === 'Deny' ? 'Deny what none of its policies decided' : 'Pass on what none of its policies decided',
     ],
-    ['Policies', policies.filter((policy) => tierOf(policy.spec) === metadata.name).map(policyTitle)],
+    ['Policies', inOrderOfEvaluation(own, tiers).map((policy) => policyTitle(policy, { tier: false }))],
   ];
 }
 
@@ -210,27 +219,41 @@ function holderText({ containerId, interfaceName, host, claim }: Allocation, own
   return [...parts, ...(claim === undefined ? [] : [`claim ${claim}`])].join(' ');
 }
 
-function policyFields(policy: Policy | GlobalPolicy, { endpoints, namespaces }: Surroundings): Field[] {
+function policyFields(policy: Policy | GlobalPolicy, surroundings: Surroundings): Field[] {
+  const { endpoints, namespaces, hostEndpoints = [], policies, tiers = [] } = surroundings;
   const { metadata, spec } = policy;
   const selected = endpoints.filter((endpoint) => selects(policy, endpoint, namespaces));
+  const hosts = hostEndpoints.filter((hostEndpoint) => selectsHost(policy, hostEndpoint));
+  const ofTier = inOrderOfEvaluation(
+    policies.filter((other) => tierOf(other.spec) === tierOf(spec)),
+    tiers,
+  );
+  const place = ofTier.findIndex((other) => keyOf(other) === keyOf(policy));
+  const tierNames = new Set([...BUILT_IN_TIERS.keys(), ...tiers.map((tier) => tier.metadata.name)]);
   return [
+    ['Status', policyStatus(policy, tierNames)],
     ['Tier', tierOf(spec)],
     ['Order', spec.order === undefined ? 'last' : String(spec.order)],
-    ...(spec.staged ? [['Staged', 'not in force'] satisfies Field] : []),
+    ...(place === -1 ? [] : [['Asked', `${place + 1} of ${ofTier.length} in the tier`] satisfies Field]),
+    ...('applyOnForward' in spec ? [['On forward', 'also for what passes through hosts'] satisfies Field] : []),
     ...(policy.kind === 'GlobalPolicy' ? [['Namespaces', policy.spec.namespaceSelector ?? 'all()'] satisfies Field] : []),
     ['Selector', spec.selector],
     ['Types', spec.types.join(', ')],
     ...(spec.types.includes('Ingress') ? [['Ingress', ruleLines(spec.ingress, metadata.namespace)] satisfies Field] : []),
     ...(spec.types.includes('Egress') ? [['Egress', ruleLines(spec.egress, metadata.namespace)] satisfies Field] : []),
-    ['Selects', selected.map(endpointLine)],
+    ['Selects', [...selected.map(endpointLine), ...hosts.map(hostEndpointLine)]],
   ];
 }
 
-function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [] }: Surroundings): Field[] {
+function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [], tiers = [] }: Surroundings): Field[] {
   const { spec } = endpoint;
   const behind = services.flatMap((service) => behindText(service, endpoint, namespaces));
-  const own = policies.filter((policy) => selects(policy, endpoint, namespaces));
-  const named = (direction: 'Ingress' | 'Egress') => own.filter((policy) => policy.spec.types.includes(direction)).map(policyTitle);
+  const own = inOrderOfEvaluation(
+    policies.filter((policy) => selects(policy, endpoint, namespaces)),
+    tiers,
+  );
+  const named = (direction: 'Ingress' | 'Egress') =>
+    own.filter((policy) => policy.spec.types.includes(direction)).map((policy) => policyTitle(policy));
   const home = namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec;
   const none = (own: NamespaceDefault | undefined) => [
     `<none>: ${spec.defaultAction === 'Deny' ? 'Deny' : (own ?? home?.defaultAction ?? 'Allow')} by default`,
@@ -354,20 +377,13 @@ function dnsLines({ spec: { dns } }: Host): string[] {
   return [`containers ask ${dns.addresses.join(', ')} ${dns.queries === 'Always' ? 'whatever policy says' : 'as policy says'}`];
 }
 
-/** As the agents decide it: a Policy takes endpoints of its own namespace, a GlobalPolicy those of the namespaces that it selects. */
-function selects(policy: Policy | GlobalPolicy, endpoint: Endpoint, namespaces: readonly Namespace[]): boolean {
-  const namespace = endpoint.metadata.namespace!;
-  const object = namespaces.find(({ metadata }) => metadata.name === namespace);
-  if (policy.kind === 'Policy') {
-    if (policy.metadata.namespace !== namespace) return false;
-  } else if (policy.spec.namespaceSelector !== undefined) {
-    if (!matches(parseSelector(policy.spec.namespaceSelector), namespaceLabels(namespace, object))) return false;
-  }
-  return matches(parseSelector(policy.spec.selector), { ...object?.spec.labelsToApply, ...endpoint.metadata.labels });
+function policyTitle({ kind, metadata, spec }: Policy | GlobalPolicy, { tier = true } = {}): string {
+  const remarks = [...(tier && tierOf(spec) !== DEFAULT_TIER ? [`tier ${tierOf(spec)}`] : []), ...(spec.staged ? ['staged'] : [])];
+  return `${kind.toLowerCase()}/${metadata.name}${remarks.length === 0 ? '' : ` (${remarks.join(', ')})`}`;
 }
 
-function policyTitle({ kind, metadata, spec }: Policy | GlobalPolicy): string {
-  return `${kind.toLowerCase()}/${metadata.name}${spec.staged ? ' (staged)' : ''}`;
+function hostEndpointLine({ metadata, spec }: HostEndpoint): string {
+  return `hostendpoint/${metadata.name}: ${spec.interfaceName} of ${spec.host} (${formatLabels(metadata.labels)})`;
 }
 
 function endpointLine({ metadata, spec }: Endpoint): string {
@@ -375,7 +391,7 @@ function endpointLine({ metadata, spec }: Endpoint): string {
 }
 
 function ruleLines(rules: readonly Rule[], namespace: string | undefined): string[] {
-  return rules.length === 0 ? ['<no rule>: nothing is allowed'] : rules.map((rule, index) => `${index + 1}. ${ruleText(rule, namespace)}`);
+  return rules.length === 0 ? ['<no rule>: nothing is allowed'] : rules.map((rule, index) => `[${index}] ${ruleText(rule, namespace)}`);
 }
 
 function listOf(entries: Record<string, string>): string[] {

@@ -43,7 +43,7 @@ export async function getObjects(
     else found.push(...objects);
   }
   const asked = { ...options, namespaces: options.namespace === undefined, single: references.length === 1 && named.length === 1 };
-  const tiers = options.form === 'wide' && references.some(({ kind }) => isPolicy(kind.kind)) ? await readTiers(stores) : undefined;
+  const policed = options.form === 'wide' && references.some(({ kind }) => isPolicy(kind.kind)) ? await readPoliced(stores) : undefined;
   const isTable = !isMachineReadable(options.form) && references.some(({ kind }) => kind.kind === 'Service');
   const backends = isTable
     ? { endpoints: await listObjects(stores, 'Endpoint', {}), namespaces: await listObjects(stores, 'Namespace', {}) }
@@ -52,7 +52,7 @@ export async function getObjects(
   const isSomething = found.length + invalid.length > 0;
   if (isSomething || isMachineReadable(options.form)) {
     if (isSomething || missing.length === 0) {
-      const output = await format(found, invalid, { ...asked, tiers, backends });
+      const output = await format(found, invalid, { ...asked, policed, backends });
       print(output.text);
       refusals.push(...output.refusals);
     }
@@ -72,6 +72,17 @@ export async function getObjects(
   throw new CliError('ENOTFOUND', 'some were not found:', { details });
 }
 
+/** What a wide table of policies tells of them. */
+export async function readPoliced(stores: Stores): Promise<ColumnOptions['policed']> {
+  const [tiers, endpoints, hostEndpoints, namespaces] = await Promise.all([
+    readTiers(stores),
+    listObjects(stores, 'Endpoint', {}),
+    listObjects(stores, 'HostEndpoint', {}),
+    listObjects(stores, 'Namespace', {}),
+  ]);
+  return { tiers, endpoints, hostEndpoints, namespaces };
+}
+
 /** `refusals`: of objects that have no such form. */
 async function format(
   objects: readonly AnyObject[],
@@ -81,7 +92,7 @@ async function format(
     namespaces: boolean;
     single: boolean;
     width: number;
-    tiers: ReadonlySet<string> | undefined;
+    policed: ColumnOptions['policed'];
     backends: ColumnOptions['backends'];
   },
 ): Promise<{ text: string; refusals: CliError[] }> {

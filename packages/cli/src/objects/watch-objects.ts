@@ -4,9 +4,9 @@ import { columnsOf, isPolicy } from '../output/columns.ts';
 import { type ObjectForm, plain } from '../output/object-output.ts';
 import { type Column, GrowingTable } from '../output/table.ts';
 import type { GetOptions } from './get-objects.ts';
+import { readPoliced } from './get-objects.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
-import { readTiers } from './tier-admission.ts';
 import type { Stores } from './write-object.ts';
 
 /** As a watcher of the wanted objects sees it: one that no longer matches the selector is gone for them. */
@@ -37,8 +37,8 @@ export async function watchObjects(
   const kind = references[0]!.kind;
   const wanted = filterOf(references, options);
   const wide = options.form === 'wide';
-  const tiers = wide && isPolicy(kind.kind) ? await readTiers(stores) : undefined;
-  const columns = columnsOf(kind.kind, { wide, tiers, namespaces: options.namespace === undefined && kind.namespaced });
+  const policed = wide && isPolicy(kind.kind) ? await readPoliced(stores) : undefined;
+  const columns = columnsOf(kind.kind, { wide, policed, namespaces: options.namespace === undefined && kind.namespaced });
   const format = await formatter(options.form, columns, wide ? Number.POSITIVE_INFINITY : options.width);
 
   const seen = new Map<string, AnyObject>();

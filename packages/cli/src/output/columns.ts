@@ -29,6 +29,7 @@ import {
   type Tier,
   tierOf,
 } from '@weir/resources';
+import { countSelected, endpointKinds, selectsHost } from './policy-selection.ts';
 import { type InvalidRow, policyStatus } from './policy-status.ts';
 import type { Column } from './table.ts';
 
@@ -219,29 +220,50 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
   },
 };
 
+export interface PolicedObjects {
+  /** Names of all tiers. */
+  tiers: ReadonlySet<string>;
+  endpoints: readonly Endpoint[];
+  hostEndpoints: readonly HostEndpoint[];
+  namespaces: readonly Namespace[];
+}
+
+const NOTHING: PolicedObjects = { tiers: new Set(), endpoints: [], hostEndpoints: [], namespaces: [] };
+
 export interface ColumnOptions {
   wide: boolean;
   namespaces: boolean;
-  /** Names of all tiers, for the status of policies. */
-  tiers?: ReadonlySet<string> | undefined;
+  /** What there is beside policies: for their status, and how many endpoints each is for. */
+  policed?: PolicedObjects | undefined;
   /** All there are, for how many of a service's backends are ready. */
   backends?: { endpoints: readonly Endpoint[]; namespaces: readonly Namespace[] } | undefined;
 }
 
 /** The columns of a kind's table. */
-export function columnsOf(kind: Kind, { wide, namespaces, tiers = new Set(), backends }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
+export function columnsOf(kind: Kind, { wide, namespaces, policed = NOTHING, backends }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
-  const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, tiers) };
+  const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, policed.tiers) };
   return [
     ...(namespaces ? [ofAny(namespace)] : []),
     ofAny(kind === 'Endpoint' ? derivedName : name),
     ...own.narrow.map(ofValid),
     ...(kind === 'Service' && backends !== undefined ? [ofValid(readiness(backends) as Column<AnyObject>)] : []),
     ...(wide && isPolicy(kind)
-      ? [{ ...status, value: (row: AnyObject | InvalidRow) => ('invalid' in row ? row.invalid : status.value(row)) }]
+      ? [
+          { ...status, value: (row: AnyObject | InvalidRow) => ('invalid' in row ? row.invalid : status.value(row)) },
+          ofValid(selectionSize(policed) as Column<AnyObject>),
+        ]
       : []),
     ...(wide ? own.wide.map(ofValid) : []),
   ];
+}
+
+/** How many endpoints of containers and of hosts. */
+function selectionSize({ endpoints, hostEndpoints, namespaces }: PolicedObjects): Column<Policy | GlobalPolicy> {
+  const kinds = endpointKinds(endpoints, namespaces);
+  const value = (policy: Policy | GlobalPolicy) =>
+    String(countSelected(policy, kinds) + hostEndpoints.filter((endpoint) => selectsHost(policy, endpoint)).length);
+  return { header: 'SELECTS', value, align: 'right' };
 }
 
 function readiness({ endpoints, namespaces }: NonNullable<ColumnOptions['backends']>): Column<Service> {

@@ -13,8 +13,8 @@ export interface ObjectOutputOptions {
   namespaces: boolean;
   /** One object was asked for by its name: it is printed by itself, not as a List. */
   single: boolean;
-  /** Names of all tiers, for a wide table of policies. */
-  tiers?: ReadonlySet<string> | undefined;
+  /** For a wide table of policies. */
+  policed?: ColumnOptions['policed'];
   /** Who may be behind services, for a table of them. */
   backends?: ColumnOptions['backends'];
   /** Of the terminal; `wide` shows everything in full all the same. */
@@ -28,7 +28,7 @@ export interface ObjectOutputOptions {
  */
 export async function formatObjects(
   objects: readonly AnyObject[],
-  { form, namespaces, single, tiers, backends, width }: ObjectOutputOptions,
+  { form, namespaces, single, policed, backends, width }: ObjectOutputOptions,
   invalid: readonly InvalidRow[] = [],
 ): Promise<string> {
   switch (form) {
@@ -45,7 +45,7 @@ export async function formatObjects(
       const parts = Map.groupBy<Kind, AnyObject | InvalidRow>([...objects, ...invalid], ({ kind }) => kind);
       return [...parts]
         .map(([kind, some]) => {
-          const columns = columnsOf(kind, { wide, tiers, backends, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
+          const columns = columnsOf(kind, { wide, policed, backends, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
           return renderTable(columns, some, wide ? Number.POSITIVE_INFINITY : width);
         })
         .join('\n');
