@@ -381,7 +381,11 @@ function withDomains(object: AnyObject, pick: number): AnyObject {
 }
 
 test('what DNS tells an endpoint counts for that endpoint alone, whenever it is told, and until it is taken back', (t) => {
-  const anyTold = fc.record({ endpoint: fc.nat(8), name: fc.constantFrom(...DNS_NAMES), addresses: fc.uniqueArray(anyPeer, { maxLength: 3 }) });
+  const anyTold = fc.record({
+    endpoint: fc.nat(8),
+    name: fc.constantFrom(...DNS_NAMES),
+    addresses: fc.uniqueArray(anyPeer, { maxLength: 3 }),
+  });
   const anyStep = fc.oneof(
     fc.tuple(anyObject, fc.nat(8)).map(([object, pick]) => withDomains(object, pick)),
     anyTold,
