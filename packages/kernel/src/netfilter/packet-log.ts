@@ -3,7 +3,6 @@
  * hands over many at once; the event loop polls, no thread waits.
  */
 import koffi from 'koffi';
-import { KernelError } from '../error.ts';
 import type { Namespace } from '../namespace.ts';
 import type { MessageWriter, Request } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts';
@@ -82,31 +81,20 @@ export class PacketLog {
   #read(): void {
     const { onPackets, onLost, onFailure } = this.#options;
     const packets: LoggedPacket[] = [];
+    let isLost = false;
     try {
-      if (this.#drain(packets)) onLost();
+      for (const message of this.#socket.arrived('read NFLOG packets')) {
+        if (message === 'lost') isLost = true;
+        else if (message.type === ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) {
+          const packet = decodeLoggedPacket(message.payload);
+          if (packet !== undefined) packets.push(packet);
+        }
+      }
+      if (isLost) onLost();
       if (packets.length > 0) onPackets(packets);
     } catch (error) {
       this.close();
       onFailure(error as Error);
-    }
-  }
-
-  /** Reads all that has come. @returns whether some was lost before */
-  #drain(into: LoggedPacket[]): boolean {
-    let isLost = false;
-    for (;;) {
-      try {
-        for (const { type, payload } of this.#socket.receive('read NFLOG packets')) {
-          if (type !== ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) continue;
-          const packet = decodeLoggedPacket(payload);
-          if (packet !== undefined) into.push(packet);
-        }
-      } catch (error) {
-        if (!(error instanceof KernelError)) throw error;
-        if (error.code === 'EAGAIN') return isLost;
-        if (error.code !== 'ENOBUFS') throw error;
-        isLost = true;
-      }
     }
   }
 }

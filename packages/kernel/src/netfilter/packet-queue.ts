@@ -3,7 +3,6 @@
  * event loop polls; while nobody listens, rules with `bypass` let packets go on.
  */
 import koffi from 'koffi';
-import { KernelError } from '../error.ts';
 import type { Namespace } from '../namespace.ts';
 import { decodeAttributes, MessageWriter, NLM_F_REQUEST } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts';
@@ -97,26 +96,14 @@ export class PacketQueue {
 
   #read(): void {
     try {
-      while (this.#isOpen && this.#readSome());
+      for (const message of this.#socket.arrived('read NFQUEUE packets')) {
+        // Those that are lost did not fit, and went on.
+        if (message !== 'lost' && message.type === ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) this.#take(message.payload);
+        if (!this.#isOpen) return;
+      }
     } catch (error) {
       this.close();
       this.#options.onFailure(error as Error);
-    }
-  }
-
-  /** @returns whether there may be more */
-  #readSome(): boolean {
-    try {
-      for (const { type, payload } of this.#socket.receive('read NFQUEUE packets')) {
-        if (type === ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) this.#take(payload);
-      }
-      return true;
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      if (error.code === 'EAGAIN') return false;
-      // Some did not fit, and went on.
-      if (error.code !== 'ENOBUFS') throw error;
-      return true;
     }
   }
 

@@ -1,6 +1,5 @@
 /** What changes in the kernel, as it happens: rtnetlink's multicast groups as an async iterable. The event loop polls; no thread waits. */
 import koffi from 'koffi';
-import { KernelError } from '../error.ts';
 import type { Namespace } from '../namespace.ts';
 import { type Address, decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './address.ts';
 import { decodeLink, type Link, RTM_DELLINK, RTM_NEWLINK } from './link.ts';
@@ -106,7 +105,10 @@ export function monitor(
   };
   const read = (): void => {
     try {
-      drain(socket, changes);
+      for (const message of socket.arrived('ip monitor')) {
+        const change: Change | undefined = message === 'lost' ? { type: 'lost' } : decodeChange(message);
+        if (change) changes.push(change);
+      }
     } catch (error) {
       failure = error;
       close();
@@ -133,21 +135,4 @@ export function monitor(
       return this;
     },
   };
-}
-
-/** Reads all that has come. */
-function drain(socket: NetlinkSocket, into: Change[]): void {
-  for (;;) {
-    try {
-      for (const message of socket.receive('ip monitor')) {
-        const change = decodeChange(message);
-        if (change) into.push(change);
-      }
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      if (error.code === 'EAGAIN') return;
-      if (error.code !== 'ENOBUFS') throw error;
-      into.push({ type: 'lost' });
-    }
-  }
 }

@@ -198,6 +198,26 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * All that has come by itself, one message after the other, without waiting for more. `lost` where more came than the socket could hold.
+   * A message's payload is valid until the next one. Throws KernelError.
+   */
+  *arrived(operation: string): Generator<Message | 'lost', void, undefined> {
+    for (;;) {
+      let messages: Message[];
+      try {
+        messages = this.receive(operation);
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error;
+        if (error.code === 'EAGAIN') return;
+        if (error.code !== 'ENOBUFS') throw error;
+        yield 'lost';
+        continue;
+      }
+      yield* messages;
+    }
+  }
+
   /** Sends bytes that hold whole messages, and makes the send buffer larger when they need it. */
   transmit(bytes: Buffer, operation: string): void {
     this.prepareToSend(bytes.length);
