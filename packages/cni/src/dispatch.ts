@@ -8,7 +8,7 @@ import { encodeResult, type Result } from './protocol/result.ts';
 import { CNI_VERSIONS, isAtLeast } from './protocol/version.ts';
 import type { Services } from './services.ts';
 import { isFromMesos } from './task/network-info.ts';
-import { withTask } from './task/task.ts';
+import { withTask } from './task/with-task.ts';
 import type { Tool } from './tool.ts';
 import { TOOLS } from './tool-table.ts';
 import type { LauncherResponse } from './wire-format.ts';

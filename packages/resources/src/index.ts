@@ -41,11 +41,12 @@ export type { BgpFilterRule, BgpFilterSpec, CidrOperator } from './kinds/bgp-fil
 export type { BfdSpec, BgpPeerSpec } from './kinds/bgp-peer.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
-export { type EndpointSpec, type HostPort, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
+export { type EndpointSpec, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
 export { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, failsafePorts } from './kinds/failsafe-ports.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { FlannelLease, HostBgp, HostDns, HostSpec, VxlanEnd } from './kinds/host.ts';
 export type { HostEndpointSpec } from './kinds/host-endpoint.ts';
+export type { HostPort } from './kinds/host-port.ts';
 export { findKind, isKind, KINDS, type Kind, type KindInfo, kindInfo, requireKind, type SpecByKind } from './kinds/index.ts';
 export { DEFAULT_IPAM_CONFIG, IPAM_CONFIG_NAME, type IpamConfigSpec } from './kinds/ipam-config.ts';
 export { NAMESPACE_NAME_LABEL, type NamespaceDefault, type NamespaceSpec, namespaceLabels } from './kinds/namespace.ts';

@@ -1,7 +1,7 @@
 /** The API as a server: TLS, who may, what went wrong, and an end in order. */
 import { isIP } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 import { type ApiMetrics, apiMetrics } from './api-metrics.ts';
 import { authorize } from './authorization.ts';
 import { objectRoutes } from './object-routes.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CliError } from '../cli-error.ts';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 import { isLoopback, makeApi } from './api-server.ts';
 import { TokenFile } from './token-file.ts';
 

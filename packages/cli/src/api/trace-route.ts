@@ -2,7 +2,7 @@
 import { ValidationError } from '@weir/resources';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 import { readPolicyState } from '../why/policy-state.ts';
 import { parseTraceRequest, trace } from '../why/trace.ts';
 import { traceJson } from '../why/trace-json.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command } from '@oclif/core/command';
 import type { Store, StoreOptions } from '@weir/datastore';
 import { CliError } from '../cli-error.ts';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 import { readStoreSection } from './config-file.ts';
 import { STORE_FILE_FLAGS, storeFlags } from './store-flags.ts';
 

@@ -3,7 +3,8 @@ import { CliError } from '../cli-error.ts';
 import { readUsage } from '../ipam/ipam-table.ts';
 import { listObjects } from '../objects/list-objects.ts';
 import { parseReferences } from '../objects/references.ts';
-import { notFound, type Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
+import { notFound } from '../objects/write-object.ts';
 import { describe } from './describe.ts';
 
 /**

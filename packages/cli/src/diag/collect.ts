@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { CONFIG_FILES } from '../command-line/config-file.ts';
 import { configuredHost } from '../ipam/kernel-addresses.ts';
 import { formatRoutes, readRoutes } from '../node/node-routes.ts';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 import { type AgentFile, agentParts, readAgentFile } from './agent-parts.ts';
 import { readParts } from './bundle.ts';
 import { kernelParts } from './kernel-parts.ts';

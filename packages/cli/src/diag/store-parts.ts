@@ -3,7 +3,7 @@ import type { AnyObject, Kind } from '@weir/resources';
 import { stringify } from 'yaml';
 import { presentAgents } from '../node/presence.ts';
 import { listStored } from '../objects/list-objects.ts';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 import type { Part } from './part.ts';
 import { maskSecrets } from './secrets.ts';
 

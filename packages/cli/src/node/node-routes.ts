@@ -1,7 +1,8 @@
 import { CliError } from '../cli-error.ts';
 import { configuredHost } from '../ipam/kernel-addresses.ts';
 import { listObjects } from '../objects/list-objects.ts';
-import { notFound, type Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
+import { notFound } from '../objects/write-object.ts';
 import { type Column, renderTable } from '../output/table.ts';
 import { type KernelRoute, type RouteRow, routeRows } from './route-rows.ts';
 

@@ -6,8 +6,9 @@ import { formatObjects, type ObjectForm } from '../output/object-output.ts';
 import { type InvalidRow, invalidRow } from '../output/policy-status.ts';
 import { listObjects, listStored } from './list-objects.ts';
 import { parseReferences, type Reference } from './references.ts';
+import type { Stores } from './stores.ts';
 import { readTiers } from './tier-admission.ts';
-import { notFound, type Stores } from './write-object.ts';
+import { notFound } from './write-object.ts';
 
 /** `kubernetes`: NetworkPolicies, where they can say the same. */
 export type GetForm = ObjectForm | 'kubernetes';

@@ -4,7 +4,8 @@ import { attemptAll } from './attempt-all.ts';
 import { changeLabels, type LabelChanges, parseLabelChanges } from './label-changes.ts';
 import { listObjects } from './list-objects.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
-import { notFound, put, retryConflicts, type Stores } from './write-object.ts';
+import type { Stores } from './stores.ts';
+import { notFound, put, retryConflicts } from './write-object.ts';
 
 export interface LabelRequest {
   references: Reference[];

@@ -2,7 +2,7 @@ import type { InvalidObject, Versioned } from '@weir/datastore';
 import { type Block, type Kind, matches, type ObjectOf } from '@weir/resources';
 import { compareAddresses } from '../output/address-order.ts';
 import { parseLabelSelector } from './label-selector.ts';
-import type { Stores } from './write-object.ts';
+import type { Stores } from './stores.ts';
 
 export interface ListOptions {
   /** Of cluster-wide kinds it is ignored. Absent: all namespaces. */

@@ -18,8 +18,9 @@ import {
   tierOf,
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
+import type { Precondition } from './precondition.ts';
 import { referenceText } from './references.ts';
-import type { Precondition, Stores } from './write-object.ts';
+import type { Stores } from './stores.ts';
 
 const TIERS = keyPrefix('Tier');
 

@@ -7,7 +7,7 @@ import type { GetOptions } from './get-objects.ts';
 import { readPoliced } from './get-objects.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
-import type { Stores } from './write-object.ts';
+import type { Stores } from './stores.ts';
 
 /** As a watcher of the wanted objects sees it: one that no longer matches the selector is gone for them. */
 interface Sighting {

@@ -1,5 +1,5 @@
 /** One object into the store, or out of it: the rules that hold beside its schema. */
-import type { ObjectStore, Store } from '@weir/datastore';
+import type { Store } from '@weir/datastore';
 import {
   type AnyObject,
   BGP_CONFIG_NAME,
@@ -15,21 +15,13 @@ import {
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { isAgentPresent } from '../node/presence.ts';
+import type { Precondition } from './precondition.ts';
 import { referenceText } from './references.ts';
+import type { Stores } from './stores.ts';
 import { putPolicy, putTier, removeTier } from './tier-admission.ts';
 
 export type WriteVerb = 'apply' | 'create' | 'replace';
 export type WriteOutcome = 'created' | 'configured' | 'replaced' | 'unchanged';
-
-export interface Stores {
-  store: Store;
-  objects: ObjectStore;
-}
-
-export interface Precondition {
-  /** The object has to be at this revision; 0: absent. Without it, whatever is there is changed. */
-  revision?: number | undefined;
-}
 
 /** Others write too; each try sees what they wrote. */
 const MAX_TRIES = 5;

@@ -1,7 +1,7 @@
 /** Everything that policy depends on, as of one moment: in the shared address space, since elsewhere an address is somebody else's. */
 import { PolicyCalculator } from '@weir/policy';
 import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectId, parseKey, spaceOf } from '@weir/resources';
-import type { Stores } from '../objects/write-object.ts';
+import type { Stores } from '../objects/stores.ts';
 
 export interface PolicyState {
   /** By key. */

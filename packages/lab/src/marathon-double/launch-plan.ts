@@ -3,13 +3,7 @@ import type { MarathonApp, MarathonPod } from '@weir/mesos';
 import type { NetworkInfo } from '../isolator/network-info.ts';
 import { discoveryPorts, networkInfos, pairs, portsOfApp, portsOfPodContainer } from './network-infos.ts';
 import { podEnvironment, taskEnvironment } from './task-environment.ts';
-
-/** What a framework says of a task, as far as the Mesos agent tells of it (`TaskInfo` in mesos.proto). */
-export interface TaskInfo {
-  id: string;
-  labels: { key: string; value: string }[];
-  ports: { number: number; name?: string; protocol: string; labels: { labels: { key: string; value: string }[] } }[];
-}
+import type { TaskInfo } from './task-info.ts';
 
 /** A task with what it runs. */
 export interface PlannedTask extends TaskInfo {

@@ -1,9 +1,10 @@
 import { type MarathonAppDefinition, MarathonClient } from '@weir/mesos';
 import test, { type ExecutionContext } from 'ava';
 import type { Container, ContainerRequest } from '../container/containerizer.ts';
+import type { TaskAgent } from './instance.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { MarathonServer } from './marathon-server.ts';
-import { Scheduler, type TaskAgent } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
 import { StandbyMarathon } from './standby-marathon.ts';
 
 /** An agent whose containers are entries in a list. */

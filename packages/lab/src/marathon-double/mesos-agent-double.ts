@@ -5,8 +5,9 @@ import { json } from 'node:stream/consumers';
 import { inNamespace } from '@weir/kernel';
 import type { Container, Containerizer, ContainerRequest } from '../container/containerizer.ts';
 import type { LabHost } from '../lab-host.ts';
-import type { LaunchPlan, TaskInfo } from './launch-plan.ts';
-import type { TaskAgent } from './scheduler.ts';
+import type { TaskAgent } from './instance.ts';
+import type { LaunchPlan } from './launch-plan.ts';
+import type { TaskInfo } from './task-info.ts';
 
 /** Where a Mesos agent listens; executors in containers must reach it. */
 export const MESOS_AGENT_PORT = 5051;

@@ -1,6 +1,6 @@
 import type { MarathonApp, MarathonNetwork, MarathonPod } from '@weir/mesos';
 import type { NetworkInfo } from '../isolator/network-info.ts';
-import type { TaskInfo } from './launch-plan.ts';
+import type { TaskInfo } from './task-info.ts';
 
 /** A port mapping of an app, or an endpoint of a pod, with the host's port that was chosen for it. */
 export interface PortPlan {

@@ -1,47 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { MarathonApp, MarathonAppStatus, MarathonPod, MarathonPodStatus, MarathonTask } from '@weir/mesos';
-import type { Container, ContainerRequest } from '../container/containerizer.ts';
+import type { Container } from '../container/containerizer.ts';
 import { LabError } from '../lab-error.ts';
-import { instanceId, isPod, type LaunchPlan, planLaunch, type TaskInfo } from './launch-plan.ts';
+import type { Instance, Scheduled, TaskAgent } from './instance.ts';
+import { instanceId, isPod, type LaunchPlan, planLaunch } from './launch-plan.ts';
 import { appStatus, podStatus } from './status.ts';
-
-/** Where tasks run: a Mesos agent. */
-export interface TaskAgent {
-  readonly name: string;
-  /** A task under a command executor. */
-  launch(task: TaskInfo, request: Omit<ContainerRequest, 'containerId'>): Promise<Container>;
-  /** A task group under a default executor. `exit` is that of the first of its containers that ends. */
-  launchGroup(plan: LaunchPlan & { executor: object }): Promise<Container>;
-  destroy(containerId: string): Promise<void>;
-}
-
-/** A running, or coming, instance of an app or a pod. */
-export interface Instance {
-  /** `shop_web.instance-<uuid>` */
-  id: string;
-  version: string;
-  agent: TaskAgent;
-  plan: LaunchPlan;
-  state: MarathonTask['state'];
-  stagedAt: string;
-  startedAt: string | null;
-  addresses: MarathonTask['ipAddresses'];
-  container: Container | undefined;
-  /** What its health checks found last; undefined before the first. */
-  alive?: boolean;
-}
-
-export interface Scheduled<Definition extends MarathonApp | MarathonPod = MarathonApp | MarathonPod> {
-  definition: Definition;
-  version: string;
-  instances: Instance[];
-  deployments: Set<string>;
-  failures: number;
-  lastTaskFailure?: { message: string; taskId: string; state: string };
-  /** The end of the queue of changes: one at a time. */
-  work: Promise<void>;
-  backoff: NodeJS.Timeout | undefined;
-}
 
 export interface MarathonEvent {
   eventType: string;

@@ -1,6 +1,6 @@
 /** Pure: what Marathon tells of an app (AppInfo) or a pod (podStatus.raml) and its instances. */
 import type { MarathonApp, MarathonAppStatus, MarathonPod, MarathonPodStatus, MarathonTask } from '@weir/mesos';
-import type { Instance, Scheduled } from './scheduler.ts';
+import type { Instance, Scheduled } from './instance.ts';
 
 export function appStatus(app: Scheduled<MarathonApp>): MarathonAppStatus {
   const tasks = app.instances.map((instance) => taskOf(app, instance));

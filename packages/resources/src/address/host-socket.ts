@@ -1,4 +1,4 @@
-import type { EndpointSpec, HostPort } from '../kinds/endpoint.ts';
+import type { HostPort } from '../kinds/host-port.ts';
 import { type Family, familyOf } from './address.ts';
 
 /** A port of a host, in one family, and where in a container it leads. */
@@ -17,7 +17,13 @@ const UNSPECIFIED = ['0.0.0.0', '::'];
  * What an endpoint takes of its host. A mapping leads to the container's first address of each family that it is for; of a family that
  * the container has no address of, nothing is taken.
  */
-export function hostSockets({ addresses, hostPorts = [] }: Pick<EndpointSpec, 'addresses' | 'hostPorts'>): HostSocket[] {
+export function hostSockets({
+  addresses,
+  hostPorts = [],
+}: {
+  addresses: readonly string[];
+  hostPorts?: readonly HostPort[];
+}): HostSocket[] {
   const families: readonly Family[] = ['IPv4', 'IPv6'];
   const targets = families.flatMap((family) => addresses.find((address) => familyOf(address) === family) ?? []);
   return hostPorts.flatMap(({ hostIP, hostPort, containerPort, protocol }) =>

@@ -4,6 +4,7 @@ import { hostSockets, socketsOverlap, socketText } from '../address/host-socket.
 import { parsePortNumber } from '../rule/port.ts';
 import { field, oneOf, text } from '../validation/field.ts';
 import { ValidationError } from '../validation/validation-error.ts';
+import { type HostPort, hostPortSchema } from './host-port.ts';
 
 /** One interface of one container. Its labels, in the metadata, are what policy selects by. Written by the CNI tools. */
 export interface EndpointSpec {
@@ -62,15 +63,6 @@ export interface NamedPort {
   port: number;
 }
 
-/** As the `portMappings` of the CNI conventions. */
-export interface HostPort {
-  /** The one address of the host whose port it is; absent: each. `0.0.0.0` and `::` are each of their family. */
-  hostIP?: string;
-  hostPort: number;
-  containerPort: number;
-  protocol: NamedPort['protocol'];
-}
-
 /** IFNAMSIZ of linux/if.h, less the final NUL; characters as the CNI specification allows them. */
 export const INTERFACE_NAME = {
   what: 'interface name',
@@ -100,16 +92,7 @@ const schema = z.strictObject({
   addresses: z.array(field(parseAddress)),
   mac: field(parseMac, { type: 'string' }).optional(),
   ports: namedPortsSchema,
-  hostPorts: z
-    .array(
-      z.strictObject({
-        hostIP: field(parseAddress).optional(),
-        hostPort: field(parsePortNumber),
-        containerPort: field(parsePortNumber),
-        protocol: oneOf('TCP', 'UDP', 'SCTP'),
-      }),
-    )
-    .optional(),
+  hostPorts: z.array(hostPortSchema).optional(),
   defaultAction: oneOf('Allow', 'Deny').optional(),
   mesos: z
     .strictObject({

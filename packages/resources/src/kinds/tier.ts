@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { WeirObject } from '../object.ts';
 import { field, oneOf } from '../validation/field.ts';
 import { ValidationError } from '../validation/validation-error.ts';
 import { parseOrder } from './policy.ts';
@@ -34,7 +33,7 @@ export const BUILT_IN_TIERS: ReadonlyMap<string, TierSpec> = new Map([
  *
  * @throws ValidationError
  */
-export function checkTier({ metadata: { name } }: Pick<WeirObject, 'metadata'>): void {
+export function checkTier({ metadata: { name } }: { metadata: { name: string } }): void {
   if (!BUILT_IN_TIERS.has(name)) return;
   const { order, defaultAction } = BUILT_IN_TIERS.get(name)!;
   const fixed = `order ${order}, defaultAction ${defaultAction}`;
