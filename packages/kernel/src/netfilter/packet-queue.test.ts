@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { MessageWriter } from '../netlink/message.ts';
+import { compileRule } from '../nftables/compile-rule.ts';
 import { NftSocket } from '../nftables/nft-socket.ts';
-import { compileRule } from '../nftables/nftables-rule.ts';
 import { runWithin, temporaryNamespace } from '../testing/temporary-namespace.ts';
 import { PacketQueue } from './packet-queue.ts';
 

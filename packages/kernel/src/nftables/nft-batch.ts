@@ -9,8 +9,10 @@ import {
   NLM_F_EXCL,
   NLM_F_REQUEST,
 } from '../netlink/message.ts';
+import { compileRule } from './compile-rule.ts';
 import { describeElement, type Element, type ElementChange, writeElement } from './nftables-element.ts';
-import { type AnonymousSet, anonymousName, compileRule, type Rule } from './nftables-rule.ts';
+import { type AnonymousSet, anonymousName } from './nftables-expression.ts';
+import type { Rule } from './nftables-rule.ts';
 import { parseSetType, writeSet } from './nftables-set.ts';
 
 /** Families of tables, as nfgenmsg numbers them (linux/netfilter.h). */
