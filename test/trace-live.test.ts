@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Nftables } from '@weir/kernel';
+import type { LabHost } from '@weir/lab';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
@@ -130,4 +131,52 @@ test.serial('on the host of the destination, what comes from elsewhere is follow
   t.regex(stderr, /^waiting up to 30 s for the first packet of the flow$/m);
   t.regex(stdout, /^Live: the kernel dropped the packet in inet weir /m);
   t.regex(stdout, /^The kernel does what is calculated\.$/m);
+});
+
+test.serial('from a host, and through hosts: as the policy of their endpoints says', async (t) => {
+  const [one, two] = testbed().hosts as [LabHost, LabHost];
+  const closed = ({ name, addresses }: LabHost) => `---
+apiVersion: weir/v1
+kind: HostEndpoint
+metadata: {name: ${name}, labels: {host: ${name}}}
+spec: {host: ${name}, interfaceName: eth0, expectedIPs: [${addresses.ipv4}]}
+`;
+  const through = `---
+apiVersion: weir/v1
+kind: GlobalPolicy
+metadata: {name: through}
+spec:
+  selector: host == '${one.name}'
+  applyOnForward: true
+  egress: [{action: Allow, protocol: TCP, destination: {ports: [81]}}]
+`;
+  const far = await testbed().launch(two, { run: 'far' }, { name: 'far-host' });
+  await testbed().apply(closed(one) + closed(two) + through);
+  try {
+    const traced = async (from: string, to: string, port: string) => {
+      const run = () => testbed().weir(['trace', '--live', '--from', from, '--to', to, '--port', port, '-o', 'json']);
+      const isInStep = ({ stdout }: { stdout: string }) =>
+        stdout !== '' && JSON.parse(stdout).live.verdict === JSON.parse(stdout).live.calculated;
+      const { stdout, stderr } = await eventually(run, isInStep);
+      t.not(stdout, '', stderr);
+      return JSON.parse(stdout);
+    };
+    t.like(await traced(one.name, two.name, 'udp/9999'), {
+      verdict: 'Deny',
+      because: { endpoint: { name: one.name }, tier: 'default', default: 'no rule matched' },
+      live: { verdict: 'Deny', calculated: 'Deny', answer: 'none' },
+    });
+    t.like(await traced(one.name, two.name, 'tcp/5051'), {
+      verdict: 'Allow',
+      because: { default: 'failsafe port' },
+      live: { verdict: 'Allow', calculated: 'Allow' },
+    });
+    t.like(await traced(web.ipv4, far.ipv4, 'tcp/80'), {
+      because: { forwarded: true, direction: 'Egress', endpoint: { name: one.name } },
+      live: { verdict: 'Deny', calculated: 'Deny' },
+    });
+    t.like(await traced(web.ipv4, far.ipv4, 'tcp/81'), { verdict: 'Allow', live: { verdict: 'Allow', calculated: 'Allow' } });
+  } finally {
+    await testbed().delete(closed(one) + closed(two) + through);
+  }
 });

@@ -111,7 +111,7 @@ function hostEndpointsOf(objects: readonly AnyObject[]): HostEndpoint[] {
 }
 
 test('host endpoints: the table says what the plain evaluator says of their own and of forwarded packets', (t) => {
-  const count = { compared: 0, allowed: 0, decided: 0, through: 0 };
+  const count = { compared: 0, allowed: 0, decided: 0, explained: 0, through: 0 };
   fc.assert(
     fc.property(anyObjects, anyHostEndpoints, anyTraffic, (others, hosts, traffic) => {
       const all = [...others, ...hosts];
@@ -142,7 +142,22 @@ test('host endpoints: the table says what the plain evaluator says of their own 
                 if (calculator.allowsThrough(packet, by) !== (expected.verdict === 'Allow')) throw new Error(`allowsThrough: ${show()}`);
                 count.through += 1;
               }
-              if (forwarded || endpoint === undefined) continue;
+              if (endpoint === undefined) continue;
+              const at = { hostEndpoint: endpoint.metadata.name, direction, forwarded };
+              const explained = calculator.explainAtHost(packet, at)!;
+              if (calculator.allowsAtHost(packet, at) !== (explained.verdict === 'Allow')) throw new Error(`allowsAtHost: ${show()}`);
+              if (!EXEMPT.includes(String(explained.because.default))) {
+                if (explained.verdict !== expected.verdict)
+                  throw new Error(`explainAtHost: ${JSON.stringify(explained)}, expected ${expected.verdict}; ${show()}`);
+                const rules = explained.tiers.flatMap(({ policies }) => policies.flatMap(({ rules }) => rules));
+                const deciding = rules.find(
+                  ({ isReached, mismatches, action }) => isReached && mismatches.length === 0 && DECIDE.includes(action),
+                );
+                if (deciding?.index !== explained.because.ruleIndex)
+                  throw new Error(`explainAtHost: ${JSON.stringify(explained)}; ${show()}`);
+                count.explained += 1;
+              }
+              if (forwarded) continue;
               const step = calculator.decide(packet).steps.find(({ because }) => because.direction === direction);
               if (
                 step === undefined ||
@@ -150,7 +165,7 @@ test('host endpoints: the table says what the plain evaluator says of their own 
                 step.because.endpoint.namespace !== undefined
               )
                 continue;
-              if (step.because.default === 'own traffic' || step.because.default === 'failsafe port') continue;
+              if (EXEMPT.includes(String(step.because.default))) continue;
               if (step.verdict !== expected.verdict) throw new Error(`decide: ${step.verdict}, expected ${expected.verdict}; ${show()}`);
               count.decided += 1;
             }
@@ -161,9 +176,12 @@ test('host endpoints: the table says what the plain evaluator says of their own 
     { numRuns: 400 },
   );
   t.log(count);
-  t.true(count.compared > 20_000 && count.decided > 500 && count.through > 500);
+  t.true(count.compared > 20_000 && count.decided > 500 && count.explained > 500 && count.through > 500);
   t.true(count.allowed > count.compared / 5 && count.allowed < (count.compared * 19) / 20);
 });
+
+const EXEMPT = ['own traffic', 'failsafe port'];
+const DECIDE = ['Allow', 'Deny'];
 
 /** To the host's own endpoints, what its containers send comes in nowhere. */
 function isNobodys(objects: readonly AnyObject[], address: string): boolean {

@@ -25,16 +25,17 @@ import {
   type Tier,
 } from '@weir/resources';
 import { type Enforced, Enforcement } from './endpoint/enforcement.ts';
-import { type Decision, type Judges, judge, permits } from './explanation/decision.ts';
-import { type Explanation, explain } from './explanation/explanation.ts';
+import { type AtHost, type Decision, type Judges, judge, permits, permitsAtHost, trafficAtHost } from './explanation/decision.ts';
+import { type ExplainedStep, type Explanation, explain, explainAtHost } from './explanation/explanation.ts';
 import { type Member, Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
 import { MANY_PEERS } from './peers/many-peers.ts';
 import { NetworkSets } from './peers/network-sets.ts';
+import type { PeerTable } from './peers/peer-table.ts';
 import { type Flow, parseFlow } from './program/flow.ts';
 import { NamespaceDefaults } from './program/namespace-defaults.ts';
 import { PolicyIndex } from './program/policy-index.ts';
-import { allowedAt } from './program/traffic-class.ts';
+import { type AllowedTraffic, allowedAt } from './program/traffic-class.ts';
 import { HostPorts } from './services/host-ports.ts';
 import { Services, type UdpSockets } from './services/services.ts';
 import { Claims } from './statements/claims.ts';
@@ -231,6 +232,35 @@ export class PolicyCalculator {
     return explain(flow, { ...this.#judges(), policies: this.#policies, networks: this.#networks });
   }
 
+  /**
+   * What a host endpoint says of a flow, with every policy and rule on the way. {@link explain} asks those that have an address of the
+   * flow; here it is the caller who knows by which interfaces the flow goes. Undefined where it is not asked.
+   *
+   * @throws PolicyError EFLOW
+   */
+  explainAtHost(flow: Flow, at: AtHost): ExplainedStep | undefined {
+    return explainAtHost(flow, at, { ...this.#judges(), policies: this.#policies });
+  }
+
+  /** The verdict of {@link explainAtHost} alone, for many flows. */
+  allowsAtHost(flow: Flow, at: AtHost): boolean {
+    return permitsAtHost(parseFlow(flow), at, this.#judges());
+  }
+
+  /**
+   * Everything that a host endpoint lets through between an address of its own side of the flow and one beyond; undefined where it is not
+   * asked.
+   */
+  trafficAtHost(at: AtHost, ends: { local: string; peer: string }): AllowedTraffic | undefined {
+    return trafficAtHost(at, ends, this.#judges());
+  }
+
+  /** What host endpoints are judged by: addresses that none of these tells apart are the same to every host. */
+  hostTables(): Set<PeerTable> {
+    this.#settle();
+    return new Set(this.#enforcement.hostTables());
+  }
+
   /** The program of the endpoint that has an address, and what it comes to for each peer. */
   enforcedAt(address: string, direction: Direction): Enforced | undefined {
     return this.#judges().enforcedAt(address, direction);
@@ -261,7 +291,11 @@ export class PolicyCalculator {
     this.#settle();
     return {
       enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction),
-      stagedProgram: (endpoint, address, direction) => this.#enforcement.stagedProgram(endpoint, address, direction),
+      hostEnforced: (name, direction, address, options) => {
+        const member = this.#members.get(keyOf({ kind: 'HostEndpoint', metadata: { name } }));
+        return member && this.#enforcement.hostEnforced(member, direction, address, options);
+      },
+      stagedProgram: (endpoint, address, direction, options) => this.#enforcement.stagedProgram(endpoint, address, direction, options),
       isOnHost: (address, host) => this.#enforcement.isOnHost(address, host),
       membership: this.#membership,
       hosts: this.#hosts,

@@ -1,9 +1,9 @@
 export { type DataplaneChange, PolicyCalculator } from './calculator.ts';
 export { DNS_QUEUE } from './endpoint/dns-clients.ts';
 export { isHostPlace, placeOf } from './endpoint/local-endpoint.ts';
-export type { Because, Decision, Default, Reason, RuleName, Step } from './explanation/decision.ts';
+export type { AtHost, Because, Decision, Default, Reason, RuleName, Step } from './explanation/decision.ts';
 export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation/explanation.ts';
-export { isUnchanged, type Participant, participants, type Reach, reach } from './explanation/reach.ts';
+export { isUnchanged, type Participant, type Passage, participants, type Reach, reach, type Site } from './explanation/reach.ts';
 export type { Criterion } from './explanation/rule-trial.ts';
 export { type BaseOptions, baseTable, type TunnelPackets } from './fixed-tables/base-table.ts';
 export { bridgeTable } from './fixed-tables/bridge-table.ts';

@@ -35,10 +35,12 @@ export interface TestEndpoint {
   /** Absent: some. */
   address?: string;
   ports?: NamedPort[];
+  /** Name of the host that it runs on, for what policies of host endpoints say; absent: all such endpoints are on one, without policy. */
+  host?: string;
 }
 
 export interface Expectation {
-  /** Names of endpoints, IP addresses, or `outside`. */
+  /** Names of endpoints, hosts (`host/node-7`), IP addresses, or `outside`. */
   from: string[];
   to: string[];
   /** Each of them. */
@@ -67,6 +69,7 @@ const schema = z.strictObject({
           app: text({ what: 'path', ...anyText }).optional(),
           id: text({ what: 'id of an app', pattern: /^\/\S+$/, allowed: 'a path such as "/shop/web"' }).optional(),
           address: field(parseAddress).optional(),
+          host: text({ what: 'host name', ...anyText }).optional(),
           ports: z
             .array(
               z.strictObject({
@@ -94,7 +97,7 @@ const schema = z.strictObject({
 
 function parseName(value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
-  throw ValidationError.of(value, 'names nobody', 'expected the name of an endpoint, an IP address, or outside');
+  throw ValidationError.of(value, 'names nobody', 'expected the name of an endpoint, a host (host/node-7), an IP address, or outside');
 }
 
 /**

@@ -1,8 +1,9 @@
 /** What would have to change for a flow to be allowed: the least that does. */
-import type { Criterion, ExplainedStep, Explanation, Flow, TriedRule, VisitedPolicy, VisitedTier } from '@weir/policy';
+import type { Criterion, Flow, TriedRule, VisitedPolicy, VisitedTier } from '@weir/policy';
 import { type GlobalPolicy, keyOf, type Peer, type Policy, type Rule } from '@weir/resources';
 import { formatLabels } from '../output/columns.ts';
 import { endpointText, type FlowEnd } from './flow-end.ts';
+import type { JudgedFlow, WayStep } from './flow-judge.ts';
 import type { PolicyState } from './policy-state.ts';
 
 /** One of several ways, each of which would be enough at its end. */
@@ -13,7 +14,7 @@ export interface Advice {
 }
 
 export interface Denied {
-  explanation: Explanation;
+  explanation: JudgedFlow['explanation'];
   flow: Flow;
   from: FlowEnd;
   to: FlowEnd;
@@ -33,8 +34,9 @@ export function advise(denied: Denied): Advice[] {
   return [...ofPool, ...explanation.steps.filter(({ verdict }) => verdict === 'Deny').flatMap((step) => adviceFor(step, denied))];
 }
 
-function adviceFor(step: ExplainedStep, denied: Denied): Advice[] {
-  const { direction, because, tiers } = step;
+function adviceFor(step: WayStep, asked: Denied): Advice[] {
+  const { direction, because, tiers, source } = step;
+  const denied = source === undefined ? asked : { ...asked, from: source };
   const at = { direction };
   if (because.default === 'invalid policy' || because.default === 'unknown tier') {
     const name = because.policy === undefined ? 'a policy' : policyText(because.policy);
@@ -42,7 +44,7 @@ function adviceFor(step: ExplainedStep, denied: Denied): Advice[] {
       because.default === 'invalid policy' ? 'correct it; weir get policies -o wide says what is wrong' : `apply the tier ${because.tier}`;
     return [{ ...at, text: `${name} cannot be in force and closes its endpoints: ${remedy}` }];
   }
-  const own = endpointText(endOf(step, denied).endpoint!);
+  const own = endpointText({ metadata: because.endpoint! });
   const flow = flowText(denied.flow);
   if (because.ruleIndex !== undefined && because.policy !== undefined) {
     const name = policyText(because.policy);
@@ -63,6 +65,10 @@ function adviceFor(step: ExplainedStep, denied: Denied): Advice[] {
       { ...at, policy: name, text: `${name} selects ${own} and has no ${direction.toLowerCase()} rule that allows: add one for ${flow}` },
     ];
   }
+  if (because.endpoint!.namespace === undefined) {
+    const text = `no policy is for ${own}, which is closed by default: apply a GlobalPolicy that selects it and allows ${flow}, or say defaultAction: Allow`;
+    return [{ ...at, text }];
+  }
   return [
     {
       ...at,
@@ -79,10 +85,6 @@ function nearestRule(tiers: readonly VisitedTier[]): { policy: VisitedPolicy; ru
     ),
   );
   return candidates.sort((left, right) => left.rule.mismatches.length - right.rule.mismatches.length)[0];
-}
-
-function endOf({ direction }: ExplainedStep, { from, to }: Denied): FlowEnd {
-  return direction === 'Egress' ? from : to;
 }
 
 function changeText(criterion: Criterion, policy: VisitedPolicy, rule: TriedRule, direction: 'Ingress' | 'Egress', denied: Denied): string {
@@ -127,7 +129,7 @@ export function mismatchText(
       return `${criterion} is ${wanted}, and only the agent of the container's host knows what addresses it was told for them: ask DNS in the container, then try`;
     case 'namespaceSelector':
       return wanted === ''
-        ? `${side}.selector looks in the policy's own namespace, and the ${side} is in ${end.endpoint?.metadata.namespace ?? 'none'}: add a namespaceSelector`
+        ? `${side}.selector looks in the policy's own namespace, and the ${side} is in ${end.endpoint?.metadata.namespace ?? 'none'}: add ${end.hostEndpoint === undefined ? 'a namespaceSelector' : 'namespaceSelector: global()'}`
         : `${criterion} is ${wanted}, and the ${side} is in namespace ${end.endpoint?.metadata.namespace ?? 'none'}`;
     default:
       return `${wanted === '' ? `${side}.namespaceSelector is ${valueText(rule, `${side}.namespaceSelector`)}` : `${criterion} is ${wanted}`}, and the ${side} ${whoText(end)}`;
@@ -140,7 +142,12 @@ function valueText(rule: Rule | undefined, path: string): string {
   return Array.isArray(value) ? value.join(', ') : typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function whoText({ address, endpoint }: FlowEnd): string {
+function whoText({ address, endpoint, host, hostEndpoint }: FlowEnd): string {
+  if (hostEndpoint !== undefined && endpoint === undefined) {
+    const { labels } = hostEndpoint.metadata;
+    return `${Object.keys(labels).length === 0 ? 'has no labels' : `has ${formatLabels(labels)}`} and is in no namespace, as all hosts`;
+  }
+  if (host !== undefined) return `is ${address} of host ${host}, which no HostEndpoint tells of (expectedIPs)`;
   if (endpoint === undefined) return `is ${address}, which no such endpoint or network set has`;
   const { labels, namespace } = endpoint.metadata;
   return `${Object.keys(labels).length === 0 ? 'has no labels' : `has ${formatLabels(labels)}`} in namespace ${namespace}`;

@@ -1,6 +1,7 @@
 /** Pure: which of the flows that the hosts recorded would meet another verdict. */
-import type { Flow, PolicyCalculator } from '@weir/policy';
+import type { Flow } from '@weir/policy';
 import type { FlowEnd, FlowReason, FlowRecord } from '@weir/resources';
+import type { FlowJudge } from './flow-judge.ts';
 
 /** One for each pair of addresses, protocol and port of the destination. */
 export interface ChangedFlow extends Pick<FlowRecord, 'source' | 'destination' | 'protocol' | 'destinationPort' | 'icmpType' | 'icmpCode'> {
@@ -31,7 +32,7 @@ export interface FlowChanges {
  *
  * @param records of all hosts; one flow may be in many
  */
-export function changedFlows(records: readonly FlowRecord[], before: PolicyCalculator, after: PolicyCalculator): FlowChanges {
+export function changedFlows(records: readonly FlowRecord[], before: FlowJudge, after: FlowJudge): FlowChanges {
   const flows = Map.groupBy(
     // What was logged is told of again, with what became of it.
     records.filter(({ verdict }) => verdict !== 'Log'),
@@ -47,7 +48,7 @@ export function changedFlows(records: readonly FlowRecord[], before: PolicyCalcu
       continue;
     }
     const { source, destination, protocol, destinationPort, icmpType, icmpCode, end } = last;
-    const [now, then] = [before, after].map((calculator) => outcome(last, calculator)) as [Outcome, Outcome];
+    const [now, then] = [before, after].map((judge) => outcome(last, judge)) as [Outcome, Outcome];
     if (now.verdict === then.verdict) continue;
     changed.push({
       source,
@@ -65,14 +66,14 @@ export function changedFlows(records: readonly FlowRecord[], before: PolicyCalcu
   return { changed, judged: flows.size - gone, gone };
 }
 
-function isStillThere({ address, endpoint }: FlowEnd, calculator: PolicyCalculator): boolean {
+function isStillThere({ address, endpoint }: FlowEnd, { calculator }: FlowJudge): boolean {
   const now = calculator.partyAt(address).endpoint;
   return now?.namespace === endpoint?.namespace && now?.name === endpoint?.name;
 }
 
-function outcome(record: FlowRecord, calculator: PolicyCalculator): Outcome {
-  const { verdict, because } = calculator.decide(flowOf(record));
-  const { endpoint: _, passedBy: __, ...reason } = because;
+function outcome(record: FlowRecord, judge: FlowJudge): Outcome {
+  const { verdict, because } = judge.decide(flowOf(record));
+  const { endpoint: _, passedBy: __, forwarded: ___, ...reason } = because;
   return { verdict, because: reason };
 }
 

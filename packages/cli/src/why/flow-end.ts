@@ -5,6 +5,7 @@ import {
   type Endpoint,
   type Family,
   familyOf,
+  type HostEndpoint,
   isMarathonId,
   isOfMarathonId,
   matches,
@@ -19,11 +20,18 @@ import {
 import { CliError } from '../cli-error.ts';
 import { parseLabelSelector } from '../objects/label-selector.ts';
 import { formatLabels, labelsOfNamespace } from '../output/columns.ts';
+import { addressesOfHost, hostAt, hostEndpointAt, hostNames } from './host-ends.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
 
 export interface FlowEnd {
   address: string;
   endpoint?: Endpoint;
+  /** Name of the host, where it is a host itself. */
+  host?: string;
+  /** Of a host, that which tells of the address: as a peer the address has its labels. */
+  hostEndpoint?: HostEndpoint;
+  /** A host that speaks under the address which its way to the other end takes. */
+  speaksByWay?: true;
   /** The service that led there. */
   service?: Service;
 }
@@ -39,7 +47,8 @@ const STRANGERS: Readonly<Record<Family, readonly string[]>> = {
 
 /**
  * Everybody whom a text means: an IP address, `outside`, an endpoint by name or container id (`NAMESPACE/NAME`), a Marathon app or group by
- * its id (`/shop/web`), or all endpoints with such labels (`run=web`, `shop/run=web`, `run in {"web", "api"}`).
+ * its id (`/shop/web`), a host by its name (`node-7`, `host/node-7`), or all endpoints with such labels (`run=web`, `shop/run=web`,
+ * `run in {"web", "api"}`); host endpoints, where none has them.
  *
  * @param namespace where names and labels are looked for; absent: everywhere
  * @throws CliError EUSAGE, ENOTFOUND
@@ -50,14 +59,40 @@ export function findEnds(text: string, state: PolicyState, namespace?: string): 
   const address = addressIn(text);
   if (address !== undefined) {
     const owners = endpoints.filter(({ spec }) => spec.addresses.includes(address));
-    return owners.length === 0 ? [{ address }] : owners.map((endpoint) => ({ address, endpoint }));
+    return owners.length === 0 ? [hostEnd(address, hostAt(address, state), state)] : owners.map((endpoint) => ({ address, endpoint }));
   }
+  const [, hostName] = /^host\/(.+)$/.exec(text) ?? [];
+  if (hostName !== undefined) return hostEnds(hostName, state);
   const { home, rest } = inNamespace(text, namespace);
   const near = endpoints.filter(({ metadata }) => home === undefined || metadata.namespace === home);
   const named = near.filter(({ metadata, spec }) => metadata.name === rest || spec.containerId === rest);
+  if (named.length === 0 && home === undefined && hostNames(state).includes(text)) return hostEnds(text, state);
   const found = named.length > 0 ? named : labelled(near, rest);
+  const hosts = found.length === 0 && home === undefined ? labelled(objectsOf(state, 'HostEndpoint'), rest) : [];
+  if (hosts.length > 0) return [...new Set(hosts.map(({ spec }) => spec.host))].flatMap((name) => hostEnds(name, state));
   if (found.length === 0) throw nobody(text, { home, rest, near, all: endpoints });
   return found.flatMap((endpoint) => endpoint.spec.addresses.map((own) => ({ address: own, endpoint })));
+}
+
+/** @throws CliError ENOTFOUND */
+function hostEnds(name: string, state: PolicyState): FlowEnd[] {
+  const names = hostNames(state);
+  if (!names.includes(name)) {
+    const meant = nearest(name, names);
+    throw new CliError('ENOTFOUND', `no host is ${JSON.stringify(name)}`, {
+      details: [meant === undefined ? 'weir get hosts has them' : `did you mean ${JSON.stringify(`host/${meant}`)}?`],
+    });
+  }
+  const addresses = addressesOfHost(name, state);
+  if (addresses.length === 0)
+    throw new CliError('ENOTFOUND', `host ${name} has no address that is known: give it to its HostEndpoint as expectedIPs`);
+  return addresses.map((address) => ({ ...hostEnd(address, name, state), speaksByWay: true }));
+}
+
+/** An address that no container has. @param host the one that it is of */
+export function hostEnd(address: string, host: string | undefined, state: PolicyState): FlowEnd {
+  const hostEndpoint = hostEndpointAt(address, state);
+  return { address, ...(host !== undefined && { host }), ...(hostEndpoint && { hostEndpoint }) };
 }
 
 /** Those that a service leads to now, by its virtual address or as `service/NAME`; undefined where the text means no service. */
@@ -92,14 +127,16 @@ export function serviceText({ metadata }: Service): string {
 /** `shop/web-eth0 (run=web, 10.64.0.2 on h1)`, `outside (192.0.2.1)`, `10.0.0.9`. */
 export function endText({ service, ...end }: FlowEnd, given?: string): string {
   if (service !== undefined) return `${endText(end)} behind ${serviceText(service)}`;
-  const { address, endpoint } = end;
+  const { address, endpoint, host } = end;
   if (endpoint !== undefined)
     return `${endpointText(endpoint)} (${formatLabels(endpoint.metadata.labels)}, ${address} on ${endpoint.spec.host})`;
+  if (host !== undefined) return `host ${host} (${address})`;
   return given === OUTSIDE ? `${OUTSIDE} (${address})` : address;
 }
 
-export function endpointText({ metadata }: { metadata: { namespace?: string; name: string } }): string {
-  return `${metadata.namespace}/${metadata.name}`;
+/** `shop/web-eth0`; of a host's, `host endpoint node-7`. */
+export function endpointText({ metadata: { namespace, name } }: { metadata: { namespace?: string; name: string } }): string {
+  return namespace === undefined ? `host endpoint ${name}` : `${namespace}/${name}`;
 }
 
 /** An address of each family that is in no net that anybody has named. */
@@ -127,7 +164,7 @@ function inNamespace(text: string, namespace: string | undefined): { home?: stri
   return { home: parseNamespaceName(before), rest };
 }
 
-function labelled(endpoints: readonly Endpoint[], text: string): Endpoint[] {
+function labelled<T extends Endpoint | HostEndpoint>(endpoints: readonly T[], text: string): T[] {
   if (isMarathonId(text)) return endpoints.filter(({ metadata }) => isOfMarathonId(metadata.labels, text));
   const selector = parseLabelSelector(text);
   return endpoints.filter(({ metadata }) => matches(selector, metadata.labels));

@@ -15,7 +15,7 @@ import {
 import { familyOf, protocolNumber } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import type { FlowEnd } from './flow-end.ts';
-import { stepOf, type Trace } from './trace.ts';
+import type { Trace } from './trace.ts';
 
 export interface Live {
   /** What the kernel of this host did; of what follows on another host it says nothing. */
@@ -52,13 +52,14 @@ export async function traceLive(traced: Trace, waiting: (seconds: number) => voi
   // The table is this socket's: it goes with the process, however that ends.
   using marking = Nftables.open();
   using trace = NftTrace.open();
-  marking.run(markingTable(traced));
+  marking.run(markingTable(traced, { isOurs: source === OWN_NAMESPACE }));
   using probe = source === undefined ? undefined : sendProbe(source, traced);
-  if (probe === undefined) waiting(FOREIGN_PATIENCE / 1000);
-  const all = await firstEvents(trace, probe === undefined ? FOREIGN_PATIENCE : PATIENCE);
+  const isForeign = source === undefined;
+  if (isForeign) waiting(FOREIGN_PATIENCE / 1000);
+  const all = await firstEvents(trace, isForeign ? FOREIGN_PATIENCE : PATIENCE);
   const [first] = all;
   if (first === undefined) {
-    const hint = probe === undefined ? `send it now, from ${from.address}` : `does the container have a route to ${to.address}?`;
+    const hint = isForeign ? `send it now, from ${from.address}` : `is there a route from there to ${to.address}?`;
     throw new CliError('ENOTFOUND', `this host saw no packet from ${from.address} to ${to.address}: ${hint}`);
   }
   // Later ones are of the answer to the answer, or sent again.
@@ -66,15 +67,21 @@ export async function traceLive(traced: Trace, waiting: (seconds: number) => voi
   return {
     verdict: own.some(({ verdict }) => verdict === 'drop') ? 'Deny' : 'Allow',
     events: own.map((event) => ({ ...event, ...commentOf(event, marking) })),
-    ...(probe !== undefined && { answer: probe.answer }),
+    ...(!isForeign && { answer: probe?.answer ?? 'none' }),
     calculated: calculatedHere(traced, { source: source !== undefined, destination: destination !== undefined }),
   };
 }
 
-function sendProbe(path: string, { to, flow: { protocol, destinationPort } }: Trace): Probe {
+/** Undefined where this host drops what it sends itself, which its sender is told at once. */
+function sendProbe(path: string, { to, flow: { protocol, destinationPort } }: Trace): Probe | undefined {
   using namespace = openNamespace(path);
   const port = destinationPort !== undefined && { port: destinationPort };
-  return Probe.send({ namespace, destination: to.address, protocol: protocolNumber(protocol), ...port });
+  try {
+    return Probe.send({ namespace, destination: to.address, protocol: protocolNumber(protocol), ...port });
+  } catch (error) {
+    if (path === OWN_NAMESPACE && error instanceof KernelError && error.code === 'EPERM') return undefined;
+    throw error;
+  }
 }
 
 /** All events of the first moments, from the first that comes. */
@@ -90,8 +97,8 @@ async function firstEvents(trace: NftTrace, patience: number): Promise<TraceEven
 }
 
 function notHere({ from, to }: Trace): CliError {
-  const hosts = [from, to].flatMap(({ endpoint }) => endpoint?.spec.host ?? []);
-  const where = hosts.length === 0 ? 'none is an endpoint' : `run weir trace --live on ${[...new Set(hosts)].join(' or ')}`;
+  const hosts = [from, to].flatMap(({ endpoint, host }) => host ?? endpoint?.spec.host ?? []);
+  const where = hosts.length === 0 ? 'none is an endpoint or a host' : `run weir trace --live on ${[...new Set(hosts)].join(' or ')}`;
   return new CliError('EREFUSED', `neither end is on this host: ${where}`);
 }
 
@@ -128,19 +135,24 @@ function placeOf({ family, table, chain, type, handle, comment }: Live['events']
 }
 
 function calculatedHere(traced: Trace, here: { source: boolean; destination: boolean }): 'Allow' | 'Deny' {
-  const isDenied = (direction: 'Ingress' | 'Egress') => stepOf(traced, direction)?.verdict === 'Deny';
+  const { steps } = traced.explanation;
+  const isDenied = (of: 'Ingress' | 'Egress') => steps.some(({ direction, verdict }) => direction === of && verdict === 'Deny');
   if (here.destination && traced.explanation.privatePool !== undefined) return 'Deny';
   return (here.source && isDenied('Egress')) || (here.destination && isDenied('Ingress')) ? 'Deny' : 'Allow';
 }
 
-function markingTable({ flow: { source, destination, protocol, destinationPort } }: Trace): string {
+/** @param of.isOurs this host itself sends it, under whichever of its addresses */
+function markingTable({ flow: { source, destination, protocol, destinationPort } }: Trace, of: { isOurs: boolean }): string {
   const ip = familyOf(source) === 'IPv4' ? 'ip' : 'ip6';
   const port =
     destinationPort === undefined
       ? `meta l4proto ${protocolNumber(protocol)}`
       : `${String(protocol).toLowerCase()} dport ${destinationPort}`;
   // Before everything else: raw tables have -300, and Weir's own begins there.
-  return `table inet ${TABLE} { flags owner; chain prerouting { type filter hook prerouting priority -450; ${ip} saddr ${source} ${ip} daddr ${destination} ${port} meta nftrace set 1; }; }`;
+  const chain = (hook: string, match: string) =>
+    `chain ${hook} { type filter hook ${hook} priority -450; ${match} ${ip} daddr ${destination} ${port} meta nftrace set 1; };`;
+  const chains = [chain('prerouting', `${ip} saddr ${source}`), ...(of.isOurs ? [chain('output', '')] : [])];
+  return `table inet ${TABLE} { flags owner; ${chains.join(' ')} }`;
 }
 
 function commentOf({ family, table, handle }: TraceEvent, nftables: Nftables): { comment?: string } {
@@ -150,10 +162,13 @@ function commentOf({ family, table, handle }: TraceEvent, nftables: Nftables): {
   return typeof comment === 'string' ? { comment } : {};
 }
 
-/** The network namespace of processes on this host that has the address of an endpoint; undefined if there is none. */
-function namespaceOf({ endpoint, address }: FlowEnd): string | undefined {
-  if (endpoint === undefined) return undefined;
+const OWN_NAMESPACE = '/proc/self/ns/net';
+
+/** The network namespace of processes on this host that has the address of an endpoint, or of the host itself; undefined if there is none. */
+function namespaceOf({ endpoint, host: itself, address }: FlowEnd): string | undefined {
   using host = Netlink.open();
+  if (itself !== undefined) return host.addresses().some(({ cidr }) => cidr.split('/')[0] === address) ? OWN_NAMESPACE : undefined;
+  if (endpoint === undefined) return undefined;
   const { hostInterface, interfaceName, mac } = endpoint.spec;
   const outside = host.link(hostInterface);
   if (outside === undefined) return undefined;

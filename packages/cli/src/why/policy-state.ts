@@ -21,6 +21,7 @@ const KINDS: readonly Kind[] = [
   'Host',
   'Block',
   'Endpoint',
+  'HostEndpoint',
   'Service',
 ];
 

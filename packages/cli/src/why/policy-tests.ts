@@ -16,7 +16,8 @@ import {
 import { CliError } from '../cli-error.ts';
 import { readDocuments } from '../objects/documents.ts';
 import { readManifestFiles } from '../objects/manifest-files.ts';
-import { calculatorOf, type PolicyState } from './policy-state.ts';
+import { FlowJudge } from './flow-judge.ts';
+import type { PolicyState } from './policy-state.ts';
 import { trace } from './trace.ts';
 import { decisionText } from './trace-text.ts';
 
@@ -44,11 +45,11 @@ export async function runPolicyTests(paths: readonly string[], { files }: { file
     if (tests.length === 0) throw new CliError('ENOTFOUND', `${file} has no PolicyTest`);
     for (const test of tests) {
       const state = await stateOf(test, [...common, ...objects.map(({ object }) => object)], file);
-      const calculator = calculatorOf(state);
+      const judge = new FlowJudge(state);
       for (const [index, expectation] of test.expect.entries()) {
         const line = test.lines[index];
         const at = { file, ...(line !== undefined && { line }), test: test.name };
-        for (const one of singly(expectation)) results.push({ ...at, ...tried(one, state, calculator) });
+        for (const one of singly(expectation)) results.push({ ...at, ...tried(one, state, judge) });
       }
     }
   }
@@ -74,9 +75,9 @@ function singly({ from, to, port, verdict }: Expectation): Single[] {
 function tried(
   { from, to, port, verdict }: Single,
   state: PolicyState,
-  calculator: ReturnType<typeof calculatorOf>,
+  judge: FlowJudge,
 ): Pick<TestResult, 'expectation' | 'ok' | 'reason'> {
-  const found = trace({ from, to, port }, state, calculator);
+  const found = trace({ from, to, port }, state, judge);
   const { all, allowed } = found.pairs;
   const ok = verdict === 'Allow' ? allowed === all : allowed === 0;
   const how =
@@ -104,7 +105,7 @@ async function stateOf(test: PolicyTest, given: readonly AnyObject[], file: stri
 
 /** The endpoint, and the policies that labels of its app ask for. */
 async function endpointOf(
-  { name, namespace, labels, app, id, address, ports }: TestEndpoint,
+  { name, namespace, labels, app, id, address, ports, host }: TestEndpoint,
   index: number,
   folder: string,
 ): Promise<AnyObject[]> {
@@ -114,7 +115,7 @@ async function endpointOf(
     kind: 'Endpoint',
     metadata: { name, namespace: namespace ?? read?.namespace ?? DEFAULT_NAMESPACE, labels: { ...read?.labels, ...labels } },
     spec: {
-      host: 'test',
+      host: host ?? 'test',
       containerId: name,
       network: 'test',
       interfaceName: 'eth0',

@@ -1,11 +1,13 @@
 /** Who may talk to whom, by groups of endpoints with the same labels. */
-import { type Participant, type PolicyCalculator, participants, type Reach, reach, trafficText } from '@weir/policy';
-import { type Endpoint, matches } from '@weir/resources';
+import { type Participant, type Passage, type Reach, reach, trafficText } from '@weir/policy';
+import { cidrContains, type Endpoint, type HostEndpoint, matches } from '@weir/resources';
 import { parseLabelSelector } from '../objects/label-selector.ts';
 import { formatLabels } from '../output/columns.ts';
 import { type Column, renderTable } from '../output/table.ts';
-import { OUTSIDE, strangers } from './flow-end.ts';
-import { endpointsOf, type PolicyState } from './policy-state.ts';
+import { type FlowEnd, hostEnd, OUTSIDE, strangers } from './flow-end.ts';
+import type { FlowJudge } from './flow-judge.ts';
+import { addressesOfHost, hostEndpointFor } from './host-ends.ts';
+import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
 
 /** What one group may send to another; one row more where it is not the same for all of their addresses. */
 export interface ReachRow {
@@ -29,23 +31,34 @@ export interface ReachOptions {
   namespace?: string | undefined;
 }
 
-/** @param calculators of the states to compare; their endpoints are those of `state` */
-export function reachRows(calculators: readonly PolicyCalculator[], state: PolicyState, options: ReachOptions = {}): ReachRow[] {
+/** @param judges of the states to compare; their endpoints are those of `state` */
+export function reachRows(judges: readonly FlowJudge[], state: PolicyState, options: ReachOptions = {}): ReachRow[] {
   const endpoints = endpointsOf(state).filter(
     ({ metadata }) => options.namespace === undefined || metadata.namespace === options.namespace,
   );
   const groupOf = groupNaming(options.by);
-  const everybody: Participant[] = [
-    ...participants(endpoints, groupOf),
-    ...strangers(state).map((address) => ({ address, group: OUTSIDE })),
+  const hosts = options.namespace === undefined ? hostsUnderPolicy(judges) : [];
+  const pools = objectsOf(state, 'Pool').map(({ spec }) => spec.cidr);
+  const everybody: Located[] = [
+    ...endpoints.flatMap((endpoint) => located(endpoint, groupOf(endpoint), pools)),
+    ...hosts.flatMap(({ host, state: own, endpoint }) =>
+      addressesOfHost(host, own).map((address): Located => {
+        const site = { host, isHost: true, kind: '' };
+        return { address, group: groupOf(endpoint), site, end: hostEnd(address, host, own) };
+      }),
+    ),
+    ...strangers(state).map((address) => ({ address, group: OUTSIDE, end: { address } })),
   ];
-  const [from, to] = [options.from, options.to].map((selector) => groupsTaken(endpoints, selector, groupOf));
+  const named = [...endpoints, ...hosts.map(({ endpoint }) => endpoint)];
+  const [from, to] = [options.from, options.to].map((selector) => groupsTaken(named, selector, groupOf));
+  const calculators = judges.map(({ calculator }) => calculator);
+  const passage = judges.some(({ hasHostEndpoints }) => hasHostEndpoints) ? passageOf(judges) : undefined;
   const isAsked = (row: Reach) => from!(row.from) && to!(row.to) && !(row.from === OUTSIDE && row.to === OUTSIDE);
-  return merged(reach(calculators, everybody).filter(isAsked)).sort(byName);
+  return merged(reach(calculators, everybody, passage).filter(isAsked)).sort(byName);
 }
 
 /** The rows of `reach` of two states that differ. */
-export function changedRows(before: PolicyCalculator, after: PolicyCalculator, state: PolicyState, options: ReachOptions = {}): ReachRow[] {
+export function changedRows(before: FlowJudge, after: FlowJudge, state: PolicyState, options: ReachOptions = {}): ReachRow[] {
   return reachRows([before, after], state, options).filter(({ traffic: [one, other] }) => one !== other);
 }
 
@@ -74,14 +87,50 @@ function withRemark(columns: Column<ReachRow>[], rows: readonly ReachRow[]): Col
   return rows.some(isPart) ? [...columns, { header: 'FOR', value }] : columns;
 }
 
-function groupNaming(by?: readonly string[]): (endpoint: Endpoint) => string {
-  return ({ metadata: { namespace, labels } }) => {
+interface Located extends Participant {
+  readonly end: FlowEnd;
+}
+
+function located(endpoint: Endpoint, group: string, pools: readonly string[]): Located[] {
+  const { host, addresses } = endpoint.spec;
+  const poolOf = (address: string) => pools.find((cidr) => cidrContains(cidr, address)) ?? '';
+  return addresses.map((address) => ({
+    address,
+    group,
+    site: { host, isHost: false, kind: poolOf(address) },
+    end: { address, endpoint },
+  }));
+}
+
+/** Hosts that have endpoints of their own in one of the states, with one of these. */
+function hostsUnderPolicy(judges: readonly FlowJudge[]): { host: string; state: PolicyState; endpoint: HostEndpoint }[] {
+  const found = new Map<string, { host: string; state: PolicyState; endpoint: HostEndpoint }>();
+  for (const { state } of judges) {
+    for (const { spec } of objectsOf(state, 'HostEndpoint')) {
+      const endpoint = hostEndpointFor(spec.host, state, {});
+      if (endpoint !== undefined) found.set(spec.host, { host: spec.host, state, endpoint });
+    }
+  }
+  return [...found.values()];
+}
+
+function passageOf(judges: readonly FlowJudge[]): Passage {
+  return { between: (from, to, index) => judges[index]!.passage({ from: (from as Located).end, to: (to as Located).end }) };
+}
+
+/** Hosts are in no namespace: theirs reads `hosts/`. */
+function groupNaming(by?: readonly string[]): (endpoint: Endpoint | HostEndpoint) => string {
+  return ({ metadata: { namespace = 'hosts', labels } }) => {
     const own = by === undefined ? labels : Object.fromEntries(Object.entries(labels).filter(([key]) => by.includes(key)));
     return `${namespace}/${formatLabels(own)}`;
   };
 }
 
-function groupsTaken(endpoints: readonly Endpoint[], selector: string | undefined, groupOf: (endpoint: Endpoint) => string) {
+function groupsTaken<T extends Endpoint | HostEndpoint>(
+  endpoints: readonly T[],
+  selector: string | undefined,
+  groupOf: (endpoint: T) => string,
+) {
   if (selector === undefined) return () => true;
   if (selector === OUTSIDE) return (group: string) => group === OUTSIDE;
   const wanted = parseLabelSelector(selector);

@@ -36,6 +36,7 @@ const CHANGEABLE: readonly string[] = [
   'Service',
   'Pool',
   'Host',
+  'HostEndpoint',
 ];
 
 type Id = PolicyState['invalid'][number]['id'];

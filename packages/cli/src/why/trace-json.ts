@@ -7,8 +7,8 @@ export function traceJson({ verdict, from, to, flow, explanation, way, advice, p
   return { verdict, from: endJson(from), to: endJson(to), flow, because, ...(privatePool && { privatePool }), steps, way, advice, pairs };
 }
 
-function endJson({ address, endpoint }: FlowEnd): object {
-  if (endpoint === undefined) return { address };
+function endJson({ address, endpoint, host }: FlowEnd): object {
+  if (endpoint === undefined) return { address, ...(host !== undefined && { host }) };
   const { namespace, name, labels } = endpoint.metadata;
   return { address, namespace, name, labels, host: endpoint.spec.host };
 }

@@ -1,8 +1,9 @@
 /** A trace, for people. */
-import type { Because, ExplainedStep, TriedRule, VisitedPolicy } from '@weir/policy';
+import type { Because, TriedRule, VisitedPolicy } from '@weir/policy';
 import { ruleText } from '../output/rule-text.ts';
 import { flowText, mismatchText, policyText, ruleOf } from './advice.ts';
 import { endpointText, endText, type FlowEnd } from './flow-end.ts';
+import type { WayStep } from './flow-judge.ts';
 import type { PolicyState } from './policy-state.ts';
 import { stepOf, type Trace, type TraceRequest } from './trace.ts';
 import { wayText } from './way.ts';
@@ -15,10 +16,12 @@ export function formatTrace(trace: Trace, request: TraceRequest, state: PolicySt
     ...(pairs.all > 1 ? [`This is one of ${pairs.all} pairs; ${pairsText(pairs)}.`] : []),
     '',
     ...endLines(trace, 'Egress', state),
+    ...forwardedLines(trace, 'Egress', state),
     `Way: ${wayText(way)}`,
     ...(explanation.privatePool === undefined
       ? []
       : [`  the pool ${explanation.privatePool} is private: nobody outside of the cluster reaches it`]),
+    ...forwardedLines(trace, 'Ingress', state),
     ...endLines(trace, 'Ingress', state),
   ];
   if (advice.length > 0) lines.push('', 'To allow it:', ...advice.map(({ text }) => `  ${text}`));
@@ -36,7 +39,7 @@ function pairsText({ all, allowed }: { all: number; allowed: number }): string {
   return allowed === 0 ? 'all are denied' : `${allowed} ${allowed === 1 ? 'is' : 'are'} allowed`;
 }
 
-export function becauseText({ direction, tier, policy, ruleIndex, default: preset, passedBy = [] }: Because): string {
+export function becauseText({ direction, endpoint, forwarded, tier, policy, ruleIndex, default: preset, passedBy = [] }: Because): string {
   const passes = passedBy
     .map((rule) => `; passed on by ${direction?.toLowerCase()}[${rule.ruleIndex}] of ${policyText(rule.policy)}`)
     .join('');
@@ -46,6 +49,9 @@ export function becauseText({ direction, tier, policy, ruleIndex, default: prese
     case 'no rule matched':
       return `no ${direction?.toLowerCase()} rule of tier ${tier} matches${passes}`;
     case 'default action':
+      if (forwarded) return `no policy decides on what ${direction === 'Ingress' ? 'comes' : 'leaves'} through the host${passes}`;
+      if (endpoint !== undefined && endpoint.namespace === undefined)
+        return `no policy decides on ${direction?.toLowerCase()}: the defaultAction of ${endpointText({ metadata: endpoint })}${passes}`;
       return `no policy decides on ${direction?.toLowerCase()}: the default of namespace and network${passes}`;
     case 'invalid policy':
       return `${policyText(policy!)} is not valid, which closes its endpoints`;
@@ -69,12 +75,35 @@ export function becauseText({ direction, tier, policy, ruleIndex, default: prese
 function endLines(trace: Trace, direction: 'Ingress' | 'Egress', state: PolicyState): string[] {
   const end = direction === 'Egress' ? trace.from : trace.to;
   const step = stepOf(trace, direction);
-  if (step === undefined) return [`${direction} of ${end.address}: not of an endpoint, so no policy is asked`];
+  if (step === undefined) return [`${direction} of ${notAsked(end, trace)}`];
+  const host = step.host === undefined ? '' : `host ${step.host} at `;
+  return stepLines(`${direction} of ${host}${endOf(step, end)}`, step, trace, state);
+}
+
+function notAsked({ address, host }: FlowEnd, { way }: Trace): string {
+  if (host === undefined) return `${address}: not of an endpoint, so no policy is asked`;
+  if (way.by === 'local') return `host ${host}: its traffic with its own containers is not asked about there`;
+  return `host ${host}: open, since no HostEndpoint of it is on the way`;
+}
+
+/** Of hosts that the flow passes through. */
+function forwardedLines(trace: Trace, direction: 'Ingress' | 'Egress', state: PolicyState): string[] {
+  return trace.explanation.steps
+    .filter((step) => step.direction === direction && step.because.forwarded === true)
+    .flatMap((step) => {
+      const how = direction === 'Egress' ? 'Out of' : 'Into';
+      return stepLines(`${how} host ${step.host} at ${endpointText({ metadata: step.because.endpoint! })}`, step, trace, state);
+    });
+}
+
+function stepLines(what: string, step: WayStep, trace: Trace, state: PolicyState): string[] {
+  const { direction, source } = step;
+  const seen = source === undefined ? trace : { ...trace, from: source, flow: { ...trace.flow, source: source.address } };
   return [
-    `${direction} of ${endOf(step, end)}: ${step.verdict === 'Allow' ? 'allowed' : 'denied'}: ${becauseText(step.because)}`,
+    `${what}: ${step.verdict === 'Allow' ? 'allowed' : 'denied'}: ${becauseText(step.because)}`,
     ...step.tiers.flatMap(({ tier, defaultAction, policies }) => [
       `  tier ${tier}${defaultAction === undefined ? ', which is not there' : ` (then ${defaultAction})`}`,
-      ...policies.flatMap((policy) => policyLines(policy, direction, trace, state)),
+      ...policies.flatMap((policy) => policyLines(policy, direction, seen, state)),
     ]),
     ...(step.staged === undefined || step.staged.verdict === step.verdict
       ? []
@@ -84,7 +113,7 @@ function endLines(trace: Trace, direction: 'Ingress' | 'Egress', state: PolicySt
   ];
 }
 
-function endOf({ because }: ExplainedStep, { endpoint, address }: FlowEnd): string {
+function endOf({ because }: WayStep, { endpoint, address }: FlowEnd): string {
   if (because.endpoint !== undefined) return endpointText({ metadata: because.endpoint });
   return endpoint === undefined ? address : endpointText(endpoint);
 }

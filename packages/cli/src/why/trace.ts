@@ -1,12 +1,14 @@
 /** Whether one may talk to another, and why. */
-import type { ExplainedStep, Explanation, Flow, PolicyCalculator } from '@weir/policy';
+import type { Flow } from '@weir/policy';
 import { familyOf, type ProtocolPort, parsePort, parseProtocolPort, type Service, targetPortOf, ValidationError } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { servicePortText } from '../output/columns.ts';
 import { type Advice, advise } from './advice.ts';
 import { endpointText, type FlowEnd, findBackends, findEnds, serviceText } from './flow-end.ts';
-import { calculatorOf, type PolicyState } from './policy-state.ts';
-import { type Way, wayBetween } from './way.ts';
+import { type Ends, FlowJudge, type JudgedFlow, type WayStep } from './flow-judge.ts';
+import { tunnelAddress } from './host-ends.ts';
+import type { PolicyState } from './policy-state.ts';
+import { wayBetween } from './way.ts';
 
 export interface TraceRequest {
   /** As the user wrote them. */
@@ -18,13 +20,11 @@ export interface TraceRequest {
   namespace?: string | undefined;
 }
 
-export interface Trace {
+export interface Trace extends JudgedFlow {
   verdict: 'Allow' | 'Deny';
   from: FlowEnd;
   to: FlowEnd;
   flow: Flow;
-  explanation: Explanation;
-  way: Way;
   /** What would have to change for the opposite verdict at the end that denied; empty where it is allowed. */
   advice: Advice[];
   /** Of all the pairs that the request means. */
@@ -62,14 +62,14 @@ function ofFlag<T>(name: string, text: string, parse: (text: string) => T): T {
 }
 
 /** @throws CliError EUSAGE, ENOTFOUND */
-export function trace(request: TraceRequest, state: PolicyState, calculator = calculatorOf(state)): Trace {
+export function trace(request: TraceRequest, state: PolicyState, judge = new FlowJudge(state)): Trace {
   const pairs = pairsOf(request, state);
   const [first] = pairs;
   if (first === undefined)
     throw new CliError('EUSAGE', `there is nothing to trace: ${request.from} and ${request.to} have no two addresses of one family`);
   const flow = flowOf(first, request);
-  const explanation = calculator.explain(flow);
-  const allowed = pairs.filter((pair) => isAllowed(pair, request, calculator)).length;
+  const { explanation, way } = judge.explain(flow, first);
+  const allowed = pairs.filter((pair) => judge.allows(flowOf(pair, request), pair)).length;
   const { from, to } = first;
   const advice = explanation.verdict === 'Deny' ? advise({ explanation, flow, from, to, state }) : [];
   return {
@@ -78,38 +78,40 @@ export function trace(request: TraceRequest, state: PolicyState, calculator = ca
     to,
     flow,
     explanation,
-    way: wayBetween(from, to, state),
+    way,
     advice,
     pairs: { all: pairs.length, allowed },
   };
 }
 
-/** What the end in a direction decided; undefined if it is no endpoint. */
-export function stepOf({ explanation }: Trace, direction: 'Ingress' | 'Egress'): ExplainedStep | undefined {
-  return explanation.steps.find((step) => step.direction === direction);
+/** What the end in a direction decided; undefined if no policy is asked there. */
+export function stepOf({ explanation }: Trace, direction: 'Ingress' | 'Egress'): WayStep | undefined {
+  return explanation.steps.find((step) => step.direction === direction && step.because.forwarded === undefined);
 }
 
-interface Pair {
-  from: FlowEnd;
-  to: FlowEnd;
-}
-
-function pairsOf({ from, to, namespace, port }: TraceRequest, state: PolicyState): Pair[] {
+function pairsOf({ from, to, namespace, port }: TraceRequest, state: PolicyState): Ends[] {
   const [sources, destinations] = [findEnds(from, state, namespace), findBackends(to, state, namespace) ?? findEnds(to, state, namespace)];
   const family = port.protocol === 'ICMP' ? 'IPv4' : port.protocol === 'ICMPv6' ? 'IPv6' : undefined;
   const pairs = sources.flatMap((source) =>
     destinations
       .filter(({ address }) => familyOf(address) === familyOf(source.address) && address !== source.address)
-      .map((destination) => ({ from: source, to: destination })),
+      .map((destination) => ({ from: asSpoken(source, destination, state), to: destination })),
   );
   return pairs
     .filter((pair) => family === undefined || familyOf(pair.from.address) === family)
     .sort((left, right) => Number(isIPv6(left)) - Number(isIPv6(right)));
 }
 
-const isIPv6 = ({ from }: Pair): boolean => familyOf(from.address) === 'IPv6';
+/** A host that is named, and not an address of it, speaks through a tunnel under the address that it has for tunnels. */
+function asSpoken(from: FlowEnd, to: FlowEnd, state: PolicyState): FlowEnd {
+  if (from.host === undefined || from.speaksByWay === undefined || wayBetween(from, to, state).by !== 'vxlan') return from;
+  const address = tunnelAddress(from.host, familyOf(from.address), state);
+  return address === undefined ? from : { address, host: from.host };
+}
 
-function flowOf({ from, to }: Pair, { port: { protocol, port, icmpType, icmpCode }, sourcePort = USUAL_SOURCE_PORT }: TraceRequest): Flow {
+const isIPv6 = ({ from }: Ends): boolean => familyOf(from.address) === 'IPv6';
+
+function flowOf({ from, to }: Ends, { port: { protocol, port, icmpType, icmpCode }, sourcePort = USUAL_SOURCE_PORT }: TraceRequest): Flow {
   const ends = { source: from.address, destination: to.address, protocol };
   if (port !== undefined) return { ...ends, sourcePort, destinationPort: portNumber(port, protocol, to) };
   // An echo request, unless it was said otherwise.
@@ -120,7 +122,7 @@ function flowOf({ from, to }: Pair, { port: { protocol, port, icmpType, icmpCode
 
 function portNumber(port: number | string, protocol: ProtocolPort['protocol'], end: FlowEnd): number {
   if (end.service !== undefined) return targetPort(end.service, port, protocol, end);
-  const { endpoint, address } = end;
+  const { endpoint = end.hostEndpoint, address } = end;
   if (typeof port === 'number') return port;
   const ports = endpoint?.spec.ports ?? [];
   const found = ports.find((named) => named.name === port && named.protocol === protocol);
@@ -145,10 +147,4 @@ function targetPort(service: Service, port: number | string, protocol: ProtocolP
     'ENOTFOUND',
     `${endpoint === undefined ? address : endpointText(endpoint)} has no ${protocol} port ${found.targetPort}, and ${serviceText(service)} does not lead there`,
   );
-}
-
-function isAllowed(pair: Pair, request: TraceRequest, calculator: PolicyCalculator): boolean {
-  const flow = flowOf(pair, request);
-  const [source, destination] = [calculator.standingOf(flow.source), calculator.standingOf(flow.destination)];
-  return (source.isOfCluster || destination.privatePool === undefined) && calculator.allows(flow);
 }

@@ -1,40 +1,56 @@
 /** How a packet gets from one end to the other: which hosts, and what carries it between them. */
 import { cidrContains, type Host } from '@weir/resources';
-import { desiredRoutes } from '@weir/routing';
+import { type BlockRoute, desiredRoutes } from '@weir/routing';
 import type { FlowEnd } from './flow-end.ts';
+import { isOfPool } from './host-ends.ts';
 import { objectsOf, type PolicyState } from './policy-state.ts';
 
 export interface Way {
-  /** Host of the source; absent if it is no endpoint. */
+  /** Host of the source, or the source itself; absent if it is neither an endpoint nor a host. */
   from?: string;
-  /** Host of the destination; absent if it is no endpoint. */
+  /** As `from`, of the destination. */
   to?: string;
   /**
    * - `local`: both ends are on one host.
    * - `native`: by a route to the other host, `via` its address.
    * - `vxlan`: in VXLAN packets to that host.
+   * - `underlay`: to an address of the other host itself, by the network between the hosts.
    * - `outside`: one end is no endpoint; what leads there is not Weir's.
    * - `none`: no route leads there; `problem` says why.
    */
-  by: 'local' | 'native' | 'vxlan' | 'outside' | 'none';
+  by: 'local' | 'native' | 'vxlan' | 'underlay' | 'outside' | 'none';
   via?: string;
   problem?: string;
   /** The source leaves under the address of its host. */
   natOutgoing?: boolean;
 }
 
-export function wayBetween(from: FlowEnd, to: FlowEnd, state: PolicyState): Way {
-  const [source, destination] = [from.endpoint?.spec.host, to.endpoint?.spec.host];
-  const hosts = { ...(source !== undefined && { from: source }), ...(destination !== undefined && { to: destination }) };
-  if (source === undefined || destination === undefined) {
-    const natOutgoing = source !== undefined && leavesUnderHost(from.address, to.address, state);
-    return { ...hosts, by: 'outside', ...(natOutgoing && { natOutgoing }) };
-  }
-  if (source === destination) return { ...hosts, by: 'local' };
-  return { ...hosts, ...routed(source, to.address, state) };
+/** The routes of a host, the most exact first. */
+export type RoutesFrom = (host: string) => readonly BlockRoute[];
+
+/** Each host's are worked out once. */
+export function routesFrom(state: PolicyState): RoutesFrom {
+  const known = new Map<string, readonly BlockRoute[]>();
+  return (self) => {
+    const found = known.get(self) ?? routesOf(self, state);
+    known.set(self, found);
+    return found;
+  };
 }
 
-function routed(self: string, destination: string, state: PolicyState): Pick<Way, 'by' | 'via' | 'problem'> {
+export function wayBetween(from: FlowEnd, to: FlowEnd, state: PolicyState, routes: RoutesFrom = routesFrom(state)): Way {
+  const [source, destination] = [from, to].map(({ host, endpoint }) => host ?? endpoint?.spec.host);
+  const hosts = { ...(source !== undefined && { from: source }), ...(destination !== undefined && { to: destination }) };
+  if (source !== undefined && source === destination) return { ...hosts, by: 'local' };
+  const isUnderlay = to.host !== undefined && source !== undefined && !isOfPool(to.address, state);
+  if (isUnderlay || source === undefined || destination === undefined) {
+    const natOutgoing = from.endpoint !== undefined && leavesUnderHost(from.address, to.address, state);
+    return { ...hosts, by: isUnderlay ? 'underlay' : 'outside', ...(natOutgoing && { natOutgoing }) };
+  }
+  return { ...hosts, ...routed(routes(source), to.address) };
+}
+
+function routesOf(self: string, state: PolicyState): BlockRoute[] {
   const hosts = objectsOf(state, 'Host');
   const own: Host | undefined = hosts.find(({ metadata }) => metadata.name === self);
   const end = own?.spec.vxlan;
@@ -45,9 +61,13 @@ function routed(self: string, destination: string, state: PolicyState): Pick<Way
     pools: objectsOf(state, 'Pool'),
     ...(end !== undefined && { tunnel: { ...end, link: 0 } }),
   });
-  const [route] = [...routes.values()]
-    .filter((candidate) => candidate.destination !== undefined && cidrContains(candidate.destination, destination))
+  return [...routes.values()]
+    .filter((route) => route.destination !== undefined)
     .sort((left, right) => prefixLength(right.destination!) - prefixLength(left.destination!));
+}
+
+function routed(routes: readonly BlockRoute[], destination: string): Pick<Way, 'by' | 'via' | 'problem'> {
+  const route = routes.find((candidate) => cidrContains(candidate.destination!, destination));
   if (route === undefined) return { by: 'none', problem: `${destination} is in no block of another host that is routed to` };
   const problem = route.problem !== undefined && { problem: route.problem };
   if (route.type !== 'unicast') return { by: 'none', ...problem };
@@ -69,6 +89,7 @@ export function wayText({ from, to, by, via, problem, natOutgoing }: Way): strin
     local: `inside ${from}`,
     native: `${hosts}, by a route via ${via}`,
     vxlan: `${hosts}, in VXLAN packets via ${via}`,
+    underlay: `${hosts}, by the network between the hosts`,
     outside: from === undefined && to === undefined ? 'no end is an endpoint: Weir has no part in it' : hosts,
     none: `${hosts}: no route`,
   };

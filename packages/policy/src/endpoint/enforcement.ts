@@ -38,6 +38,8 @@ interface SharedTable {
 
 const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
 const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
+/** What passes through a host does so, unless a policy is for it. */
+const PASSES: DefaultAction = { rest: 'Allow' };
 
 /** From what has changed to the desired table: interfaces whose programs may differ, and addresses and nets whose classes may. */
 export class Enforcement {
@@ -192,17 +194,52 @@ export class Enforcement {
     return [...this.#membership.membersAt(address)].some((member) => this.#endpoints.get(member)?.object.spec.host === host);
   }
 
-  /** The program that the endpoint would have for one of its addresses if staged policies were enforced; undefined if none selects it. */
-  stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction): Program | undefined {
-    const { member } = endpoint;
+  /**
+   * What a host endpoint says of an address of its host, whether that was told of or not, or of what passes through; undefined if another
+   * endpoint has its interface.
+   */
+  hostEnforced(member: Member, direction: Direction, address: string, options: { forwarded: boolean }): Enforced | undefined {
+    const endpoint = this.#endpoints.get(member);
+    const state = endpoint && this.#states.get(placeOf(endpoint.object));
+    if (state === undefined || state.endpoint !== endpoint) return undefined;
+    const family = familyOf(address);
+    if (options.forwarded) return state.forwarded?.[direction].get(family);
+    return state.enforced[direction].get(address) ?? state.enforced[direction].get(family);
+  }
+
+  /** Everything that host endpoints are judged by. */
+  *hostTables(): Generator<PeerTable> {
+    for (const { endpoint, enforced, forwarded } of this.#states.values()) {
+      if (endpoint.object.kind !== 'HostEndpoint') continue;
+      for (const direction of DIRECTIONS)
+        for (const { table } of [...enforced[direction].values(), ...(forwarded?.[direction].values() ?? [])]) yield table;
+    }
+  }
+
+  /**
+   * The program that the endpoint would have for one of its addresses if staged policies were enforced; undefined if none selects it.
+   *
+   * @param options.forwarded of a host endpoint: that for what passes through
+   */
+  stagedProgram(
+    endpoint: LocalEndpoint,
+    address: string,
+    direction: Direction,
+    { forwarded = false }: { forwarded?: boolean } = {},
+  ): Program | undefined {
+    const { member, object } = endpoint;
     if (!this.#policies.hasStaged(member, direction)) return undefined;
-    const tiers = this.#policies.tiersFor(member, direction, { staged: true });
+    const tiers = this.#policies.tiersFor(member, direction, { staged: true, forwarded });
+    const isTold = !forwarded && member.addresses.includes(address);
     return program(tiers, direction, familyOf(address), {
-      member,
-      address,
-      defaultAction: this.#defaultOf(endpoint, direction),
-      domainSet: (domains) => this.#membership.domainSet(member, domains),
+      ...this.#sideOf(endpoint, isTold ? address : undefined),
+      hasOthers: object.kind === 'HostEndpoint',
+      defaultAction: forwarded ? PASSES : this.#defaultOf(endpoint, direction),
     });
+  }
+
+  #sideOf({ member }: LocalEndpoint, address: string | undefined): Pick<LocalSide, 'member' | 'address' | 'domainSet'> {
+    return { member, address, domainSet: (domains) => this.#membership.domainSet(member, domains) };
   }
 
   #defaultOf({ object }: LocalEndpoint, direction: Direction): DefaultAction {
@@ -276,31 +313,22 @@ export class Enforcement {
     const { object, member } = endpoint;
     const tiers = this.#policies.tiersFor(member, direction, { staged: false });
     const defaultAction = this.#defaultOf(endpoint, direction);
-    const domainSet = (domains: readonly string[]) => this.#membership.domainSet(member, domains);
     const hasOthers = object.kind === 'HostEndpoint';
     const enforced = new Map<string, Enforced>();
     for (const family of FAMILIES) {
       const own = addressesOf(member, family);
       for (const address of hasOthers ? [...own, undefined] : own.length === 0 ? [undefined] : own) {
-        enforced.set(
-          address ?? family,
-          this.#enforcedBy(program(tiers, direction, family, { member, address, hasOthers, defaultAction, domainSet }), endpoint),
-        );
+        const local = { ...this.#sideOf(endpoint, address), hasOthers, defaultAction };
+        enforced.set(address ?? family, this.#enforcedBy(program(tiers, direction, family, local), endpoint));
       }
     }
     return enforced;
   }
 
-  /** What passes through a host does so, unless a policy is for it; its own end is not the host's. */
+  /** Its own end is not the host's. */
   #enforceForwarded(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
     const tiers = this.#policies.tiersFor(endpoint.member, direction, { staged: false, forwarded: true });
-    const local: LocalSide = {
-      member: endpoint.member,
-      address: undefined,
-      hasOthers: true,
-      defaultAction: { rest: 'Allow' },
-      domainSet: (domains) => this.#membership.domainSet(endpoint.member, domains),
-    };
+    const local = { ...this.#sideOf(endpoint, undefined), hasOthers: true, defaultAction: PASSES };
     return new Map(FAMILIES.map((family) => [family, this.#enforcedBy(program(tiers, direction, family, local), endpoint)]));
   }
 

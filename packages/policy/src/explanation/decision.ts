@@ -6,7 +6,7 @@ import { failsafeNumbers } from '../program/failsafe.ts';
 import { type Flow, type ParsedFlow, parseFlow } from '../program/flow.ts';
 import type { PolicyName } from '../program/policy-rule.ts';
 import type { PolicyDefault, Program } from '../program/program.ts';
-import { allowedAt } from '../program/traffic-class.ts';
+import { type AllowedTraffic, allowedAt, trafficTo, uniteTraffic } from '../program/traffic-class.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
 
 export interface Decision {
@@ -33,6 +33,8 @@ export interface Because {
   direction?: Direction;
   /** In no namespace: a HostEndpoint. */
   endpoint?: { namespace?: string; name: string };
+  /** The host endpoint was asked about what passes through its host. */
+  forwarded?: true;
   /** Absent where no tier decided. */
   tier?: string;
   policy?: PolicyName;
@@ -67,7 +69,8 @@ export type Default =
 
 export interface Judges {
   enforcedAt(address: string, direction: Direction): Enforced | undefined;
-  stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction): Program | undefined;
+  hostEnforced(name: string, direction: Direction, address: string, options: { forwarded: boolean }): Enforced | undefined;
+  stagedProgram(endpoint: LocalEndpoint, address: string, direction: Direction, options?: { forwarded: boolean }): Program | undefined;
   /** Whether the address is of an endpoint of that host, itself or a container, which is judged here. */
   isOnHost(address: string, host: string): boolean;
   membership: Membership;
@@ -119,7 +122,51 @@ export function judgeStep(flow: ParsedFlow, direction: Direction, judges: Judges
   return { ...reason(found.program), ...(staged !== undefined && { staged: reason(staged) }) };
 }
 
-function reasonOf({ verdict, origin, passedBy }: Evaluation, at: Pick<Because, 'direction' | 'endpoint'>): Reason {
+/** Where a flow passes a host endpoint: that of the host which begins or ends it, or of one that it only passes through. */
+export interface AtHost {
+  /** Name of the HostEndpoint. */
+  hostEndpoint: string;
+  /** `Egress`: the flow leaves by its interface. */
+  direction: Direction;
+  forwarded: boolean;
+}
+
+/** What a host endpoint says of a flow; undefined if it is not judged here, or another has its interface. */
+export function judgeAtHost(flow: ParsedFlow, { hostEndpoint, direction, forwarded }: AtHost, judges: Judges): Step | undefined {
+  const { local, peer } = endsOf(flow, direction);
+  const found = judges.hostEnforced(hostEndpoint, direction, local, { forwarded });
+  if (found === undefined) return undefined;
+  const at = { direction, endpoint: { name: hostEndpoint }, ...(forwarded && { forwarded: true as const }) };
+  const exemption = forwarded ? undefined : exemptionOf(found, flow, direction, judges);
+  if (exemption !== undefined) return { verdict: 'Allow', because: { ...at, default: exemption } };
+  const reason = (program: Program) => reasonOf(evaluate(program, peer, flow, judges.membership), at);
+  const staged = judges.stagedProgram(found.endpoint, local, direction, { forwarded });
+  return { ...reason(found.program), ...(staged !== undefined && { staged: reason(staged) }) };
+}
+
+/** The verdict of {@link judgeAtHost} without its reasons; who is not judged allows. */
+export function permitsAtHost(flow: ParsedFlow, { hostEndpoint, direction, forwarded }: AtHost, judges: Judges): boolean {
+  const { local, peer } = endsOf(flow, direction);
+  const found = judges.hostEnforced(hostEndpoint, direction, local, { forwarded });
+  if (found === undefined || (!forwarded && exemptionOf(found, flow, direction, judges) !== undefined)) return true;
+  return allowedAt(found.table.classAt(peer), flow);
+}
+
+/** Everything that a host endpoint lets a peer send, or send to it; undefined if it is not judged here. */
+export function trafficAtHost(
+  { hostEndpoint, direction, forwarded }: AtHost,
+  { local, peer }: { local: string; peer: string },
+  judges: Judges,
+): AllowedTraffic | undefined {
+  const found = judges.hostEnforced(hostEndpoint, direction, local, { forwarded });
+  if (found === undefined) return undefined;
+  const { allowed } = found.table.classAt(peer);
+  if (forwarded) return allowed;
+  const host = judges.hosts.get(found.endpoint.object.spec.host);
+  return uniteTraffic(allowed, trafficTo(failsafeNumbers(host?.spec ?? {}, direction), allowed.family));
+}
+
+function reasonOf({ verdict, origin, passedBy }: Evaluation, at: Pick<Because, 'direction' | 'endpoint' | 'forwarded'>): Reason {
   const { index, ...where } = origin;
   const passes = passedBy.map(({ tier, policy, index: ruleIndex }) => ({ tier: tier!, policy: policy!, ruleIndex: ruleIndex! }));
   const because = { ...at, ...where, ...(index !== undefined && { ruleIndex: index }), ...(passes.length > 0 && { passedBy: passes }) };

@@ -1,11 +1,10 @@
 import type { Direction } from '@weir/resources';
-import type { Member } from '../membership/membership.ts';
 import type { NetworkSets } from '../peers/network-sets.ts';
-import { type Flow, type ParsedFlow, parseFlow } from '../program/flow.ts';
+import { type Flow, parseFlow } from '../program/flow.ts';
 import type { IndexedPolicy, PolicyIndex } from '../program/policy-index.ts';
 import type { PolicyName } from '../program/policy-rule.ts';
-import { type Decision, endsOf, type Judges, judgeStep, type Step } from './decision.ts';
-import { type Criterion, mismatches, type Trial } from './rule-trial.ts';
+import { type AtHost, type Decision, endsOf, type Judges, judgeAtHost, judgeStep, type Step } from './decision.ts';
+import { actionOf, type Criterion, mismatches, type Trial } from './rule-trial.ts';
 
 /** A decision with the whole way to it. */
 export interface Explanation extends Decision {
@@ -55,7 +54,7 @@ export function explain(flow: Flow, judges: Judges & { policies: PolicyIndex; ne
     const found = judges.enforcedAt(endsOf(parsed, direction).local, direction);
     if (step === undefined || found === undefined) return [];
     const { member } = found.endpoint;
-    return [{ direction, ...step, tiers: visitedTiers(member, direction, parsed, judges) }];
+    return [{ direction, ...step, tiers: visitedTiers(judges, { flow: parsed, direction, member, membership: judges.membership }) }];
   });
   const privatePool = judges.networks.isOfCluster(parsed.source) ? undefined : judges.networks.privatePool(parsed.destination);
   const decisive = steps.find(({ verdict }) => verdict === 'Deny') ?? steps.at(-1);
@@ -64,17 +63,30 @@ export function explain(flow: Flow, judges: Judges & { policies: PolicyIndex; ne
   return { verdict: isDenied ? 'Deny' : 'Allow', because, steps, ...(privatePool !== undefined && { privatePool }) };
 }
 
-function visitedTiers(
-  member: Member,
-  direction: Direction,
-  flow: ParsedFlow,
-  { policies, membership }: Judges & { policies: PolicyIndex },
-): VisitedTier[] {
-  const selecting = policies.policiesOf(member, direction);
+/**
+ * What a host endpoint says of a flow, with every policy and rule on the way; undefined where none is asked.
+ *
+ * @throws PolicyError EFLOW
+ */
+export function explainAtHost(flow: Flow, at: AtHost, judges: Judges & { policies: PolicyIndex }): ExplainedStep | undefined {
+  const parsed = parseFlow(flow);
+  const { hostEndpoint, direction, forwarded } = at;
+  const { local } = endsOf(parsed, direction);
+  const step = judgeAtHost(parsed, at, judges);
+  const found = judges.hostEnforced(hostEndpoint, direction, local, { forwarded });
+  if (step === undefined || found === undefined) return undefined;
+  const { member } = found.endpoint;
+  const isUntold = forwarded || !member.addresses.includes(local);
+  const trial = { flow: parsed, direction, member, isUntold, membership: judges.membership };
+  return { direction, ...step, tiers: visitedTiers(judges, trial, { forwarded }) };
+}
+
+function visitedTiers({ policies }: { policies: PolicyIndex }, trial: Trial, { forwarded = false } = {}): VisitedTier[] {
+  const { member, direction } = trial;
+  const selecting = policies.policiesOf(member, direction).filter(({ applyOnForward }) => !forwarded || applyOnForward);
   const enforced = selecting.filter(({ staged }) => !staged);
   // A policy that cannot be in force closes its endpoints, whatever the others say.
   let isDecided = enforced.some(({ isInvalid, tier }) => isInvalid || policies.tier(tier) === undefined);
-  const trial: Trial = { flow, direction, member, membership };
   return policies.inOrder(new Set(selecting.map(({ tier }) => tier))).map((name) => {
     const own = selecting.filter(({ tier }) => tier === name);
     const defaultAction = policies.tier(name)?.defaultAction;
@@ -99,7 +111,7 @@ function visitedTiers(
 function triedRules({ rules }: IndexedPolicy, trial: Trial): Omit<TriedRule, 'isReached'>[] {
   const tried = (rules[trial.direction] ?? []).map((rule) => ({
     index: rule.index,
-    action: rule.action,
+    action: actionOf(rule, trial),
     mismatches: mismatches(rule, trial),
   }));
   return [...Map.groupBy(tried, ({ index }) => index).values()].map((parts) =>

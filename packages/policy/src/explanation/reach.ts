@@ -10,6 +10,23 @@ export interface Participant {
   readonly address: string;
   /** Those of one name are not told apart. */
   readonly group: string;
+  /** What else tells one from another on the way: those that are equal in this, too, may be judged as one. */
+  readonly site?: Site;
+}
+
+export interface Site {
+  /** Where it runs, or the host itself. */
+  readonly host: string;
+  /** A host itself: its own endpoints are asked on the way alone. What it and its containers send each other is not told of. */
+  readonly isHost: boolean;
+  /** Whatever else the way goes by: the pool. */
+  readonly kind: string;
+}
+
+/** What is asked between two hosts. */
+export interface Passage {
+  /** All that hosts on the way let through, for the calculator of that index. */
+  between(from: Participant, to: Participant, index: number): readonly AllowedTraffic[];
 }
 
 /** What the participants of one group may send to those of another. Only between addresses of one family, and not from one to itself. */
@@ -24,8 +41,7 @@ export interface Reach {
 
 /** Participants that no program tells apart. */
 interface Kin {
-  readonly group: string;
-  readonly address: string;
+  readonly first: Participant;
   /** One for each calculator. */
   readonly views: readonly View[];
   count: number;
@@ -48,22 +64,24 @@ export function participants(endpoints: Iterable<Endpoint>, groupOf: (endpoint: 
  * as one, so the cost goes by the number of kinds of endpoints rather than of endpoints.
  *
  * @param calculators of all hosts
+ * @param passage absent: no host has a policy of its own
  */
-export function reach(calculators: readonly PolicyCalculator[], among: readonly Participant[]): Reach[] {
+export function reach(calculators: readonly PolicyCalculator[], among: readonly Participant[], passage?: Passage): Reach[] {
   const found = new Map<string, { from: string; to: string; traffic: readonly AllowedTraffic[]; pairs: number }>();
   const known = new KnownTraffic();
   const families = Map.groupBy(among, ({ address }) => familyOf(address));
   for (const [family, own] of families) {
-    const kins = kinsOf(calculators, own);
+    const kins = kinsOf(calculators, own, passage);
     for (const from of kins) {
       for (const to of kins) {
         const pairs = from.count * (from === to ? to.count - 1 : to.count);
-        if (pairs === 0) continue;
-        const numbers = calculators.map((_, index) => trafficBetween(from, to, index, { family, known }));
-        const key = `${from.group}\n${to.group}\n${numbers}`;
+        if (pairs === 0 || isOwn(from.first.site, to.first.site)) continue;
+        const numbers = calculators.map((_, index) => trafficBetween(from, to, index, { family, known, passage }));
+        const { group } = from.first;
+        const key = `${group}\n${to.first.group}\n${numbers}`;
         const row = found.get(key);
         if (row === undefined)
-          found.set(key, { from: from.group, to: to.group, traffic: numbers.map((number) => known.get(number)), pairs });
+          found.set(key, { from: group, to: to.first.group, traffic: numbers.map((number) => known.get(number)), pairs });
         else row.pairs += pairs;
       }
     }
@@ -76,21 +94,37 @@ export function isUnchanged({ traffic: [before, after] }: Reach): boolean {
   return before === undefined || after === undefined || sameTraffic(before, after);
 }
 
-function trafficBetween(from: Kin, to: Kin, index: number, { family, known }: { family: Family; known: KnownTraffic }): number {
+/** A host, and what runs on it. */
+function isOwn(from: Site | undefined, to: Site | undefined): boolean {
+  return from !== undefined && to !== undefined && from.host === to.host && (from.isHost || to.isHost);
+}
+
+function trafficBetween(
+  from: Kin,
+  to: Kin,
+  index: number,
+  { family, known, passage }: { family: Family; known: KnownTraffic; passage: Passage | undefined },
+): number {
   const [source, destination] = [from.views[index]!, to.views[index]!];
   if (!source.isOfCluster && destination.privatePool !== undefined) return known.number(NO_TRAFFIC[family]);
-  const egress = source.egress?.classAt(to.address).allowed ?? ALL_TRAFFIC[family];
-  const ingress = destination.ingress?.classAt(from.address).allowed ?? ALL_TRAFFIC[family];
-  return known.intersection(known.number(egress), known.number(ingress));
+  const egress = source.egress?.classAt(to.first.address).allowed ?? ALL_TRAFFIC[family];
+  const ingress = destination.ingress?.classAt(from.first.address).allowed ?? ALL_TRAFFIC[family];
+  const isElsewhere = from.first.site?.host !== to.first.site?.host;
+  const between = isElsewhere ? (passage?.between(from.first, to.first, index) ?? []) : [];
+  return between.reduce(
+    (number, allowed) => known.intersection(number, known.number(allowed)),
+    known.intersection(known.number(egress), known.number(ingress)),
+  );
 }
 
 const NO_TRAFFIC: Readonly<Record<Family, AllowedTraffic>> = { IPv4: noTraffic('IPv4'), IPv6: noTraffic('IPv6') };
 const ALL_TRAFFIC: Readonly<Record<Family, AllowedTraffic>> = { IPv4: allTraffic('IPv4'), IPv6: allTraffic('IPv6') };
 
-function kinsOf(calculators: readonly PolicyCalculator[], own: readonly Participant[]): Kin[] {
-  const views = own.map(({ address }) => calculators.map((calculator) => viewOf(address, calculator)));
+function kinsOf(calculators: readonly PolicyCalculator[], own: readonly Participant[], passage: Passage | undefined): Kin[] {
+  const views = own.map((participant) => calculators.map((calculator) => viewOf(participant, calculator)));
   const tables = new Set(views.flat().flatMap(({ egress, ingress }) => [egress, ingress]));
   tables.delete(undefined);
+  if (passage !== undefined) for (const calculator of calculators) for (const table of calculator.hostTables()) tables.add(table);
   const ids = new Map<unknown, number>();
   const idOf = (value: unknown) => getOrCreate(ids, value, () => ids.size);
   const verdictOf = (table: PeerTable, address: string) => {
@@ -98,19 +132,25 @@ function kinsOf(calculators: readonly PolicyCalculator[], own: readonly Particip
     return verdict.kind === 'goto' ? verdict.chain : verdict.kind;
   };
   const kins = new Map<string, Kin>();
-  for (const [index, { address, group }] of own.entries()) {
+  for (const [index, participant] of own.entries()) {
+    const { address, group } = participant;
     const seen = [...tables].map((table) => idOf(verdictOf(table!, address)));
     const own = views[index]!.flatMap(({ egress, ingress, isOfCluster, privatePool }) =>
       [egress, ingress, isOfCluster, privatePool].map(idOf),
     );
-    const key = [idOf(group), ...own, ...seen].join(' ');
-    getOrCreate(kins, key, () => ({ group, address, views: views[index]!, count: 0 })).count += 1;
+    const key = [idOf(group), ...own, ...seen, siteText(participant, passage)].join(' ');
+    getOrCreate(kins, key, () => ({ first: participant, views: views[index]!, count: 0 })).count += 1;
   }
   return [...kins.values()];
 }
 
-function viewOf(address: string, calculator: PolicyCalculator): View {
-  const table = (direction: Direction) => calculator.enforcedAt(address, direction)?.table;
+function siteText({ address, site }: Participant, passage: Passage | undefined): string {
+  if (passage === undefined || site === undefined) return '';
+  return `${site.host} ${site.isHost ? address : ''} ${site.kind}`;
+}
+
+function viewOf({ address, site }: Participant, calculator: PolicyCalculator): View {
+  const table = (direction: Direction) => (site?.isHost ? undefined : calculator.enforcedAt(address, direction)?.table);
   return { ...calculator.standingOf(address), egress: table('Egress'), ingress: table('Ingress') };
 }
 

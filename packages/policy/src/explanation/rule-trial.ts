@@ -17,12 +17,14 @@ export interface Trial {
   readonly direction: Direction;
   /** The endpoint that the policy selects, at its address. */
   readonly member: Member;
+  /** The endpoint's end has an address that nobody told of: whether a rule that names its addresses means it cannot be known. */
+  readonly isUntold?: boolean;
   readonly membership: Membership;
 }
 
 /** Why a rule does not match a flow: every criterion that fails. Empty where it matches. */
 export function mismatches(rule: PolicyRule, trial: Trial): Criterion[] {
-  const { flow, direction, member, membership } = trial;
+  const { flow, direction, member, isUntold = false, membership } = trial;
   const family = familyOf(flow.source);
   const [local, peer] = direction === 'Ingress' ? (['destination', 'source'] as const) : (['source', 'destination'] as const);
   const domainSet = (domains: readonly string[]) => membership.domainSet(member, domains);
@@ -40,8 +42,13 @@ export function mismatches(rule: PolicyRule, trial: Trial): Criterion[] {
   for (const [name, side, end] of [
     [peer, rule.peer, peerEnd],
     [local, rule.local, localEnd],
-  ] as const)
-    failing[name] = sideMismatches(side, end, { family, protocol: flow.protocol, plane }).map((field): Criterion => `${name}.${field}`);
+  ] as const) {
+    const fields =
+      isUntold && end === localEnd
+        ? untoldMismatches(rule, end, { protocol: flow.protocol, plane })
+        : sideMismatches(side, end, { family, protocol: flow.protocol, plane });
+    failing[name] = fields.map((field): Criterion => `${name}.${field}`);
+  }
   const traffic = trafficMismatches(rule, flow, family, plane);
   if (!rule.ofService) return [...traffic, ...failing.source, ...failing.destination];
   // What the service says of ports and protocols is not in the rule.
@@ -95,6 +102,28 @@ function sideMismatches(
     failing.push(hasLabels ? 'namespaceSelector' : 'selector');
   }
   if (without.some(isIn)) failing.push('notSelector');
+  if (ports !== undefined && !isAmong(ports)) failing.push('ports');
+  if (notPorts !== undefined && isAmong(notPorts)) failing.push('notPorts');
+  return failing;
+}
+
+/** What a rule does: one that would pass on what may not be meant denies it. */
+export function actionOf({ action, local }: PolicyRule, { isUntold = false }: Trial): PolicyRule['action'] {
+  const { nets, notNets, within, without } = local;
+  const namesAddresses = nets !== undefined || notNets !== undefined || within.length + without.length > 0;
+  return isUntold && namesAddresses && action === 'Pass' ? 'Deny' : action;
+}
+
+/** What might forbid does, what might allow does not: see `forUnknownAddress` of programs. */
+function untoldMismatches({ action, local }: PolicyRule, end: End, of: { protocol: number; plane: Plane }): SideField[] {
+  const { nets, notNets, within, without, ports, notPorts } = local;
+  const isAmong = (criterion: PortCriterion) => of.plane === PORT_PLANE && hasPort(criterion, end, of.protocol);
+  const closes = action === 'Deny' || action === 'Pass';
+  const failing: SideField[] = [];
+  if (!closes && nets !== undefined) failing.push('nets');
+  if (!closes && notNets !== undefined) failing.push('notNets');
+  if (!closes && within.length > 0) failing.push('selector');
+  if (!closes && without.length > 0) failing.push('notSelector');
   if (ports !== undefined && !isAmong(ports)) failing.push('ports');
   if (notPorts !== undefined && isAmong(notPorts)) failing.push('notPorts');
   return failing;

@@ -1,5 +1,5 @@
 import type { Direction, Family } from '@weir/resources';
-import type { Range } from '../ranges/range.ts';
+import { type Range, union } from '../ranges/range.ts';
 import {
   EMPTY,
   exceeds,
@@ -19,7 +19,7 @@ import { type Match, type NumberField, type Rule, type RuleExpression, ruleText 
 import { type ChainStatement, DENIED, type Verdict } from '../statements/statement.ts';
 import { LOGGED_RATE, PACKET_LOG_GROUP } from './packet-log.ts';
 import type { ProgramRule } from './program.ts';
-import { boxesOf, OTHER_PROTOCOL, type Point, type PortsByName, planeOf, protocolsOf } from './traffic.ts';
+import { boxesOf, OTHER_PROTOCOL, type Point, type PortNumber, type PortsByName, planeOf, protocolsOf } from './traffic.ts';
 
 /**
  * What one peer may send, whoever it is: a program, projected on that peer. Many peers of many programs share one class.
@@ -100,6 +100,28 @@ export function intersectTraffic(left: AllowedTraffic, right: AllowedTraffic): A
   const named = [...new Set([...left.protocols.keys(), ...right.protocols.keys()])].sort((one, other) => one - other);
   const both = named.map((protocol) => [protocol, regionIntersection(regionOf(left, protocol), regionOf(right, protocol))] as const);
   return normalised(left.others && right.others, new Map(both), family);
+}
+
+/** What either allows; of one family. */
+export function uniteTraffic(left: AllowedTraffic, right: AllowedTraffic): AllowedTraffic {
+  const { family } = left;
+  const named = [...new Set([...left.protocols.keys(), ...right.protocols.keys()])].sort((one, other) => one - other);
+  const either = named.map((protocol) => {
+    const plane = planeOf(protocol, family);
+    const [one, other] = [left, right].map((traffic) => regionComplement(regionOf(traffic, protocol), plane)) as [Region, Region];
+    return [protocol, regionComplement(regionIntersection(one, other), plane)] as const;
+  });
+  return normalised(left.others || right.others, new Map(either), family);
+}
+
+/** All that is for these ports. */
+export function trafficTo(ports: readonly PortNumber[], family: Family): AllowedTraffic {
+  const byProtocol = Map.groupBy(ports, ({ protocol }) => protocol);
+  const regions = [...byProtocol].map(([protocol, own]): [number, Region] => {
+    const second = union(own.map(({ port }) => [port, port] as const));
+    return [protocol, [{ first: planeOf(protocol, family).first, second }]];
+  });
+  return { family, others: false, protocols: new Map(regions.sort(([left], [right]) => left - right)) };
 }
 
 export function sameTraffic(left: AllowedTraffic, right: AllowedTraffic): boolean {

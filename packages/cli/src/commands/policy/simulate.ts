@@ -1,5 +1,4 @@
 import { boolean, string } from '@oclif/core/flags';
-import type { PolicyCalculator } from '@weir/policy';
 import { FileCommand } from '../../command-line/file-command.ts';
 import { outputFlag } from '../../command-line/output-flag.ts';
 import { fileFlags, intoNamespaceFlag } from '../../command-line/store-flags.ts';
@@ -31,13 +30,15 @@ outside, and for the flows that the hosts recorded in the last hour. How far eac
   async run(): Promise<void> {
     const { flags } = await this.parse(PolicySimulate);
     const [
-      { calculatorOf, readPolicyState },
+      { readPolicyState },
+      { FlowJudge },
       { changedState },
       { changedRows, formatChanges },
       { recordedFlows, recordedText },
       { changedFlows },
     ] = await Promise.all([
       import('../../why/policy-state.ts'),
+      import('../../why/flow-judge.ts'),
       import('../../why/simulate.ts'),
       import('../../why/reach-table.ts'),
       import('../../why/recorded-flows.ts'),
@@ -49,10 +50,7 @@ outside, and for the flows that the hosts recorded in the last hour. How far eac
       recorded: flags.flows ? await recordedFlows(stores.store, Date.now()) : undefined,
     }));
     const changes = documents.map(({ object }) => object);
-    const [before, after] = [state, changedState(state, changes, flags.delete ? 'delete' : 'apply')].map(calculatorOf) as [
-      PolicyCalculator,
-      PolicyCalculator,
-    ];
+    const [before, after] = [new FlowJudge(state), new FlowJudge(changedState(state, changes, flags.delete ? 'delete' : 'apply'))];
     const rows = changedRows(before, after, state, { by: flags.by?.split(',') });
     const flows = recorded && changedFlows(recorded.records, before, after);
     if (flags.output === 'json') {

@@ -115,3 +115,44 @@ test('faults of a test are told with file, line and what was meant', async (t) =
   t.regex(await fails(`${TEST}---\n${POLICY.replace('selector:', 'selecter:')}`), /line 18.*did you mean "selector"\?/s);
   t.regex(await fails(POLICY), /stdin has no PolicyTest/);
 });
+
+const HOSTS = `apiVersion: weir/v1
+kind: PolicyTest
+metadata: { name: hosts }
+spec:
+  endpoints:
+    - { name: web, namespace: shop, labels: { run: web }, host: node-1 }
+    - { name: db, namespace: shop, labels: { run: db }, host: node-7 }
+    - { name: cache, namespace: shop, labels: { run: cache }, host: node-7 }
+  expect:
+    - { from: web, to: db, port: tcp/5432, verdict: Allow }
+    - { from: [web, outside], to: db, port: tcp/80, verdict: Deny }
+    - { from: cache, to: db, port: tcp/80, verdict: Allow }
+    - { from: [outside, web], to: host/node-7, port: tcp/22, verdict: Allow }
+    - { from: outside, to: node-7, port: tcp/80, verdict: Deny }
+    - { from: web, to: role=agent, port: tcp/metrics, verdict: Allow }
+---
+apiVersion: weir/v1
+kind: HostEndpoint
+metadata: { name: node-7, labels: { role: agent } }
+spec: { host: node-7, interfaceName: eth0, expectedIPs: [192.0.2.17], ports: [{ name: metrics, protocol: TCP, port: 9100 }] }
+---
+apiVersion: weir/v1
+kind: GlobalPolicy
+metadata: { name: agents }
+spec:
+  selector: role == 'agent'
+  applyOnForward: true
+  ingress: [{ action: Allow, protocol: TCP, source: { selector: run == 'web' }, destination: { ports: [metrics, 5432] } }]
+`;
+
+test('hosts are ends of flows, and what passes through them is asked about', async (t) => {
+  const { weir, file } = await shop(t, HOSTS);
+  const stdout = await weir.ok(t, ['policy', 'test', file]);
+  t.regex(stdout, /^# 8 passed, 0 failed$/m);
+  await weir.file('test.yaml', HOSTS.replace('applyOnForward: true', 'applyOnForward: false'));
+  const { status, stdout: open } = await weir.run(['policy', 'test', file]);
+  t.is(status, 1);
+  t.regex(open, /^not ok 2 - hosts: web to db, TCP 80: Deny$/m);
+  t.regex(open, /^# 6 passed, 2 failed$/m);
+});

@@ -24,12 +24,13 @@ Pairs that may send each other nothing are left out, unless --all says otherwise
 
   async run(): Promise<void> {
     const { flags } = await this.parse(PolicyWho);
-    const [{ calculatorOf, readPolicyState }, { formatWho, reachRows }] = await Promise.all([
+    const [{ readPolicyState }, { FlowJudge }, { formatWho, reachRows }] = await Promise.all([
       import('../../why/policy-state.ts'),
+      import('../../why/flow-judge.ts'),
       import('../../why/reach-table.ts'),
     ]);
     const state = await this.withObjects(flags, readPolicyState);
-    const rows = reachRows([calculatorOf(state)], state, { ...flags, by: flags.by?.split(',') }).filter(
+    const rows = reachRows([new FlowJudge(state)], state, { ...flags, by: flags.by?.split(',') }).filter(
       ({ traffic }) => flags.all || traffic[0] !== 'nothing',
     );
     if (flags.output === 'json')
