@@ -47,5 +47,9 @@ test('a record passes when it is of the time, the verdict and both ends', (t) =>
   t.false(flowTest({ ...query, since: '2026-01-01T00:00:10.000Z' })(record));
   t.true(flowTest({ ...query, denied: true, from: "app == 'web'", to: 'outside' })(record));
   t.false(flowTest({ ...query, denied: true })({ ...record, verdict: 'Log' }));
+  const staged = (verdict: 'Allow' | 'Deny') => ({ ...record, staged: { verdict, because: {} } });
+  t.true(flowTest({ ...query, staged: true })(staged('Allow')));
+  t.false(flowTest({ ...query, staged: true })(staged('Deny')));
+  t.false(flowTest({ ...query, staged: true })(record));
   t.false(flowTest({ ...query, from: 'outside' })(record));
 });

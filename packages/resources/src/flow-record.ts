@@ -55,6 +55,8 @@ export const flowQuerySchema = z.object({
   /** Records that ended since then, ISO 8601. */
   since: z.iso.datetime(),
   denied: z.boolean().default(false),
+  /** Only what staged policies would decide otherwise. */
+  staged: z.boolean().optional(),
   /** See {@link flowEndTest}. */
   from: z.string().optional(),
   to: z.string().optional(),
@@ -97,11 +99,15 @@ export function flowAnswerKey(id: string, host = ''): string {
 export type FlowTest = (record: FlowRecord) => boolean;
 
 /** Whether a record is wanted. Throws SelectorError, ValidationError. */
-export function flowTest({ since, denied, from, to }: FlowQuery): FlowTest {
+export function flowTest({ since, denied, staged: wantsStaged = false, from, to }: FlowQuery): FlowTest {
   const [isSource, isDestination] = [from, to].map((text) => (text === undefined ? () => true : flowEndTest(text)));
   const first = Date.parse(since);
-  return ({ verdict, end, source, destination }) =>
-    (!denied || verdict === 'Deny') && Date.parse(end) >= first && isSource!(source) && isDestination!(destination);
+  const isChanged = ({ verdict, staged }: FlowRecord) => staged !== undefined && staged.verdict !== verdict && verdict !== 'Log';
+  return (record) => {
+    const { verdict, end, source, destination } = record;
+    if ((denied && verdict !== 'Deny') || (wantsStaged && !isChanged(record))) return false;
+    return Date.parse(end) >= first && isSource!(source) && isDestination!(destination);
+  };
 }
 
 const ADDRESS = /^(\d+(\.\d+){3}|[0-9a-f]*:[0-9a-f:]*)(\/\d+)?$/i;

@@ -4,7 +4,8 @@ import { StoreCommand } from '../command-line/store-command.ts';
 
 export default class Flows extends StoreCommand {
   static override summary = 'Show who talked to whom, on all hosts: allowed or denied, and by which rule.';
-  static override usage = 'flows [-f] [--denied] [--from END] [--to END] [--since TIME] [--limit N] [-o table|json] [STORE FLAGS]';
+  static override usage =
+    'flows [-f] [--denied] [--staged] [--from END] [--to END] [--since TIME] [--limit N] [-o table|json] [STORE FLAGS]';
   static override description =
     `Each host keeps the flows of the last hour, one record in 10 seconds for each pair of addresses, port and verdict.
 END is a selector for the labels of endpoints (also in kubectl's short form), NAMESPACE/NAME of an endpoint, the id of a Marathon app or group,
@@ -20,6 +21,7 @@ that runs did not answer.`;
   static override flags = {
     follow: boolean({ char: 'f', summary: 'Go on with flows as they come, until interrupted.' }),
     denied: boolean({ summary: 'Only what was denied.' }),
+    staged: boolean({ summary: 'Only what staged policies would decide otherwise.' }),
     from: string({ summary: 'Only flows that this end began.', helpValue: 'END' }),
     to: string({ summary: 'Only flows to this end.', helpValue: 'END' }),
     since: string({ summary: 'Only flows since then: 30s, 10m, 1h, or a date and time of ISO 8601.', default: '10m', helpValue: 'TIME' }),

@@ -7,6 +7,7 @@ const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_
 export interface FlowFlags {
   follow: boolean;
   denied: boolean;
+  staged?: boolean;
   from?: string | undefined;
   to?: string | undefined;
   since: string;
@@ -18,10 +19,11 @@ export interface FlowFlags {
  * @param now ms since 1970
  * @throws CliError EUSAGE
  */
-export function flowQuery({ follow, denied, from, to, since, limit }: FlowFlags, now: number): FlowQuery {
+export function flowQuery({ follow, denied, staged, from, to, since, limit }: FlowFlags, now: number): FlowQuery {
   return {
     follow,
     denied,
+    ...(staged && { staged }),
     limit,
     since: new Date(sinceWhen(since, now)).toISOString(),
     ...(from !== undefined && { from: endText(from, '--from') }),
