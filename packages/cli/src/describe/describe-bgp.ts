@@ -1,6 +1,6 @@
 /** What speaks BGP with whom, as people read it. Passwords are never shown. */
 import type { BgpConfig, BgpFilter, BgpFilterRule, BgpPeer, HostBgp, PasswordSource } from '@weir/resources';
-import type { Field } from './describe.ts';
+import type { Field } from './field.ts';
 
 export function bgpFields(object: BgpConfig | BgpPeer | BgpFilter): Field[] {
   switch (object.kind) {

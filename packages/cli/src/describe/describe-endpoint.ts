@@ -1,0 +1,62 @@
+/** A container's endpoint: where it is, whose, and what policy is for it. */
+import { type Endpoint, type HostPort, type NamespaceDefault, WARNINGS_ANNOTATION } from '@weir/resources';
+import { inOrderOfEvaluation, selects } from '../output/policy-selection.ts';
+import { behindText } from './describe-service.ts';
+import type { Field } from './field.ts';
+import type { Surroundings } from './surroundings.ts';
+import { policyTitle } from './titles.ts';
+
+export function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [], tiers = [] }: Surroundings): Field[] {
+  const { spec } = endpoint;
+  const behind = services.flatMap((service) => behindText(service, endpoint, namespaces));
+  const own = inOrderOfEvaluation(
+    policies.filter((policy) => selects(policy, endpoint, namespaces)),
+    tiers,
+  );
+  const named = (direction: 'Ingress' | 'Egress') =>
+    own.filter((policy) => policy.spec.types.includes(direction)).map((policy) => policyTitle(policy));
+  const home = namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec;
+  const none = (own: NamespaceDefault | undefined) => [
+    `<none>: ${spec.defaultAction === 'Deny' ? 'Deny' : (own ?? home?.defaultAction ?? 'Allow')} by default`,
+  ];
+  return [
+    ...warningFields(endpoint),
+    ['Host', spec.host],
+    ['Container', spec.containerId],
+    ...mesosFields(spec),
+    ['Network', spec.network],
+    ['Addresses', spec.addresses],
+    ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
+    ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
+    ['Host ports', (spec.hostPorts ?? []).map(hostPortText)],
+    ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
+    ...(behind.length === 0 ? [] : [['Services', behind] satisfies Field]),
+    ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none(home?.defaultIngress)],
+    ['Egress by', named('Egress').length > 0 ? named('Egress') : none(home?.defaultEgress)],
+  ];
+}
+
+/** What of the task's labels could not be followed; first, since it is why somebody looks. */
+function warningFields({ metadata, spec }: Endpoint): Field[] {
+  const told = metadata.annotations[WARNINGS_ANNOTATION]?.split('\n') ?? [];
+  const waits = spec.waitsForLabels ? ['closed: the labels of its task are not known yet'] : [];
+  const warnings = [...waits, ...told];
+  return warnings.length === 0 ? [] : [['Warnings', warnings]];
+}
+
+function mesosFields({ mesos }: Endpoint['spec']): Field[] {
+  if (mesos === undefined) return [];
+  const { task = 'not known yet', app, framework, role, healthy } = mesos;
+  return [
+    ['Task', task],
+    ...(app === undefined ? [] : [['App', app] satisfies Field]),
+    ...(framework === undefined ? [] : [['Framework', role === undefined ? framework : `${framework}, role ${role}`] satisfies Field]),
+    ...(healthy === undefined ? [] : [['Healthy', healthy ? 'yes' : 'no'] satisfies Field]),
+  ];
+}
+
+/** `TCP 192.0.2.17:31000 -> 8000` */
+function hostPortText({ protocol, hostIP, hostPort, containerPort }: HostPort): string {
+  const host = hostIP?.includes(':') ? `[${hostIP}]` : hostIP;
+  return `${protocol} ${host === undefined ? '' : `${host}:`}${hostPort} -> ${containerPort}`;
+}

@@ -1,0 +1,16 @@
+import type { PoolUsage } from '@weir/ipam';
+import type { Endpoint, GlobalPolicy, HostEndpoint, Namespace, Policy, Service, Tier } from '@weir/resources';
+
+/** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
+export interface Surroundings {
+  endpoints: readonly Endpoint[];
+  policies: readonly (Policy | GlobalPolicy)[];
+  namespaces: readonly Namespace[];
+  /** Absent: only those that are built in. */
+  tiers?: readonly Tier[];
+  hostEndpoints?: readonly HostEndpoint[];
+  /** Asked only of an endpoint. */
+  services?: readonly Service[];
+  /** How full the pools are; asked only of a pool. */
+  usage?: readonly PoolUsage[];
+}
