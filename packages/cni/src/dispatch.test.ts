@@ -38,7 +38,7 @@ test('an unknown tool, malformed JSON: an answer in the form of the specificatio
 });
 
 test('a DEL without namespace ends well, whatever is wrong with it: anything else would end the Mesos agent at every start', async (t) => {
-  for (const stdin of ['', '{"name":', '[]', '{"name":7}', '{"name":"n","cniVersion":9}']) {
+  for (const stdin of ['', '{"name":', '[]', '{"name":7}']) {
     for (const changes of [{}, { CNI_CONTAINERID: 'a/b' }, { CNI_PATH: '' }]) {
       const env = environment('DEL', { CNI_NETNS: undefined, ...changes });
       const { exitCode, answer, stderr } = await callTool('weir', env, stdin, new ServicesDouble());
@@ -46,6 +46,21 @@ test('a DEL without namespace ends well, whatever is wrong with it: anything els
       t.regex(stderr, /^weir: DEL left something to the agent: /);
     }
     t.is((await callTool('weir', environment('DEL'), stdin, new ServicesDouble())).exitCode, 1, 'with one, the runtime hears of it');
+  }
+});
+
+test('what ADD refuses for a key that cannot be read, the DEL that follows takes, and removes what there is', async (t) => {
+  for (const fault of [{ cniVersion: 9 }, { cniVersions: '1.0.0' }, { ipam: 'x' }, { args: 'x' }, { runtimeConfig: [] }, { type: '' }]) {
+    const services = new ServicesDouble();
+    await callTool('weir', environment('ADD'), NETWORK, services);
+    const faulty = { ...NETWORK, ...fault };
+    t.like(await callTool('weir', environment('ADD', { CNI_CONTAINERID: 'other' }), faulty, services), {
+      exitCode: 1,
+      answer: { code: 7 },
+    });
+    t.like(await callTool('weir', environment('DEL'), faulty, services), { exitCode: 0, stderr: '' }, JSON.stringify(fault));
+    await services.settled();
+    t.true(services.isEmpty, JSON.stringify(fault));
   }
 });
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkMesosAgent } from './networks.ts';
+import { checkMesosAgent, ipv6Alone } from './networks.ts';
 
 const FOLDERS = {
   pluginsDir: '/opt/cni/bin',
@@ -20,6 +20,13 @@ async function agentWith(t: ExecutionContext, ...flags: string[]): Promise<strin
   await writeFile(join(proc, '44', 'cmdline'), ['/usr/sbin/mesos-agent', ...flags].join('\0'));
   return proc;
 }
+
+test('a network that gives IPv6 alone is pointed out: Mesos fails such tasks', (t) => {
+  const told = (families?: string[]) => ipv6Alone({ type: 'weir', chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam', families } }] });
+  t.like(told(['IPv6']), [{ severity: 'warning', message: 'ipam.families is ["IPv6"]: tasks of Mesos fail without an IPv4 address' }]);
+  t.deepEqual([...told(['IPv6', 'IPv4']), ...told()], []);
+  t.is(ipv6Alone({ type: 'weir-route', ipam: { type: 'weir-ipam', families: ['IPv6'] } }).length, 1);
+});
 
 const ISOLATION = '--isolation=filesystem/linux,network/cni';
 

@@ -1,7 +1,7 @@
 /** The network files: as Mesos reads them, and as Weir's tools do. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkNetwork, TOOLS } from '@weir/cni';
+import { checkNetwork, type NetworkProblem, TOOLS } from '@weir/cni';
 import { loadNetworkFiles, mesosAgentFlags } from '@weir/mesos';
 import type { HostFolders } from '../host-install/host-folders.ts';
 import { type Check, failed, ok, skipped, warning } from './check.ts';
@@ -34,11 +34,21 @@ export async function checkNetworks({ configDir, pluginsDir }: HostFolders): Pro
 
 async function checkOne(name: string, path: string, config: Record<string, unknown>, pluginsDir: string): Promise<Check> {
   const title = `network ${name}`;
-  const problems = await checkNetwork(config, pluginsDir.split(':'));
+  const problems = [...(await checkNetwork(config, pluginsDir.split(':'))), ...ipv6Alone(config)];
   if (problems.length === 0) return ok(title, path);
   const texts = problems.map(({ message }) => message).join('; ');
   const remedy = `correct ${path}; docs/configuration.md#the-network-file has all keys`;
   return problems.some(({ severity }) => severity === 'error') ? failed(title, texts, remedy) : warning(title, texts, remedy);
+}
+
+/** Other runtimes take it; Mesos' command executor cannot do with an address that /etc/hosts has no line for. */
+export function ipv6Alone(config: Record<string, unknown>): NetworkProblem[] {
+  const steps = [config, ...(Array.isArray(config.chain) ? (config.chain as Record<string, unknown>[]) : [])];
+  return steps.flatMap(({ ipam }) => {
+    const { type, families } = (ipam ?? {}) as { type?: unknown; families?: unknown };
+    if (type !== 'weir-ipam' || !Array.isArray(families) || families.includes('IPv4')) return [];
+    return [{ severity: 'warning', message: `ipam.families is ${JSON.stringify(families)}: tasks of Mesos fail without an IPv4 address` }];
+  });
 }
 
 /** Whether the Mesos agent that runs here looks where the files are. */

@@ -54,8 +54,20 @@ for (const [config, expected] of [
   ],
   [{ name: 'w', type: 'weir', chain: [{ type: 'weir-route', ipam: { type: 'far-off' } }] }, /^error: there is no plugin "far-off"/],
   [
-    { name: 'w', type: 'weir', chain: [{ type: 'weir-policy', defaultAction: 'Maybe' }] },
-    /^error: chain\.0 \(weir-policy\): "defaultAction" is "Maybe"/,
+    {
+      name: 'w',
+      type: 'weir',
+      chain: [
+        { type: 'weir-route', ipam: { type: 'weir-ipam' } },
+        { type: 'weir-policy', defaultAction: 'Maybe' },
+      ],
+    },
+    /^error: chain\.1 \(weir-policy\): "defaultAction" is "Maybe"/,
+  ],
+  [{ name: 'w', type: 'weir', chain: [{ type: 'weir-policy' }] }, /^error: chain\.0 \(weir-policy\) has no interface to guard/],
+  [
+    { name: 'w', type: 'weir', chain: [{ type: 'weir-ipam' }, { type: 'weir-route', ipam: { type: 'weir-ipam' } }] },
+    /^error: chain\.0 \(weir-ipam\) is no step: it goes into "ipam"/,
   ],
 ] as const)
   test(`named: ${JSON.stringify(config)}`, async (t) => {

@@ -7,6 +7,8 @@ import { networkConfigSchema, parseConfig } from '../protocol/network-config.ts'
 import { CNI_VERSIONS, highestVersion, isCniVersion } from '../protocol/version.ts';
 import { TOOLS } from '../tool-table.ts';
 import { weir } from '../tools/weir.ts';
+import { weirIpam } from '../tools/weir-ipam.ts';
+import { weirPolicy } from '../tools/weir-policy.ts';
 import { stepSchema } from './chain.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
 
@@ -52,9 +54,22 @@ export async function checkNetwork(config: unknown, pluginFolders: readonly stri
   if (tool !== weir) return [...problems, ...(await checkIpam(network, { where: tool.name, version, pluginFolders }))];
   const { data } = weir.config.safeParse(network);
   const chain = (data?.chain ?? []) as Record<string, unknown>[];
+  problems.push(...checkOrder(chain));
   for (const [index, step] of chain.entries())
     problems.push(...(await checkStep(step, { where: `chain.${index}`, version, pluginFolders })));
   return problems;
+}
+
+/** What each step is right in itself with, and the chain is not. */
+function checkOrder(chain: readonly Record<string, unknown>[]): NetworkProblem[] {
+  return chain.flatMap(({ type }, index): NetworkProblem[] => {
+    const where = `chain.${index} (${type})`;
+    if (type === weirPolicy.name && index === 0)
+      return [{ severity: 'error', message: `${where} has no interface to guard: put it behind the step that makes one` }];
+    if (type === weirIpam.name)
+      return [{ severity: 'error', message: `${where} is no step: it goes into "ipam" of the step that makes the interface` }];
+    return [];
+  });
 }
 
 interface Place {

@@ -84,7 +84,7 @@ export function convertConfig(given: unknown): Conversion {
 /** Plugins of others are spoken to as before: they need not know a newer version. */
 function versionFor(steps: readonly Config[], network: Config): string {
   if (steps.every(({ type, ipam }) => TOOLS.has(String(type)) && isOwnIpam(ipam))) return '1.0.0';
-  const { cniVersion, cniVersions } = versionsSchema.parse(network);
+  const { cniVersion, cniVersions } = versionsSchema.safeParse(network).data ?? {};
   const ofDelegate = versionsSchema.safeParse(network.delegate).data?.cniVersion;
   return highestVersion({ cniVersion: ofDelegate || cniVersion || '0.1.0', cniVersions });
 }

@@ -86,7 +86,8 @@ function parseCall(command: Command, environment: Environment, stdin: Buffer): A
 }
 
 function networkCall(command: Command, environment: Environment, stdin: Buffer): NetworkCall {
-  const config = parseConfig(networkConfigSchema, decodeConfig(stdin), 'network configuration');
+  const decoded = decodeConfig(stdin);
+  const config = parseConfig(networkConfigSchema, command === 'DEL' ? withoutFaults(decoded) : decoded, 'network configuration');
   // Mesos takes any name. And by the same reason as with the version: what ADD refused, DEL has to take.
   if (command !== 'DEL' && !isFromMesos(config)) checkNetworkName(config.name);
   return {
@@ -95,6 +96,16 @@ function networkCall(command: Command, environment: Environment, stdin: Buffer):
     config,
     cniVersion: checkVersion(command, config.cniVersion),
   };
+}
+
+/**
+ * Without the keys that cannot be read. ADD refused them and made nothing, and is followed by a DEL with the same configuration, for each
+ * time that a framework tries again; a runtime whose DEL fails keeps the dead container (Mesos does). What has no name is no network.
+ */
+function withoutFaults(config: unknown): unknown {
+  const faults = new Set(networkConfigSchema.safeParse(config).error?.issues.map(({ path: [key] }) => key));
+  if (faults.size === 0 || faults.has('name') || faults.has(undefined)) return config;
+  return Object.fromEntries(Object.entries(config as object).filter(([key]) => !faults.has(key)));
 }
 
 /** CNI_* and PATH alone, as Mesos gives them: nothing of the agent's own environment reaches a foreign plugin. */
