@@ -8,6 +8,8 @@ export interface Row {
   /** What it is compared with, and the ratio value / peer. */
   peer?: string;
   ratio?: number;
+  /** Interquartile range of the samples' ratios. */
+  ratioSpread?: number;
   /** Interquartile range of the samples, in the same unit. */
   spread?: number;
 }
@@ -25,9 +27,9 @@ export interface Series {
  */
 export function medianRow({ name, unit, samples }: Series, peer?: Series): Row {
   const row = { name, value: median(samples), unit, spread: spread(samples) };
-  return peer === undefined
-    ? row
-    : { ...row, peer: peer.name, ratio: median(samples.map((sample, index) => sample / peer.samples[index]!)) };
+  if (peer === undefined) return row;
+  const ratios = samples.map((sample, index) => sample / peer.samples[index]!);
+  return { ...row, peer: peer.name, ratio: median(ratios), ratioSpread: spread(ratios) };
 }
 
 /** Of a minute: how many processes run or want to. */
@@ -47,7 +49,7 @@ export function report(bench: string, rows: Row[]): void {
   const cells = rows.map((row) => [
     row.name,
     `${round(row.value)} ${row.unit}`,
-    row.ratio === undefined ? '' : `${row.ratio.toFixed(2)}×`,
+    row.ratio === undefined ? '' : `${row.ratio.toFixed(2)}×${row.ratioSpread === undefined ? '' : ` ± ${row.ratioSpread.toFixed(2)}`}`,
     row.peer === undefined ? '' : `of ${row.peer}`,
     row.spread === undefined ? '' : `± ${round(row.spread)}`,
   ]);

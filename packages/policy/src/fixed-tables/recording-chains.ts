@@ -51,13 +51,19 @@ export const RECORDING_SETS: string[] = [
   ),
 ];
 
-const FLOODS = FAMILIES.map(
-  ({ ip, version }) =>
-    `add @flood_rate${version} { ${ip} saddr ${rate(FLOOD_RATE, 'over ')} } ${rate(FLOOD_LOG_RATE)} log prefix "${FLOOD_PREFIX}" group ${PACKET_LOG_GROUP}`,
-);
+/** Of so many denied packets, one by lot is counted as its source's: to count each would cost as much again as to record it. */
+const FLOOD_SHARE = 16;
+
+const FLOOD_SAMPLES = { perSecond: FLOOD_RATE / FLOOD_SHARE, burst: FLOOD_RATE / FLOOD_SHARE };
 
 export const RECORDING_CHAINS: Record<string, FixedChain> = {
   [ALLOWED]: { rules: record('allowed', ALLOW_PREFIX) },
+  flood: {
+    rules: FAMILIES.map(
+      ({ ip, version }) =>
+        `add @flood_rate${version} { ${ip} saddr ${rate(FLOOD_SAMPLES, 'over ')} } ${rate(FLOOD_LOG_RATE)} log prefix "${FLOOD_PREFIX}" group ${PACKET_LOG_GROUP}`,
+    ),
+  },
   ...Object.fromEntries(
     denials.map(([denial, chain]) => [
       chain,
@@ -65,7 +71,7 @@ export const RECORDING_CHAINS: Record<string, FixedChain> = {
         rules: [
           ...FAMILIES.map(({ ip, version }) => `${ip} saddr @muted${version} counter drop`),
           ...record('denied', denyPrefix(denial)),
-          ...FLOODS,
+          `meta random < ${2 ** 32 / FLOOD_SHARE} jump flood`,
           'counter drop',
         ],
       },

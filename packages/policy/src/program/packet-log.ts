@@ -35,8 +35,8 @@ export const LOG_RATE = { perSecond: 100, burst: 200 };
 /** The same, of each source: one that floods is not to hide the others. */
 export const SOURCE_RATE = { perSecond: 10, burst: 30 };
 
-/** Denied packets of one source from which on it floods: an agent that is told of it mutes the source for a while. */
-export const FLOOD_RATE = { perSecond: 1000, burst: 1000 };
+/** Denied packets of one source in a second, from which on it floods, about: an agent that is told of it mutes the source for a while. */
+export const FLOOD_RATE = 1_024;
 /** How often an agent is told of that. */
 export const FLOOD_LOG_RATE = { perSecond: 10, burst: 10 };
 
