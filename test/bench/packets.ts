@@ -1,6 +1,6 @@
 /**
- * `npm run bench:packets`: what policies cost packets. Throughput (iperf3), new connections a second and round trips (connections.c)
- * between two containers, on two hosts and on one, with 0, 100 and 10,000 policies that all select the server, and with one that refuses a
+ * `npm run bench:packets`: what policies cost packets. Throughput (iperf3), what 64 KiB take on one core (carry.c), new connections a second
+ * and round trips (connections.c) between two containers, on two hosts and on one, with 0, 100 and 10,000 policies that all select the server, and with one that refuses a
  * list of 100,000 nets, in turn. Half of the policies allow the client further ports, half allow somebody else; one of the first hundred
  * allows what is measured. How many select the server is switched by its label. At the end the same without agents and without Weir's table,
  * thus without connection tracking: not in turn with the others.
@@ -37,12 +37,15 @@ const STREAM_SERVER = 'taskset --cpu-list 0 chrt --rr 1';
 const IPERF_PORT = 5201;
 const DIAL_PORT = 7000;
 const TALK_PORT = 7002;
-const MEASURED_PORTS = [IPERF_PORT, DIAL_PORT, TALK_PORT];
+/** Listened to by those alone who send there. */
+const CARRY_PORT = 7003;
+const LISTENED_PORTS = [IPERF_PORT, DIAL_PORT, TALK_PORT];
+const MEASURED_PORTS = [...LISTENED_PORTS, CARRY_PORT];
 /** The server listens here, and no policy allows it: open without policies, closed with them. */
 const FORBIDDEN_PORT = 7001;
 /** The label that says how many policies select an endpoint. */
 const COUNT_LABEL = 'policies';
-const UNITS = { throughput: 'Gbit/s', connections: '/s', 'round trip': 'µs' };
+const UNITS = { throughput: 'Gbit/s', '64 KiB': 'µs', connections: '/s', 'round trip': 'µs' };
 const WITHOUT_TABLE = 'without the table';
 
 interface Path {
@@ -58,7 +61,7 @@ const run = promisify(execFile);
 report('packets', await withCluster({ bench: 'packets', hosts: 2 }, measure));
 
 async function measure(cluster: Cluster): Promise<Row[]> {
-  const program = compile('connections.c', cluster.folder);
+  const [program, carry] = ['connections.c', 'carry.c'].map((source) => compile(source, cluster.folder)) as [string, string];
   const writer = new StoreWriter(cluster);
   await writer.load([{ kind: 'Pool', metadata: { name: 'bench' }, spec: { cidr: '10.100.0.0/16' } }, ...policies(), ...list()]);
   const [near, far] = cluster.hosts as [LabHost, LabHost];
@@ -76,7 +79,7 @@ async function measure(cluster: Cluster): Promise<Row[]> {
     { name: 'two hosts', client: farClient },
     { name: 'one host', client: nearClient },
   ];
-  for (const { client } of paths) for (const port of MEASURED_PORTS) await untilOpen(client, address, port, true);
+  for (const { client } of paths) for (const port of LISTENED_PORTS) await untilOpen(client, address, port, true);
 
   const agents = cluster.hosts.map((host) => host.startProbe());
   const samples = new Map<string, Measured[]>();
@@ -85,6 +88,7 @@ async function measure(cluster: Cluster): Promise<Row[]> {
       const key = `${name}, ${condition}`;
       const measured = {
         throughput: await measureThroughput(client, address),
+        '64 KiB': await measureCarrying(carry, { client, server, address }),
         connections: await measureConnections(client, program, address),
         'round trip': await measureRoundTrip(client, program, address),
       };
@@ -194,6 +198,15 @@ async function untilOpen(client: Container, address: string, port: number, wante
 async function measureThroughput(client: Container, address: string): Promise<number> {
   const answer = await within(client, ...TURNS.split(' '), 'iperf3', '-c', address, '-p', String(IPERF_PORT), '-n', STREAM, '-J');
   return (JSON.parse(answer) as { end: { sum_received: { bits_per_second: number } } }).end.sum_received.bits_per_second / 1e9;
+}
+
+/** @returns microseconds that 64 KiB take, both ends on one core */
+async function measureCarrying(
+  program: string,
+  { client, server, address }: { client: Container; server: Container; address: string },
+): Promise<number> {
+  const { stdout } = await run(program, [client.namespace, server.namespace, address, String(CARRY_PORT)]);
+  return Number(stdout) / 1000;
 }
 
 /** @returns connections a second, one after the other */
