@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ObjectStore, openStore, type Store, StoreError } from '@weir/datastore';
+import { ObjectStore, type Store, StoreError } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { type Endpoint, type EndpointSpec, keyOf } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
@@ -30,12 +28,7 @@ function endpoint(namespace = 'default', { containerId = 'c1', ...spec }: Partia
 
 /** A store that can be taken away, and a kernel that only notes what it is told. */
 async function setUp(t: ExecutionContext, { knowsOutage = false } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-enforcement-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store } = await temporaryStore(t);
   const link = { up: true, refused: 0 };
   const reached: Store = new Proxy(store, {
     get(target, name: keyof Store) {

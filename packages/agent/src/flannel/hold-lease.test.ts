@@ -1,8 +1,7 @@
 /** On the embedded store, which has etcd's semantics; the real one is in test/flannel.test.ts. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStore, type Store } from '@weir/datastore';
+import type { Store } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import test, { type ExecutionContext } from 'ava';
 import { FlannelRecords } from './flannel-records.ts';
 import { type HeldLease, holdLease } from './hold-lease.ts';
@@ -13,12 +12,7 @@ const CONFIG = '{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}';
 const MAC = '02:00:00:00:00:01';
 
 async function storeOf(t: ExecutionContext): Promise<{ store: Store; folder: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-flannel-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'etcd.db'), timeoutMilliseconds: 1000 });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store, folder } = await temporaryStore(t);
   await put(store, 'config', CONFIG);
   return { store, folder };
 }

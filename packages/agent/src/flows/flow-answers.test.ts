@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openStore, type Store } from '@weir/datastore';
+import type { Store } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { type FlowAnswer, type FlowRecord, flowAnswerKey, flowRequestKey } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import { openLog } from '../log.ts';
@@ -28,8 +26,7 @@ const BEGIN = Date.parse('2026-01-01T00:00:00.000Z');
 const QUESTION = { since: '2025-01-01T00:00:00.000Z', denied: false, limit: 10_000, follow: false };
 
 async function open(t: ExecutionContext, known: FlowRecord[] = []): Promise<{ store: Store; answers: FlowAnswers; memory: FlowMemory }> {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-flows-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 5000 });
+  const { store } = await temporaryStore(t);
   const memory = new FlowMemory(BEGIN);
   memory.add(known, BEGIN);
   const answers = new FlowAnswers({ store, host: 'h1', memory, remember() {}, log: openLog({ host: 'h1', level: 'silent' }) });
@@ -38,8 +35,6 @@ async function open(t: ExecutionContext, known: FlowRecord[] = []): Promise<{ st
   t.teardown(async () => {
     stop.abort();
     await running;
-    await store.close();
-    rmSync(folder, { recursive: true });
   });
   return { store, answers, memory };
 }

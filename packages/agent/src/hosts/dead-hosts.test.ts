@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ObjectStore, openStore } from '@weir/datastore';
+import { ObjectStore } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { Allocator, admitPool } from '@weir/ipam';
 import { type Block, type Pool, parseObject, presenceKey } from '@weir/resources';
 import test from 'ava';
@@ -50,12 +48,7 @@ test('nothing is taken from this host, or from one that lives; what a gone host 
 });
 
 test('a host that was silent for as long as IpamConfig says is cleared, one that shows up again is not', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-dead-hosts-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 5000 });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store } = await temporaryStore(t);
   const objects = new ObjectStore(store);
   const blocks = async () => (await objects.list('Block')).objects.map(({ object }) => object);
   await admitPool(

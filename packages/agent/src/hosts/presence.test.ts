@@ -1,24 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ObjectStore, openStore } from '@weir/datastore';
+import { ObjectStore } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { presenceKey } from '@weir/resources';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import pino from 'pino';
 import { keepPresence, registerHost } from './presence.ts';
 
-async function openTestStore(t: ExecutionContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-presence-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
-  return store;
-}
-
 test('a host is registered with the defaults; what an operator wrote stays when addresses change', async (t) => {
-  const objects = new ObjectStore(await openTestStore(t));
+  const objects = new ObjectStore((await temporaryStore(t)).store);
   const { object } = await registerHost(objects, 'h1', ['192.0.2.1']);
   t.deepEqual(object.spec.mesosTraffic, { agentPorts: [5051], healthChecks: 'Always' });
   await objects.put({ ...object, spec: { ...object.spec, mesosTraffic: { agentPorts: [], healthChecks: 'Policy' } } });
@@ -28,7 +16,7 @@ test('a host is registered with the defaults; what an operator wrote stays when 
 });
 
 test('where its agent answers DNS is told, and no longer when it does not; what an operator says of it stays', async (t) => {
-  const objects = new ObjectStore(await openTestStore(t));
+  const objects = new ObjectStore((await temporaryStore(t)).store);
   t.false('dns' in (await registerHost(objects, 'h1', ['192.0.2.1'], [])).object.spec);
   const { object } = await registerHost(objects, 'h1', ['192.0.2.1'], ['169.254.1.53']);
   t.deepEqual(object.spec.dns, { addresses: ['169.254.1.53'], queries: 'Always' });
@@ -38,7 +26,7 @@ test('where its agent answers DNS is told, and no longer when it does not; what 
 });
 
 test('the sign of life is there while the agent is, and goes with it', async (t) => {
-  const store = await openTestStore(t);
+  const store = (await temporaryStore(t)).store;
   const stop = new AbortController();
   const log = pino({ level: 'silent' });
   const watching = store.watch(presenceKey(), { from: 1 })[Symbol.asyncIterator]();

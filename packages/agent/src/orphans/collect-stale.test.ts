@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openStore } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { Allocator, admitPool } from '@weir/ipam';
 import { type Pool, parseObject } from '@weir/resources';
 import type { LinkOwner } from '@weir/routing';
@@ -15,12 +12,7 @@ const eth0 = (containerId: string): Owner => ({ containerId, interfaceName: 'eth
 
 /** Addresses of three containers, and a GC that knows of none of them. */
 async function setUp(t: ExecutionContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-stale-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store } = await temporaryStore(t);
   const pool = { apiVersion: 'weir/v1', kind: 'Pool', metadata: { name: 'p' }, spec: { cidr: '10.0.0.0/24' } };
   await admitPool(store, parseObject(pool) as Pool);
   const allocator = new Allocator({ store, host: 'h1' });

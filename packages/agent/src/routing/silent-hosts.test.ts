@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Lease, openStore } from '@weir/datastore';
+import type { Lease } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { presenceKey } from '@weir/resources';
 import test from 'ava';
 import { SilentHosts } from './silent-hosts.ts';
@@ -10,9 +8,7 @@ import { SilentHosts } from './silent-hosts.ts';
 const PATIENCE = 1000;
 
 test('a host is dead when its sign of life was gone for long enough, not sooner, and lives again with the next', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-silent-hosts-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
+  const { store } = await temporaryStore(t);
   const signs = new Map<string, Lease>();
   const live = async (host: string) => {
     const lease = await store.lease(60);
@@ -44,5 +40,4 @@ test('a host is dead when its sign of life was gone for long enough, not sooner,
   t.deepEqual(told, [['b'], []]);
   stop.abort();
   await following;
-  await store.close();
 });

@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ObjectStore, openStore } from '@weir/datastore';
+import { ObjectStore } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
 import { MarathonError } from '@weir/mesos';
 import { type Endpoint, parseObject, serviceAddresses } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
@@ -12,12 +10,7 @@ import { createMetrics } from '../metrics.ts';
 import { MarathonFollower } from './marathon-follower.ts';
 
 async function setUp(t: ExecutionContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-marathon-'));
-  const store = await openStore({ backend: 'embedded', path: join(folder, 'weir.db'), timeoutMilliseconds: 1000 });
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  const { store } = await temporaryStore(t);
   const objects = new ObjectStore(store);
   const lines: { msg: string; app?: string }[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
