@@ -7,6 +7,7 @@ import test from 'ava';
 import { callCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { readHealth, readMetrics, readReadiness } from './testbed/health.ts';
+import { ONLY_FRIENDS, SHOP } from './testbed/shop.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { findTraces } from './testbed/traces.ts';
 import type { StreamState } from './testbed/traffic.ts';
@@ -17,13 +18,6 @@ const PORT = 80;
 /** Longer than any wait for an answer here, and than TCP's first retransmissions. */
 const SILENCE_MS = 800;
 
-const ONLY_FRIENDS = `
-apiVersion: weir/v1
-kind: Policy
-metadata: { name: friends, namespace: shop }
-spec: { selector: app == 'server', ingress: [{ action: Allow, source: { selector: friend == 'yes' } }] }
-`;
-
 let one: LabHost;
 let two: LabHost;
 let server: Workload;
@@ -33,11 +27,10 @@ let stranger: Workload;
 test.serial.before(async () => {
   const bed = testbed();
   [one, two] = bed.hosts as [LabHost, LabHost];
-  const shop = { 'weir/namespace': 'shop' };
   [server, friend, stranger] = await Promise.all([
-    bed.launch(one, { ...shop, app: 'server' }, { name: 'server' }),
-    bed.launch(two, { ...shop, friend: 'yes' }, { name: 'friend' }),
-    bed.launch(two, { ...shop, friend: 'no' }, { name: 'stranger' }),
+    bed.launch(one, { ...SHOP, app: 'server' }, { name: 'server' }),
+    bed.launch(two, { ...SHOP, friend: 'yes' }, { name: 'friend' }),
+    bed.launch(two, { ...SHOP, friend: 'no' }, { name: 'stranger' }),
   ]);
 });
 

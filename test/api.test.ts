@@ -9,6 +9,7 @@ import type { LabHost } from '@weir/lab';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { expectFlows } from './testbed/flows.ts';
+import { SHOP } from './testbed/shop.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
 const testbed = Testbed.share(test, { hosts: 2, store: 'etcd' });
@@ -83,7 +84,6 @@ class Watch {
 }
 
 const ENDPOINTS = '/v1/namespaces/shop/endpoints';
-const SHOP = { 'weir/namespace': 'shop' };
 let server: Workload;
 let friend: Workload;
 let watch: Watch;

@@ -9,13 +9,12 @@ import { callCni, mesosNetwork } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { readMetrics, readReadiness } from './testbed/health.ts';
 import { connectByName } from './testbed/named-connection.ts';
+import { SHOP } from './testbed/shop.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
 const run = promisify(execFile);
 const SERVER4 = '169.254.1.53';
 const SERVER6 = 'fd77:6569:7200::53';
-const SHOP = { 'weir/namespace': 'shop' };
-
 const WEIR = JSON.parse(readFileSync(new URL('../cni-configs/weir.json', import.meta.url), 'utf8')) as NetworkFile & { chain: object[] };
 const [ROUTE, ...REST] = WEIR.chain;
 const NETWORK = { ...WEIR, chain: [{ ...ROUTE, hostDns: true }, ...REST] };

@@ -3,7 +3,7 @@ import { Netlink } from '@weir/kernel';
 import test, { type ExecutionContext } from 'ava';
 import { callCni, mesosNetwork } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
-import { expectFlows, hostPlace, type Passage, type Place } from './testbed/flows.ts';
+import { expectFlows, expectFlowsUnder, hostPlace, type Passage, type Place } from './testbed/flows.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { tracesInStore } from './testbed/traces.ts';
 import { Traffic } from './testbed/traffic.ts';
@@ -34,16 +34,8 @@ test.after.always(async () => {
   await Promise.all([places?.['host-1']?.traffic.close(), places?.['host-2']?.traffic.close()]);
 });
 
-/** Applies, expects, takes away again; also when what was expected did not come. */
-async function under(t: ExecutionContext, manifests: string, wanted: Record<string, Passage>): Promise<void> {
-  t.timeout(60_000);
-  await testbed().apply(manifests);
-  try {
-    await expectFlows(t, places, wanted);
-  } finally {
-    await testbed().delete(manifests);
-  }
-}
+const under = (t: ExecutionContext, manifests: string, wanted: Record<string, Passage>) =>
+  expectFlowsUnder(t, testbed(), manifests, places, wanted);
 
 function policy(name: string, spec: string, { namespace = 'shop', kind = 'Policy' } = {}): string {
   const place = kind === 'Policy' ? `, namespace: ${namespace}` : '';

@@ -8,19 +8,11 @@ import { callCni, mesosNetwork } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { expectFlows } from './testbed/flows.ts';
 import { readMetrics, readReadiness } from './testbed/health.ts';
+import { ONLY_FRIENDS, SHOP } from './testbed/shop.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { tracesOnHost } from './testbed/traces.ts';
 
 const testbed = Testbed.share(test, { hosts: 2, store: 'etcd' });
-
-const SHOP = { 'weir/namespace': 'shop' };
-
-const ONLY_FRIENDS = `
-apiVersion: weir/v1
-kind: Policy
-metadata: { name: friends, namespace: shop }
-spec: { selector: app == 'server', ingress: [{ action: Allow, source: { selector: friend == 'yes' } }] }
-`;
 
 /** etcd's clients wait longer after each attempt that failed. */
 const RECOVERY_MS = 20_000;

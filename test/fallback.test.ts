@@ -10,6 +10,7 @@ import test from 'ava';
 import { callCni, mesosNetwork, startCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { expectFlows } from './testbed/flows.ts';
+import { ONLY_FRIENDS, SHOP } from './testbed/shop.ts';
 import { POOLS, Testbed, type Workload } from './testbed/testbed.ts';
 import { findTraces, tracesOnHost } from './testbed/traces.ts';
 
@@ -17,15 +18,6 @@ import { findTraces, tracesOnHost } from './testbed/traces.ts';
 const NO_REST = '{ apiVersion: weir/v1, kind: IpamConfig, metadata: { name: default }, spec: { cooldownSeconds: 0 } }';
 
 const testbed = Testbed.share(test, { hosts: 2, manifests: `${POOLS}---\n${NO_REST}` });
-
-const SHOP = { 'weir/namespace': 'shop' };
-
-const ONLY_FRIENDS = `
-apiVersion: weir/v1
-kind: Policy
-metadata: { name: friends, namespace: shop }
-spec: { selector: app == 'server', ingress: [{ action: Allow, source: { selector: friend == 'yes' } }] }
-`;
 
 let one: LabHost;
 let friend: Workload;

@@ -2,7 +2,7 @@
 import type { LabHost } from '@weir/lab';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from './testbed/eventually.ts';
-import { expectFlows, hostPlace, type Passage, type Place } from './testbed/flows.ts';
+import { expectFlows, expectFlowsUnder, hostPlace, type Passage, type Place } from './testbed/flows.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { Traffic } from './testbed/traffic.ts';
 
@@ -47,15 +47,8 @@ function globalPolicy(name: string, spec: string): string {
   return `---\napiVersion: weir/v1\nkind: GlobalPolicy\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
 }
 
-async function under(t: ExecutionContext, manifests: string, wanted: Record<string, Passage>): Promise<void> {
-  t.timeout(60_000);
-  await testbed().apply(manifests);
-  try {
-    await expectFlows(t, places, wanted);
-  } finally {
-    await testbed().delete(manifests);
-  }
-}
+const under = (t: ExecutionContext, manifests: string, wanted: Record<string, Passage>) =>
+  expectFlowsUnder(t, testbed(), manifests, places, wanted);
 
 const CLOSED = {
   'host-2 > host-1 tcp/9999': false,

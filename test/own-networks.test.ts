@@ -8,6 +8,7 @@ import { hostInterfaceName } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import { callCni, mesosNetwork } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
+import { ONLY_FRIENDS } from './testbed/shop.ts';
 import { POOLS, Testbed, type Workload } from './testbed/testbed.ts';
 import { findTraces } from './testbed/traces.ts';
 import { Traffic } from './testbed/traffic.ts';
@@ -41,13 +42,6 @@ const testbed = Testbed.share(test, {
   manifests: `${POOLS}${spaceOf('red')}${spaceOf('blue')}`,
   networks: NETWORKS.map((name) => ({ cniVersion: '1.0.0', name, type: 'weir' })),
 });
-
-const ONLY_FRIENDS = `
-apiVersion: weir/v1
-kind: Policy
-metadata: { name: friends, namespace: shop }
-spec: { selector: app == 'server', ingress: [{ action: Allow, source: { selector: friend == 'yes' } }] }
-`;
 
 let one: LabHost;
 let two: LabHost;

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LabHost } from '@weir/lab';
 import type { ExecutionContext } from 'ava';
 import { eventually } from './eventually.ts';
-import type { Workload } from './testbed.ts';
+import type { Testbed, Workload } from './testbed.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A place that sends and is sent to. */
@@ -37,6 +37,23 @@ export async function expectFlows(
     (passages) => isDeepStrictEqual(passages, wanted),
   );
   t.deepEqual(seen, wanted);
+}
+
+/** `expectFlows` while these manifests are in force: they are taken away again, also when what was expected did not come. */
+export async function expectFlowsUnder(
+  t: ExecutionContext,
+  bed: Testbed,
+  manifests: string,
+  places: Record<string, Place | Workload>,
+  wanted: Record<string, Passage>,
+): Promise<void> {
+  t.timeout(60_000);
+  await bed.apply(manifests);
+  try {
+    await expectFlows(t, places, wanted);
+  } finally {
+    await bed.delete(manifests);
+  }
 }
 
 export async function measureFlows(places: Record<string, Place>, flows: string[]): Promise<Record<string, Passage>> {

@@ -1,26 +1,8 @@
 import type { FlowAnswer, FlowRecord } from '@weir/resources';
 import test from 'ava';
 import { withAgents } from '../../testing/answering-agents.ts';
-import { endpoint, lines, Weir } from '../../testing/weir.ts';
-
-const DB = `apiVersion: weir/v1
-kind: Policy
-metadata: {name: db, namespace: shop}
-spec:
-  selector: run == 'db'
-  ingress:
-    - {action: Allow, protocol: TCP, source: {selector: run == 'web'}, destination: {ports: [5432]}}
-`;
-
-async function shop(t: Parameters<typeof Weir.in>[0]): Promise<Weir> {
-  const weir = await Weir.in(t);
-  await weir.seed(
-    endpoint('web1', { run: 'web' }, { on: 'h1', address: '10.77.0.1' }),
-    endpoint('web2', { run: 'web', canary: 'yes' }, { on: 'h2', address: '10.77.0.65' }),
-    endpoint('db1', { run: 'db' }, { on: 'h2', address: '10.77.0.67' }),
-  );
-  return weir;
-}
+import { DB, shop } from '../../testing/shop.ts';
+import { lines, type Weir } from '../../testing/weir.ts';
 
 test('what a policy would change, before it is applied; and what its end would', async (t) => {
   const weir = await shop(t);
