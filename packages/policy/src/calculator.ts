@@ -36,6 +36,7 @@ import { type Flow, parseFlow } from './program/flow.ts';
 import { NamespaceDefaults } from './program/namespace-defaults.ts';
 import { PolicyIndex } from './program/policy-index.ts';
 import { type AllowedTraffic, allowedAt } from './program/traffic-class.ts';
+import { unreadableSet } from './program/unreadable-set.ts';
 import { HostPorts } from './services/host-ports.ts';
 import { Services, type UdpSockets } from './services/services.ts';
 import { Claims } from './statements/claims.ts';
@@ -52,7 +53,7 @@ export interface DataplaneChange extends TableChange {
 }
 
 /** Kinds that may forbid something, so that without them nothing may be let through. */
-const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier'];
+const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier', 'NetworkSet', 'GlobalNetworkSet'];
 
 export interface Standing {
   /** It is of a pool or a host. */
@@ -141,7 +142,8 @@ export class PolicyCalculator {
 
   /**
    * Takes note of an object that is there and cannot be read. The endpoints that a policy is for, as far as that can be read, and those of a
-   * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies. Of other kinds the form before stays.
+   * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies. So does a network set with those of
+   * policies that forbid by it; otherwise it is as it was. Of other kinds the form before stays.
    *
    * @param value what the store has, parsed as JSON as far as it is JSON
    */
@@ -340,7 +342,8 @@ export class PolicyCalculator {
         break;
       case 'NetworkSet':
       case 'GlobalNetworkSet':
-        this.#applyNetworkSet(key, object as NetworkSet | GlobalNetworkSet | undefined);
+        this.#changed(this.#policies.putUnreadableSet(key, invalid && unreadableSet(id, invalid.value)));
+        if (invalid === undefined) this.#applyNetworkSet(key, object as NetworkSet | GlobalNetworkSet | undefined);
         break;
       case 'Service':
         this.#applyService(

@@ -125,6 +125,46 @@ test('what a policy cannot be read of closes whom it is for, and leaves the othe
   t.is(calculator.decide({ source: STRANGER, destination: '10.0.0.3', protocol: 'TCP' }).verdict, 'Allow');
 });
 
+test('a network set that cannot be read closes the endpoints of policies that forbid by it, and no others', (t) => {
+  const banned = { selector: 'threat == "known"' };
+  const db = endpoint('db', { run: 'db' }, { addresses: ['10.0.0.3'] });
+  const calculator = calculatorOf(WEB, ADMIN, db);
+  calculator.upsert(globalPolicy('ban', { selector: 'run == "web"', ingress: [{ action: 'Deny', source: banned }, { action: 'Allow' }] }));
+  calculator.upsert(globalPolicy('db', { selector: 'run == "db"', ingress: [{ action: 'Allow', source: banned }] }));
+  const toDb = (source: string) => calculator.decide({ source, destination: '10.0.0.3', protocol: 'TCP' }).verdict;
+  const spoilt = (labels: object) => calculator.upsertInvalid({ kind: 'GlobalNetworkSet', name: 'bad' }, { metadata: { labels }, spec: 1 });
+  const set = globalNetworkSet('bad', { threat: 'known' }, ['203.0.113.0/24']);
+  calculator.upsert(set);
+  t.is(toWeb(calculator, STRANGER).verdict, 'Allow');
+  t.is(toDb('203.0.113.1'), 'Allow');
+  spoilt({ threat: 'known' });
+  t.like(toWeb(calculator, STRANGER), {
+    verdict: 'Deny',
+    because: { policy: { kind: 'GlobalPolicy', name: 'ban' }, default: 'unreadable network set' },
+  });
+  t.is(
+    calculator.explain({ source: STRANGER, destination: '10.0.0.1', protocol: 'TCP' }).steps[0]?.tiers[0]?.policies[0]?.rules[1]?.isReached,
+    false,
+  );
+  t.is(toDb('203.0.113.1'), 'Allow', 'to those that allow it is as it was');
+  t.is(toDb(STRANGER), 'Deny');
+  spoilt({ threat: 'other' });
+  t.is(toWeb(calculator, STRANGER).verdict, 'Allow', 'its labels can be read, and are not those');
+  spoilt({ threat: 1 });
+  t.is(toWeb(calculator, STRANGER).verdict, 'Deny');
+  calculator.upsert(set);
+  t.is(toWeb(calculator, STRANGER).verdict, 'Allow');
+  t.is(toWeb(calculator, '203.0.113.1').verdict, 'Deny');
+
+  calculator.upsert(
+    globalPolicy('ban', { selector: 'run == "web"', ingress: [{ action: 'Allow', source: { notSelector: 'threat == "known"' } }] }),
+  );
+  spoilt({ threat: 'known' });
+  t.is(toWeb(calculator, STRANGER).verdict, 'Deny', 'what it excepts is not known');
+  calculator.remove('GlobalNetworkSet', 'bad');
+  t.is(toWeb(calculator, STRANGER).verdict, 'Allow');
+});
+
 test('a namespace may be open to itself, in one direction, and gives its endpoints labels', (t) => {
   const home = namespaceObject('demo', {}, { defaultIngress: 'SameNamespace', labelsToApply: { zone: 'blue', run: 'none' } });
   const calculator = calculatorOf(WEB, ADMIN, home);

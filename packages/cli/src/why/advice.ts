@@ -1,5 +1,5 @@
 /** What would have to change for a flow to be allowed: the least that does. */
-import type { Criterion, Flow, TriedRule, VisitedPolicy, VisitedTier } from '@weir/policy';
+import type { Because, Criterion, Flow, TriedRule, VisitedPolicy, VisitedTier } from '@weir/policy';
 import { type GlobalPolicy, keyOf, type Peer, type Policy, type Rule } from '@weir/resources';
 import { formatLabels } from '../output/columns.ts';
 import { endpointText, type FlowEnd } from './flow-end.ts';
@@ -34,15 +34,21 @@ export function advise(denied: Denied): Advice[] {
   return [...ofPool, ...explanation.steps.filter(({ verdict }) => verdict === 'Deny').flatMap((step) => adviceFor(step, denied))];
 }
 
+/** For policies that cannot be in force, by what is said of them. */
+const REMEDIES: Readonly<Record<string, (because: Because) => string>> = {
+  'invalid policy': () => 'correct it; weir get policies -o wide says what is wrong',
+  'unknown tier': ({ tier }) => `apply the tier ${tier}`,
+  'unreadable network set': () => 'correct the network set; weir get networksets,globalnetworksets -A says which',
+};
+
 function adviceFor(step: WayStep, asked: Denied): Advice[] {
   const { direction, because, tiers, source } = step;
   const denied = source === undefined ? asked : { ...asked, from: source };
   const at = { direction };
-  if (because.default === 'invalid policy' || because.default === 'unknown tier') {
+  const remedy = REMEDIES[String(because.default)];
+  if (remedy !== undefined) {
     const name = because.policy === undefined ? 'a policy' : policyText(because.policy);
-    const remedy =
-      because.default === 'invalid policy' ? 'correct it; weir get policies -o wide says what is wrong' : `apply the tier ${because.tier}`;
-    return [{ ...at, text: `${name} cannot be in force and closes its endpoints: ${remedy}` }];
+    return [{ ...at, text: `${name} cannot be in force and closes its endpoints: ${remedy(because)}` }];
   }
   const own = endpointText({ metadata: because.endpoint! });
   const flow = flowText(denied.flow);

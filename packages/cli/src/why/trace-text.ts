@@ -55,6 +55,8 @@ export function becauseText({ direction, endpoint, forwarded, tier, policy, rule
       return `no policy decides on ${direction?.toLowerCase()}: the default of namespace and network${passes}`;
     case 'invalid policy':
       return `${policyText(policy!)} is not valid, which closes its endpoints`;
+    case 'unreadable network set':
+      return `${policyText(policy!)} forbids by a network set that cannot be read, which closes its endpoints`;
     case 'unknown tier':
       return `${policyText(policy!)} is of tier ${tier}, which is not there: that closes its endpoints`;
     case 'Mesos agent port':

@@ -86,7 +86,9 @@ function visitedTiers({ policies }: { policies: PolicyIndex }, trial: Trial, { f
   const selecting = policies.policiesOf(member, direction).filter(({ applyOnForward }) => !forwarded || applyOnForward);
   const enforced = selecting.filter(({ staged }) => !staged);
   // A policy that cannot be in force closes its endpoints, whatever the others say.
-  let isDecided = enforced.some(({ isInvalid, tier }) => isInvalid || policies.tier(tier) === undefined);
+  let isDecided = enforced.some(
+    (policy) => policy.isInvalid || policies.tier(policy.tier) === undefined || policies.isBlind(policy, direction),
+  );
   return policies.inOrder(new Set(selecting.map(({ tier }) => tier))).map((name) => {
     const own = selecting.filter(({ tier }) => tier === name);
     const defaultAction = policies.tier(name)?.defaultAction;

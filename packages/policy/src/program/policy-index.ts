@@ -20,6 +20,7 @@ import { appliesOnForward, type Reach, reachOfUnreadable } from './policy-reach.
 import { type PolicyName, type PolicyRule, policyRules, releaseRule, type ServiceLookup, serviceOf } from './policy-rule.ts';
 import type { Closed, Tiers } from './program.ts';
 import { TierIndex } from './tier-index.ts';
+import { mightForbid, type UnreadableSet } from './unreadable-set.ts';
 
 /** A policy as it is in force. */
 export interface IndexedPolicy extends Reach {
@@ -57,6 +58,7 @@ export class PolicyIndex {
   /** By service, the policies whose rules name it. */
   readonly #byService = new Map<string, Map<string, Policy | GlobalPolicy>>();
   readonly #servicesOf = new Map<string, string[]>();
+  readonly #unreadableSets = new Map<string, UnreadableSet>();
   #replaced: IndexedPolicy[] = [];
 
   constructor(membership: Membership, namespaceLabels: (namespace: string) => Labels, services: ServiceLookup) {
@@ -128,10 +130,10 @@ export class PolicyIndex {
    * To be called when a namespace's labels have changed.
    *
    * @param before its labels before
-   * @returns its endpoints that other policies select now
+   * @returns its endpoints that other policies select now; all there are while a network set cannot be read that may be of it
    */
   namespaceChanged(namespace: string, before: Labels): Set<Member> {
-    const affected = new Set<Member>();
+    const affected = new Set<Member>(this.#unreadableSets.size === 0 ? [] : this.#endpoints.keys());
     const { gone, come } = this.#scopes.changed(before, this.#namespaceLabels(namespace));
     for (const policy of gone) {
       for (const endpoint of policy.endpoints) {
@@ -150,6 +152,25 @@ export class PolicyIndex {
       }
     }
     return affected;
+  }
+
+  /**
+   * Takes note of a network set that cannot be read or, with undefined, of one that can be, or is gone.
+   *
+   * @returns endpoints whose policies may forbid by it: all, since it is seldom
+   */
+  putUnreadableSet(key: string, set: UnreadableSet | undefined): Iterable<Member> {
+    if (set === undefined && !this.#unreadableSets.has(key)) return [];
+    if (set === undefined) this.#unreadableSets.delete(key);
+    else this.#unreadableSets.set(key, set);
+    return this.#endpoints.keys();
+  }
+
+  /** Whether a policy forbids by a network set that nobody can read, so that it cannot be in force. */
+  isBlind({ rules }: IndexedPolicy, direction: Direction): boolean {
+    if (this.#unreadableSets.size === 0) return false;
+    const sets = [...this.#unreadableSets.values()];
+    return (rules[direction] ?? []).some((rule) => sets.some((set) => mightForbid(rule, set, this.#namespaceLabels)));
   }
 
   addEndpoint(endpoint: Member): void {
@@ -181,6 +202,8 @@ export class PolicyIndex {
     if (invalid !== undefined) return { policy: invalid.name, reason: 'invalid' };
     const astray = policies.find(({ tier }) => this.#tiers.get(tier) === undefined);
     if (astray !== undefined) return { policy: astray.name, tier: astray.tier, reason: 'unknown tier' };
+    const blind = policies.find((policy) => this.isBlind(policy, direction));
+    if (blind !== undefined) return { policy: blind.name, tier: blind.tier, reason: 'unreadable network set' };
     const names = this.inOrder(new Set(policies.map(({ tier }) => tier)));
     return names.map((name) => ({
       name,

@@ -52,9 +52,9 @@ export interface Origin {
 /**
  * - `no rule matched`: policies of the tier select the endpoint, and none of their rules decided: the tier denies.
  * - `default action`: no tier decided; what network and namespace say.
- * - `invalid policy`, `unknown tier`: a policy that cannot be in force closes the endpoint.
+ * - `invalid policy`, `unknown tier`, `unreadable network set`: a policy that cannot be in force closes the endpoint.
  */
-export type PolicyDefault = 'no rule matched' | 'default action' | 'invalid policy' | 'unknown tier';
+export type PolicyDefault = 'no rule matched' | 'default action' | 'invalid policy' | 'unknown tier' | 'unreadable network set';
 
 /** The policies that select an endpoint in a direction, by tier, all in order. Never an empty tier. */
 export type Tiers = readonly TierPolicies[];
@@ -70,7 +70,7 @@ export interface TierPolicies {
 export interface Closed {
   readonly policy: PolicyName;
   readonly tier?: string;
-  readonly reason: 'invalid' | 'unknown tier';
+  readonly reason: 'invalid' | 'unknown tier' | 'unreadable network set';
 }
 
 /** The end of the traffic that a program is for. */

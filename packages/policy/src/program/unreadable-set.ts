@@ -1,0 +1,32 @@
+import { type Labels, matches, type ObjectId } from '@weir/resources';
+import type { SelectorSet } from '../membership/membership.ts';
+import { scopeTakes } from '../membership/scope.ts';
+import type { PolicyRule } from './policy-rule.ts';
+
+/** A network set that is there and cannot be read: what it holds is not known. */
+export interface UnreadableSet {
+  /** Of a GlobalNetworkSet, absent. */
+  readonly namespace?: string;
+  /** Absent: not even these can be read, so that every selector may mean it. */
+  readonly labels?: Labels;
+}
+
+/** @param value what the store has, parsed as JSON as far as it is JSON */
+export function unreadableSet({ namespace }: ObjectId, value: unknown): UnreadableSet {
+  const labels = (value as { metadata?: { labels?: unknown } } | null | undefined)?.metadata?.labels;
+  const isReadable = typeof labels === 'object' && labels !== null && Object.values(labels).every((text) => typeof text === 'string');
+  return { ...(namespace !== undefined && { namespace }), ...(isReadable && { labels: labels as Labels }) };
+}
+
+/** Whether something that the rule would keep out might get in while nobody knows what the set holds. */
+export function mightForbid(rule: PolicyRule, set: UnreadableSet, labelsOf: (namespace: string) => Labels): boolean {
+  const mayMean = ({ selector, scope }: SelectorSet) =>
+    !(scope.kind === 'namespace' && scope.endpointsOnly) &&
+    scopeTakes(scope, set.namespace, labelsOf) &&
+    (set.labels === undefined || matches(selector, set.labels));
+  const { action, peer, local } = rule;
+  const sides = [peer, local];
+  const keepsOut = action === 'Deny' || action === 'Pass';
+  if (keepsOut && sides.some(({ within }) => within.length > 0 && within.every(mayMean))) return true;
+  return (action === 'Allow' || action === 'Pass') && sides.some(({ without }) => without.some(mayMean));
+}
