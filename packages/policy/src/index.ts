@@ -16,6 +16,7 @@ export { DENIALS, type Denial, FLOOD_PREFIX, type LogCause, PACKET_LOG_GROUP, pa
 export type { PolicyName } from './program/policy-rule.ts';
 export type { AllowedTraffic } from './program/traffic-class.ts';
 export { trafficText } from './program/traffic-text.ts';
+export { IntervalList, intervalDifference } from './ranges/interval-list.ts';
 export { type ServiceSocket, targetText } from './services/service-statements.ts';
 export type { UdpSockets } from './services/services.ts';
 export { endpointRules, ruleDrift } from './statements/endpoint-drift.ts';
@@ -26,6 +27,7 @@ export {
   type ChainStatement,
   difference,
   type ElementStatement,
+  type IntervalsStatement,
   type KeyField,
   type MapStatement,
   type Statement,

@@ -1,7 +1,8 @@
 import { type AnyObject, parseObject } from '@weir/resources';
 import test from 'ava';
 import { PolicyCalculator } from './calculator.ts';
-import { difference, type Statement } from './statements/statement.ts';
+import { intervalDifference } from './ranges/interval-list.ts';
+import { difference, type Statement, statementKey } from './statements/statement.ts';
 
 const parsed = (object: object): AnyObject => parseObject({ apiVersion: 'weir/v1', ...object }) as AnyObject;
 
@@ -28,7 +29,7 @@ const set = (name: string, nets: string[]) =>
 /** Every other /30: none touches another. */
 const nets = (count: number, from = 0) => Array.from({ length: count }, (_, at) => `20.${(from + at) >> 5}.0.${((from + at) & 31) * 8}/30`);
 
-/** What is in force after each state, and how many statements the last one changed. */
+/** What is in force after each state, and how many statements and intervals the last one changed. */
 function after(...states: AnyObject[][]): { table: Map<string, Statement>; changed: number } {
   const calculator = new PolicyCalculator({ host: 'here' });
   const table = new Map<string, Statement>();
@@ -36,14 +37,20 @@ function after(...states: AnyObject[][]): { table: Map<string, Statement>; chang
   for (const objects of states) {
     for (const object of objects) calculator.upsert(object);
     const { set: put, delete: gone } = calculator.flush();
+    changed = gone.size + [...put.values()].reduce((sum, statement) => sum + weight(statement, table.get(statementKey(statement))), 0);
     for (const key of gone) table.delete(key);
     for (const [key, statement] of put) table.set(key, statement);
-    changed = put.size + gone.size;
   }
   return { table, changed };
 }
 
-test('a line of a long list is an element of the map, wherever in the list it stands', (t) => {
+function weight(statement: Statement, before: Statement | undefined): number {
+  if (statement.kind !== 'intervals' || before?.kind !== 'intervals') return 1;
+  const { gone, come } = intervalDifference(before.intervals, statement.intervals);
+  return (gone.length + come.length) / 8;
+}
+
+test('a line of a long list is an element of the set, wherever in the list it stands', (t) => {
   const list = nets(2000);
   const base = [endpoint, policy, set('a', list)];
   t.is(after(base, [set('a', [...list, '30.0.0.0/30'])]).changed, 1);

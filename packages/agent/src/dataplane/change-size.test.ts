@@ -79,7 +79,7 @@ function open(t: ExecutionContext, objects: readonly AnyObject[]) {
     table.desire(calculator.flush());
     const before = generation.read();
     table.bringInStep(BASE);
-    return { transactions: generation.read() - before, changes: told.map(described).sort() };
+    return { transactions: generation.read() - before, changes: told.flatMap(described).sort() };
   };
   apply(() => {
     for (const object of objects) calculator.upsert(object);
@@ -90,11 +90,15 @@ function open(t: ExecutionContext, objects: readonly AnyObject[]) {
   };
 }
 
-/** Without hashes, and without the numbers of programs. */
-function described(change: TableChange): string {
+/** Without hashes, and without the numbers of programs. Many intervals are one change, and as many elements. */
+function described(change: TableChange): string[] {
   const sign = change.op === 'add' ? '+' : '-';
-  const name = 'name' in change ? change.name : change.kind === 'element' ? change.set : change.chain;
-  return `${sign} ${change.kind} ${name.replace(/^([a-z])_.*?(_[an])?$/, '$1_$2')}`;
+  const text = (kind: string, name: string) => `${sign} ${kind} ${name.replace(/^([a-z])_.*?(_[an])?$/, '$1_$2')}`;
+  if (change.kind === 'intervals') {
+    const count = change.bytes.length / (change.type === 'ipv4_addr' ? 8 : 32);
+    return Array.from({ length: count }, () => text('element', change.set));
+  }
+  return [text(change.kind, 'name' in change ? change.name : change.kind === 'element' ? change.set : change.chain)];
 }
 
 const OWN = ['any_mac', 'from_endpoint', 'source4', 'to_endpoint'];

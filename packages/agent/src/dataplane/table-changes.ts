@@ -1,5 +1,5 @@
 import type { Pending, TableChange } from '@weir/kernel';
-import type { Statement } from '@weir/policy';
+import { IntervalList, type IntervalsStatement, intervalDifference, type Statement } from '@weir/policy';
 
 /**
  * What makes an nftables table what it should be, in an order that the kernel takes in one transaction: whatever is named is there
@@ -13,7 +13,17 @@ export function tableChanges(pending: Pending<string, Statement>, actual: Readon
   const structure: TableChange[] = [];
   const rules: TableChange[] = [];
   const elements: TableChange[] = removed.flatMap((statement) => (statement.kind === 'element' ? [{ op: 'delete', ...statement }] : []));
+  // Those of a set that goes go with it.
+  for (const statement of removed) {
+    if (statement.kind === 'intervals' && !pending.delete.has(`map/${statement.set}`))
+      elements.push(...intervalChanges(statement, undefined));
+  }
   for (const [key, statement] of pending.set) {
+    if (statement.kind === 'intervals') {
+      const present = actual.get(key);
+      elements.push(...intervalChanges(present?.kind === 'intervals' ? present : undefined, statement));
+      continue;
+    }
     if (statement.kind === 'element') {
       const present = actual.get(key);
       if (present?.kind === 'element') elements.push({ op: 'delete', ...present });
@@ -24,6 +34,19 @@ export function tableChanges(pending: Pending<string, Statement>, actual: Readon
     if (statement.kind === 'chain') rules.push({ kind: 'rules', op: 'add', chain: statement.name, rules: statement.rules });
   }
   return [...structure, ...rules, ...elements, ...removals(removed)];
+}
+
+/** What makes the intervals of one set others. */
+function intervalChanges(before: IntervalsStatement | undefined, after: IntervalsStatement | undefined): TableChange[] {
+  const { set, intervals } = (after ?? before)!;
+  const none = IntervalList.of(intervals.family);
+  const { gone, come } = intervalDifference(before?.intervals ?? none, after?.intervals ?? none);
+  const changes = [
+    { op: 'delete', bytes: gone },
+    { op: 'add', bytes: come },
+  ] as const;
+  const type = intervals.family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
+  return changes.flatMap(({ op, bytes }): TableChange[] => (bytes.length === 0 ? [] : [{ kind: 'intervals', op, set, type, bytes }]));
 }
 
 /** Rules first: they name maps and other chains that go with them. */

@@ -12,6 +12,7 @@ import {
 import { compileRule } from './compile-rule.ts';
 import { describeElement, type Element, type ElementChange, writeElement } from './nftables-element.ts';
 import { type AnonymousSet, anonymousName } from './nftables-expression.ts';
+import { Intervals, type IntervalsChange } from './nftables-intervals.ts';
 import type { Rule } from './nftables-rule.ts';
 import { parseSetType, writeSet } from './nftables-set.ts';
 
@@ -34,7 +35,9 @@ export type TableChange =
   /** A map or, without ` : ` in its type, a set. One to add must not be there; one to delete must not be in use by a rule. */
   | { kind: 'map'; op: 'add'; name: string; type: string; interval: boolean }
   | { kind: 'map'; op: 'delete'; name: string }
-  | ElementChange;
+  | ElementChange
+  /** Many elements of a set of intervals of one field, without an object for each. */
+  | IntervalsChange;
 
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
@@ -146,6 +149,9 @@ export class NftBatch {
         this.#elements(op, { name: set }, elements, index);
         return elements.length;
       }
+      case 'intervals':
+        this.#elements(change.op, { name: change.set }, new Intervals(change), index);
+        return 1;
     }
   }
 
@@ -212,7 +218,7 @@ export class NftBatch {
   }
 
   /** As many messages as the elements need. */
-  #elements(op: 'add' | 'delete', set: { name: string; id?: number }, elements: readonly Element[], index: number): void {
+  #elements(op: 'add' | 'delete', set: { name: string; id?: number }, elements: readonly Element[] | Intervals, index: number): void {
     const [type, flags] = op === 'add' ? [NFT_MSG_NEWSETELEM, NLM_F_CREATE] : [NFT_MSG_DELSETELEM, 0];
     for (let from = 0; from < elements.length; ) {
       const offsets: number[] = [];
@@ -228,7 +234,8 @@ export class NftBatch {
           const begin = writer.length;
           for (; from < elements.length && writer.length - begin < ELEMENTS_BYTES; from += 1) {
             offsets.push(writer.length - start);
-            writeElement(writer, elements[from]!, { keyOnly: op === 'delete' });
+            if (elements instanceof Intervals) elements.write(writer, from);
+            else writeElement(writer, elements[from]!, { keyOnly: op === 'delete' });
           }
         });
       });
@@ -285,14 +292,14 @@ function commentBytes(comment: string): Buffer {
 /** Names the element by the place in the message that the kernel complains of. */
 function elementsError(
   { errno, text, offset }: Acknowledgement,
-  of: { operation: string; elements: readonly Element[]; first: number; offsets: readonly number[]; index: number },
+  of: { operation: string; elements: readonly Element[] | Intervals; first: number; offsets: readonly number[]; index: number },
 ): KernelError {
   const at = offset === undefined ? -1 : of.offsets.findLastIndex((start) => start <= offset);
   const isOne = at >= 0 || of.offsets.length === 1;
   // At the table's or the set's name, before all elements, it is that which is not there.
   const extendedAck = text ?? (offset !== undefined && at < 0 ? 'there is no such table or set' : undefined);
   const named = of.first + Math.max(at, 0);
-  const element = describeElement(of.elements[named]!);
+  const element = of.elements instanceof Intervals ? of.elements.describe(named) : describeElement(of.elements[named]!);
   return new KernelError(errno, `${of.operation} { ${element}${isOne ? ' }' : `, … } (${of.offsets.length} elements)`}`, {
     batchIndex: of.index + named,
     ...(extendedAck !== undefined && { extendedAck }),

@@ -1,8 +1,18 @@
 import { addressFromNumber, type Family } from '@weir/resources';
+import { getOrCreate } from '../membership/multimap.ts';
 import type { TrafficClass } from '../program/traffic-class.ts';
+import { decode, IntervalList, intervalDifference } from '../ranges/interval-list.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import type { AddressField, Rule } from '../statements/rule.ts';
-import { DENIED, type ElementStatement, type KeyField, type MapStatement, statementKey, verdictText } from '../statements/statement.ts';
+import {
+  DENIED,
+  type ElementStatement,
+  type IntervalsStatement,
+  type KeyField,
+  type MapStatement,
+  statementKey,
+  verdictText,
+} from '../statements/statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
 import { mostNumerous } from './many-peers.ts';
 
@@ -14,14 +24,10 @@ export interface NetInterval extends AddressRange {
 /** The intervals of one class. */
 interface Kept {
   readonly trafficClass: TrafficClass;
-  count: number;
-  /** As many of them have their element. */
-  placed: number;
+  intervals: IntervalList;
   /** Where they are if they are many. */
   set?: MapStatement;
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 /**
  * The nets of one program in the nftables table. Those of a class that has many are in a set of their own, behind which a rule says what
@@ -57,96 +63,114 @@ export class NetMap {
   }
 
   /**
-   * Puts intervals in the place of others.
+   * Puts intervals in the place of others, both by rising address.
    *
    * @param present all that there are of where the change is
-   * @param all every interval, afterwards; asked for when a class has come to have many, or few
    * @returns whether anything has changed that may take something from somebody
    */
-  replace(present: readonly NetInterval[], next: readonly NetInterval[], all: () => readonly NetInterval[]): boolean {
-    const gone = new Map(present.map((interval) => [rangeKey(interval), interval]));
-    const come =
-      gone.size === 0
-        ? next
-        : next.filter((interval) => {
-            const key = rangeKey(interval);
-            const before = gone.get(key);
-            const stays = before !== undefined && sameVerdict(before.trafficClass.verdict, interval.trafficClass.verdict);
-            if (stays) gone.delete(key);
-            return !stays;
-          });
-    for (const interval of gone.values()) this.#delete(interval);
-    for (const interval of come) this.#count(interval);
-    const moved = gone.size > 0 || come.length > 0 ? this.#settle(all) : NONE;
-    for (const interval of come) if (!moved.has(verdictText(interval.trafficClass.verdict))) this.#place(interval);
-    // A new interval may lie where a wider one has been, so nothing but freedom is sure to take nothing.
-    return (
-      come.some(({ trafficClass }) => trafficClass.verdict.kind !== 'return') ||
-      [...gone.values()].some(({ trafficClass }) => !sameVerdict(trafficClass.verdict, DENIED))
+  replace(present: readonly NetInterval[], next: readonly NetInterval[]): boolean {
+    const gone = new Map(present.map((interval) => [intervalKey(interval), interval]));
+    const come = next.filter((interval) => !gone.delete(intervalKey(interval)));
+    const [out, into] = [byClass([...gone.values()]), byClass(come)];
+    return this.#bring(
+      [...new Set([...out.keys(), ...into.keys()])].map((text) => {
+        const [less = [], more = []] = [out.get(text), into.get(text)];
+        const { trafficClass } = (less[0] ?? more[0])!;
+        return { text, trafficClass, intervals: this.#intervalsOf(text).replace(less, more) };
+      }),
     );
   }
 
-  #count({ trafficClass }: NetInterval): void {
-    const text = verdictText(trafficClass.verdict);
-    let kept = this.#classes.get(text);
-    if (kept === undefined) {
-      kept = { trafficClass, count: 0, placed: 0 };
-      this.#classes.set(text, kept);
+  /** Puts intervals, by rising address, in the place of all that there are; returns as `replace`. */
+  replaceAll(next: readonly NetInterval[]): boolean {
+    const wanted = byClass(next);
+    const all = [...wanted].map(([text, intervals]) => ({
+      text,
+      trafficClass: intervals[0]!.trafficClass,
+      intervals: IntervalList.of(this.#family, intervals),
+    }));
+    const gone = [...this.#classes].filter(([text]) => !wanted.has(text));
+    return this.#bring([
+      ...all,
+      ...gone.map(([text, { trafficClass }]) => ({ text, trafficClass, intervals: IntervalList.of(this.#family) })),
+    ]);
+  }
+
+  /** Gives classes other intervals, in the table too. */
+  #bring(wanted: readonly { text: string; trafficClass: TrafficClass; intervals: IntervalList }[]): boolean {
+    let narrowed = false;
+    const before = new Map<Kept, Pick<Kept, 'intervals' | 'set'>>();
+    for (const { text, trafficClass, intervals } of wanted) {
+      const kept = this.#keep(text, trafficClass);
+      const { gone, come } = intervalDifference(kept.intervals, intervals);
+      if (gone.length + come.length === 0) continue;
+      // A new interval may lie where a wider one has been, so nothing but freedom is sure to take nothing.
+      narrowed ||= come.length > 0 && trafficClass.verdict.kind !== 'return';
+      narrowed ||= gone.length > 0 && !sameVerdict(trafficClass.verdict, DENIED);
+      before.set(kept, { ...kept });
+      kept.intervals = intervals;
+    }
+    const moved = this.#chooseMany();
+    for (const [kept, old] of moved) before.set(kept, { ...old, ...before.get(kept) });
+    this.#forgetEmpty();
+    this.#chooseRules(moved.size > 0);
+    this.#write(before);
+    return narrowed;
+  }
+
+  #keep(text: string, trafficClass: TrafficClass): Kept {
+    return getOrCreate(this.#classes, text, () => {
       if (trafficClass.chain !== undefined) this.#structure.retain(trafficClass.chain);
-    }
-    kept.count += 1;
+      return { trafficClass, intervals: IntervalList.of(this.#family) };
+    });
   }
 
-  #place(interval: NetInterval): void {
-    const kept = this.#keptOf(interval);
-    kept.placed += 1;
-    this.#table.set(this.#element(interval, kept));
-  }
-
-  #delete(interval: NetInterval): void {
-    const kept = this.#classes.get(verdictText(interval.trafficClass.verdict))!;
-    kept.count -= 1;
-    kept.placed -= 1;
-    this.#table.delete(statementKey(this.#element(interval, kept)));
-  }
-
-  /** @returns the classes all of whose intervals have been placed anew */
-  #settle(all: () => readonly NetInterval[]): ReadonlySet<string> {
-    const sizes = [...this.#classes].map(([key, { count }]) => ({ key, size: count }));
+  /** Gives sets of their own to the classes that have most. @returns those whose place is another now, as they were */
+  #chooseMany(): Map<Kept, Kept> {
+    const sizes = [...this.#classes].map(([key, { intervals }]) => ({ key, size: intervals.size }));
     const many = new Set(mostNumerous(sizes, this.#many).map(({ key }) => key));
-    const moving = new Set([...this.#classes.keys()].filter((text) => many.has(text) !== (this.#classes.get(text)!.set !== undefined)));
-    if (moving.size > 0) this.#move(moving, many, all());
-    for (const [text, { count, trafficClass }] of this.#classes) {
-      if (count > 0) continue;
-      this.#classes.delete(text);
-      if (trafficClass.chain !== undefined) this.#structure.release(trafficClass.chain);
-    }
-    const isMapNeeded = [...this.#classes.values()].some(({ set }) => set === undefined);
-    if (moving.size === 0 && isMapNeeded === this.#hasMap) return NONE;
-    if (isMapNeeded && !this.#hasMap) this.#structure.retain(this.#map);
-    if (!isMapNeeded && this.#hasMap) this.#structure.release(this.#map);
-    this.#hasMap = isMapNeeded;
-    this.#rules = this.#rulesOf();
-    return moving;
-  }
-
-  /** Between the map and sets of their own. */
-  #move(classes: ReadonlySet<string>, many: ReadonlySet<string>, all: readonly NetInterval[]): void {
-    const intervals = all.filter(({ trafficClass }) => classes.has(verdictText(trafficClass.verdict)));
-    for (const interval of intervals) {
-      const kept = this.#keptOf(interval);
-      if (kept.placed > 0) this.#table.delete(statementKey(this.#element(interval, kept)));
-    }
-    for (const text of classes) {
-      const kept = this.#classes.get(text)!;
+    const moved = new Map<Kept, Kept>();
+    for (const [text, kept] of this.#classes) {
+      if (many.has(text) === (kept.set !== undefined)) continue;
+      moved.set(kept, { ...kept });
       if (kept.set !== undefined) this.#structure.release(kept.set);
       delete kept.set;
-      kept.placed = 0;
       if (!many.has(text)) continue;
       kept.set = { kind: 'map', name: `p_${this.#name}_n_${verdictName(kept)}`, type: this.#type, interval: true };
       this.#structure.retain(kept.set);
     }
-    for (const interval of intervals) this.#place(interval);
+    return moved;
+  }
+
+  /** @param before what of the classes is in the table */
+  #write(before: ReadonlyMap<Kept, Pick<Kept, 'intervals' | 'set'>>): void {
+    const inMap = ({ intervals, set }: Pick<Kept, 'intervals' | 'set'>) => (set === undefined ? intervals : IntervalList.of(this.#family));
+    const changes = Array.from(before, ([kept, old]) => ({ kept, old, ...intervalDifference(inMap(old), inMap(kept)) }));
+    for (const { kept, gone } of changes) {
+      for (const range of decode(this.#family, gone)) this.#table.delete(statementKey(this.#element(range, kept)));
+    }
+    for (const { kept, old, come } of changes) {
+      for (const range of decode(this.#family, come)) this.#table.set(this.#element(range, kept));
+      if (old.set !== undefined && kept.set === undefined) this.#table.delete(statementKey(intervalsOf(old.set, old.intervals)));
+      if (kept.set !== undefined) this.#table.set(intervalsOf(kept.set, kept.intervals));
+    }
+  }
+
+  #forgetEmpty(): void {
+    for (const [text, { intervals, trafficClass }] of this.#classes) {
+      if (intervals.size > 0) continue;
+      this.#classes.delete(text);
+      if (trafficClass.chain !== undefined) this.#structure.release(trafficClass.chain);
+    }
+  }
+
+  #chooseRules(isMoved: boolean): void {
+    const isMapNeeded = this.#classes.values().some(({ set }) => set === undefined);
+    if (!isMoved && isMapNeeded === this.#hasMap) return;
+    if (isMapNeeded && !this.#hasMap) this.#structure.retain(this.#map);
+    if (!isMapNeeded && this.#hasMap) this.#structure.release(this.#map);
+    this.#hasMap = isMapNeeded;
+    this.#rules = this.#rulesOf();
   }
 
   #rulesOf(): Rule[] {
@@ -167,15 +191,14 @@ export class NetMap {
     ];
   }
 
-  #keptOf({ trafficClass }: NetInterval): Kept {
-    return this.#classes.get(verdictText(trafficClass.verdict))!;
+  #intervalsOf(text: string): IntervalList {
+    return this.#classes.get(text)?.intervals ?? IntervalList.of(this.#family);
   }
 
-  #element({ first, last, trafficClass }: NetInterval, { set }: Kept): ElementStatement {
+  /** Of the map. */
+  #element({ first, last }: AddressRange, { trafficClass }: Kept): ElementStatement {
     const field = (number: bigint): KeyField[] => [{ type: this.#type, value: addressFromNumber(number, this.#family) }];
-    const range = { key: field(first), to: field(last) };
-    if (set !== undefined) return { kind: 'element', set: set.name, ...range };
-    return { kind: 'element', set: this.#map.name, ...range, verdict: trafficClass.verdict };
+    return { kind: 'element', set: this.#map.name, key: field(first), to: field(last), verdict: trafficClass.verdict };
   }
 
   get #type(): 'ipv4_addr' | 'ipv6_addr' {
@@ -183,8 +206,16 @@ export class NetMap {
   }
 }
 
-function rangeKey({ first, last }: AddressRange): string {
-  return `${first}-${last}`;
+function intervalKey({ first, last, trafficClass }: NetInterval): string {
+  return `${first}-${last} ${verdictText(trafficClass.verdict)}`;
+}
+
+function byClass(intervals: readonly NetInterval[]): Map<string, NetInterval[]> {
+  return Map.groupBy(intervals, ({ trafficClass }) => verdictText(trafficClass.verdict));
+}
+
+function intervalsOf({ name }: MapStatement, intervals: IntervalList): IntervalsStatement {
+  return { kind: 'intervals', set: name, intervals };
 }
 
 function verdictName({ trafficClass: { verdict } }: Kept): string {

@@ -5,7 +5,7 @@ import type { Program, ProgramRule } from '../program/program.ts';
 import type { PortNumber } from '../program/traffic.ts';
 import { narrows, type TrafficClass, trafficClass } from '../program/traffic-class.ts';
 import { addressNumber } from '../ranges/canonical-address.ts';
-import { type Criteria, NetCells } from '../ranges/net-cells.ts';
+import { type Criteria, NetCells, type Span } from '../ranges/net-cells.ts';
 import { type AddressRange, type NetRanges, WHOLE } from '../ranges/net-ranges.ts';
 import type { Stretch } from '../ranges/range-map.ts';
 import { type KeyField, type MapStatement, statementKey } from '../statements/statement.ts';
@@ -113,7 +113,7 @@ export class PeerTable {
   /** Takes everything of it out of the nftables table. */
   remove(): void {
     for (const address of [...this.#elements.keys()]) this.#setElement(address, undefined);
-    this.nets.replace(this.#allIntervals(), [], () => []);
+    this.nets.replaceAll([]);
     if (this.addressMap !== undefined) this.#structure.release(this.addressMap);
     this.#release(this.defaultClass);
     this.#releaseLargest(this.#lookedUp, this.#manyClasses);
@@ -210,7 +210,7 @@ export class PeerTable {
     const around = this.#withNeighbours(range);
     const before = this.#intervalsWithin(around);
     this.#cells.mark(this.#setNumbers.get(set)!, range, set.nets.ranges(family, range));
-    let narrowed = this.nets.replace(before, this.#intervalsWithin(around), () => this.#allIntervals());
+    let narrowed = this.nets.replace(before, this.#intervalsWithin(around));
     if (this.addressMap === undefined) return narrowed;
     for (const address of this.#membership.addressesWithin(family, range)) narrowed = this.#refreshAddress(address) || narrowed;
     return narrowed;
@@ -218,13 +218,15 @@ export class PeerTable {
 
   #refreshAllNets(): boolean {
     const { family } = this.program;
-    const spans = new Map<number, Iterable<AddressRange>>();
-    for (const { number, nets } of this.#netNumbers.values()) spans.set(number, nets.ranges);
-    for (const [{ nets }, number] of this.#setNumbers) if (!nets.isEmpty) spans.set(number, nets.ranges(family));
-    const before = this.#allIntervals();
+    const spans: Span[] = [];
+    for (const { number, nets } of this.#netNumbers.values()) {
+      spans.push({ criterion: number, ranges: nets.ranges, size: nets.ranges.length });
+    }
+    for (const [{ nets }, number] of this.#setNumbers) {
+      if (!nets.isEmpty) spans.push({ criterion: number, ranges: nets.ranges(family), size: nets.size(family) });
+    }
     this.#cells = new NetCells(spans);
-    const now = this.#allIntervals();
-    let narrowed = this.nets.replace(before, now, () => now);
+    let narrowed = this.nets.replaceAll(this.#intervalsWithin(WHOLE[family]));
     for (const address of this.#singledOut()) narrowed = this.#refreshAddress(address) || narrowed;
     return narrowed;
   }
@@ -366,10 +368,6 @@ export class PeerTable {
       else merged.push({ first, last, trafficClass: found });
     }
     return merged;
-  }
-
-  #allIntervals(): NetInterval[] {
-    return this.#intervalsWithin(WHOLE[this.program.family]);
   }
 
   /** The range, and on either side the interval that touches it: the two may become one, or one become two. */

@@ -9,14 +9,23 @@ export interface Criteria {
   readonly text: string;
 }
 
+/** Where a criterion holds. */
+export interface Span {
+  readonly criterion: number;
+  /** By rising address, disjoint. */
+  readonly ranges: Iterable<AddressRange>;
+  /** How many they are. */
+  readonly size: number;
+}
+
 const sameCriteria = (left: Criteria, right: Criteria) => left.text === right.text;
 
 /** The address space, cut where the nets of any criterion begin or end. What is in no net is in no cell. */
 export class NetCells {
   readonly #cells: RangeMap<Criteria>;
 
-  /** @param spans for each criterion, by its number, ranges that may overlap */
-  constructor(spans: ReadonlyMap<number, Iterable<AddressRange>> = new Map()) {
+  /** @param spans for each criterion, by its number, ranges by rising address */
+  constructor(spans: readonly Span[] = []) {
     this.#cells = new RangeMap(sameCriteria, cells(spans));
   }
 
@@ -46,24 +55,52 @@ function criteria(numbers: Iterable<number>): Criteria | undefined {
   return rising.length === 0 ? undefined : { numbers: rising, text: rising.join(',') };
 }
 
-function* cells(spans: ReadonlyMap<number, Iterable<AddressRange>>): Generator<Stretch<Criteria>> {
-  const edges: { at: bigint; criterion: number; step: 1 | -1 }[] = [];
-  for (const [criterion, ranges] of spans) {
-    for (const { first, last } of ranges) edges.push({ at: first, criterion, step: 1 }, { at: last + 1n, criterion, step: -1 });
-  }
-  edges.sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
-  const depth = new Map<number, number>();
+function* cells(spans: readonly Span[]): Generator<Stretch<Criteria>> {
+  const held = new Set<number>();
+  let from = 0n;
   let latest: Criteria | undefined;
-  for (const [index, { at, criterion, step }] of edges.entries()) {
-    const now = (depth.get(criterion) ?? 0) + step;
-    if (now === 0) depth.delete(criterion);
-    else depth.set(criterion, now);
-    const next = edges[index + 1]?.at;
-    if (next === undefined || next === at) continue;
-    const value = criteria(depth.keys());
-    if (value === undefined) continue;
-    // Of a long list, most cells are like the one before: they share one value.
-    if (latest?.text !== value.text) latest = value;
-    yield { first: at, last: next - 1n, value: latest };
+  for (const { at, criterion, isStart } of edges(spans)) {
+    if (held.size > 0 && at > from) {
+      const value = criteria(held)!;
+      // Of a long list, most cells are like the one before: they share one value.
+      if (latest?.text !== value.text) latest = value;
+      yield { first: from, last: at - 1n, value: latest };
+    }
+    from = at;
+    if (isStart) held.add(criterion);
+    else held.delete(criterion);
   }
+}
+
+/** Where a range begins, or where the addresses behind it do. */
+interface Edge {
+  readonly at: bigint;
+  readonly criterion: number;
+  readonly isStart: boolean;
+}
+
+/** All edges by rising address, ends before starts. One list is mostly much longer than all others together: it is not sorted again. */
+function* edges(spans: readonly Span[]): Generator<Edge> {
+  const [longest, ...others] = spans.toSorted((left, right) => right.size - left.size);
+  if (longest === undefined) return;
+  const rest = others.flatMap((span) => [...edgesOf(span)]).sort(inOrder);
+  let next = 0;
+  for (const edge of edgesOf(longest)) {
+    for (; next < rest.length && inOrder(rest[next]!, edge) < 0; next += 1) yield rest[next]!;
+    yield edge;
+  }
+  yield* rest.slice(next);
+}
+
+function* edgesOf({ criterion, ranges }: Span): Generator<Edge> {
+  for (const { first, last } of ranges) {
+    yield { at: first, criterion, isStart: true };
+    yield { at: last + 1n, criterion, isStart: false };
+  }
+}
+
+/** Where one range of a criterion ends and the next begins, the criterion holds on. */
+function inOrder(left: Edge, right: Edge): number {
+  if (left.at !== right.at) return left.at < right.at ? -1 : 1;
+  return Number(left.isStart) - Number(right.isStart);
 }

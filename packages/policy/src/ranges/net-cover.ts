@@ -11,9 +11,11 @@ const sameDepth = (left: number, right: number) => left === right;
 export class NetCover {
   /** By how many nets an address is held. */
   readonly #depths: Record<Family, RangeMap<number>> = { IPv4: new RangeMap(sameDepth), IPv6: new RangeMap(sameDepth) };
+  /** Many that came at once, until somebody looks: a long list comes in several objects, one after the other. */
+  readonly #coming: Record<Family, AddressRange[]> = { IPv4: [], IPv6: [] };
 
   get isEmpty(): boolean {
-    return this.#depths.IPv4.size + this.#depths.IPv6.size === 0;
+    return this.#at('IPv4').size + this.#at('IPv6').size === 0;
   }
 
   /** @returns ranges in which addresses are held that were not before; others may be in them, too */
@@ -27,12 +29,17 @@ export class NetCover {
   }
 
   holds(family: Family, address: bigint): boolean {
-    return this.#depths[family].at(address) !== undefined;
+    return this.#at(family).at(address) !== undefined;
+  }
+
+  /** How many ranges there are. */
+  size(family: Family): number {
+    return this.#at(family).size;
   }
 
   /** All of a family, or those that reach into a range, by rising address. Neighbours may touch each other. */
   ranges(family: Family, within?: AddressRange): Iterable<AddressRange> {
-    const depths = this.#depths[family];
+    const depths = this.#at(family);
     return within === undefined ? depths : depths.within(within);
   }
 
@@ -46,9 +53,14 @@ export class NetCover {
   }
 
   #stepFamily(family: Family, ranges: AddressRange[], step: 1 | -1): AddressRange[] {
-    const depths = this.#depths[family];
-    if (ranges.length > 1 && ranges.length > depths.size * MANY) {
-      this.#depths[family] = new RangeMap(sameDepth, stepped([...depths], ranges, step));
+    const isMany = ranges.length > 1 && ranges.length > (this.#depths[family].size + this.#coming[family].length) * MANY;
+    if (isMany && step === 1) {
+      for (const range of ranges) this.#coming[family].push(range);
+      return ranges;
+    }
+    const depths = this.#at(family);
+    if (isMany) {
+      this.#depths[family] = new RangeMap(sameDepth, stepped(depths, ranges, step));
       return ranges;
     }
     return ranges.filter((range) => {
@@ -61,10 +73,21 @@ export class NetCover {
       return isSeen;
     });
   }
+
+  /** With all that came. */
+  #at(family: Family): RangeMap<number> {
+    const coming = this.#coming[family];
+    if (coming.length > 0) {
+      this.#coming[family] = [];
+      this.#depths[family] = new RangeMap(sameDepth, stepped(this.#depths[family], coming, 1));
+    }
+    return this.#depths[family];
+  }
 }
 
 /** All depths with all steps, cut where anything begins or ends. What is there is in order, so that only what comes has to be sorted. */
-function stepped(depths: readonly Stretch<number>[], ranges: readonly AddressRange[], step: 1 | -1): Stretch<number>[] {
+function stepped(all: Iterable<Stretch<number>>, ranges: readonly AddressRange[], step: 1 | -1): Stretch<number>[] {
+  const depths = [...all];
   const starts = ranges.map(({ first }) => first).sort(rising);
   const ends = ranges.map(({ last }) => last + 1n).sort(rising);
   const result: Stretch<number>[] = [];

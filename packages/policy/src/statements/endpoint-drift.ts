@@ -1,7 +1,16 @@
 import type { EndpointSpec } from '@weir/resources';
 import { readTable } from './read-table.ts';
 import { ruleText } from './rule.ts';
-import { type ElementStatement, type KeyField, type Statement, sameStatement, statementKey } from './statement.ts';
+import {
+  type ChainStatement,
+  type ElementStatement,
+  type IntervalsStatement,
+  type KeyField,
+  type MapStatement,
+  type Statement,
+  sameStatement,
+  statementKey,
+} from './statement.ts';
 
 /** Names of chains and maps that policy made, within the text of a rule. */
 const NAMES = /\b[cglmps]_\w+/g;
@@ -13,15 +22,14 @@ const NAMES = /\b[cglmps]_\w+/g;
 export function endpointRules(endpoint: Pick<EndpointSpec, 'hostInterface' | 'addresses'>, table: Iterable<Statement>): Statement[] {
   const identity = new Set<string | number>([endpoint.hostInterface, ...endpoint.addresses]);
   const names = (fields: KeyField[] = []) => fields.some(({ value }) => identity.has(value));
-  const structures = new Map<string, Statement>();
-  const elements = Map.groupBy(onlyElements(table, structures), ({ set }) => set);
+  const { structures, intervals, elements } = sorted(table);
   const found: Statement[] = [];
   const reached = new Set<string>();
   const follow = (name: string): void => {
     const structure = structures.get(name);
     if (structure === undefined || reached.has(name)) return;
     reached.add(name);
-    found.push(structure);
+    found.push(structure, ...(intervals.get(name) ?? []));
     for (const element of elements.get(name) ?? []) take(element);
     if (structure.kind === 'chain') for (const next of structure.rules.map(ruleText).join(' ').match(NAMES) ?? []) follow(next);
   };
@@ -61,13 +69,22 @@ export function ruleDrift(wanted: Statement[], listing: { nftables: unknown } | 
   return drift;
 }
 
-function onlyElements(statements: Iterable<Statement>, structures: Map<string, Statement>): ElementStatement[] {
+/** Chains and maps by name; what sets and maps hold, by theirs. */
+function sorted(statements: Iterable<Statement>): {
+  structures: Map<string, ChainStatement | MapStatement>;
+  intervals: Map<string, IntervalsStatement[]>;
+  elements: Map<string, ElementStatement[]>;
+} {
+  const structures = new Map<string, ChainStatement | MapStatement>();
+  const intervals: IntervalsStatement[] = [];
   const elements: ElementStatement[] = [];
   for (const statement of statements) {
     if (statement.kind === 'element') elements.push(statement);
+    else if (statement.kind === 'intervals') intervals.push(statement);
     else structures.set(statement.name, statement);
   }
-  return elements;
+  const bySet = <T extends { set: string }>(all: readonly T[]) => Map.groupBy(all, ({ set }) => set);
+  return { structures, intervals: bySet(intervals), elements: bySet(elements) };
 }
 
 /** Of each chain. A chain's name tells what was put in; somebody may have taken it out again. */

@@ -1,5 +1,8 @@
 import { addressFromNumber, cidrRange, parseAddress } from '@weir/resources';
 import { PolicyError } from '../policy-error.ts';
+import { addressNumber } from '../ranges/canonical-address.ts';
+import { IntervalList } from '../ranges/interval-list.ts';
+import type { AddressRange } from '../ranges/net-ranges.ts';
 import { VERSION_CHAIN } from './fixed-table.ts';
 import { type KeyField, type Statement, statementKey, type Verdict } from './statement.ts';
 
@@ -63,7 +66,12 @@ function* statementsOf(item: Json): Generator<Statement> {
       type: [types, ...(dataTypes.length === 0 ? [] : [dataTypes])].map((part) => part.join(' . ')).join(' : '),
       interval: isInterval,
     };
-  for (const element of Array.isArray(set.elem) ? set.elem : []) {
+  const members: unknown[] = Array.isArray(set.elem) ? set.elem : [];
+  if (MADE.test(set.name) && isInterval && item.map === undefined) {
+    yield { kind: 'intervals', set: set.name, intervals: intervalsOf(members, types[0]!) };
+    return;
+  }
+  for (const element of members) {
     const [key, target] = item.map === undefined ? [element, undefined] : (element as unknown[]);
     yield { kind: 'element', set: set.name, ...keyOf(key, types, isInterval), ...(target !== undefined && targetOf(target, dataTypes)) };
   }
@@ -80,6 +88,21 @@ function targetOf(json: unknown, types: string[]): { verdict: Verdict } | { data
 
 function fieldsOf(json: unknown, types: string[]): KeyField[] {
   return partsOf(json, types).map((part, index) => fieldOf(part, types[index]!));
+}
+
+/** Of a set of nets. The kernel lists them by rising address, unless there was a change while it did. */
+function intervalsOf(members: readonly unknown[], type: string): IntervalList {
+  const ranges = members.map((member) => rangeOf(member, type));
+  const isRising = ranges.every(({ first }, index) => index === 0 || ranges[index - 1]!.first < first);
+  return IntervalList.of(type === 'ipv4_addr' ? 'IPv4' : 'IPv6', isRising ? ranges : ranges.sort(byFirst));
+}
+
+const byFirst = (left: AddressRange, right: AddressRange) => (left.first < right.first ? -1 : 1);
+
+function rangeOf(json: unknown, type: string): AddressRange {
+  const { key, to } = keyOf(json, [type], true);
+  const [first, last] = [key, to!].map(([field]) => addressNumber(String(field!.value))) as [bigint, bigint];
+  return { first, last };
 }
 
 function keyOf(json: unknown, types: string[], isInterval: boolean): { key: KeyField[]; to?: KeyField[] } {

@@ -1,10 +1,11 @@
+import { type IntervalList, intervalDifference } from '../ranges/interval-list.ts';
 import type { Rule } from './rule.ts';
 
 /**
  * The nftables table as values: what is wanted, what is there and the difference between the two are all maps from a statement's key to
- * the statement. Keys are `chain/<name>`, `map/<name>` and `element/<set>/<key text>`.
+ * the statement. Keys are `chain/<name>`, `map/<name>`, `element/<set>/<key text>` and `intervals/<set>`.
  */
-export type Statement = ChainStatement | MapStatement | ElementStatement;
+export type Statement = ChainStatement | MapStatement | ElementStatement | IntervalsStatement;
 
 /** Immutable: the name holds a hash of the rules, so that equal names mean equal rules. */
 export interface ChainStatement {
@@ -33,6 +34,13 @@ export interface ElementStatement {
   data?: KeyField[];
 }
 
+/** All elements of a set of nets that policy made: there may be a million, and each as a statement would take fifty times the memory. */
+export interface IntervalsStatement {
+  kind: 'intervals';
+  set: string;
+  intervals: IntervalList;
+}
+
 /** One field of an element's key or data. Addresses are canonical text. */
 export type KeyField =
   | { type: 'ifname'; value: string }
@@ -48,6 +56,7 @@ export const DENIED: Verdict = { kind: 'goto', chain: 'denied' };
 
 /** The key that a statement has in a table of statements. */
 export function statementKey(statement: Statement): string {
+  if (statement.kind === 'intervals') return `intervals/${statement.set}`;
   if (statement.kind !== 'element') return `${statement.kind}/${statement.name}`;
   const from = fieldsText(statement.key);
   const to = statement.to === undefined ? from : fieldsText(statement.to);
@@ -60,8 +69,15 @@ function fieldsText(fields: KeyField[]): string {
 
 /** Whether two statements of one key are the same to the kernel. Chains and maps are: their names tell what is in them. */
 export function sameStatement(left: Statement, right: Statement): boolean {
+  if (left.kind === 'intervals' && right.kind === 'intervals') return sameIntervals(left.intervals, right.intervals);
   if (left.kind !== 'element' || right.kind !== 'element') return left.kind === right.kind;
   return verdictText(left.verdict) === verdictText(right.verdict) && fieldsText(left.data ?? []) === fieldsText(right.data ?? []);
+}
+
+function sameIntervals(left: IntervalList, right: IntervalList): boolean {
+  if (left === right || left.size !== right.size) return left.size === right.size;
+  const { gone, come } = intervalDifference(left, right);
+  return gone.length + come.length === 0;
 }
 
 /** A verdict in nft's words; the empty string where there is none. */

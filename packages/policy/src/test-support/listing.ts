@@ -1,6 +1,6 @@
 import { ruleText } from '../statements/rule.ts';
 import type { Statement } from '../statements/statement.ts';
-import { elementText } from './nft.ts';
+import { elementText, intervalElements } from './nft.ts';
 
 /**
  * The statements as an operator would type them, for goldens. The hashes in names, which follow from the rules, are numbered in order of
@@ -13,6 +13,8 @@ export function listing(statements: Iterable<Statement>): string {
         `${statement.type.includes(' : ') ? 'map' : 'set'} ${statement.name} { type ${statement.type};${statement.interval ? ' flags interval;' : ''} }`,
       ];
     if (statement.kind === 'chain') return [`chain ${statement.name}`, ...statement.rules.map((rule) => `  ${ruleText(rule)}`)];
+    if (statement.kind === 'intervals')
+      return intervalElements(statement).map((element) => `element ${element.set} { ${elementText(element)} }`);
     return [`element ${statement.set} { ${elementText(statement)} }`];
   });
   const numbers = new Map<string, number>();

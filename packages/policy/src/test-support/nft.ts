@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { addressFromNumber } from '@weir/resources';
 import type { ExecutionContext } from 'ava';
-import type { ElementStatement, KeyField, Statement } from '../statements/statement.ts';
+import type { ElementStatement, IntervalsStatement, KeyField, Statement } from '../statements/statement.ts';
 import { structureScript } from './structure-script.ts';
 
 /** By its path: npm packages bring other programs of that name. */
@@ -47,9 +48,20 @@ export class NftNamespace {
 
 function elements(verb: 'add' | 'delete', statements: readonly Statement[]): string {
   return statements
-    .filter((statement) => statement.kind === 'element')
+    .flatMap((statement) =>
+      statement.kind === 'intervals' ? intervalElements(statement) : statement.kind === 'element' ? [statement] : [],
+    )
     .map((element) => `${verb} element inet weir ${element.set} { ${elementText(element)} }\n`)
     .join('');
+}
+
+/** Each by itself. */
+export function intervalElements({ set, intervals }: IntervalsStatement): ElementStatement[] {
+  const { family } = intervals;
+  const field = (number: bigint): KeyField[] => [
+    { type: family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr', value: addressFromNumber(number, family) },
+  ];
+  return Array.from(intervals, ({ first, last }) => ({ kind: 'element', set, key: field(first), to: field(last) }));
 }
 
 /** An element as nft writes it: `10.0.0.0-10.0.0.255 : goto c_1`. */

@@ -1,6 +1,7 @@
 import { addressToNumber, type Direction } from '@weir/resources';
 import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../statements/rule.ts';
 import { DENIED, type ElementStatement, type Statement, verdictText } from '../statements/statement.ts';
+import { intervalElements } from './nft.ts';
 import { type Packet, packetFamily } from './packet.ts';
 
 const BASE_CHAINS = ['denied', 'no_backend'];
@@ -17,6 +18,7 @@ export class TableWalk {
   constructor(statements: ReadonlyMap<string, Statement>) {
     this.#statements = statements;
     for (const statement of statements.values()) {
+      if (statement.kind === 'intervals') this.#sets.set(statement.set, intervalElements(statement));
       if (statement.kind !== 'element') continue;
       const elements = this.#sets.get(statement.set);
       if (elements === undefined) this.#sets.set(statement.set, [statement]);
@@ -65,7 +67,7 @@ export class TableWalk {
     for (const chain of BASE_CHAINS) named.delete(`chain/${chain}`);
     for (const key of named) if (!this.#statements.has(key)) throw new Error(`${key} is named and not there`);
     for (const [key, { kind }] of this.#statements)
-      if (kind !== 'element' && !named.has(key)) throw new Error(`${key} is there and not named`);
+      if (kind !== 'element' && kind !== 'intervals' && !named.has(key)) throw new Error(`${key} is there and not named`);
   }
 
   #run(chainName: string, packet: Packet, logged: string[]): string {

@@ -12,6 +12,9 @@ export type Cidr = string & { readonly [brand]: 'Cidr' };
 
 export type Family = 'IPv4' | 'IPv6';
 
+const DOT = '.'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+
 /** Bits in an address of the family. */
 export const ADDRESS_BITS: Readonly<Record<Family, 32 | 128>> = { IPv4: 32, IPv6: 128 };
 
@@ -94,10 +97,23 @@ function refuseCidr(value: unknown): never {
 
 /** The address as an unsigned number, 32 or 128 bits wide. Takes canonical text. */
 export function addressToNumber(address: string): bigint {
-  if (familyOf(address) === 'IPv4') return BigInt(address.split('.').reduce((number, byte) => number * 256 + Number(byte), 0));
+  if (familyOf(address) === 'IPv4') return BigInt(dottedNumber(address));
   let number = 0n;
   for (const byte of ipaddr.parse(address).toByteArray()) number = (number << 8n) | BigInt(byte);
   return number;
+}
+
+/** Digit by digit: network sets have a million of them. */
+function dottedNumber(address: string): number {
+  let [number, byte] = [0, 0];
+  for (let at = 0; at < address.length; at += 1) {
+    const code = address.charCodeAt(at);
+    if (code === DOT) {
+      number = number * 256 + byte;
+      byte = 0;
+    } else byte = byte * 10 + code - ZERO;
+  }
+  return number * 256 + byte;
 }
 
 /** The inverse of {@link addressToNumber}. */
