@@ -15,6 +15,9 @@ test('a set that is too big for the store is to be spread over several; a table 
     await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: set('big', 120_000) }),
     'error: globalnetworkset/big has 120000 CIDRs, more than the store takes in one object: spread them over 2 sets or more with the same labels\n',
   );
+  const both = await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: `${set('small', 1)}\n---\n${set('big', 120_000)}` });
+  t.regex(both, /document 2.*: globalnetworkset\/big has 120000 CIDRs/s);
+  t.is(await weir.ok(t, ['get', 'gnetset', '-o', 'name']), '', 'nothing is written');
   t.is(await weir.ok(t, ['apply', '-f', '-'], { stdin: set('part', 50_000) }), lines('globalnetworkset/part created'));
   t.regex(await weir.ok(t, ['get', 'gnetset']), /\npart +50000 CIDRs: 11\.0\.0\.0\/32,.* +threat=known\n$/);
 });

@@ -32,10 +32,12 @@ const MADE_BY_WEIR: Partial<Record<Kind, string>> = {
 };
 
 /**
- * Refuses what is not for people to write, whatever the store holds.
+ * Refuses what is not for people to write, or too big for any store, whatever the store holds.
  * @throws CliError EREFUSED
  */
-export function checkWritable({ kind, metadata }: AnyObject, verb: WriteVerb): void {
+export function checkWritable(object: AnyObject, verb: WriteVerb): void {
+  const { kind, metadata } = object;
+  if (kind === 'NetworkSet' || kind === 'GlobalNetworkSet') checkSize(object);
   const reason = MADE_BY_WEIR[kind];
   if (reason !== undefined) throw new CliError('EREFUSED', `cannot ${verb} ${referenceText(kind, metadata.name)}: ${reason}`);
 }
@@ -102,7 +104,7 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
       return;
     case 'NetworkSet':
     case 'GlobalNetworkSet':
-      checkSize(object);
+      checkSize(object); // labels are part of it, and are changed without the above
       await objects.put(object, { revision });
       return;
     default:
