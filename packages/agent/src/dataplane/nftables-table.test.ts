@@ -138,6 +138,49 @@ test('what somebody else took away or put in is made good', (t) => {
   t.deepEqual(listing(nftables.list('inet weir')!), whole);
 });
 
+test('a long list of nets is what nft would have made of it, is found again as it is, and what changes of it is what changed', (t) => {
+  const { table, nftables, socket, reopen } = open(t);
+  const nft = NftNamespace.create(t);
+  nft.run(BASE.script);
+  const object = (kind: string, name: string, spec: object) =>
+    parseObject({ apiVersion: 'weir/v1', kind, metadata: { name, namespace: 'shop', labels: { list: 'refused' } }, spec });
+  const list = (...nets: string[]) => object('NetworkSet', 'refused', { nets });
+  // Single addresses are looked up otherwise, and what touches becomes one; up to the highest address no interval ends.
+  const nets = [
+    ...Array.from({ length: 1500 }, (_, at) => `20.${at >> 5}.0.${(at & 31) * 8}/30`),
+    ...Array.from({ length: 100 }, (_, at) => `2001:db8:${at * 2}::/48`),
+    '255.255.255.254/31',
+    'ff00::/8',
+  ];
+  const calculator = new PolicyCalculator({ host: 'here' });
+  const spec = { host: 'here', containerId: 'web', network: 'weir', interfaceName: 'eth0', hostInterface: 'weirweb' };
+  calculator.upsert(object('Endpoint', 'web-eth0', { ...spec, addresses: ['10.0.0.1', 'fd00::1'] }));
+  const ingress = [{ action: 'Deny', source: { selector: "list == 'refused'" } }, { action: 'Allow' }];
+  calculator.upsert(object('Policy', 'web', { selector: 'all()', ingress }));
+  const desired = new Map<string, Statement>();
+  const step = (object: AnyObject, using = table) => {
+    calculator.upsert(object);
+    const change = calculator.flush();
+    nft.apply(change, desired);
+    for (const key of change.delete) desired.delete(key);
+    for (const [key, statement] of change.set) desired.set(key, statement);
+    using.desire(change);
+    using.bringInStep(BASE);
+    t.deepEqual(listing(nftables.list('inet weir')!), listed(nft.list()));
+  };
+  step(list(...nets));
+  t.is([...desired.values()].filter(({ kind }) => kind === 'intervals').length, 2);
+  step(list(...nets.with(700, '30.0.0.0/30'), '20.0.0.4/30'));
+
+  const restarted = reopen();
+  restarted.desire({ set: desired, delete: new Set() });
+  const { transactions } = socket;
+  t.true(restarted.bringInStep(BASE));
+  t.is(socket.transactions, transactions, 'nothing differs');
+  step(list(...nets.slice(900)), restarted);
+  step(list(nets[0]!), restarted);
+});
+
 test('what somebody broke of one endpoint is named, and nothing that is another one’s', (t) => {
   const { table, nftables } = open(t);
   const endpoint = (name: string, address: string) => ({
