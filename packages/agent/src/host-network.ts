@@ -261,9 +261,12 @@ export class HostNetwork {
     this.#kernel.repairTables();
   }
 
-  /** Looks at the kernel again, in case somebody else changed it, and tries again what failed. */
+  /**
+   * Looks at the kernel again, in case somebody else changed it, and tries again what failed. Of nftables the kernel says whether somebody
+   * did: to read a large table takes seconds, in which no call is answered.
+   */
   refresh(): void {
-    this.#kernel.forgetActual();
+    this.repairTable();
     this.#kernel.apply();
     if (this.#kernel.routing.dropUnwantedTunnel()) this.#of.log.info('no pool wants tunnels any more: their interface is removed');
     this.upkeep.repair();
