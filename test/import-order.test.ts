@@ -3,7 +3,7 @@
  * This test reads the sources as text, so it also sees imports that are only made at run time (`await import()`).
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import test from 'ava';
 
 /** From the highest to the lowest; a package may name only those after it. */
@@ -83,5 +83,42 @@ for (const name of PURE) {
         t.true(PURE_BUILT_INS.includes(specifier), `${file} imports ${specifier}: a pure package touches nothing outside`);
       }
     }
+  });
+}
+
+/** What a file imports of its own package when it runs, with those that import it again: types are gone by then. */
+function circle(name: string): string[] {
+  const root = join(packages, name);
+  const importsOf = new Map<string, string[]>();
+  for (const { file } of sources(name)) {
+    const path = join(packages, '..', file);
+    const text = readFileSync(path, 'utf8');
+    const specifiers = [...text.matchAll(/^(?:import|export) (?!type )(?:[^;']*? from )?'(\.{1,2}\/[^']+)';/gm)].map((match) => match[1]!);
+    importsOf.set(
+      path,
+      specifiers.map((specifier) => resolve(dirname(path), specifier)),
+    );
+  }
+  const finished = new Set<string>();
+  const visit = (path: string, way: string[]): string[] => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path].map((file) => relative(root, file));
+    if (finished.has(path)) return [];
+    for (const next of importsOf.get(path) ?? []) {
+      const found = visit(next, [...way, path]);
+      if (found.length > 0) return found;
+    }
+    finished.add(path);
+    return [];
+  };
+  for (const path of importsOf.keys()) {
+    const found = visit(path, []);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+for (const name of ORDER) {
+  test(`${name}: no file imports one that imports it`, (t) => {
+    t.deepEqual(circle(name), []);
   });
 }
