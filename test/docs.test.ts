@@ -2,7 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { CNI_CODE } from '@weir/cni';
-import { parsePolicyTests } from '@weir/resources';
+import { jsonSchemaOf, type Kind, parsePolicyTests } from '@weir/resources';
 import test from 'ava';
 import { createMetrics } from '../packages/agent/src/metrics.ts';
 
@@ -84,6 +84,33 @@ test('every key of agent.yaml is explained', (t) => {
   const keys = [...schema.matchAll(/^ {2}(\w+): z\b/gm)].map(({ 1: key }) => key);
   t.true(keys.includes('addresses') && keys.includes('presenceTtl'), `the keys were not found in the source: ${keys}`);
   for (const key of keys) t.true(text.includes(`| \`${key}\` |`), key);
+});
+
+/** Of an object's spec, as its schema has them. */
+function fieldsOf(kind: Kind): string[] {
+  const { properties } = jsonSchemaOf(kind) as { properties: { spec: { properties: object } } };
+  return Object.keys(properties.spec.properties);
+}
+
+test('every field of the kinds for BGP is explained', (t) => {
+  const text = read('docs/bgp.md');
+  for (const kind of ['BgpConfig', 'BgpPeer', 'BgpFilter'] as const) {
+    t.true(fieldsOf(kind).length >= 2, kind);
+    for (const field of fieldsOf(kind)) t.regex(text, new RegExp(`\\b${field}[\`:]`), `${field} of ${kind}`);
+  }
+});
+
+test('docs/networks.md: every setting of its table of choices is one', (t) => {
+  const [, table = ''] = /^## What to choose\n([\s\S]*?)^## /m.exec(read('docs/networks.md')) ?? [];
+  const settings = new Set([...table.matchAll(/`((?!kind)\w+): (\w+)`/g)].map(({ 1: field = '', 2: value = '' }) => `${field}: ${value}`));
+  t.true(settings.size > 8, [...settings].join(', '));
+  for (const setting of settings) {
+    const [kind, spec] = setting.startsWith('addressSpace') ? ['Network', setting] : ['Pool', `cidr: 10.64.0.0/16, ${setting}`];
+    t.notThrows(
+      () => parsePolicyTests(`{ apiVersion: weir/v1, kind: ${kind}, metadata: { name: a }, spec: { ${spec} } }`, setting),
+      setting,
+    );
+  }
 });
 
 test('every variable and setting of the store is explained', (t) => {

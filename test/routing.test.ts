@@ -381,7 +381,7 @@ test.serial(
   },
 );
 
-test.serial('over IPv6 alone: both families of tasks, by tunnels', async (t) => {
+test.serial('over IPv6 alone: both families of tasks, by tunnels, natively and by BGP', async (t) => {
   const bed = six();
   const tasks = await Promise.all(bed.hosts.map((host) => bed.launch(host, { app: host.name })));
   for (const to of tasks.slice(1)) {
@@ -389,6 +389,23 @@ test.serial('over IPv6 alone: both families of tasks, by tunnels', async (t) => 
   }
   using netlink = Netlink.open({ namespace: tasks[0]!.container.namespace });
   t.is(netlink.link('eth0')!.mtu, 1430);
+
+  // Natively, too: IPv4 has IPv6 next hops, which the agents set, and then BIRD.
+  const [from, to] = tasks as [Workload, Workload];
+  for (const [how, protocol] of [
+    ['vxlan: Never', '121'],
+    ['routes: Bgp', 'bird'],
+  ] as const) {
+    await bed.apply(pools('Never').replaceAll('vxlan: Never', how));
+    for (const address of ['ipv4', 'ipv6'] as const) t.true(await reachesSoon(from, to, address), `${how} ${address}`);
+    const block = to.ipv4.replace(/\d+$/, (last) => `${Number(last) & ~15}/28`);
+    const route = await eventually(
+      () => ip(from.host, 'route', 'show', block),
+      (text) => text.includes(`proto ${protocol}`) && text.trim().split('\n').length === 1,
+    );
+    t.regex(route, new RegExp(`^${block} via inet6 (2001:db8::12|fe80::\\S+) dev eth0 proto ${protocol}`));
+    t.true(await reachesSoon(from, to, 'ipv4'), how);
+  }
 });
 
 test.serial('Never: hosts of a subnet reach each other; of the others it is said that the fabric does not lead there', async (t) => {

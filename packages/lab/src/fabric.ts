@@ -23,8 +23,8 @@ export interface TowardsHosts {
   port?: number;
   /** In BIRD's words: `password "opensesame"; ttl security on;`. */
   options?: string;
-  /** Of the channel of a family. */
-  channelOptions?: string;
+  /** Whether IPv4 routes go by its session over IPv6, with IPv6 next hops, and by no other. */
+  extendedNextHop?: boolean;
 }
 
 /** A router of the lab, with BIRD in its namespace once it is configured. */
@@ -111,10 +111,11 @@ export function fabricOf(cluster: Cluster): Fabric {
   };
 
   function routerConfig(router: BgpRouter, index: number, towards: TowardsHosts): string {
-    const { asNumberOf = () => HOSTS_AS } = towards;
+    const { asNumberOf = () => HOSTS_AS, extendedNextHop } = towards;
+    const families = extendedNextHop ? (['ipv6'] as const) : FAMILIES;
     const toHosts = cluster.hosts.flatMap((host) => {
       const peers = plain(hostLinks(TWO_UPLINKS, host.index)[1 + index]!);
-      return FAMILIES.map((family) => session(`host_${host.index}`, family, router, peers[family], asNumberOf(host.name), towards));
+      return families.map((family) => session(`host_${host.index}`, family, router, peers[family], asNumberOf(host.name), towards));
     });
     const up = FAMILIES.map((family) => session('up', family, router, outside.links[index]![family], outside.asNumber));
     return [head(router.addresses.ipv4), ...toHosts, ...up].join('');
@@ -154,8 +155,9 @@ function session(
   { asNumber }: BgpRouter,
   peer: string,
   peerAs: number,
-  { port, options = '', channelOptions = '' }: TowardsHosts = {},
+  { port, options = '', extendedNextHop = false }: TowardsHosts = {},
 ): string {
   const local = `local ${port === undefined ? '' : `port ${port} `}as ${asNumber}`;
-  return `protocol bgp ${name}_${family} from fast { ${local}; neighbor ${peer} as ${peerAs}; direct; ${options} ${family} { import all; export all; ${channelOptions} }; }\n`;
+  const extended = extendedNextHop ? 'ipv4 { import all; export all; extended next hop on; };' : '';
+  return `protocol bgp ${name}_${family} from fast { ${local}; neighbor ${peer} as ${peerAs}; direct; ${options} ${family} { import all; export all; }; ${extended} }\n`;
 }

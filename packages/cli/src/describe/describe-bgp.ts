@@ -38,6 +38,7 @@ function peerFields({ spec }: BgpPeer): Field[] {
       'Peer',
       address === undefined ? `hosts with ${peerSelector}, and from their side too` : `${address} port ${spec.port}, AS ${asNumber}`,
     ],
+    ...(spec.extendedNextHop ? [['Carries', 'IPv4 routes too, with IPv6 next hops'] satisfies Field] : []),
     ['Source address', spec.sourceAddress ?? 'by route'],
     ['Password', passwordText(spec.password)],
     ['Hold time', spec.holdSeconds === undefined ? 'as BgpConfig says' : `${spec.holdSeconds} s`],

@@ -6,8 +6,13 @@ const parse = (spec: object) => parseWith(bgpPeerSpecSchema, spec);
 const ROUTER = { address: '192.0.2.1', asNumber: 65001 };
 
 test('BgpPeer: a router by address and AS, or hosts by a selector, and not both', (t) => {
-  t.deepEqual(parse(ROUTER), { ...ROUTER, port: 179, filters: [] });
-  t.deepEqual(parse({ peerSelector: 'has(reflector)' }), { peerSelector: 'has(reflector)', port: 179, filters: [] });
+  t.deepEqual(parse(ROUTER), { ...ROUTER, port: 179, extendedNextHop: false, filters: [] });
+  t.deepEqual(parse({ peerSelector: 'has(reflector)' }), {
+    peerSelector: 'has(reflector)',
+    port: 179,
+    extendedNextHop: false,
+    filters: [],
+  });
   t.throws(() => parse({ ...ROUTER, peerSelector: 'all()' }), {
     message: /address: goes with no "peerSelector"[\s\S]*asNumber: goes with/,
   });
@@ -25,6 +30,7 @@ test('BgpPeer: BFD, with times that are given or not', (t) => {
 test('BgpPeer: what does not go together', (t) => {
   for (const [more, message] of [
     [{ host: 'h', hostSelector: 'all()' }, /^hostSelector: goes with no "host"/],
+    [{ extendedNextHop: true }, /^extendedNextHop: is for a router with an IPv6 "address"/],
     [{ sourceAddress: 'fd00::1' }, /^sourceAddress: "fd00::1" is IPv6/],
     [{ holdSeconds: 9, keepaliveSeconds: 9 }, /^keepaliveSeconds: 9 is not below/],
     [{ ttlSecurity: 255 }, /^ttlSecurity: 255 is no number of hops/],

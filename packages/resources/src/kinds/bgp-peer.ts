@@ -10,7 +10,7 @@ import { acrossFields, failed, field, integer, text } from '../validation/field.
 
 /**
  * Whom hosts speak BGP with: a router, by its address and AS, or other hosts, by a selector, as with route reflectors.
- * A session carries routes of the family of its addresses.
+ * A session carries routes of the family of its addresses, and one over IPv6 on demand those of IPv4.
  */
 export interface BgpPeerSpec {
   /** Name of the one Host that has the session. */
@@ -35,6 +35,8 @@ export interface BgpPeerSpec {
   bfd?: BfdSpec;
   /** Only packets that came over so many hops at most are of the peer (RFC 5082); 1 is a peer on the same link. */
   ttlSecurity?: number;
+  /** A session with a router over IPv6 carries IPv4 routes, too, with IPv6 next hops (RFC 8950). Default false. */
+  extendedNextHop: boolean;
   /** Names of BgpFilters, asked in this order. */
   filters: string[];
 }
@@ -65,6 +67,7 @@ export const bgpPeerSpecSchema: z.ZodType<BgpPeerSpec> = acrossFields(
     keepaliveSeconds: integer({ what: 'time', minimum: 1, maximum: 65_535 }).optional(),
     bfd: bfdSchema.optional(),
     ttlSecurity: integer({ what: 'number of hops', minimum: 1, maximum: 254 }).optional(),
+    extendedNextHop: z.boolean().prefault(false),
     filters: z.array(text({ ...NAMES.chosen, what: 'name of a BgpFilter' })).prefault([]),
   }),
   (spec, report) => {
@@ -80,6 +83,8 @@ export const bgpPeerSpecSchema: z.ZodType<BgpPeerSpec> = acrossFields(
     }
     if (typeof address === 'string' && typeof sourceAddress === 'string' && familyOf(address) !== familyOf(sourceAddress))
       report(['sourceAddress'], `"${sourceAddress}" is ${familyOf(sourceAddress)}, and "address" is ${familyOf(address)}`);
+    if (spec.extendedNextHop === true && (peerSelector !== undefined || (typeof address === 'string' && familyOf(address) !== 'IPv6')))
+      report(['extendedNextHop'], 'is for a router with an IPv6 "address"; hosts have it where they share no IPv4');
     if (failed(holdSeconds) || failed(keepaliveSeconds) || keepaliveSeconds === undefined || !holdSeconds) return;
     if (keepaliveSeconds >= holdSeconds) report(['keepaliveSeconds'], `${keepaliveSeconds} is not below "holdSeconds", ${holdSeconds}`);
   },

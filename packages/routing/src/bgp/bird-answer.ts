@@ -44,7 +44,8 @@ export function parseProtocols(lines: readonly string[]): BirdProtocol[] {
     else if (key === 'Last error') current.error = value!.trim();
     else if (key === 'Routes') {
       const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(value!)?.[1] ?? 0);
-      current.routes = { in: count('imported'), out: count('exported') };
+      // One line for each family that the session carries.
+      current.routes = { in: current.routes.in + count('imported'), out: current.routes.out + count('exported') };
     }
   }
   return protocols.filter(({ state }) => state !== '');

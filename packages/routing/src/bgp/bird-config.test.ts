@@ -80,6 +80,7 @@ filter to_kernel4 {
 }
 
 protocol kernel kernel4 {
+  scan time 1;
   metric 2048;
   merge paths on;
   graceful restart on;
@@ -198,6 +199,19 @@ test('BFD: the protocol is there when a session has it, and that one alone watch
   t.regex(text, /\nprotocol bfd \{\}\n/);
   t.regex(part(text, "protocol bgp 'peer.quick'"), /hold time 90;\n {2}bfd \{ interval 100 ms; multiplier 5; \};/);
   t.notRegex(part(text, "protocol bgp 'peer.tor-a'"), /bfd/);
+});
+
+test('IPv4 over IPv6: with a router that is told to, and with a host that shares no IPv4', (t) => {
+  const six = bgpHost('six', ['2001:db8::13']);
+  const router = object('BgpPeer', 'tor-6', { address: '2001:db8::1', asNumber: 65001, extendedNextHop: true });
+  const pools = [exported, object('Pool', 'mesh', { cidr: '10.66.0.0/16', routes: 'Bgp' })];
+  const text = textOf(bgpState({ self: h1, hosts: [h1, h2, six], pools, peers: [router] }));
+  checkSyntax(t, text);
+  const channels = (name: string) => part(text, `protocol bgp '${name}'`).match(/ipv[46] \{\n( {4}extended next hop on;)?/g);
+  t.deepEqual(channels('peer.tor-6'), ['ipv6 {\n', 'ipv4 {\n    extended next hop on;']);
+  t.deepEqual(channels('host.h2.4'), ['ipv4 {\n']);
+  t.deepEqual(channels('host.six.6'), ['ipv4 {\n    extended next hop on;']);
+  t.notRegex(text, /'host\.h2\.6'/);
 });
 
 test('communities, services, filters, TTL security, a router that is not on a link', (t) => {

@@ -5,7 +5,7 @@
  * there (121): blocks of pools whose routes are not by BGP. What others wrote is read, to find next hops, and never changed or told.
  */
 import { createHash } from 'node:crypto';
-import type { Community, Family } from '@weir/resources';
+import { type Community, type Family, familyOf } from '@weir/resources';
 import { ROUTE_PROTOCOL } from '../addresses.ts';
 import { filterFunction, filterText } from './bird-filter.ts';
 import type { BgpSession } from './session.ts';
@@ -19,6 +19,9 @@ export const CONFIG_HASH = 'WEIR_CONFIG';
 
 /** How long a BIRD that starts anew waits for peers that it had before it trusts what it knows, seconds. */
 const RECOVERY_WAIT = 30;
+
+/** Between two looks at the kernel's routes, seconds: what others took away is missed for no longer. 10,000 routes take a hundredth of a processor. */
+const SCAN_INTERVAL = 1;
 
 export interface BirdConfig {
   text: string;
@@ -35,7 +38,7 @@ export function birdConfig(speaker: BgpSpeaker): BirdConfig {
 
 function bodyOf(speaker: BgpSpeaker): string {
   const families = Object.entries(speaker.families) as [Family, FamilyRoutes][];
-  const used = families.filter(([family]) => speaker.sessions.some((session) => session.family === family));
+  const used = families.filter(([family]) => speaker.sessions.some((session) => session.families.includes(family)));
   const parts = [
     globals(speaker),
     ...used.flatMap(([family, routes]) => familyParts(family, routes, speaker.clusterId !== undefined)),
@@ -82,6 +85,7 @@ function exported${n}() { return ${within(exported)}; }`,
   accept;
 }`,
     `protocol kernel kernel${n} {
+  scan time ${SCAN_INTERVAL};
   metric ${METRIC};
   merge paths on;
   graceful restart on;
@@ -145,11 +149,11 @@ function sessionText(session: BgpSession, speaker: BgpSpeaker): string {
     ...(session.reflects ? ['rr client'] : []),
   ];
   return `protocol bgp '${name}' from weir {
-${options.map((option) => `  ${option};\n`).join('')}${channel(session, speaker)}
+${options.map((option) => `  ${option};\n`).join('')}${session.families.map((family) => channel(family, session, speaker)).join('\n')}
 }`;
 }
 
-function channel({ family, to, filters, ...session }: BgpSession, { families }: BgpSpeaker): string {
+function channel(family: Family, { to, filters, ...session }: BgpSession, { families }: BgpSpeaker): string {
   const n = numberOf(family);
   const asked = (way: 'import' | 'export') => filters.map((filter) => `${filterFunction(filter, way, family)}();`);
   // Other hosts speak of pools, unless a filter takes in more; the fabric hears of no pool that is not exported, whatever a filter says.
@@ -169,8 +173,10 @@ function channel({ family, to, filters, ...session }: BgpSession, { families }: 
   const gateway = session.localAsNumber === session.asNumber ? '    gateway recursive;\n' : '';
   // Clients need not know the way to the fabric's routers.
   const nextHop = session.reflects ? '    next hop self ebgp;\n' : '';
+  // Both ends have to say so.
+  const extended = family === familyOf(session.address) ? '' : '    extended next hop on;\n';
   return `  ipv${n} {
-${gateway}${nextHop}    import filter {
+${extended}${gateway}${nextHop}    import filter {
 ${block(imports)}    };
     export filter {
 ${block(exports)}    };

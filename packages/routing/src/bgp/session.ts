@@ -22,7 +22,8 @@ export interface BgpSession {
   peer: string;
   /** `Host`: one of the cluster, which tells of pools alone. `Fabric`: whatever else. */
   to: 'Host' | 'Fabric';
-  family: Family;
+  /** Whose routes it carries: the family of its addresses, and IPv4 beside IPv6 where IPv4 has IPv6 next hops (RFC 8950). */
+  families: readonly Family[];
   /** Of the peer. */
   address: string;
   port: number;
@@ -72,6 +73,7 @@ type Draft = Omit<BgpSession, 'password' | 'reflects' | 'localAsNumber' | 'direc
  * - one for each BgpPeer with an address that is for this host;
  * - one for each host and family, where a BgpPeer with `peerSelector` joins the two, from either side;
  * - one for each other host and family, where a pool of that family has its routes by BGP and the mesh is on.
+ * Two hosts that share no IPv4 have one over IPv6 for both families.
  * An address is spoken with once: what stands first in this list, and by name, goes first.
  */
 export function bgpSessions(state: SessionState): { sessions: BgpSession[]; refused: RefusedSession[] } {
@@ -114,10 +116,11 @@ function isReflectorFor(self: Host, peer: string, hosts: readonly Host[]): boole
 
 function routers({ self, config, peers }: SessionState): Draft[] {
   return byName(peers).flatMap(({ metadata: { name }, spec }) => {
-    const { address, asNumber, port, sourceAddress, filters } = spec;
+    const { address, asNumber, port, sourceAddress, extendedNextHop, filters } = spec;
     if (address === undefined || asNumber === undefined || !isFor(spec, self)) return [];
     return {
-      ...{ name: birdSymbol(`peer.${name}`), peer: name, to: 'Fabric', family: familyOf(address), address, port, asNumber, filters },
+      ...{ name: birdSymbol(`peer.${name}`), peer: name, to: 'Fabric', address, port, asNumber, filters },
+      families: [familyOf(address), ...(extendedNextHop ? (['IPv4'] as const) : [])],
       ...(sourceAddress !== undefined && { localAddress: sourceAddress }),
       ...livenessOf(spec, config),
       password: spec.password,
@@ -134,14 +137,7 @@ function selectedHosts(state: SessionState): Draft[] {
     const isPeer = ({ metadata }: Host) => matches(selector, metadata.labels);
     const joined = byName(hosts).filter((other) => (isFor(spec, self) && isPeer(other)) || (isPeer(self) && isFor(spec, other)));
     return joined.flatMap((other) =>
-      FAMILIES.flatMap((family) =>
-        between(state, other, family).map((ends) => ({
-          ...ends,
-          ...livenessOf(spec, config),
-          filters,
-          password,
-        })),
-      ),
+      between(state, other, FAMILIES).map((ends) => ({ ...ends, ...livenessOf(spec, config), filters, password })),
     );
   });
 }
@@ -151,27 +147,37 @@ function mesh(state: SessionState): Draft[] {
   if (!config.nodeMesh) return [];
   const families = FAMILIES.filter((family) => pools.some(({ spec }) => spec.routes === 'Bgp' && familyOf(spec.cidr) === family));
   return byName(hosts).flatMap((other) =>
-    families.flatMap((family) =>
-      between(state, other, family).map((ends) => ({
-        ...ends,
-        holdSeconds: config.holdSeconds,
-        filters: [],
-        password: config.meshPassword,
-      })),
-    ),
+    between(state, other, families).map((ends) => ({
+      ...ends,
+      holdSeconds: config.holdSeconds,
+      filters: [],
+      password: config.meshPassword,
+    })),
   );
 }
 
-type Ends = Pick<Draft, 'name' | 'peer' | 'to' | 'family' | 'address' | 'port' | 'asNumber'> & { localAddress: string };
+type Ends = Pick<Draft, 'name' | 'peer' | 'to' | 'families' | 'address' | 'port' | 'asNumber'> & { localAddress: string };
 
-/** No element where a host has no address of the family, or is this one. */
-function between({ self, config }: SessionState, other: Host, family: Family): Ends[] {
+/**
+ * Sessions that carry routes of these families to another host and back: each over its own, and IPv4 over IPv6 where the two share no IPv4.
+ * None for a family that cannot be carried, and with this host itself.
+ */
+function between({ self, config }: SessionState, other: Host, families: readonly Family[]): Ends[] {
   const { name } = other.metadata;
-  const [localAddress, address] = [self, other].map(({ spec }) => spec.addresses.find((candidate) => familyOf(candidate) === family));
-  if (name === self.metadata.name || localAddress === undefined || address === undefined || address === localAddress) return [];
-  const { port } = config;
-  const title = birdSymbol(`host.${name}.${family === 'IPv4' ? '4' : '6'}`);
-  return [{ name: title, peer: name, to: 'Host', family, address, port, asNumber: asNumberOf(other, config), localAddress }];
+  if (name === self.metadata.name) return [];
+  const endsOf = (family: Family): [string, string] | undefined => {
+    const [own, theirs] = [self, other].map(({ spec }) => spec.addresses.find((candidate) => familyOf(candidate) === family));
+    return own === undefined || theirs === undefined || own === theirs ? undefined : [own, theirs];
+  };
+  const carrierOf = (family: Family): Family => (endsOf(family) === undefined ? 'IPv6' : family);
+  return FAMILIES.flatMap((carrier) => {
+    const [ends, carried] = [endsOf(carrier), families.filter((family) => carrierOf(family) === carrier)];
+    if (ends === undefined || carried.length === 0) return [];
+    const [localAddress, address] = ends;
+    const title = birdSymbol(`host.${name}.${carrier === 'IPv4' ? '4' : '6'}`);
+    const { port } = config;
+    return [{ name: title, peer: name, to: 'Host', families: carried, address, port, asNumber: asNumberOf(other, config), localAddress }];
+  });
 }
 
 function isFor({ host, hostSelector }: BgpPeer['spec'], { metadata }: Host): boolean {

@@ -94,6 +94,16 @@ test('CrossSubnet: through the tunnel to hosts that are on no subnet of ours, as
   t.deepEqual([...peers.keys()], ['far']);
 });
 
+test('natively, IPv4 has IPv6 next hops between hosts that share no IPv4', (t) => {
+  const [both, six, four] = [host('b', '192.0.2.2', '2001:db8::2'), host('b', '2001:db8::2'), host('b', '192.0.2.2')];
+  const viaOf = (self: ReturnType<typeof host>, other: ReturnType<typeof host>) =>
+    routesOf({ self: 'a', hosts: [self, other], blocks: [block('10.0.0.64/26', 'b')] }).get('10.0.0.64/26')!.via;
+  t.is(viaOf(host('a', '192.0.2.1', '2001:db8::1'), both), '192.0.2.2');
+  t.is(viaOf(host('a', '192.0.2.1', '2001:db8::1'), six), '2001:db8::2');
+  t.is(viaOf(host('a', '2001:db8::1'), both), '2001:db8::2');
+  t.is(viaOf(host('a', '2001:db8::1'), four), '192.0.2.2', 'which the kernel refuses, and so it is told');
+});
+
 test('over IPv6 alone, IPv4 goes by a link-local next hop', (t) => {
   const { routes } = desiredRoutes({
     self: 'a',

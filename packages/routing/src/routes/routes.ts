@@ -59,8 +59,8 @@ const BORROWED = LAST_RESORT - 1;
 
 /**
  * The routes:
- * - to another host's block: by that host's first address of the block's family, which must be on a link of ours; or through the tunnel to
- *   that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
+ * - to another host's block: by that host's first address of the block's family, which must be on a link of ours, or of IPv6 where the two
+ *   share no IPv4; or through the tunnel to that host, as its pool says. Until both ends of a tunnel are there, packets go without it;
  * - to an address that another host than the block's holds (borrowed, or asked for): by that host, all else as for a block;
  * - none to a block of a pool whose containers share a link, of a flannel network, or of one with its own address space;
  * - none to others' blocks of a pool whose routes are by BGP. One that is there stays until the daemon has its own, so that no packet meets a gap;
@@ -72,6 +72,7 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
   const byName = new Map([...hosts].map((host) => [host.metadata.name, host]));
   const specs = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec]));
   const subnets = byName.get(self)?.spec.subnets ?? [];
+  const own = byName.get(self)?.spec.addresses;
   const hasJoined = byName.get(self)?.spec.flannel !== undefined;
   const owners = ownersOfAddresses(byName.values());
   const routes = new Map<string, BlockRoute>();
@@ -103,7 +104,7 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
     if (host === undefined) return { type: 'unreachable', problem: `host "${owner}" is not known` };
     if (dead?.has(owner)) return { type: 'unreachable', problem: `host "${owner}" gives no sign of life` };
     const family = familyOf(cidr);
-    const address = host.spec.addresses.find((candidate) => familyOf(candidate) === family);
+    const address = nextHopTo(host, family);
     const isNear = address !== undefined && subnets.some((subnet) => cidrContains(subnet, address));
     if (mode === 'Never' || (mode === 'CrossSubnet' && isNear)) return directly(host, family, address);
     const problem = tunnel === undefined || 'problem' in tunnel ? tunnel?.problem : tunnelProblem(tunnel, host);
@@ -113,6 +114,13 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
       return { ...way, problem: problem ?? 'this host has no end of a tunnel yet' };
     }
     return through(tunnel, host, family);
+  }
+
+  function nextHopTo({ spec: { addresses } }: Host, family: Family): string | undefined {
+    const first = (of: readonly string[], wanted: Family) => of.find((address) => familyOf(address) === wanted);
+    const same = first(addresses, family);
+    if (family === 'IPv6' || (same !== undefined && (own === undefined || first(own, 'IPv4') !== undefined))) return same;
+    return first(addresses, 'IPv6') ?? same;
   }
 
   function directly({ metadata: { name } }: Host, family: Family, via: string | undefined): Way {
