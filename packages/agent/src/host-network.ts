@@ -267,6 +267,7 @@ export class HostNetwork {
    */
   refresh(): void {
     this.repairTable();
+    this.#kernel.forgetBridges();
     this.#kernel.apply();
     if (this.#kernel.routing.dropUnwantedTunnel()) this.#of.log.info('no pool wants tunnels any more: their interface is removed');
     this.upkeep.repair();

@@ -160,6 +160,12 @@ export class KernelSync {
     this.apply();
   }
 
+  /** The next `apply` tells bridges again to show policy their packets. */
+  forgetBridges(): void {
+    this.dataplane.forgetBridges();
+    this.ownNetworks.forgetBridges();
+  }
+
   /** The next `apply` looks at the kernel's tables again. */
   forgetActual(): void {
     this.dataplane.forgetActual();

@@ -36,6 +36,11 @@ export class BridgedPolicy {
   /** What the kernel has is read again before the next change: somebody else may have changed it. */
   forgetActual(): void {
     this.#table.forgetActual();
+    this.forgetBridges();
+  }
+
+  /** Bridges are told again with the next change to show their packets: that somebody told them otherwise is no change of nftables. */
+  forgetBridges(): void {
     this.#shown.clear();
   }
 

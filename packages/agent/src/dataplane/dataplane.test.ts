@@ -1,5 +1,5 @@
 import { inNamespace, Netlink, Nftables } from '@weir/kernel';
-import { temporaryNamespace } from '@weir/kernel/testing';
+import { runWithin, temporaryNamespace } from '@weir/kernel/testing';
 import { type AnyObject, type HostSpec, parseObject } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
@@ -9,7 +9,7 @@ import { Dataplane } from './dataplane.ts';
 const MESOS_TRAFFIC: HostSpec['mesosTraffic'] = { agentPorts: [5051], healthChecks: 'Always' };
 
 /** In a network namespace of its own. @param links that were there before */
-function open(t: ExecutionContext, links: string[] = []): { dataplane: Dataplane; nftables: Nftables } {
+function open(t: ExecutionContext, links: string[] = []): { namespace: string; dataplane: Dataplane; nftables: Nftables } {
   const namespace = temporaryNamespace(t);
   using netlink = Netlink.open({ namespace });
   for (const name of links) netlink.addBridge({ name });
@@ -21,7 +21,7 @@ function open(t: ExecutionContext, links: string[] = []): { dataplane: Dataplane
     dataplane.close();
     nftables.close();
   });
-  return { dataplane, nftables };
+  return { namespace, dataplane, nftables };
 }
 
 function endpoint(name: string, spec: object = {}): AnyObject {
@@ -147,4 +147,19 @@ test('what is asked of the table is hooked in with it, and stays while the agent
   dataplane.learn(policy, undefined);
   dataplane.apply();
   t.deepEqual(hooksOf(nftables), natted, 'what left under the address of the host goes on');
+});
+
+test('a bridge that somebody told not to show its packets shows them again, though nothing changed in nftables', (t) => {
+  const { namespace, dataplane } = open(t);
+  const bridge = (...words: string[]) => runWithin(namespace, 'ip', ...words);
+  bridge('link', 'add', 'cni0', 'type', 'bridge');
+  dataplane.learn(undefined, endpoint('port', { hostInterface: 'veth1', bridge: 'cni0' }));
+  dataplane.apply();
+  const shown = () => bridge('-d', 'link', 'show', 'cni0');
+  t.regex(shown(), /nf_call_iptables 1 nf_call_ip6tables 1/);
+  bridge('link', 'set', 'cni0', 'type', 'bridge', 'nf_call_iptables', '0', 'nf_call_ip6tables', '0');
+  t.regex(shown(), /nf_call_iptables 0 nf_call_ip6tables 0/);
+  dataplane.forgetBridges();
+  dataplane.apply();
+  t.regex(shown(), /nf_call_iptables 1 nf_call_ip6tables 1/);
 });

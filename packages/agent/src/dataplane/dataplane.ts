@@ -196,6 +196,11 @@ export class Dataplane {
     this.#bridged.forgetActual();
   }
 
+  /** What of the kernel is not in nftables is made sure of again with the next `apply`. */
+  forgetBridges(): void {
+    this.#bridged.forgetBridges();
+  }
+
   /** What the kernel lacks of the rules that an endpoint of this host should have, or has otherwise, each in a few words. Changes nothing there. */
   drift(endpoint: Endpoint, rules: HostRules = DEFAULT_RULES): string[] {
     this.#calculate();

@@ -148,6 +148,10 @@ export class OwnNetworks {
     for (const { dataplane } of this.#open.values()) dataplane.forgetActual();
   }
 
+  forgetBridges(): void {
+    for (const { dataplane } of this.#open.values()) dataplane.forgetBridges();
+  }
+
   async settled(): Promise<void> {
     await Promise.all([...this.#open.values()].map(({ dataplane }) => dataplane.settled()));
   }

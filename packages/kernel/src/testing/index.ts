@@ -1,3 +1,3 @@
 export { PacketSocket } from './packet-socket.ts';
 export { RawIpSocket } from './raw-ip-socket.ts';
-export { temporaryNamespace } from './temporary-namespace.ts';
+export { runWithin, temporaryNamespace } from './temporary-namespace.ts';
