@@ -15,17 +15,10 @@ export type { LoggedPacket } from './netfilter/logged-packet.ts';
 export { PacketLog, type PacketLogOptions } from './netfilter/packet-log.ts';
 export { PacketQueue, type PacketQueueOptions } from './netfilter/packet-queue.ts';
 export type { Address, AddressFilter, AddressOptions } from './netlink/address.ts';
-export type {
-  BridgeConfiguration,
-  Ipv4Conf,
-  Ipv6AddressGeneration,
-  Link,
-  LinkChange,
-  LinkOptions,
-  VethOptions,
-  VxlanConfiguration,
-  VxlanOptions,
-} from './netlink/link.ts';
+export type { BridgeConfiguration, Link, VxlanConfiguration } from './netlink/link.ts';
+export type { Ipv4Conf, Ipv6AddressGeneration } from './netlink/link-attribute.ts';
+export type { LinkChange } from './netlink/link-change.ts';
+export type { LinkOptions, VethOptions, VxlanOptions } from './netlink/link-creation.ts';
 export type { Change, MonitorGroup } from './netlink/monitor.ts';
 export type { ForwardingEntry, Neighbour, NeighbourFilter, NeighbourOptions, NeighbourState } from './netlink/neighbour.ts';
 export { Batch, Netlink } from './netlink/netlink.ts';

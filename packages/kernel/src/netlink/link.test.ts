@@ -1,7 +1,8 @@
 import test from 'ava';
 import { NamespaceHandle, openNamespace } from '../namespace.ts';
 import { runWithin, temporaryNamespace } from '../testing/temporary-namespace.ts';
-import { addBridge, addVeth, addVxlan, deleteLink, deleteLinkGroup, setLink } from './link.ts';
+import { deleteLink, deleteLinkGroup, setLink } from './link-change.ts';
+import { addBridge, addVeth, addVxlan } from './link-creation.ts';
 import { Netlink } from './netlink.ts';
 
 function open(t: Parameters<typeof temporaryNamespace>[0]): { netlink: Netlink; ip: (...args: string[]) => string; namespace: string } {

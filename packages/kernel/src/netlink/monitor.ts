@@ -2,7 +2,8 @@
 import koffi from 'koffi';
 import type { Namespace } from '../namespace.ts';
 import { type Address, decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './address.ts';
-import { decodeLink, type Link, RTM_DELLINK, RTM_NEWLINK } from './link.ts';
+import { decodeLink, type Link } from './link.ts';
+import { RTM_DELLINK, RTM_NEWLINK } from './link-attribute.ts';
 import type { Message } from './message.ts';
 import { decodeForwarding, decodeNeighbour, type ForwardingEntry, type Neighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbour.ts';
 import { decodeRoute, type Route, RTM_DELROUTE, RTM_NEWROUTE } from './route.ts';

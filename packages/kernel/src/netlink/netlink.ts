@@ -3,7 +3,9 @@ import { KernelError } from '../error.ts';
 import { errno, ioctlPointer } from '../libc.ts';
 import { type Namespace, namespaceOfSocket } from '../namespace.ts';
 import { type Address, type AddressFilter, decodeAddress, dumpAddresses } from './address.ts';
-import { addVeth, decodeLink, deleteLinkGroup, dumpLinks, getLink, type Link, type VethOptions } from './link.ts';
+import { decodeLink, dumpLinks, getLink, type Link } from './link.ts';
+import { deleteLinkGroup } from './link-change.ts';
+import { addVeth, type VethOptions } from './link-creation.ts';
 import type { Request } from './message.ts';
 import { type Change, type MonitorGroup, monitor } from './monitor.ts';
 import {

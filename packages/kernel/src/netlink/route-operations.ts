@@ -3,18 +3,8 @@
  * Links go by name or index.
  */
 import { type AddressOptions, addAddress, deleteAddress, replaceAddress } from './address.ts';
-import {
-  addBridge,
-  addDummy,
-  addVeth,
-  addVxlan,
-  deleteLink,
-  type LinkChange,
-  type LinkOptions,
-  setLink,
-  type VethOptions,
-  type VxlanOptions,
-} from './link.ts';
+import { deleteLink, type LinkChange, setLink } from './link-change.ts';
+import { addBridge, addDummy, addVeth, addVxlan, type LinkOptions, type VethOptions, type VxlanOptions } from './link-creation.ts';
 import type { Request } from './message.ts';
 import {
   addForwarding,

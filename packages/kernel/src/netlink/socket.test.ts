@@ -1,7 +1,9 @@
 import test from 'ava';
 import { KernelError } from '../error.ts';
 import { descriptorsLeaked, temporaryNamespace } from '../testing/temporary-namespace.ts';
-import { addBridge, decodeLink, deleteLink, dumpLinks, getLink } from './link.ts';
+import { decodeLink, dumpLinks, getLink } from './link.ts';
+import { deleteLink } from './link-change.ts';
+import { addBridge } from './link-creation.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
 
 function openSocket(t: Parameters<typeof temporaryNamespace>[0]): NetlinkSocket {
