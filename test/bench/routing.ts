@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { createNamespace, deleteNamespace, inNamespace, Netlink, Nftables, openNamespace } from '@weir/kernel';
 import { type Cluster, type LabHost, monotonicMs, type NetworkFile } from '@weir/lab';
 import { type Block, blockName, type Host, parseObject } from '@weir/resources';
-import { desiredRoutes, RouteTable } from '@weir/routing';
+import { desiredRoutes, RouteTable, TUNNEL_LINK } from '@weir/routing';
 import { withCluster } from './cluster.ts';
 import { compile } from './compile.ts';
 import { StoreWriter } from './store-writer.ts';
@@ -75,6 +75,8 @@ async function measure(cluster: Cluster): Promise<Row[]> {
   // New addresses come from the other pool from here on.
   const disabled = { kind: 'Pool', metadata: { name: 'native' }, spec: { cidr: '10.100.0.0/16', disabled: true } };
   await writer.load([disabled, pool('tunnel', '10.101.0.0/16', 'Always')]);
+  // A container's MTU is what its agent knows when it starts.
+  for (const host of [...whole, ...alone]) await until(`the tunnels of ${host.name}`, () => hasTunnels(host));
   const tunnel = { whole: await weirPath(whole, 'whole', 'tunnel'), alone: await weirPath(alone, 'alone', 'tunnel') };
   for (const host of byHand) await withoutWeir(host);
   using stack = new DisposableStack();
@@ -144,6 +146,11 @@ async function weirPath(hosts: readonly [LabHost, LabHost], network: string, poo
     ),
   );
   return path;
+}
+
+async function hasTunnels({ namespace }: LabHost): Promise<boolean> {
+  using netlink = Netlink.open({ namespace });
+  return netlink.link(TUNNEL_LINK)?.up === true;
 }
 
 /** Larger packets cost less for each byte: a ratio says nothing between other MTUs. */
