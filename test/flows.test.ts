@@ -136,6 +136,13 @@ test.serial('denied on its way out, to an address of a network set; and what is 
   t.like(spoofed, { source: { address: '10.64.255.1' }, because: { default: 'not an address of the interface' } });
 });
 
+test.serial('what a kernel says of itself when its interface comes up is not among what was denied', async (t) => {
+  t.deepEqual(
+    (await flows('--denied')).filter(({ protocol, icmpType }) => protocol === 'ICMPv6' && icmpType === 143),
+    [],
+  );
+});
+
 test.serial('`weir policy simulate` says which of the flows seen until now would meet another verdict', async (t) => {
   const [before] = await seen(
     ({ verdict, destination }) => verdict === 'Allow' && destination.address === server.ipv4,

@@ -16,6 +16,7 @@ test('an interface of ours may send from its own addresses only, and what is not
       '    iifname . ether saddr . ip6 saddr @sender6 goto asks',
       '    iifname . ip saddr @source4 goto asks',
       '    iifname . ip6 saddr @source6 goto asks',
+      '    ip6 saddr { ::, fe80::/10 } icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } drop comment "which groups it listens to is no flow"',
       '    iifname . ether saddr != @source_mac iifname != @any_mac goto denied_source comment "not the hardware address of this interface"',
       '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
       '    ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',

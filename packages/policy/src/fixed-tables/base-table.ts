@@ -47,6 +47,9 @@ const SENDERS = [
 /** Neighbour discovery that a container has to be able to do before it has a neighbour; no router forwards it, so its hop limit is whole (RFC 4861 §6.1, §7.1). */
 const NEIGHBOUR_DISCOVERY = 'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }';
 
+/** Which multicast groups somebody on the link listens to (RFC 2710, RFC 3810). */
+const MULTICAST_LISTENERS = 'icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }';
+
 const SETS = [
   ...RECORDING_SETS,
   'set adopted { type ifname; comment "interfaces of others that policy is over"; }',
@@ -240,6 +243,8 @@ function baseChains({
       rules: [
         `ip daddr 127.0.0.0/8 goto ${DENIALS.source} comment "no container reaches the loopback of its host"`,
         ...SENDERS.map((sender) => `${sender} ${use.dnsClients ? 'goto asks' : 'accept'}`),
+        // A kernel says it for each new interface, also for one that is not known yet: nobody should have to look past it among what was denied.
+        `ip6 saddr { ::, fe80::/10 } ${MULTICAST_LISTENERS} drop comment "which groups it listens to is no flow"`,
         `iifname . ether saddr != @source_mac iifname != @any_mac goto ${DENIALS.source} comment "not the hardware address of this interface"`,
         `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} return comment "a container looks for its gateway"`,
         'ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
