@@ -313,6 +313,33 @@ test.serial('a policy that cannot be read closes its endpoints, and no others, u
   await expectFlows(t, places, { 'near > server tcp/80': true, 'server > guest tcp/80': true });
 });
 
+test.serial('a tier and a namespace that cannot be read close their endpoints, and no others', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const tier = '---\napiVersion: weir/v1\nkind: Tier\nmetadata: { name: spoilt }\nspec: { order: 1, defaultAction: Pass }\n';
+  const manifests = tier + policy('of-tier', "{ tier: spoilt, selector: app == 'server', ingress: [{ action: Allow }] }");
+  await bed.apply(manifests);
+  try {
+    await expectFlows(t, places, { 'near > server tcp/80': true });
+    await bed.putRaw('/weir/v1/Tier/spoilt', '{"kind": "Tier", "spec": {"order": "first"}}');
+    await expectFlows(t, places, { 'near > server tcp/80': false, 'near > far tcp/80': true, 'server > guest tcp/80': true });
+    const stdout = await bed.mustWeir(['get', 'policies', '-n', 'shop', '-o', 'wide']);
+    t.regex(stdout, /^of-tier .* closes its endpoints: there is no tier spoilt /m);
+    await bed.apply(tier);
+    await expectFlows(t, places, { 'near > server tcp/80': true });
+  } finally {
+    await bed.apply(tier);
+    await bed.delete(manifests);
+  }
+  await bed.putRaw('/weir/v1/Namespace/guests', '{"kind": "Namespace", "spec": {"defaultAction": "Perhaps"}}');
+  try {
+    await expectFlows(t, places, { 'near > guest tcp/80': false, 'guest > near tcp/80': false, 'near > far tcp/80': true });
+  } finally {
+    await bed.mustWeir(['delete', 'namespace', 'guests']);
+  }
+  await expectFlows(t, places, { 'near > guest tcp/80': true, 'guest > near tcp/80': true });
+});
+
 test.serial('a NetworkSet names addresses outside', async (t) => {
   const { ipv4, ipv6 } = places['host-2']!;
   const set = `---\napiVersion: weir/v1\nkind: NetworkSet\nmetadata: { name: offices, namespace: shop, labels: { from: office } }\nspec: { nets: [${ipv4}/32, '${ipv6}/128'] }\n`;

@@ -9,7 +9,7 @@ import { traceJson } from '../why/trace-json.ts';
 import { PREFIX } from './kind-path.ts';
 
 export const traceSchema = z.strictObject({
-  from: z.string().describe('an endpoint, labels (shop/run=web), an address, or outside'),
+  from: z.string().describe('an endpoint, labels (shop/run=web), a Marathon app (/shop/web), a host (host/node-7), an address, or outside'),
   to: z.string().describe('as from'),
   port: z.string().describe('tcp/80, udp/53, tcp/http by name, icmp, icmp/8/0, or a protocol number'),
   sourcePort: z.string().optional(),

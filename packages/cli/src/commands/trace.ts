@@ -7,12 +7,13 @@ export default class Trace extends StoreCommand {
   static override summary = 'Say whether one may talk to another, and why: every policy and rule on the way.';
   static override usage = 'trace --from END --to END --port PROTOCOL/PORT [-n NAME] [--live] [-o text|json] [STORE FLAGS]';
   static override description =
-    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), the id of a Marathon app or group (/shop/web), an IP address, or outside:
+    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), the id of a Marathon app or group (/shop/web), a host (node-7, host/node-7), an IP address, or outside:
 somebody whom no pool and no network set has. --to also takes service/NAME, or the virtual address of one: its backends that are ready, at the port that it leads to. Where several endpoints are meant, the first pair is explained and all are counted.
 It is calculated from the store by the code that the agents run; no agent is asked. The exit status is 0 where the flow is allowed, 1 where it is denied.`;
   static override examples = [
     '<%= config.bin %> trace --from shop/run=web --to shop/run=db --port tcp/5432',
     '<%= config.bin %> trace --from outside --to 10.64.0.7 --port tcp/http -o json',
+    '<%= config.bin %> trace --from shop/run=web --to node-7 --port tcp/9100',
     '<%= config.bin %> trace --from /shop/web --to /shop/db --port tcp/5432',
     '<%= config.bin %> trace --from shop/run=web --to 192.0.2.53 --port udp/53',
     '<%= config.bin %> trace --from shop/run=web --to service/shop/db --port tcp/5432',
