@@ -340,6 +340,34 @@ test.serial('a tier and a namespace that cannot be read close their endpoints, a
   await expectFlows(t, places, { 'near > guest tcp/80': true, 'guest > near tcp/80': true });
 });
 
+test.serial('a network set that cannot be read closes the endpoints of a policy that denies by it', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const set =
+    '---\napiVersion: weir/v1\nkind: GlobalNetworkSet\nmetadata: { name: banned, labels: { threat: known } }\nspec: { nets: [203.0.113.0/24] }\n';
+  const ban = policy(
+    'ban',
+    "{ selector: app == 'server', ingress: [{ action: Deny, source: { selector: threat == 'known' } }, { action: Allow }] }",
+    {
+      kind: 'GlobalPolicy',
+    },
+  );
+  await bed.apply(set + ban);
+  try {
+    await expectFlows(t, places, { 'near > server tcp/80': true });
+    await bed.putRaw(
+      '/weir/v1/GlobalNetworkSet/banned',
+      '{"metadata": {"labels": {"threat": "known"}}, "spec": {"nets": ["203.0.113.0/33"]}}',
+    );
+    await expectFlows(t, places, { 'near > server tcp/80': false, 'near > far tcp/80': true, 'server > guest tcp/80': true });
+    await bed.apply(set);
+    await expectFlows(t, places, { 'near > server tcp/80': true });
+  } finally {
+    await bed.apply(set);
+    await bed.delete(set + ban);
+  }
+});
+
 test.serial('a NetworkSet names addresses outside', async (t) => {
   const { ipv4, ipv6 } = places['host-2']!;
   const set = `---\napiVersion: weir/v1\nkind: NetworkSet\nmetadata: { name: offices, namespace: shop, labels: { from: office } }\nspec: { nets: [${ipv4}/32, '${ipv6}/128'] }\n`;
