@@ -296,6 +296,7 @@ export class HostNetwork {
   async close(): Promise<void> {
     await this.#kernel.settled();
     await this.#reaper.close();
+    this.#links.close();
     await this.#kernel.close();
     await this.store.close();
   }

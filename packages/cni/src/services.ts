@@ -37,7 +37,7 @@ export interface Services {
     /** The network whose own address space the host's end of a link is in. Throws when there is no such link. */
     spaceOf(hostInterface: string): string | undefined;
     /** Begins to make the link, which may go on while its addresses are found out; see `beginAttach`. */
-    attach(request: Omit<LinkRequest, 'hostNamespace'> & { space?: string | undefined }): Attaching;
+    attach(request: Omit<LinkRequest, 'hostNamespace' | 'hostSocket'> & { space?: string | undefined }): Attaching;
     /** Resolves when the link is gone; at once when it is not there. */
     detach(hostInterface: string): Promise<void>;
     inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Promise<Wiring>;

@@ -1,5 +1,5 @@
 /** The host's ends of containers' links: in its own namespace, and in those of networks with their own address space. */
-import type { Link, Netlink } from '@weir/kernel';
+import { type Link, Netlink } from '@weir/kernel';
 import {
   type Attaching,
   beginAttach,
@@ -13,10 +13,16 @@ import {
 import { AgentError } from '../agent-error.ts';
 import type { OwnNetworks } from '../dataplane/own-networks.ts';
 
+/** To open a socket takes a tenth as long as to make a link; so many that served an attachment are kept for the next. */
+const IDLE_SOCKETS = 2;
+
 export class HostLinks {
   readonly #netlink: Netlink;
   readonly #reaper: LinkReaper;
   readonly #ownNetworks: OwnNetworks;
+  /** In the host's own namespace. */
+  readonly #idle: Netlink[] = [];
+  #isClosed = false;
 
   /** @param of.netlink and `reaper` of the host's own namespace */
   constructor(of: { netlink: Netlink; reaper: LinkReaper; ownNetworks: OwnNetworks }) {
@@ -51,8 +57,8 @@ export class HostLinks {
   }
 
   /** As `beginAttach`. @param space the network whose own address space the container is to be in */
-  attach({ space, ...request }: Omit<LinkRequest, 'hostNamespace'> & { space?: string | undefined }): Attaching {
-    if (space === undefined) return beginAttach(request);
+  attach({ space, ...request }: Omit<LinkRequest, 'hostNamespace' | 'hostSocket'> & { space?: string | undefined }): Attaching {
+    if (space === undefined) return this.#attachHere(request);
     const network = this.#ownNetworks.ensure(space);
     const { finish, abandon } = beginAttach({ ...request, hostNamespace: network.namespace });
     network.begun++;
@@ -64,6 +70,28 @@ export class HostLinks {
         this.#ownNetworks.dropUnused();
       },
     };
+  }
+
+  #attachHere(request: LinkRequest): Attaching {
+    const hostSocket = this.#idle.pop() ?? Netlink.open();
+    const ending = <T>(end: Promise<T>): Promise<T> => end.finally(() => this.#keep(hostSocket));
+    try {
+      const { finish, abandon } = beginAttach({ ...request, hostSocket });
+      return { finish: (settings) => ending(finish(settings)), abandon: () => ending(abandon()) };
+    } catch (error) {
+      this.#keep(hostSocket);
+      throw error;
+    }
+  }
+
+  #keep(socket: Netlink): void {
+    if (this.#isClosed || this.#idle.length >= IDLE_SOCKETS) socket.close();
+    else this.#idle.push(socket);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const socket of this.#idle.splice(0)) socket.close();
   }
 
   inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Wiring {

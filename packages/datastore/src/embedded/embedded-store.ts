@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
 import { RenewedLease } from '../renewed-lease.ts';
@@ -40,6 +40,8 @@ export class EmbeddedStore implements Store {
   readonly #timeout: number;
   readonly #database: DatabaseSync;
   readonly #tables: Tables;
+  /** The begin and the end of transactions. */
+  readonly #frame: Record<'reading' | 'writing' | 'commit', StatementSync>;
   readonly #doorbell: Doorbell;
   readonly #changed = new Wakeup();
   readonly #leases = new Set<RenewedLease>();
@@ -53,6 +55,8 @@ export class EmbeddedStore implements Store {
     try {
       this.#database = openDatabase(path);
       this.#tables = new Tables(this.#database, retention);
+      const prepared = (text: string) => this.#database.prepare(text);
+      this.#frame = { reading: prepared('BEGIN'), writing: prepared('BEGIN IMMEDIATE'), commit: prepared('COMMIT') };
       this.#doorbell = new Doorbell(`${path}-bell`);
     } catch (error) {
       throw this.#failure(error);
@@ -68,7 +72,7 @@ export class EmbeddedStore implements Store {
   async list(prefix: string, options: ListOptions = {}): Promise<{ entries: Entry[]; revision: number }> {
     await this.#expireLeases();
     return this.#attempt(() =>
-      this.#within('BEGIN', () => ({ entries: this.#tables.list(prefix, options), revision: this.#tables.state().revision })),
+      this.#within('reading', () => ({ entries: this.#tables.list(prefix, options), revision: this.#tables.state().revision })),
     );
   }
 
@@ -86,7 +90,7 @@ export class EmbeddedStore implements Store {
       let next = from;
       while (!signal?.aborted) {
         const changed = this.#changed.next;
-        const read = await this.#attempt(() => this.#within('BEGIN', () => this.#tables.changes(prefix, next, REVISIONS_PER_READ)));
+        const read = await this.#attempt(() => this.#within('reading', () => this.#tables.changes(prefix, next, REVISIONS_PER_READ)));
         for (const change of read.changes) {
           if (signal?.aborted) return;
           yield change;
@@ -138,7 +142,7 @@ export class EmbeddedStore implements Store {
   /** In a transaction that begins with the end of leases that are over. A look at the file outside of it would take its locks once more. */
   async #write<Result>(action: () => Result): Promise<Result> {
     const { result, wrote } = await this.#attempt(() =>
-      this.#within('BEGIN IMMEDIATE', () => {
+      this.#within('writing', () => {
         const before = this.#tables.state().revision;
         for (const id of this.#tables.expiredLeases()) this.#tables.endLease(id);
         const result = action();
@@ -152,11 +156,11 @@ export class EmbeddedStore implements Store {
     return result;
   }
 
-  #within<Result>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', action: () => Result): Result {
-    this.#database.exec(begin);
+  #within<Result>(begin: 'reading' | 'writing', action: () => Result): Result {
+    this.#frame[begin].run();
     try {
       const result = action();
-      this.#database.exec('COMMIT');
+      this.#frame.commit.run();
       return result;
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');

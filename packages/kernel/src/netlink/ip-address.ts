@@ -58,7 +58,7 @@ export function everything(version: IpVersion): string {
 /** Bytes of `aa:bb:cc:dd:ee:ff`. Throws TypeError. */
 export function parseMac(text: string): Uint8Array {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) throw new TypeError(`"${text}" is not a MAC address; write aa:bb:cc:dd:ee:ff`);
-  return Uint8Array.from(text.split(':'), (octet) => Number.parseInt(octet, 16));
+  return Buffer.from(text.replaceAll(':', ''), 'hex');
 }
 
 /** Text of a link layer address, whatever its length. */

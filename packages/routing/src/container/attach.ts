@@ -25,6 +25,8 @@ export interface LinkRequest {
   hostInterface: string;
   /** Path of the namespace that the host's end is in; default: the one that the process is in. */
   hostNamespace?: string | undefined;
+  /** A socket in there that nobody else uses until the attachment has ended; default: one that is opened for it. */
+  hostSocket?: Netlink | undefined;
   /** Of the container's end; default: one made of the host interface's name. */
   mac?: string | undefined;
   /** Said in the alias of the host's end. */
@@ -81,7 +83,8 @@ export function attach(request: AttachRequest): Attachment {
  * `attach` in two steps: the link, which the kernel takes longest for and which needs no address, is made on a worker thread while the
  * caller finds out the addresses. Throws KernelError as `attach` does when there is no such namespace.
  */
-export function beginAttach(request: LinkRequest): Attaching {
+export function beginAttach(given: LinkRequest): Attaching {
+  const request = { ...given, mac: macOf(given) };
   const ends = openEnds(request);
   const made = ends.host.addVethOffThread(vethOf(request, ends)).catch((error) => {
     throw explainTaken(error, request, ends);
@@ -116,7 +119,7 @@ interface Ends extends Disposable {
 function openEnds(request: LinkRequest): Ends {
   using stack = new DisposableStack();
   const namespace = stack.use(openNamespace(request.namespace));
-  const host = stack.use(Netlink.open({ namespace: request.hostNamespace }));
+  const host = request.hostSocket ?? stack.use(Netlink.open({ namespace: request.hostNamespace }));
   const container = stack.use(Netlink.open({ namespace }));
   const kept = stack.move();
   return { namespace, host, container, [Symbol.dispose]: () => kept.dispose() };
