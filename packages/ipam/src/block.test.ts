@@ -10,6 +10,7 @@ import {
   encodeBlock,
   freeIn,
   heldIn,
+  isSpent,
   longestRested,
   nextFree,
   withAllocation,
@@ -63,6 +64,17 @@ test('a returned address rests', (t) => {
   t.deepEqual(withoutAddresses(withAllocation(block, '10.0.0.0', allocation), ['10.0.0.0'], { now: 9000, forget: 6000 }).released, {
     '10.0.0.0': 9000,
   });
+});
+
+test('a block is spent as long as all that nobody has rests', (t) => {
+  const full = ['10.0.0.0', '10.0.0.1'].reduce((block, address) => withAllocation(block, address, allocation), empty('10.0.0.0/31'));
+  const one = withoutAddresses(full, ['10.0.0.1'], { now: 5000, forget: 0 });
+  const both = withoutAddresses(one, ['10.0.0.0'], { now: 6000, forget: 0 });
+  const spent = (block: BlockSpec) => [undefined, 4999, 5000, 5999, 6000].map((since) => isSpent(block, since));
+  t.deepEqual(spent(empty('10.0.0.0/31')), [false, false, false, false, false]);
+  t.deepEqual(spent(full), [true, true, true, true, true]);
+  t.deepEqual(spent(one), [false, true, false, false, false]);
+  t.deepEqual(spent(both), [false, true, false, false, false]);
 });
 
 test('the search goes on behind the address given last, and passes what is reserved', (t) => {

@@ -51,10 +51,9 @@ export interface FreeOptions {
 
 /** The next free address that does not rest, so that packets and cached names meant for its last holder do not reach the next. */
 export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince }: FreeOptions = {}): string | undefined {
+  if (isSpent(block, restingSince)) return undefined;
   const { family, first } = cidrRange(block.cidr);
   const size = blockSize(block.cidr);
-  // Told without a look at each address: hosts where tasks come and go have whole blocks at rest.
-  if (usedIn(block) + countResting(block, restingSince) >= size) return undefined;
   const start = recent === undefined ? 0 : Number(addressToNumber(recent) - first) + 1;
   const kept = rangesWithin(reserved, block.cidr);
   for (let step = 0; step < size; step++) {
@@ -66,24 +65,37 @@ export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince
   return undefined;
 }
 
-function countResting({ released }: BlockSpec, restingSince: number | undefined): number {
-  if (restingSince === undefined) return 0;
-  const { count, first } = releasesOf(released);
-  return first > restingSince ? count : Object.values(released).filter((time) => time > restingSince).length;
+/**
+ * Whether all addresses that nobody has were given back after that time. Told without a look at each: hosts where tasks come and go have
+ * many whole blocks at rest, and every allocation passes them.
+ */
+export function isSpent(block: BlockSpec, restingSince: number | undefined): boolean {
+  const { free, resting, since } = restOf(block);
+  if (restingSince === undefined) return free === 0;
+  const still = since > restingSince ? resting : Object.values(block.released).filter((time) => time > restingSince).length;
+  return still >= free;
 }
 
-/** How many addresses were given back, and when the first of them. A block that nobody changed is the same value, and is not gone through again. */
-function releasesOf(released: BlockSpec['released']): { count: number; first: number } {
-  let known = releases.get(released);
+interface Rest {
+  /** Addresses that nobody has. */
+  free: number;
+  /** Of these, the ones whose release is remembered, and when the first of them was. */
+  resting: number;
+  since: number;
+}
+
+/** A block that nobody changed is the same value, and is not gone through again. */
+function restOf(block: BlockSpec): Rest {
+  let known = rests.get(block);
   if (known === undefined) {
-    const times = Object.values(released);
-    known = { count: times.length, first: Math.min(...times) };
-    releases.set(released, known);
+    const times = Object.values(block.released);
+    known = { free: blockSize(block.cidr) - usedIn(block), resting: times.length, since: Math.min(...times) };
+    rests.set(block, known);
   }
   return known;
 }
 
-const releases = new WeakMap<BlockSpec['released'], { count: number; first: number }>();
+const rests = new WeakMap<BlockSpec, Rest>();
 
 /** Of the free addresses the one that rests longest; for when all of them do. */
 export function longestRested(block: BlockSpec, reserved: readonly AddressRange[] = []): string | undefined {

@@ -1,6 +1,6 @@
 /** Where the next address comes from. */
 import { type AddressRange, type BlockSpec, blockName, type Family, familyOf, type Pool } from '@weir/resources';
-import { emptyBlock, longestRested, nextFree } from '../block.ts';
+import { emptyBlock, isSpent, longestRested, nextFree } from '../block.ts';
 import { freeBlockFrom, lowestFreeBlock } from '../pool.ts';
 import type { Place } from './allocation-request.ts';
 import type { Draft } from './draft.ts';
@@ -20,12 +20,9 @@ export function findFree(
   const known = usable.filter(({ pool }) => familyOf(pool.spec.cidr) === family);
   const pools = known.map(({ pool }) => pool);
   const reserved = [...reservedRanges(draft), ...kept, ...known.flatMap(keptOf)];
+  const restingSince = draft.now - 1000 * draft.view.config.cooldownSeconds;
   const rested = (block: BlockSpec) =>
-    nextFree(block, {
-      recent: draft.recent.get(blockName(block)),
-      reserved,
-      restingSince: draft.now - 1000 * draft.view.config.cooldownSeconds,
-    });
+    isSpent(block, restingSince) ? undefined : nextFree(block, { recent: draft.recent.get(blockName(block)), reserved, restingSince });
   const resting = (block: BlockSpec) => longestRested(block, reserved);
   for (const { metadata } of pools) {
     for (const block of ownRoomy(draft, metadata.name)) {
