@@ -4,6 +4,7 @@ import { Conntrack } from '@weir/kernel';
 import { type Endpoint, keyOf, type Service, serialize, serviceAddresses } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from './testbed/eventually.ts';
+import { SctpEnd } from './testbed/sctp.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { Traffic } from './testbed/traffic.ts';
 
@@ -129,6 +130,44 @@ test.serial('containers and hosts reach the virtual address over TCP and UDP, an
     const takers = await takersOf(workload.host, { address: virtual.ipv4, port: 8000 });
     t.true(takers.includes(workload.ipv4));
   }
+});
+
+test.serial('SCTP: an association goes there and back, by the virtual address and by a port of the hosts', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const server = await bed.launch(two, { app: 'diameter' });
+  const spec = "{ selector: app == 'diameter', ports: [{ port: 3868, targetPort: 3869, protocol: SCTP, hostPort: 30086 }] }";
+  const service = `{ apiVersion: weir/v1, kind: Service, metadata: { name: diameter }, spec: ${spec} }`;
+  await bed.apply(service);
+  const addresses = await addressesOf('diameter');
+  let next = 41000;
+  for (const [family, at] of [
+    ['IPv4', 'ipv4'],
+    ['IPv6', 'ipv6'],
+  ] as const) {
+    const [inside, outside] = [server, client].map(({ container }) => new SctpEnd(container.namespace, family));
+    t.teardown(() => inside!.close());
+    t.teardown(() => outside!.close());
+    for (const [address, port] of [
+      [addresses[at], 3868],
+      [one.addresses[at], 30086],
+    ] as const) {
+      // Each try is an association of its own: one that came before the service stays what it was.
+      const heard = await eventually(
+        () => {
+          outside!.init(address, { sourcePort: next++, destinationPort: port });
+          return inside!.hear({ limitMs: 300 });
+        },
+        (packet) => packet !== undefined,
+      );
+      t.like(heard, { destinationPort: 3869, chunk: 1, isSound: true }, `${address} ${port}`);
+      const { sourcePort } = heard!;
+      inside!.initAck(client[at], { sourcePort: 3869, destinationPort: sourcePort });
+      t.deepEqual(await outside!.hear(), { sourcePort: port, destinationPort: sourcePort, chunk: 2, isSound: true }, `${address} ${port}`);
+    }
+  }
+  await bed.delete(service);
+  await bed.destroy(server);
 });
 
 test.serial('flows are spread over the backends', async (t) => {
