@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { inNamespace, Netlink } from '@weir/kernel';
 import { type LabHost, TWO_RACKS } from '@weir/lab';
+import { cidrContains } from '@weir/resources';
+import { BIRD_PROTOCOL } from '@weir/routing';
 import test from 'ava';
 import { eventually } from '../testbed/eventually.ts';
 import { BLOCK_MODES, type Family, MODES, poolsOf } from '../testbed/routing-matrix.ts';
@@ -82,6 +84,42 @@ for (const mode of BLOCK_MODES) {
     }
   });
 }
+
+test.serial('BGP: withdrawn when the hold time is over, and back', async (t) => {
+  const [one, two, three] = bed().hosts as [LabHost, LabHost, LabHost];
+  const holdSeconds = 3;
+  const config = `{ apiVersion: weir/v1, kind: BgpConfig, metadata: { name: default }, spec: { holdSeconds: ${holdSeconds} } }\n`;
+  await bed().apply(`${config}---\n${poolsOf(FAMILIES, MODES.BGP!.spec)}`);
+  const leadsToMortal = (host: LabHost): Family[] => {
+    const learnt = inNamespace(host.namespace, () => {
+      using netlink = Netlink.open();
+      return netlink.routes({ protocol: BIRD_PROTOCOL }).map(({ destination }) => destination);
+    });
+    return FAMILIES.filter((family) => learnt.some((block) => cidrContains(block, mortal[family])));
+  };
+  // After an error BIRD waits for up to ten seconds before it tries again.
+  const all = (host: LabHost, wanted: number) =>
+    eventually(
+      () => leadsToMortal(host),
+      (families) => families.length === wanted,
+      { limitMs: 30_000 },
+    );
+  for (const host of [one, three]) t.deepEqual(await all(host, FAMILIES.length), FAMILIES, host.name);
+  for (const family of FAMILIES) t.true(await reachesSoon(near, mortal, family), `before, ${family}`);
+
+  using fabric = Netlink.open({ namespace: bed().cluster.folder.namespacePath('switch') });
+  fabric.setLink(two.name, { up: false });
+  await two.stopAgent('SIGKILL');
+  const died = performance.now();
+  for (const host of [one, three]) t.deepEqual(await all(host, 0), [], host.name);
+  const took = performance.now() - died;
+  t.true(took < 1000 * holdSeconds + LATE_MS, `${took} ms`);
+  fabric.setLink(two.name, { up: true });
+  await two.startAgent();
+  for (const host of [one, three]) t.deepEqual(await all(host, FAMILIES.length), FAMILIES, host.name);
+  for (const family of FAMILIES) t.true(await reachesSoon(near, mortal, family), `after, ${family}`);
+  await bed().delete(config);
+});
 
 test.serial('two hosts that claim one address: status says so, and the first goes on', async (t) => {
   const [, two, three] = bed().hosts as [LabHost, LabHost, LabHost];
