@@ -1,4 +1,4 @@
-import type { AnyObject } from '@weir/resources';
+import { type AnyObject, keyOf } from '@weir/resources';
 import test from 'ava';
 import { PolicyCalculator } from './calculator.ts';
 import { PolicyError } from './policy-error.ts';
@@ -397,4 +397,20 @@ test('a known hardware address is pinned', (t) => {
     ['element/source_mac/weirnginx . 02:00:5e:10:00:02', 'element/sender4/weirnginx . 02:00:5e:10:00:02 . 10.0.0.1'],
   );
   t.deepEqual([...gone], ['element/source_mac/weirnginx . 02:00:5e:10:00:01', 'element/sender4/weirnginx . 02:00:5e:10:00:01 . 10.0.0.1']);
+});
+
+test('what DNS told an endpoint is not that of another of its name, even if the two come and go at once', (t) => {
+  const calculator = new PolicyCalculator({ host: 'here' });
+  const web = endpoint('web', { run: 'web' }, { addresses: ['10.0.0.1'] });
+  calculator.upsert(web);
+  calculator.upsert(policy('web', { egress: [{ action: 'Allow', destination: { domains: ['a.test'] } }] }));
+  calculator.resolved(keyOf(web), 'a.test', ['192.0.2.1']);
+  const allowed = () => calculator.allows({ source: '10.0.0.1', destination: '192.0.2.1', protocol: 'TCP' });
+  t.true(allowed());
+  calculator.upsert(web);
+  t.true(allowed(), 'the same, written again');
+  calculator.remove('Endpoint', 'web', 'demo');
+  calculator.upsert(web);
+  calculator.upsert(web);
+  t.false(allowed());
 });

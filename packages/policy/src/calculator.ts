@@ -67,6 +67,8 @@ interface Pending {
   object?: AnyObject;
   /** It is there and cannot be read; what the store has. */
   invalid?: { value: unknown };
+  /** An endpoint that went, and one of its name that came, with nothing worked off between: what DNS told the first is not the second's. */
+  isAnother?: boolean;
 }
 
 /**
@@ -175,7 +177,10 @@ export class PolicyCalculator {
 
   #note(pending: Pending): void {
     const { kind, ...metadata } = pending.id;
-    this.#pending.set(keyOf({ kind, metadata }), pending);
+    const key = keyOf({ kind, metadata });
+    const before = this.#pending.get(key);
+    const isAnother = kind === 'Endpoint' && before !== undefined && (before.object === undefined || before.isAnother === true);
+    this.#pending.set(key, { ...pending, isAnother });
   }
 
   /** What has changed in the desired tables since the last flush; at first, the whole of them. */
@@ -317,7 +322,10 @@ export class PolicyCalculator {
   /** In the order in which they came: what DNS told an endpoint that goes is to go with it. */
   #settleObjects(): void {
     if (this.#pending.size === 0) return;
-    for (const [key, pending] of this.#pending) this.#apply(key, pending);
+    for (const [key, pending] of this.#pending) {
+      if (pending.isAnother) this.#apply(key, { id: pending.id });
+      this.#apply(key, pending);
+    }
     this.#pending.clear();
     this.#isSettled = false;
   }
