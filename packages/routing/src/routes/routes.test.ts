@@ -101,6 +101,7 @@ test('natively, IPv4 has IPv6 next hops between hosts that share no IPv4', (t) =
   t.is(viaOf(host('a', '192.0.2.1', '2001:db8::1'), both), '192.0.2.2');
   t.is(viaOf(host('a', '192.0.2.1', '2001:db8::1'), six), '2001:db8::2');
   t.is(viaOf(host('a', '2001:db8::1'), both), '2001:db8::2');
+  t.is(viaOf(host('a', '192.0.2.1'), six), undefined, 'they share nothing');
   t.is(viaOf(host('a', '2001:db8::1'), four), '192.0.2.2', 'which the kernel refuses, and so it is told');
 });
 

@@ -118,8 +118,9 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
 
   function nextHopTo({ spec: { addresses } }: Host, family: Family): string | undefined {
     const first = (of: readonly string[], wanted: Family) => of.find((address) => familyOf(address) === wanted);
+    const have = (wanted: Family) => own === undefined || first(own, wanted) !== undefined;
     const same = first(addresses, family);
-    if (family === 'IPv6' || (same !== undefined && (own === undefined || first(own, 'IPv4') !== undefined))) return same;
+    if (family === 'IPv6' || (same !== undefined && have('IPv4')) || !have('IPv6')) return same;
     return first(addresses, 'IPv6') ?? same;
   }
 
