@@ -137,7 +137,12 @@ const plain = ({ addresses: { ipv4 = '', ipv6 = '' } }: PlacedLink): Addresses =
   ipv6: ipv6.split('/')[0]!,
 });
 
-/** @param from addresses that the router itself sends from */
+/**
+ * A router that drops all that a host says, by its TTL, is left with a session in which no OPEN comes, and takes no other from this host until the
+ * startup hold time is over, BIRD's 240 seconds.
+ *
+ * @param from addresses that the router itself sends from
+ */
 function head(routerId: string, from?: Addresses): string {
   const kernel = (family: keyof Addresses) =>
     `protocol kernel { merge paths on; ${family} { export filter { if source != RTS_BGP then reject; ${from === undefined ? '' : `krt_prefsrc = ${from[family]}; `}accept; }; }; }\n`;
@@ -145,7 +150,7 @@ function head(routerId: string, from?: Addresses): string {
 log stderr all;
 protocol device {}
 protocol bfd {}
-${FAMILIES.map(kernel).join('')}template bgp fast { hold time 9; graceful restart on; connect delay time 1; connect retry time 2; error wait time 1, 2; }
+${FAMILIES.map(kernel).join('')}template bgp fast { hold time 9; startup hold time 3; graceful restart on; connect delay time 1; connect retry time 2; error wait time 1, 2; }
 `;
 }
 
