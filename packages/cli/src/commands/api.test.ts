@@ -339,9 +339,10 @@ test('SIGTERM ends the watches and what is under way, and the process ends well'
   t.like(await events.next(), { event: 'synced' });
   const idle = await api.open('GET', '/healthz');
   idle.resume();
+  const end = once(api.child, 'exit');
   api.child.kill('SIGTERM');
   t.is(await events.next(), undefined);
-  t.deepEqual(await Promise.race([once(api.child, 'exit'), delay(5000)]), [0, null]);
+  t.deepEqual(await Promise.race([end, delay(5000)]), [0, null]);
 });
 
 test('usage: no TLS but on the loopback, files that are not there, a name that is taken', async (t) => {

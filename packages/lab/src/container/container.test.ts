@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createNamespace, deleteNamespace } from '@weir/kernel';
 import test, { type ExecutionContext } from 'ava';
 import { LabFolder } from '../lab-folder.ts';
@@ -44,7 +45,10 @@ test('a task runs in its sandbox, with its own hostname, hosts file and loopback
   const probe = startProbe(container);
   t.true(await probe.ping('127.0.0.1'), 'lo is up');
   await probe.close();
-  t.is(readFileSync(join(container.sandbox, 'stdout'), 'utf8'), `hello 1 ${container.sandbox} web web unknown\n10.0.0.1 web\n`);
+  const stdout = () => readFileSync(join(container.sandbox, 'stdout'), 'utf8');
+  // The task has begun, and not yet said all that it has to say.
+  while (!stdout().endsWith(' web\n')) await delay(10);
+  t.is(stdout(), `hello 1 ${container.sandbox} web web unknown\n10.0.0.1 web\n`);
   t.not(readFileSync('/etc/hosts', 'utf8').includes('10.0.0.1 web'), true, "the machine's own files are untouched");
   await containerizer.destroy('c1');
   t.not((await container.exit).code, 0);
