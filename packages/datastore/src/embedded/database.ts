@@ -18,6 +18,9 @@ const SCHEMA = `
   PRAGMA user_version = ${FORMAT};
 `;
 
+/** For the file to be made, by this process or by another one. */
+const OPEN_MILLISECONDS = 5000;
+
 /** SQLite waits this long for another process' lock within one call; longer waits are given back to the event loop. */
 const BUSY_MILLISECONDS = 5;
 
@@ -29,10 +32,11 @@ const BUSY_MILLISECONDS = 5;
 export function openDatabase(path: string): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true });
   closeSync(openSync(path, 'a', 0o600));
-  const database = new DatabaseSync(path, { timeout: 5000 });
+  const database = new DatabaseSync(path, { timeout: OPEN_MILLISECONDS });
   try {
     // A file that is being made by several processes at once: the switch to WAL and the schema need the lock, once, so here waiting is right.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    switchToWal(database);
+    database.exec('PRAGMA synchronous = NORMAL');
     if (formatOf(database) === 0) createSchema(database);
     const format = formatOf(database);
     if (format !== FORMAT) {
@@ -47,6 +51,25 @@ export function openDatabase(path: string): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/** For the switch SQLite wants the file for itself, and where somebody else is at the same, it does not wait for its timeout, but refuses. */
+function switchToWal(database: DatabaseSync): void {
+  const deadline = performance.now() + OPEN_MILLISECONDS;
+  for (;;) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 4);
+  }
+}
+
+/** SQLITE_BUSY and its extended codes: https://sqlite.org/rescode.html#busy */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5;
 }
 
 function formatOf(database: DatabaseSync): number {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { openStore } from '../open-store.ts';
 import type { StoreEvent } from '../store.ts';
@@ -30,6 +31,24 @@ testStoreBehaviour(test, {
     const { expires } = database.prepare('SELECT expires FROM leases WHERE id = ?').get(lease) as { expires: number };
     return (expires - monotonicNow()) / 1000;
   },
+});
+
+test('several that open a new file at the same moment make it once, and nobody is refused', async (t) => {
+  const arrivals = new Int32Array(new SharedArrayBuffer(4));
+  const paths = Array.from({ length: 50 }, (_, index) => join(folder, `together-${index}.db`));
+  const workers = 3;
+  const refused = await Promise.all(
+    Array.from({ length: workers }, async () => {
+      const errors: string[] = [];
+      const worker = new Worker(new URL('../testing/open-together-worker.ts', import.meta.url), {
+        workerData: { arrivals, workers, paths },
+      });
+      worker.on('message', (error: string) => errors.push(error));
+      await once(worker, 'exit');
+      return errors;
+    }),
+  );
+  t.deepEqual(refused.flat(), []);
 });
 
 test('a writer killed at any moment leaves whole transactions, a whole log, and no lock', async (t) => {

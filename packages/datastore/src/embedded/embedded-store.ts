@@ -6,7 +6,7 @@ import type { Change, Entry, Lease, ListOptions, Store, Transaction, Transaction
 import { StoreError } from '../store-error.ts';
 import type { EmbeddedOptions } from '../store-options.ts';
 import { Wakeup } from '../wakeup.ts';
-import { openDatabase } from './database.ts';
+import { isBusy, openDatabase } from './database.ts';
 import { Doorbell } from './doorbell.ts';
 import { letEventLoopTurn } from './event-loop-turn.ts';
 import { type Retention, Tables } from './tables.ts';
@@ -207,9 +207,4 @@ export class EmbeddedStore implements Store {
     this.#doorbell.unlisten();
     clearInterval(this.#poll);
   }
-}
-
-/** SQLITE_BUSY and its extended codes: https://sqlite.org/rescode.html#busy */
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5;
 }
