@@ -2,10 +2,10 @@
  * Packets that rules log to a group, in process: NFLOG by nfnetlink (linux/netfilter/nfnetlink_log.h). The kernel gathers packets and
  * hands over many at once; the event loop polls, no thread waits.
  */
-import koffi from 'koffi';
 import type { Namespace } from '../namespace.ts';
 import type { MessageWriter, Request } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts';
+import { SocketPoll } from '../netlink/socket-poll.ts';
 import { decodeLoggedPacket, type LoggedPacket } from './logged-packet.ts';
 
 const NFNL_SUBSYS_ULOG = 4;
@@ -45,9 +45,8 @@ export interface PacketLogOptions {
 
 export class PacketLog {
   readonly #socket: NetlinkSocket;
-  readonly #poll: ReturnType<typeof koffi.node.poll>;
+  readonly #poll: SocketPoll;
   readonly #options: PacketLogOptions;
-  #isOpen = true;
 
   /** Starts to listen at once, and keeps the process alive while open. Throws KernelError; EPERM when another process listens to the group, root or not. */
   static open(options: PacketLogOptions): PacketLog {
@@ -64,14 +63,11 @@ export class PacketLog {
   private constructor(socket: NetlinkSocket, options: PacketLogOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#poll = koffi.node.poll(socket.fd, { readable: true }, () => this.#read());
+    this.#poll = new SocketPoll(socket, () => this.#read(), options.onFailure);
   }
 
   close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
     this.#poll.close();
-    this.#socket.close();
   }
 
   [Symbol.dispose](): void {
@@ -79,23 +75,18 @@ export class PacketLog {
   }
 
   #read(): void {
-    const { onPackets, onLost, onFailure } = this.#options;
+    const { onPackets, onLost } = this.#options;
     const packets: LoggedPacket[] = [];
     let isLost = false;
-    try {
-      for (const message of this.#socket.arrived('read NFLOG packets')) {
-        if (message === 'lost') isLost = true;
-        else if (message.type === ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) {
-          const packet = decodeLoggedPacket(message.payload);
-          if (packet !== undefined) packets.push(packet);
-        }
+    for (const message of this.#socket.arrived('read NFLOG packets')) {
+      if (message === 'lost') isLost = true;
+      else if (message.type === ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) {
+        const packet = decodeLoggedPacket(message.payload);
+        if (packet !== undefined) packets.push(packet);
       }
-      if (isLost) onLost();
-      if (packets.length > 0) onPackets(packets);
-    } catch (error) {
-      this.close();
-      onFailure(error as Error);
     }
+    if (isLost) onLost();
+    if (packets.length > 0) onPackets(packets);
   }
 }
 

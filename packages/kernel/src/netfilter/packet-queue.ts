@@ -2,10 +2,10 @@
  * Packets that wait in a queue until this process has looked at them: NFQUEUE by nfnetlink (linux/netfilter/nfnetlink_queue.h). The
  * event loop polls; while nobody listens, rules with `bypass` let packets go on.
  */
-import koffi from 'koffi';
 import type { Namespace } from '../namespace.ts';
 import { decodeAttributes, MessageWriter, NLM_F_REQUEST } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts';
+import { SocketPoll } from '../netlink/socket-poll.ts';
 
 const NFNL_SUBSYS_QUEUE = 3;
 const NFQNL_MSG_PACKET = 0;
@@ -44,10 +44,9 @@ export interface PacketQueueOptions {
 
 export class PacketQueue {
   readonly #socket: NetlinkSocket;
-  readonly #poll: ReturnType<typeof koffi.node.poll>;
+  readonly #poll: SocketPoll;
   readonly #options: PacketQueueOptions;
   readonly #writer = new MessageWriter();
-  #isOpen = true;
 
   /** Starts to listen at once, and keeps the process alive while open. Throws KernelError; EPERM when another process listens. */
   static open(options: PacketQueueOptions): PacketQueue {
@@ -80,14 +79,11 @@ export class PacketQueue {
   private constructor(socket: NetlinkSocket, options: PacketQueueOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#poll = koffi.node.poll(socket.fd, { readable: true }, () => this.#read());
+    this.#poll = new SocketPoll(socket, () => this.#read(), options.onFailure);
   }
 
   close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
     this.#poll.close();
-    this.#socket.close();
   }
 
   [Symbol.dispose](): void {
@@ -95,15 +91,10 @@ export class PacketQueue {
   }
 
   #read(): void {
-    try {
-      for (const message of this.#socket.arrived('read NFQUEUE packets')) {
-        // Those that are lost did not fit, and went on.
-        if (message !== 'lost' && message.type === ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) this.#take(message.payload);
-        if (!this.#isOpen) return;
-      }
-    } catch (error) {
-      this.close();
-      this.#options.onFailure(error as Error);
+    for (const message of this.#socket.arrived('read NFQUEUE packets')) {
+      // Those that are lost did not fit, and went on.
+      if (message !== 'lost' && message.type === ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) this.#take(message.payload);
+      if (!this.#poll.isOpen) return;
     }
   }
 
