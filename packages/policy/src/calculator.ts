@@ -27,6 +27,7 @@ import {
 import { type Enforced, Enforcement } from './endpoint/enforcement.ts';
 import { type AtHost, type Decision, type Judges, judge, permits, permitsAtHost, trafficAtHost } from './explanation/decision.ts';
 import { type ExplainedStep, type Explanation, explain, explainAtHost } from './explanation/explanation.ts';
+import { endpointMember, hostMember, networkSetMember } from './membership/member-of.ts';
 import { type Member, Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
 import { MANY_PEERS } from './peers/many-peers.ts';
@@ -432,7 +433,11 @@ export class PolicyCalculator {
     const local = this.#local(key, object);
     this.#hostPorts.put(key, this.#host === undefined ? undefined : local);
     this.#services.putEndpoint(key, object, this.#host !== undefined && local !== undefined);
-    this.#replaceEndpoint(key, object && this.#endpointMember(key, object), local);
+    this.#replaceEndpoint(
+      key,
+      object && endpointMember(key, object, this.#labelsOf(object.metadata.namespace!, object.metadata.labels)),
+      local,
+    );
   }
 
   #applyHostEndpoint(key: string, object: HostEndpoint | undefined): void {
@@ -477,20 +482,6 @@ export class PolicyCalculator {
     this.#services.membersChanged(this.#membership.setsOf(key));
   }
 
-  #endpointMember(key: string, { metadata, spec }: Endpoint): Member {
-    const { namespace, labels: ownLabels } = metadata;
-    const addresses = [...new Set(spec.addresses)];
-    return {
-      key,
-      namespace: namespace!,
-      labels: this.#labelsOf(namespace!, ownLabels),
-      ownLabels,
-      addresses,
-      cidrs: [],
-      ports: spec.ports,
-    };
-  }
-
   #labelsOf(namespace: string, ownLabels: Labels): Labels {
     const inherited = this.#namespaces.get(namespace)?.spec.labelsToApply;
     return inherited === undefined ? ownLabels : { ...inherited, ...ownLabels };
@@ -499,14 +490,4 @@ export class PolicyCalculator {
 
 function withoutBridge({ bridge: _, ...spec }: EndpointSpec): EndpointSpec {
   return spec;
-}
-
-function hostMember(key: string, { metadata, spec }: HostEndpoint): Member {
-  const { labels } = metadata;
-  return { key, labels, ownLabels: labels, addresses: [...new Set(spec.expectedIPs)], cidrs: [], ports: spec.ports };
-}
-
-function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet): Member {
-  const { namespace, labels } = metadata;
-  return { key, ...(namespace !== undefined && { namespace }), labels, addresses: [], cidrs: spec.nets, ports: [] };
 }
