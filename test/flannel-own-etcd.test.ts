@@ -5,29 +5,19 @@ import { type CertificateFiles, createTestAuthority, type EtcdServer, startEtcdS
 import { flat, type LabHost } from '@weir/lab';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
-import { Etcd, FLANNEL_PREFIX, FlannelHost } from './testbed/flannel-host.ts';
+import { Etcd, FLANNEL_NETWORK, FLANNEL_POOLS, FLANNEL_PREFIX, FlannelHost } from './testbed/flannel-host.ts';
 import { expectFlows } from './testbed/flows.ts';
 import { readReadiness } from './testbed/health.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
-/** One for flannel's containers, one that has nothing to do with it. */
-const POOLS = `
-apiVersion: weir/v1
-kind: Pool
-metadata: { name: flannel }
-spec: { cidr: 10.5.0.0/16, routes: Flannel }
----
-apiVersion: weir/v1
-kind: Pool
-metadata: { name: flannel6 }
-spec: { cidr: "fc00::/48", routes: Flannel }
----
+/** Beside those for flannel's containers one that has nothing to do with it. */
+const POOLS = `${FLANNEL_POOLS}---
 apiVersion: weir/v1
 kind: Pool
 metadata: { name: plain }
 spec: { cidr: 10.64.0.0/16, blockSize: 28 }
 `;
-const NETWORK = { Network: '10.5.0.0/16', EnableIPv6: true, IPv6Network: 'fc00::/48', Backend: { Type: 'vxlan' } };
+const NETWORK = { ...FLANNEL_NETWORK, Backend: { Type: 'vxlan' } };
 /** Of the switch, from which every host reaches it. */
 const ADDRESS = '192.0.2.1';
 

@@ -6,32 +6,20 @@ import { type LabHost, TWO_RACKS } from '@weir/lab';
 import type { Host } from '@weir/resources';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
-import { Etcd, FLANNEL_PREFIX, FlannelHost } from './testbed/flannel-host.ts';
+import { Etcd, FLANNEL_NETWORK, FLANNEL_POOLS, FLANNEL_PREFIX, FlannelHost } from './testbed/flannel-host.ts';
 import { expectFlows } from './testbed/flows.ts';
 import { readReadiness } from './testbed/health.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
 const FLANNEL_PLUGIN = new URL('./testbed/flannel-double.ts', import.meta.url).pathname;
 
-const POOLS = `
-apiVersion: weir/v1
-kind: Pool
-metadata: { name: flannel }
-spec: { cidr: 10.5.0.0/16, routes: Flannel }
----
-apiVersion: weir/v1
-kind: Pool
-metadata: { name: flannel6 }
-spec: { cidr: "fc00::/48", routes: Flannel }
-`;
-const CONFIG = { Network: '10.5.0.0/16', EnableIPv6: true, IPv6Network: 'fc00::/48' };
-const VXLAN = { ...CONFIG, Backend: { Type: 'vxlan' } };
+const VXLAN = { ...FLANNEL_NETWORK, Backend: { Type: 'vxlan' } };
 
 /** Two hosts of Weir's in one rack; one of flannel's beside them, another behind a router. */
 const testbed = Testbed.share(test, {
   topology: { subnets: TWO_RACKS.subnets, hosts: ['rack-1', 'rack-1'], outside: ['rack-1', 'rack-2'] },
   store: 'etcd',
-  manifests: POOLS,
+  manifests: FLANNEL_POOLS,
   agent: { flannel: {} },
 });
 
@@ -368,7 +356,7 @@ test.serial('host-gw and DirectRouting: without tunnels, where hosts share a sub
       () => ip(host, 'route', 'show', '10.5.201.0/24'),
       (text) => wanted.test(text),
     );
-  etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...CONFIG, Backend: { Type: 'vxlan', DirectRouting: true } }));
+  etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...FLANNEL_NETWORK, Backend: { Type: 'vxlan', DirectRouting: true } }));
   t.regex(await route(/via 192/), /via 192\.0\.2\.101 dev eth0 proto 121/);
   t.regex(ip(host, 'route', 'show', '10.5.202.0/24'), /dev flannel\.1/);
   await expectFlows(
@@ -377,7 +365,7 @@ test.serial('host-gw and DirectRouting: without tunnels, where hosts share a sub
     { 'one > near tcp/80': true, 'near > one ping': true, 'one > far tcp/80': true },
   );
 
-  etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...CONFIG, Backend: { Type: 'host-gw' } }));
+  etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...FLANNEL_NETWORK, Backend: { Type: 'host-gw' } }));
   t.is((await hasLease(host, ({ value }) => value.BackendType === 'host-gw'))?.value.BackendData, undefined);
   const reasons = await eventually(
     () => readReadiness(host),

@@ -10,6 +10,22 @@ import { Traffic } from './traffic.ts';
 
 export const FLANNEL_PREFIX = '/coreos.com/network';
 
+/** A network as flannel's `config` has it, all but its backend, … */
+export const FLANNEL_NETWORK = { Network: '10.5.0.0/16', EnableIPv6: true, IPv6Network: 'fc00::/48' };
+
+/** … and as Weir's pools. */
+export const FLANNEL_POOLS = `
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: flannel }
+spec: { cidr: 10.5.0.0/16, routes: Flannel }
+---
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: flannel6 }
+spec: { cidr: "fc00::/48", routes: Flannel }
+`;
+
 /** A key as etcd's gateway gives it. */
 export interface Record {
   key: string;
