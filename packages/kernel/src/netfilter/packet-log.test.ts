@@ -10,7 +10,8 @@ const GROUP = 77;
 const WEIR = { family: 'inet', table: 'weir' } as const;
 
 /** A namespace whose packets to itself are counted and logged, with what the log told. */
-function open(t: ExecutionContext, { limit }: { limit?: { perSecond: number; burst: number } } = {}) {
+function open(t: ExecutionContext, options: { limit?: { perSecond: number; burst: number }; onLost?: () => void } = {}) {
+  const { limit, onLost = () => t.fail('packets were lost') } = options;
   const namespace = temporaryNamespace(t);
   runWithin(namespace, 'ip', 'link', 'set', 'lo', 'up');
   for (const command of [
@@ -35,7 +36,7 @@ function open(t: ExecutionContext, { limit }: { limit?: { perSecond: number; bur
     group: GROUP,
     namespace,
     onPackets: (some) => packets.push(...some),
-    onLost: () => t.fail('packets were lost'),
+    onLost,
     onFailure: (error) => t.fail(error.message),
   });
   t.teardown(() => log.close());
@@ -91,6 +92,19 @@ test('a rate that a rule has holds, and what is beyond it is counted still', asy
   t.true(counted >= 2000 && bytes >= counted * 32, `${counted} packets, ${bytes} bytes`);
   const none = { packets: 0, bytes: 0 };
   t.deepEqual([counters.read(WEIR, 'other'), counters.read({ family: 'inet', table: 'other' }, 'output')], [none, none]);
+});
+
+test('packets that come faster than they are read are told of as lost, and those after them are told of again', async (t) => {
+  let lost = 0;
+  const { namespace, packets } = open(t, { onLost: () => (lost += 1) });
+  // Synchronous: the event loop reads nothing meanwhile.
+  send(namespace, '127.0.0.1', '53', '4', '40000');
+  await until(() => lost > 0);
+  t.true(lost > 0);
+  send(namespace, '127.0.0.1', '54', '4', '1');
+  const isLast = ({ destinationPort }: LoggedPacket) => destinationPort === 54;
+  await until(() => packets.some(isLast));
+  t.true(packets.some(isLast));
 });
 
 test('a group has one listener at a time, and none once it is closed', (t) => {

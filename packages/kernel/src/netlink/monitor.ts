@@ -1,5 +1,4 @@
 /** What changes in the kernel, as it happens: rtnetlink's multicast groups as an async iterable. The event loop polls; no thread waits. */
-import koffi from 'koffi';
 import type { Namespace } from '../namespace.ts';
 import { type Address, decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './address.ts';
 import { decodeLink, type Link } from './link.ts';
@@ -9,6 +8,7 @@ import { decodeForwarding, decodeNeighbour, type ForwardingEntry, type Neighbour
 import { decodeRoute, type Route, RTM_DELROUTE, RTM_NEWROUTE } from './route.ts';
 import { decodeRule, RTM_DELRULE, RTM_NEWRULE, type Rule } from './rule.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
+import { SocketPoll } from './socket-poll.ts';
 
 /** Bits of RTNLGRP_* (linux/rtnetlink.h), IPv4 and IPv6 together; those of neighbours also tell of forwarding entries. */
 const GROUPS = {
@@ -100,25 +100,26 @@ export function monitor(
     if (!open) return;
     open = false;
     poll.close();
-    socket.close();
     options.signal?.removeEventListener('abort', close);
     settle();
   };
+  // koffi calls from the event loop without Node's callback scope: what a promise settled here leads to would wait for some other event.
+  const settleSoon = (): unknown => setImmediate(settle);
   const read = (): void => {
-    try {
-      for (const message of socket.arrived('ip monitor')) {
-        const change: Change | undefined = message === 'lost' ? { type: 'lost' } : decodeChange(message);
-        if (change) changes.push(change);
-      }
-    } catch (error) {
-      failure = error;
-      close();
+    for (const message of socket.arrived('ip monitor')) {
+      const change: Change | undefined = message === 'lost' ? { type: 'lost' } : decodeChange(message);
+      if (change) changes.push(change);
     }
-    // koffi calls from the event loop without Node's callback scope: what a promise settled here leads to would wait for some other event.
-    setImmediate(settle);
+    settleSoon();
+  };
+  const fail = (error: Error): void => {
+    failure = error;
+    open = false;
+    options.signal?.removeEventListener('abort', close);
+    settleSoon();
   };
 
-  const poll = koffi.node.poll(socket.fd, { readable: true }, read);
+  const poll = new SocketPoll(socket, read, fail);
   options.signal?.addEventListener('abort', close);
   return {
     next() {

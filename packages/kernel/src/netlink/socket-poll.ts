@@ -2,6 +2,8 @@
 import koffi from 'koffi';
 import type { NetlinkSocket } from './socket.ts';
 
+const READABLE = { readable: true };
+
 export class SocketPoll {
   readonly #socket: NetlinkSocket;
   readonly #poll: ReturnType<typeof koffi.node.poll>;
@@ -15,14 +17,18 @@ export class SocketPoll {
    */
   constructor(socket: NetlinkSocket, read: () => void, onFailure: (error: Error) => void) {
     this.#socket = socket;
-    this.#poll = koffi.node.poll(socket.fd, { readable: true }, () => {
+    // koffi's types know nothing of the status, which comes first.
+    const onReadable = (status: unknown): void => {
       try {
         read();
+        // A socket in which messages were lost has an error, at which libuv stops to watch it. `read` has taken the error away.
+        if (status !== 0 && this.#isOpen) this.#poll.start(READABLE, onReadable);
       } catch (error) {
         this.close();
         onFailure(error as Error);
       }
-    });
+    };
+    this.#poll = koffi.node.poll(socket.fd, READABLE, onReadable);
   }
 
   get isOpen(): boolean {
