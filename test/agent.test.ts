@@ -1,6 +1,5 @@
 /** What an agent's death, absence and return do to traffic: nothing that policy allows is cut, nothing that it forbids gets through. */
 import { DatabaseSync } from 'node:sqlite';
-import { isDeepStrictEqual } from 'node:util';
 import { deleteNamespace, Netlink, Nftables, openNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import test from 'ava';
@@ -9,7 +8,7 @@ import { eventually } from './testbed/eventually.ts';
 import { readHealth, readMetrics, readReadiness } from './testbed/health.ts';
 import { ONLY_FRIENDS, SHOP } from './testbed/shop.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
-import { findTraces } from './testbed/traces.ts';
+import { findTraces, tracesAtRest, tracesOnce } from './testbed/traces.ts';
 import type { StreamState } from './testbed/traffic.ts';
 
 const testbed = Testbed.share(test, { hosts: 2 });
@@ -85,7 +84,7 @@ test.serial('somebody flushes the ruleset: policy is back within a second or so,
 
 test.serial('a DEL while the agent is away takes everything off, and the agent that comes back finds nothing to do', async (t) => {
   const bed = testbed();
-  const before = await findTraces(bed.hosts, bed.objects);
+  const before = await tracesAtRest(bed.hosts, bed.objects);
   const workload = await bed.launch(one, { 'weir/namespace': 'shop' }, { name: 'short-lived' });
   t.not((await findTraces(bed.hosts, bed.objects)).length, before.length);
   await one.stopAgent('SIGKILL');
@@ -97,7 +96,7 @@ test.serial('a DEL while the agent is away takes everything off, and the agent t
 
 test.serial('what was left behind while the agent was away is collected when it comes back', async (t) => {
   const bed = testbed();
-  const before = await findTraces(bed.hosts, bed.objects);
+  const before = await tracesAtRest(bed.hosts, bed.objects);
   const namespace = bed.makeNamespace('dies');
   t.is((await callCni({ host: one, command: 'ADD', containerId: 'dies', namespace })).exitCode, 0);
   await one.stopAgent('SIGKILL');
@@ -112,10 +111,7 @@ test.serial('what was left behind while the agent was away is collected when it 
   );
   t.true(isGone, 'the kernel has removed the interface with its namespace');
   await one.startAgent();
-  const after = await eventually(
-    () => findTraces(bed.hosts, bed.objects),
-    (traces) => isDeepStrictEqual(traces, before),
-  );
+  const after = await tracesOnce(before, bed.hosts, bed.objects);
   t.deepEqual(after, before);
 });
 
@@ -171,7 +167,7 @@ test.serial(
     await bed.apply(ONLY_FRIENDS);
     const through = () => stranger.traffic.tcp({ address: server.ipv4, port: PORT });
     t.false(await eventually(through, (passed) => !passed));
-    const before = await findTraces(bed.hosts, bed.objects);
+    const before = await tracesAtRest(bed.hosts, bed.objects);
     const namespace = bed.makeNamespace('known');
     t.is((await callCni({ host: one, command: 'ADD', containerId: 'known', namespace })).exitCode, 0);
     const other = bed.makeNamespace('other');
@@ -199,11 +195,7 @@ test.serial(
       lock.exec('ROLLBACK');
       lock.close();
     }
-    const after = await eventually(
-      () => findTraces(bed.hosts, bed.objects),
-      (traces) => isDeepStrictEqual(traces, before),
-      { limitMs: 15_000 },
-    );
+    const after = await tracesOnce(before, bed.hosts, bed.objects, { limitMs: 15_000 });
     t.deepEqual(after, before);
     t.is((await callCni({ host: one, command: 'ADD', containerId: 'other', namespace: other })).exitCode, 0, 'the same ADD, tried again');
     t.is((await callCni({ host: one, command: 'DEL', containerId: 'other', namespace: other })).exitCode, 0);

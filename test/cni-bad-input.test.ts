@@ -1,13 +1,11 @@
 /** What runtimes, operators and accidents do to CNI calls: one clear answer with the right code, nothing left behind, nothing lost. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { monotonicMs } from '@weir/lab';
 import test, { type ExecutionContext } from 'ava';
 import { type CniAnswer, type CniCall, callCni, mesosNetwork, startCni } from './testbed/cni-call.ts';
-import { eventually } from './testbed/eventually.ts';
 import { readReadiness } from './testbed/health.ts';
 import { POOLS, Testbed } from './testbed/testbed.ts';
-import { findTraces, tracesInStore } from './testbed/traces.ts';
+import { tracesAtRest, tracesInStore, tracesOnce } from './testbed/traces.ts';
 import { Traffic } from './testbed/traffic.ts';
 
 const testbed = Testbed.share(test, { hosts: 3, manifests: '' });
@@ -35,12 +33,9 @@ const SILENT_SUCCESS: CniAnswer = { exitCode: 0, stdout: '', stderr: '', json: u
 /** Fails unless what was there before is all that is there after. */
 async function leavesNothing(t: ExecutionContext, act: () => Promise<void>): Promise<void> {
   const { hosts, objects } = testbed();
-  const before = await findTraces(hosts, objects);
+  const before = await tracesAtRest(hosts, objects);
   await act();
-  const after = await eventually(
-    () => findTraces(hosts, objects),
-    (traces) => isDeepStrictEqual(traces, before),
-  );
+  const after = await tracesOnce(before, hosts, objects);
   t.deepEqual(after, before);
 }
 

@@ -1,11 +1,9 @@
 /** STATUS and GC as a runtime makes them, with an agent and without. */
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { type CniAnswer, callCni, mesosNetwork } from './testbed/cni-call.ts';
-import { eventually } from './testbed/eventually.ts';
 import { POOLS, Testbed } from './testbed/testbed.ts';
-import { findTraces } from './testbed/traces.ts';
+import { findTraces, tracesAtRest, tracesOnce } from './testbed/traces.ts';
 
 const testbed = Testbed.share(test, { hosts: 1 });
 
@@ -67,7 +65,7 @@ test.serial('STATUS: ready, no pool, and no store', async (t) => {
 
 test.serial('GC removes addresses, links, routes, rules and endpoints of what is not valid, and leaves the rest as it was', async (t) => {
   t.timeout(60_000);
-  const before = await traces();
+  const before = await tracesAtRest(testbed().hosts, testbed().objects);
   t.is((await add('stays')).exitCode, 0);
   const one = await traces();
   for (const id of ['goes', 'redis@1:2']) t.is((await add(id)).exitCode, 0);
@@ -85,7 +83,7 @@ test.serial('GC removes addresses, links, routes, rules and endpoints of what is
 
 test.serial('GC in the midst of ADDs: each ADD succeeds, and is afterwards there whole or not at all', async (t) => {
   t.timeout(60_000);
-  const before = await traces();
+  const before = await tracesAtRest(testbed().hosts, testbed().objects);
   const ids = Array.from({ length: 12 }, (_, number) => `busy-${number}`);
   let isAdding = true;
   const collecting = (async () => {
@@ -105,6 +103,6 @@ test.serial('GC in the midst of ADDs: each ADD succeeds, and is afterwards there
     t.is(new Set(parts).size, 1, `${id}: ${parts}`);
   }
   t.deepEqual(await gc([]), SILENT_SUCCESS);
-  const after = await eventually(traces, (left) => isDeepStrictEqual(left, before));
+  const after = await tracesOnce(before, testbed().hosts, testbed().objects);
   t.deepEqual(after, before);
 });

@@ -2,7 +2,6 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { deleteNamespace, fileLock, Netlink, Nftables } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import { hostInterfaceName } from '@weir/resources';
@@ -12,7 +11,7 @@ import { eventually } from './testbed/eventually.ts';
 import { expectFlows } from './testbed/flows.ts';
 import { ONLY_FRIENDS, SHOP } from './testbed/shop.ts';
 import { POOLS, Testbed, type Workload } from './testbed/testbed.ts';
-import { findTraces, tracesOnHost } from './testbed/traces.ts';
+import { findTraces, tracesAtRest, tracesOnce, tracesOnHost } from './testbed/traces.ts';
 
 /** An address that was given back may be given again at once, so that results can be compared. */
 const NO_REST = '{ apiVersion: weir/v1, kind: IpamConfig, metadata: { name: default }, spec: { cooldownSeconds: 0 } }';
@@ -39,14 +38,11 @@ test.serial('a result has the same form with and without an agent', async (t) =>
   const bed = testbed();
   const namespace = bed.makeNamespace('form');
   const call = { host: one, containerId: 'form', namespace, stdin: mesosNetwork(SHOP) };
-  const before = await findTraces(bed.hosts, bed.objects);
+  const before = await tracesAtRest(bed.hosts, bed.objects);
   const byAgent = await callCni({ ...call, command: 'ADD' });
   const attached = await findTraces(bed.hosts, bed.objects);
   t.is((await callCni({ ...call, command: 'DEL' })).stdout, '');
-  await eventually(
-    () => findTraces(bed.hosts, bed.objects),
-    (traces) => isDeepStrictEqual(traces, before),
-  );
+  await tracesOnce(before, bed.hosts, bed.objects);
   await one.stopAgent('SIGKILL');
   const byItself = await callCni({ ...call, command: 'ADD' });
   t.deepEqual({ ...byItself, stdout: '' }, { ...byAgent, stdout: '' });
@@ -102,7 +98,7 @@ test.serial('an agent that is killed in mid-ADD: the retry, DEL and ADD, ends wi
   const bed = testbed();
   const containerId = 'killed';
   const hostInterface = hostInterfaceName(containerId, 'eth0', 'weir');
-  const before = await findTraces(bed.hosts, bed.objects);
+  const before = await tracesAtRest(bed.hosts, bed.objects);
   const namespace = bed.makeNamespace(containerId);
   const call = { host: one, containerId, namespace, stdin: mesosNetwork(SHOP) };
   for (const milliseconds of [0, 2, 4, 7, 11, 16]) {
@@ -124,10 +120,7 @@ test.serial('an agent that is killed in mid-ADD: the retry, DEL and ADD, ends wi
       [`host-1: link ${hostInterface}`],
     );
     t.is((await callCni({ ...call, command: 'DEL' })).exitCode, 0);
-    const after = await eventually(
-      () => findTraces(bed.hosts, bed.objects),
-      (traces) => isDeepStrictEqual(traces, before),
-    );
+    const after = await tracesOnce(before, bed.hosts, bed.objects);
     t.deepEqual(after, before, `killed after ${milliseconds} ms`);
   }
 });
@@ -135,7 +128,7 @@ test.serial('an agent that is killed in mid-ADD: the retry, DEL and ADD, ends wi
 test.serial('neither agent nor store: ADD says to try again, DEL succeeds; the agent removes the rest when both are back', async (t) => {
   t.timeout(60_000);
   const bed = testbed();
-  const before = await findTraces(bed.hosts, bed.objects);
+  const before = await tracesAtRest(bed.hosts, bed.objects);
   const namespace = bed.makeNamespace('alone');
   const call = { host: one, containerId: 'alone', namespace, stdin: mesosNetwork(SHOP) };
   t.is((await callCni({ ...call, command: 'ADD' })).exitCode, 0);
@@ -167,10 +160,7 @@ test.serial('neither agent nor store: ADD says to try again, DEL succeeds; the a
     ),
   );
   await one.startAgent();
-  const after = await eventually(
-    () => findTraces(bed.hosts, bed.objects),
-    (traces) => isDeepStrictEqual(traces, before),
-  );
+  const after = await tracesOnce(before, bed.hosts, bed.objects);
   t.deepEqual(after, before);
 });
 

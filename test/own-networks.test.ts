@@ -10,7 +10,7 @@ import { callCni, mesosNetwork } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { ONLY_FRIENDS } from './testbed/shop.ts';
 import { POOLS, Testbed, type Workload } from './testbed/testbed.ts';
-import { findTraces } from './testbed/traces.ts';
+import { findTraces, tracesAtRest, tracesOnce } from './testbed/traces.ts';
 import { Traffic } from './testbed/traffic.ts';
 
 const NETWORKS = ['weir', 'red', 'blue'];
@@ -65,7 +65,7 @@ test.serial.before('servers, friends and strangers with the same addresses', asy
     const [first, second] = network === 'blue' ? [strangers, friends] : [friends, strangers];
     first[network] = await launch(network, { friend: first === friends ? 'yes' : 'no' });
     second[network] = await launch(network, { friend: second === friends ? 'yes' : 'no' });
-    if (network === 'weir') atRest = await findTraces(bed.hosts, bed.objects);
+    if (network === 'weir') atRest = await tracesAtRest(bed.hosts, bed.objects);
   }
 });
 
@@ -259,10 +259,7 @@ test.serial('DEL leaves nothing, the namespace of the network included', async (
   }
   const namespaces = () => readdirSync(networksOf(one));
   t.deepEqual(await eventually(namespaces, ({ length }) => length === 0), []);
-  const traces = await eventually(
-    () => findTraces(bed.hosts, bed.objects),
-    (found) => found.length === atRest.length,
-  );
+  const traces = await tracesOnce(atRest, bed.hosts, bed.objects);
   t.deepEqual(traces, atRest);
   await expectAnswers(t, [[strangers.weir!, true]]);
   await bed.delete(`${spaceOf('red')}${spaceOf('blue')}`);
