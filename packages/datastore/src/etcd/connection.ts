@@ -80,7 +80,8 @@ export class Connection implements ICallable<undefined> {
     service: keyof typeof Services,
     open: (connection: { resource: undefined; client: Client; metadata: Metadata }) => Promise<Result> | Result,
   ): Promise<Result> {
-    const metadata = await this.#authenticate();
+    const metadata = (await this.#authenticate()).clone();
+    metadata.set(...REQUIRE_LEADER);
     return open({ resource: undefined, client: this.#client(service), metadata });
   }
 
@@ -135,6 +136,9 @@ export class Connection implements ICallable<undefined> {
     return client;
   }
 }
+
+/** A member that has lost the rest of its cluster keeps a stream open, and has nothing to say on it: with this it ends the stream. */
+const REQUIRE_LEADER = ['hasleader', 'true'] as const;
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   // gRPC's default of 4 MiB is less than a list of ten thousand endpoints.

@@ -68,7 +68,7 @@ export class Endpoints {
    */
   async call<Result>(action: (connection: Connection) => Promise<Result>, { writes, signal }: CallOptions): Promise<Result> {
     // With less than a tenth of the time left, another attempt would only be late.
-    const giveUp = Date.now() + this.#options.timeoutMilliseconds * 0.9;
+    const giveUp = performance.now() + this.#options.timeoutMilliseconds * 0.9;
     let backoff: IBackoff<unknown> | undefined;
     for (let attempt = 1; ; attempt++) {
       const index = this.#current;
@@ -81,7 +81,7 @@ export class Endpoints {
         const failure = failureOf(error);
         const elsewhere = failure.code === 'EUNAVAILABLE' || failure.code === 'ETLS';
         if (elsewhere && this.#current === index) this.#current = (index + 1) % this.#connections.length;
-        const over = Date.now() >= giveUp || signal?.aborted || this.#closed || (!this.#reached && attempt >= this.#firstRound);
+        const over = performance.now() >= giveUp || signal?.aborted || this.#closed || (!this.#reached && attempt >= this.#firstRound);
         if (!elsewhere || over || (writes && !failure.unsent)) throw storeErrorOf(failure, this.#options, writes);
       }
       if (attempt < this.#firstRound) continue;

@@ -5,7 +5,7 @@ import { openStore } from '../open-store.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdOptions } from '../store-options.ts';
-import { type EtcdServer, startEtcdServer } from '../testing/etcd-server.ts';
+import { type EtcdServer, startEtcdCluster, startEtcdServer } from '../testing/etcd-server.ts';
 import { collect, put } from '../testing/store-behaviour.ts';
 import { Connection } from './connection.ts';
 
@@ -138,6 +138,19 @@ test('an etcd that stays away fails a watch with EUNAVAILABLE; from there a new 
   await server.start();
   await put(store, '/a', '2');
   t.is((await collect(store, '/', 3, 1))[0]!.revision, 3);
+});
+
+test('a member that has lost the others hears of no change, and fails a watch like one that is away', async (t) => {
+  const members = await startEtcdCluster(3);
+  t.teardown(() => Promise.all(members.map((member) => member.stop())));
+  const [alone, ...others] = members as [EtcdServer, ...EtcdServer[]];
+  const store = await opened(t, { ...optionsFor(alone.endpoint), timeoutMilliseconds: 3000 });
+  const changes = store.watch('/', { from: 2, signal: AbortSignal.timeout(60_000) })[Symbol.asyncIterator]();
+  await put(store, '/a', '1');
+  t.is((await changes.next()).value.revision, 2);
+  const next = changes.next();
+  await Promise.all(others.map((member) => member.kill()));
+  await t.throwsAsync(next, { code: 'EUNAVAILABLE' });
 });
 
 test('a change whose answer was lost is not sent again, and says so', async (t) => {

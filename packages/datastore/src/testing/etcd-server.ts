@@ -14,6 +14,12 @@ export interface EtcdServerOptions {
   within?: { namespace: string; address: string };
 }
 
+/** Of the members of a cluster, the ports that they talk to each other by, and which of them this one is. */
+interface Membership {
+  peerPorts: readonly number[];
+  index: number;
+}
+
 /** An etcd of one member on 127.0.0.1 or where it is told to be, with its data in a temporary folder. */
 export interface EtcdServer {
   endpoint: string;
@@ -31,14 +37,33 @@ const READY_MILLISECONDS = 20_000;
  * Whatever fails to start, no process and no folder is left. The caller calls `stop()`; should this process be killed before, the kernel kills etcd with it.
  */
 export async function startEtcdServer(options: EtcdServerOptions = {}): Promise<EtcdServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'weir-etcd-'));
   const [clientPort, peerPort] = await freePorts(2);
+  return startMember(clientPort!, { peerPorts: [peerPort!], index: 0 }, options);
+}
+
+/** As `startEtcdServer`, with so many members. The caller calls `stop()` of each. */
+export async function startEtcdCluster(size: number): Promise<EtcdServer[]> {
+  const ports = await freePorts(2 * size);
+  const peerPorts = ports.slice(size);
+  // Together: none of them serves anybody before most of them are there.
+  const started = await Promise.allSettled(peerPorts.map((_, index) => startMember(ports[index]!, { peerPorts, index }, {})));
+  const members = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed === undefined) return members;
+  await Promise.all(members.map((member) => member.stop()));
+  throw failed.reason;
+}
+
+async function startMember(clientPort: number, { peerPorts, index }: Membership, options: EtcdServerOptions): Promise<EtcdServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-etcd-'));
   const { namespace, address } = { address: '127.0.0.1', namespace: undefined, ...options.within };
   const endpoint = `${options.tls ? 'https' : 'http'}://${address}:${clientPort}`;
+  const peers = peerPorts.map((port) => `http://127.0.0.1:${port}`);
   const command = [
-    ...['--data-dir', join(folder, 'data'), '--name', 'test', '--initial-cluster', `test=http://127.0.0.1:${peerPort}`],
+    ...['--data-dir', join(folder, 'data'), '--name', `test${index}`],
+    ...['--initial-cluster', peers.map((peer, at) => `test${at}=${peer}`).join(',')],
     ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
-    ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--initial-advertise-peer-urls', `http://127.0.0.1:${peerPort}`],
+    ...['--listen-peer-urls', peers[index]!, '--initial-advertise-peer-urls', peers[index]!],
     // Short elections let leases be as short as one second (etcd grants no less than 1.5 elections).
     ...['--heartbeat-interval', '50', '--election-timeout', '500', '--log-level', 'info', '--logger', 'zap', '--log-outputs', 'stderr'],
     ...tlsArguments(options.tls),
