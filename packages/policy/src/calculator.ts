@@ -295,6 +295,12 @@ export class PolicyCalculator {
     };
   }
 
+  /** The network sets that cannot be read and that a policy forbids by, so that it cannot be in force and closes its endpoints. */
+  unreadableSetsOf(policy: Policy | GlobalPolicy): ObjectId[] {
+    this.#settle();
+    return [...this.#policies.unreadableSetsOf(keyOf(policy))].map((key) => parseKey(key)!);
+  }
+
   #judges(): Judges {
     this.#settle();
     return {

@@ -58,3 +58,34 @@ test('-o wide says what of a policy is in force, and shows what cannot be read',
   );
   t.regex(rows[4]!.join(' '), /^bad +closes its endpoints: not valid: spec\.ports: /);
 });
+
+test('a policy that forbids by a network set that cannot be read says so, those that only allow by it are in force', async (t) => {
+  const weir = await Weir.in(t);
+  const rule = (direction: string, action: string, peer: string) =>
+    policy(`${action.toLowerCase()}s`, `${direction}: [{ action: ${action}, ${peer}: { selector: "list == 'blocked'" } }]`);
+  await weir.ok(t, ['apply', '-f', '-'], {
+    stdin: [rule('ingress', 'Deny', 'source'), rule('egress', 'Allow', 'destination')].join('---\n'),
+  });
+  const unreadable = {
+    apiVersion: 'weir/v1',
+    kind: 'NetworkSet',
+    metadata: { name: 'bad', namespace: 'shop', labels: { list: 'blocked' } },
+    spec: { nets: 'x' },
+  };
+  await weir.withStore((store) =>
+    store.transact({ when: [], then: [{ put: '/weir/v1/NetworkSet/shop/bad', value: JSON.stringify(unreadable) }] }),
+  );
+  const rows = (await weir.ok(t, ['get', 'policies', '-n', 'shop', '-o', 'wide'])).split('\n').map((row) => row.split(/ {2,}/));
+  const at = rows[0]!.indexOf('STATUS');
+  const closes = 'closes its endpoints: it forbids by networkset/bad in namespace shop, not valid';
+  t.deepEqual(
+    rows.slice(1, 3).map((row) => [row[0], row[at]]),
+    [
+      ['allows', 'in force'],
+      ['denys', closes],
+    ],
+  );
+  t.true((await weir.ok(t, ['describe', 'policy', 'denys', '-n', 'shop'])).includes(closes));
+  await weir.ok(t, ['delete', 'networkset', 'bad', '-n', 'shop']);
+  t.regex(await weir.ok(t, ['describe', 'policy', 'denys', '-n', 'shop']), /^Status: +in force$/m);
+});

@@ -4,7 +4,9 @@ import { readUsage } from '../ipam/ipam-table.ts';
 import { listObjects } from '../objects/list-objects.ts';
 import { parseReferences } from '../objects/references.ts';
 import type { Stores } from '../objects/stores.ts';
+import { readUnreadableSets } from '../objects/unreadable-sets.ts';
 import { notFound } from '../objects/write-object.ts';
+import { isPolicy } from '../output/columns.ts';
 import { describe } from './describe.ts';
 
 /**
@@ -23,7 +25,7 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, usage] = await Promise.all([
+  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, usage, unreadableSetsOf] = await Promise.all([
     listObjects(stores, 'Endpoint', {}),
     listObjects(stores, 'Policy', {}),
     listObjects(stores, 'GlobalPolicy', {}),
@@ -32,7 +34,17 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
     listObjects(stores, 'HostEndpoint', {}),
     ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
     ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
+    ids.some(({ kind }) => isPolicy(kind)) ? readUnreadableSets(stores) : undefined,
   ]);
-  const surroundings = { endpoints, policies: [...globalPolicies, ...policies], namespaces, tiers, hostEndpoints, services, usage };
+  const surroundings = {
+    endpoints,
+    policies: [...globalPolicies, ...policies],
+    namespaces,
+    tiers,
+    hostEndpoints,
+    services,
+    usage,
+    ...(unreadableSetsOf && { unreadableSetsOf }),
+  };
   return found.map((object) => describe(object, surroundings)).join('\n');
 }

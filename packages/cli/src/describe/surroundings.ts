@@ -1,5 +1,6 @@
 import type { PoolUsage } from '@weir/ipam';
 import type { Endpoint, GlobalPolicy, HostEndpoint, Namespace, Policy, Service, Tier } from '@weir/resources';
+import type { StatusContext } from '../output/policy-status.ts';
 
 /** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
 export interface Surroundings {
@@ -8,6 +9,8 @@ export interface Surroundings {
   namespaces: readonly Namespace[];
   /** Absent: only those that are built in. */
   tiers?: readonly Tier[];
+  /** Asked only of a policy: those that cannot be read and that it forbids by. */
+  unreadableSetsOf?: StatusContext['unreadableSetsOf'];
   hostEndpoints?: readonly HostEndpoint[];
   /** Asked only of an endpoint. */
   services?: readonly Service[];

@@ -8,6 +8,7 @@ import { listObjects, listStored } from './list-objects.ts';
 import { parseReferences, type Reference } from './references.ts';
 import type { Stores } from './stores.ts';
 import { readTiers } from './tier-admission.ts';
+import { readUnreadableSets } from './unreadable-sets.ts';
 import { notFound } from './write-object.ts';
 
 /** `kubernetes`: NetworkPolicies, where they can say the same. */
@@ -75,13 +76,14 @@ export async function getObjects(
 
 /** What a wide table of policies tells of them. */
 export async function readPoliced(stores: Stores): Promise<ColumnOptions['policed']> {
-  const [tiers, endpoints, hostEndpoints, namespaces] = await Promise.all([
+  const [tiers, unreadableSetsOf, endpoints, hostEndpoints, namespaces] = await Promise.all([
     readTiers(stores),
+    readUnreadableSets(stores),
     listObjects(stores, 'Endpoint', {}),
     listObjects(stores, 'HostEndpoint', {}),
     listObjects(stores, 'Namespace', {}),
   ]);
-  return { tiers, endpoints, hostEndpoints, namespaces };
+  return { tiers, unreadableSetsOf, endpoints, hostEndpoints, namespaces };
 }
 
 /** `refusals`: of objects that have no such form. */

@@ -30,7 +30,7 @@ import {
   tierOf,
 } from '@weir/resources';
 import { countSelected, endpointKinds, selectsHost } from './policy-selection.ts';
-import { type InvalidRow, policyStatus } from './policy-status.ts';
+import { type InvalidRow, policyStatus, type StatusContext } from './policy-status.ts';
 import type { Column } from './table.ts';
 
 interface KindColumns<T> {
@@ -220,15 +220,13 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
   },
 };
 
-export interface PolicedObjects {
-  /** Names of all tiers. */
-  tiers: ReadonlySet<string>;
+export interface PolicedObjects extends StatusContext {
   endpoints: readonly Endpoint[];
   hostEndpoints: readonly HostEndpoint[];
   namespaces: readonly Namespace[];
 }
 
-const NOTHING: PolicedObjects = { tiers: new Set(), endpoints: [], hostEndpoints: [], namespaces: [] };
+const NOTHING: PolicedObjects = { tiers: new Set(), unreadableSetsOf: () => [], endpoints: [], hostEndpoints: [], namespaces: [] };
 
 export interface ColumnOptions {
   wide: boolean;
@@ -242,7 +240,7 @@ export interface ColumnOptions {
 /** The columns of a kind's table. */
 export function columnsOf(kind: Kind, { wide, namespaces, policed = NOTHING, backends }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
-  const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, policed.tiers) };
+  const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, policed) };
   return [
     ...(namespaces ? [ofAny(namespace)] : []),
     ofAny(kind === 'Endpoint' ? derivedName : name),

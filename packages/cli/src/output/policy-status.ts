@@ -1,6 +1,16 @@
 /** What of a policy is in force. */
 import type { InvalidObject } from '@weir/datastore';
-import { type GlobalPolicy, type Kind, type Metadata, type Policy, parseKey, tierOf, ValidationError } from '@weir/resources';
+import {
+  type GlobalPolicy,
+  type Kind,
+  type Metadata,
+  type ObjectId,
+  type Policy,
+  parseKey,
+  tierOf,
+  ValidationError,
+} from '@weir/resources';
+import { referenceText } from '../objects/references.ts';
 
 /** Stands in a table for an object that cannot be read. */
 export interface InvalidRow {
@@ -10,11 +20,24 @@ export interface InvalidRow {
   invalid: string;
 }
 
-/** @param tiers names of those that there are */
-export function policyStatus({ spec }: Policy | GlobalPolicy, tiers: ReadonlySet<string>): string {
-  if (spec.staged) return 'staged';
-  const tier = tierOf(spec);
-  return tiers.has(tier) ? 'in force' : `closes its endpoints: there is no tier ${tier}`;
+export interface StatusContext {
+  /** Names of those that there are. */
+  tiers: ReadonlySet<string>;
+  /** Network sets that cannot be read and that a policy forbids by. */
+  unreadableSetsOf: (policy: Policy | GlobalPolicy) => readonly ObjectId[];
+}
+
+export function policyStatus(policy: Policy | GlobalPolicy, { tiers, unreadableSetsOf }: StatusContext): string {
+  if (policy.spec.staged) return 'staged';
+  const tier = tierOf(policy.spec);
+  if (!tiers.has(tier)) return `closes its endpoints: there is no tier ${tier}`;
+  const sets = unreadableSetsOf(policy);
+  if (sets.length === 0) return 'in force';
+  return `closes its endpoints: it forbids by ${sets.map(setText).join(' and ')}, not valid`;
+}
+
+function setText({ kind, namespace, name }: ObjectId): string {
+  return `${referenceText(kind, name)}${namespace === undefined ? '' : ` in namespace ${namespace}`}`;
 }
 
 /** Undefined for a key that is none of ours. */

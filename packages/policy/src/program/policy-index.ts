@@ -167,10 +167,20 @@ export class PolicyIndex {
   }
 
   /** Whether a policy forbids by a network set that nobody can read, so that it cannot be in force. */
-  isBlind({ rules }: IndexedPolicy, direction: Direction): boolean {
-    if (this.#unreadableSets.size === 0) return false;
-    const sets = [...this.#unreadableSets.values()];
-    return (rules[direction] ?? []).some((rule) => sets.some((set) => mightForbid(rule, set, this.#namespaceLabels)));
+  isBlind(policy: IndexedPolicy, direction: Direction): boolean {
+    return this.#unreadableFor(policy, direction).length > 0;
+  }
+
+  /** Keys of the network sets that nobody can read and that a policy forbids by; none for a policy that there is not. */
+  unreadableSetsOf(key: string): Set<string> {
+    const policy = this.#policies.get(key);
+    return new Set(policy && DIRECTIONS.flatMap((direction) => this.#unreadableFor(policy, direction)));
+  }
+
+  #unreadableFor({ rules }: IndexedPolicy, direction: Direction): string[] {
+    return [...this.#unreadableSets].flatMap(([key, set]) =>
+      (rules[direction] ?? []).some((rule) => mightForbid(rule, set, this.#namespaceLabels)) ? [key] : [],
+    );
   }
 
   addEndpoint(endpoint: Member): void {
