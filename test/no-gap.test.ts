@@ -1,13 +1,13 @@
 /**
- * A hundred times kill -9 of agents, at any moment: while they start, find the table of the one before and make good what differs, and
- * while policy changes. Connections that policy allows go on and new ones succeed, and not one that it forbids is made.
+ * A hundred times kill -9 of agents, at any moment: while they start, find the table of the one before, or of another version of
+ * Weir, and make good what differs, and while policy changes. Connections that policy allows go on and new ones succeed, and not one that it forbids is made.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Nftables } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import { type AnyObject, parseObject } from '@weir/resources';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
+import { makeFormerTable } from './testbed/former-table.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 
 const testbed = Testbed.share(test, { hosts: 2 });
@@ -67,7 +67,8 @@ test.serial(`${KILLS} kills of agents of either end, policy changing all the tim
       .at(KILLS / 2)} ms`,
   );
 
-  // What changed while nobody was there is in force when they say that they are ready.
+  // An upgrade; and what changed while nobody was there is in force when they say that they are ready.
+  for (const host of [one, two]) makeFormerTable(host, { server: server.ipv4, friends: [friend.ipv4] });
   const [last] = policies(round);
   await bed.objects.put({ ...last!, spec: { ...last!.spec, ...ingressFrom("friend in {'yes', 'sometimes'}") } } as AnyObject);
   await Promise.all([one.startAgent(), two.startAgent()]);
@@ -91,8 +92,7 @@ async function killAgents(host: LabHost, kills: number): Promise<number[]> {
   await host.stopAgent('SIGKILL');
   const lives: number[] = [];
   for (let kill = 1; kill < kills; kill++) {
-    // As an upgrade finds it: the fixed part of the table is another version's.
-    if (kill % 5 === 0) forgetVersion(host);
+    if (kill % 5 === 0) makeFormerTable(host, { server: server.ipv4, friends: [friend.ipv4] });
     const life = Math.round(Math.random() * LONGEST_LIFE_MS);
     host.spawnAgent();
     await delay(life);
@@ -100,11 +100,6 @@ async function killAgents(host: LabHost, kills: number): Promise<number[]> {
     lives.push(life);
   }
   return lives;
-}
-
-function forgetVersion(host: LabHost): void {
-  using nftables = Nftables.open({ namespace: host.namespace });
-  nftables.run('flush chain inet weir version');
 }
 
 /** @returns how many changes there were */

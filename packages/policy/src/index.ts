@@ -35,3 +35,4 @@ export {
   statementKey,
   type Verdict,
 } from './statements/statement.ts';
+export { type ListedObject, tableReplacement } from './statements/table-replacement.ts';

@@ -101,6 +101,30 @@ test('a flushed ruleset is not forgotten when it comes in the middle of a change
   t.true(dataplane.isTouched);
 });
 
+test('both tables of another version of Weir become those of this one', (t) => {
+  const { dataplane, nftables } = open(t);
+  dataplane.learn(undefined, endpoint('web'));
+  dataplane.learn(undefined, endpoint('port', { hostInterface: 'veth1', bridge: 'cni0', addresses: ['10.0.0.2', 'fd00::2'] }));
+  dataplane.learn(undefined, CLOSED);
+  dataplane.apply();
+  const list = () => ['inet weir', 'bridge weir'].map((table) => nftables.text(table));
+  const before = list();
+  t.regex(before[1]!, /set target6 \{[^}]*elements = \{[^}]*0xfd000000000000000000000000000002/);
+  nftables.run(
+    [
+      'flush chain inet weir version',
+      'flush chain bridge weir version',
+      'flush chain bridge weir to_port',
+      'add chain bridge weir former { type filter hook prerouting priority 7; policy drop; }',
+      '',
+    ].join('\n'),
+  );
+  dataplane.forgetActual();
+  dataplane.apply();
+  t.deepEqual(list(), before);
+  t.false(dataplane.isTouched);
+});
+
 function hooksOf(nftables: Nftables): string[] {
   const chains = nftables.list('inet weir')!.flatMap(({ chain }) => (chain as { type?: string; hook?: string } | undefined) ?? []);
   return chains.flatMap(({ type, hook }) => (hook === undefined ? [] : [`${type} ${hook}`])).sort();

@@ -181,6 +181,115 @@ test('a long list of nets is what nft would have made of it, is found again as i
   step(list(nets[0]!), restarted);
 });
 
+/** What another version of Weir may have had otherwise. */
+const OTHERWISE: [what: string, ...commands: string[]][] = [
+  ['the version alone', 'flush chain inet weir version', 'add rule inet weir version return comment "0123456789abcdef0123-40"'],
+  ['a hook more', 'add chain inet weir former { type filter hook forward priority -7; policy drop; }'],
+  [
+    'a hook at another place',
+    'flush chain inet weir forward',
+    'delete chain inet weir forward',
+    'add chain inet weir forward { type nat hook postrouting priority 3; }',
+  ],
+  [
+    'a set of another type',
+    'delete set inet weir flannel4',
+    'add set inet weir flannel4 { type ifname; flags interval; }',
+    'add element inet weir flannel4 { "eth*" }',
+  ],
+  [
+    'a set where a map is',
+    'flush chain inet weir forward_in',
+    'delete map inet weir any_forward_in',
+    'add set inet weir any_forward_in { type mark; elements = { 7 } }',
+  ],
+  [
+    'what we cannot read',
+    'add map inet weir former { type mark : mark; elements = { 7 : 8 } }',
+    'add counter inet weir former',
+    'add rule inet weir to counter name former',
+  ],
+  [
+    'a chain where an interface leads to',
+    'add chain inet weir g_former',
+    'add rule inet weir g_former accept',
+    'add element inet weir to_endpoint { weirformer : goto g_former }',
+  ],
+];
+
+/** Policies of all kinds, a set of many peers, and a long list of nets. */
+function anyTable(): { set: ReadonlyMap<string, Statement>; delete: ReadonlySet<string> } {
+  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 3 });
+  for (const object of fc.sample(fc.array(anyObject, { minLength: 60, maxLength: 60 }), { numRuns: 1, seed: 23 }).flat())
+    calculator.upsert(object);
+  const nets = Array.from({ length: 1500 }, (_, at) => `20.${at >> 5}.0.${(at & 31) * 8}/30`);
+  const object = (kind: string, name: string, spec: object) =>
+    parseObject({ apiVersion: 'weir/v1', kind, metadata: { name, labels: { list: 'refused' } }, spec });
+  calculator.upsert(object('GlobalNetworkSet', 'refused', { nets }));
+  const refusal = { action: 'Deny', source: { selector: "list == 'refused'", namespaceSelector: 'global()' } };
+  calculator.upsert(object('GlobalPolicy', 'refused', { order: -1, ingress: [refusal, { action: 'Pass' }] }));
+  const spec = (name: string) => ({
+    host: 'here',
+    containerId: name,
+    network: 'weir',
+    interfaceName: 'eth0',
+    hostInterface: `weir${name}`,
+  });
+  for (const at of [1, 2, 3, 4, 5])
+    calculator.upsert(object('Endpoint', `many${at}`, { ...spec(`many${at}`), addresses: [`10.9.0.${at}`, `fd09::${at}`] }));
+  const egress = { action: 'Allow', destination: { selector: "list == 'refused'", namespaceSelector: 'all()' } };
+  calculator.upsert(
+    object('GlobalPolicy', 'many', { order: -2, egress: [egress, { action: 'Allow', destination: { domains: ['a.test'] } }] }),
+  );
+  return calculator.flush();
+}
+
+test('a table of another version of Weir is replaced by one transaction, whatever is in it', (t) => {
+  const { table, nftables, socket, reopen } = open(t);
+  const change = anyTable();
+  t.true(
+    [...change.set.keys()].some((key) => key.startsWith('intervals/')),
+    'among them a list of nets',
+  );
+  t.true(
+    [...change.set.keys()].some((key) => key.startsWith('map/m_')),
+    'and many peers',
+  );
+  table.desire(change);
+  table.bringInStep(BASE);
+  const whole = listing(nftables.list('inet weir')!);
+  for (const [what, ...commands] of OTHERWISE) {
+    nftables.run('flush chain inet weir version');
+    nftables.run(`${commands.join('\n')}\n`);
+    t.notDeepEqual(listing(nftables.list('inet weir')!), whole, what);
+    const [scripts, changes] = [nftables.transactions, socket.transactions];
+    const next = reopen();
+    next.desire(change);
+    t.true(next.bringInStep(BASE), what);
+    t.deepEqual(listing(nftables.list('inet weir')!), whole, what);
+    t.is(nftables.transactions, scripts + 1, what);
+    // What text cannot say on every kernel comes behind: until then DNS answers pass, as they do while no agent runs.
+    t.is(socket.transactions, changes + 1, `${what}: sets that lead nowhere stay as they are`);
+    t.false(next.bringInStep(BASE));
+  }
+});
+
+test('what is in the way under a name that policy needs is replaced', (t) => {
+  const { table, nftables, reopen } = open(t);
+  const change = anyTable();
+  nftables.run(BASE.script);
+  for (const { kind, name } of change.set.values().filter((statement) => statement.kind === 'map'))
+    nftables.run(`add ${kind} inet weir ${name} { type mark : mark; }`);
+  table.desire(change);
+  table.bringInStep(BASE);
+  const replaced = listing(nftables.list('inet weir')!);
+  nftables.run('delete table inet weir');
+  const next = reopen();
+  next.desire(change);
+  next.bringInStep(BASE);
+  t.deepEqual(replaced, listing(nftables.list('inet weir')!));
+});
+
 test('what somebody broke of one endpoint is named, and nothing that is another one’s', (t) => {
   const { table, nftables } = open(t);
   const endpoint = (name: string, address: string) => ({

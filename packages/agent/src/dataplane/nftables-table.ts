@@ -1,10 +1,24 @@
 /**
  * One nftables table: what it should hold (desired), what it holds (actual), and the difference, applied. A change is one transaction.
  */
-import { DeltaTracker, type Nftables, type NftSocket, type TableReference } from '@weir/kernel';
-import { type BaseTable, endpointRules, readTable, ruleDrift, type Statement, sameStatement } from '@weir/policy';
+import { DeltaTracker, KernelError, type Nftables, type NftObject, type NftSocket, type TableReference } from '@weir/kernel';
+import {
+  type ActualTable,
+  type BaseTable,
+  difference,
+  endpointRules,
+  PolicyError,
+  readTable,
+  ruleDrift,
+  type Statement,
+  sameStatement,
+  tableReplacement,
+} from '@weir/policy';
 import type { EndpointSpec } from '@weir/resources';
 import { tableChanges } from './table-changes.ts';
+
+/** What the kernel says when something else is there under a name that we need. */
+const OBSTRUCTED: ReadonlySet<string> = new Set(['EEXIST', 'EINVAL']);
 
 export class NftablesTable {
   readonly #reference: TableReference;
@@ -91,17 +105,50 @@ export class NftablesTable {
 
   /** Takes the whole table away, if it is there. Throws KernelError when the kernel refused it. */
   remove(): void {
-    if (!this.#isActualKnown) this.#readActual();
-    if (this.#baseVersion === undefined && this.#tracker.actual.size === 0) return;
+    const isThere = this.#isActualKnown ? this.#baseVersion !== undefined || this.#tracker.actual.size > 0 : this.#list() !== undefined;
     // Taking away what is not there is refused.
-    this.#nftables.run(`add table ${this.#name}\ndelete table ${this.#name}\n`);
-    this.#baseVersion = undefined;
-    this.#tracker.setActual([]);
+    if (isThere) this.#nftables.run(`add table ${this.#name}\ndelete table ${this.#name}\n`);
+    this.#takeAsActual({ statements: new Map() });
   }
 
   #bringWhatIsThereInStep(base: BaseTable): void {
-    this.#readActual();
-    this.#apply(base);
+    const listed = this.#list();
+    if (listed === undefined) {
+      this.#takeAsActual({ statements: new Map() });
+      this.#apply(base);
+      return;
+    }
+    const found = readOwn(listed);
+    if (found?.layout !== base.layout) {
+      this.#replace(listed, base);
+      return;
+    }
+    this.#takeAsActual(found);
+    try {
+      this.#apply(base);
+    } catch (error) {
+      if (!(error instanceof KernelError) || !OBSTRUCTED.has(error.code)) throw error;
+      this.#replace(listed, base);
+    }
+  }
+
+  /**
+   * Changes a table of another version of Weir, or one that somebody did something to which we cannot read, for ours: but for sets that
+   * lead nowhere all of it in one transaction. In two, the first packets to come between them would meet a half of each.
+   */
+  #replace(listed: NftObject[], base: BaseTable): void {
+    this.#isActualKnown = false;
+    const desired = this.#tracker.desired;
+    const { addressSets, present, script, unsaid } = tableReplacement(this.#name, listed, { desired, base });
+    this.#socket.apply(this.#reference, tableChanges(difference(addressSets, present), present));
+    this.#nftables.run(script);
+    this.#socket.apply(
+      this.#reference,
+      unsaid.map((rules) => ({ kind: 'rules', op: 'add', ...rules })),
+    );
+    this.#tracker.setActual(desired);
+    this.#baseVersion = base.version;
+    this.#isActualKnown = true;
   }
 
   #apply(base: BaseTable): void {
@@ -114,9 +161,11 @@ export class NftablesTable {
     }
   }
 
-  #readActual(): void {
-    const listed = this.#nftables.list(this.#name);
-    const { version, statements } = listed === undefined ? { version: undefined, statements: [] } : readTable({ nftables: listed });
+  #list(): NftObject[] | undefined {
+    return this.#nftables.list(this.#name);
+  }
+
+  #takeAsActual({ version, statements }: ActualTable): void {
     this.#baseVersion = version;
     this.#tracker.setActual(statements);
     this.#isActualKnown = true;
@@ -132,5 +181,15 @@ export class NftablesTable {
     const pending = this.#tracker.pending();
     this.#socket.apply(this.#reference, tableChanges(pending, this.#tracker.actual));
     this.#tracker.applied(pending);
+  }
+}
+
+/** @returns undefined when something is there that we cannot have written */
+function readOwn(listed: NftObject[]): ActualTable | undefined {
+  try {
+    return readTable({ nftables: listed });
+  } catch (error) {
+    if (error instanceof PolicyError) return undefined;
+    throw error;
   }
 }

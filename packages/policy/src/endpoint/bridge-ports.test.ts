@@ -3,7 +3,8 @@ import { PolicyCalculator } from '../calculator.ts';
 import { bridgeTable } from '../fixed-tables/bridge-table.ts';
 import { readTable } from '../statements/read-table.ts';
 import { difference } from '../statements/statement.ts';
-import { elementText, NftNamespace } from '../test-support/nft.ts';
+import { elementText } from '../statements/table-text.ts';
+import { NftNamespace } from '../test-support/nft.ts';
 import { endpoint, policy } from '../test-support/objects.ts';
 
 const port = (name: string, spec: object = {}) =>

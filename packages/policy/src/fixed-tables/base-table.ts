@@ -119,9 +119,23 @@ const SETS = [
  */
 export function baseTable(options: BaseOptions): BaseTable {
   const use = options.use ?? FULL_USE;
-  const all = baseChains({ ...options, use: FULL_USE });
-  return fixedTable('inet weir', { sets: SETS, chains: tracks(use) ? baseChains({ ...options, use }) : idleChains(options), all });
+  return fixedTable('inet weir', {
+    sets: SETS,
+    chains: tracks(use) ? baseChains({ ...options, use }) : idleChains(options),
+    layout: { ...baseChains(STANDARD), ...idleChains(STANDARD) },
+    all: baseChains({ ...options, use: FULL_USE }),
+  });
 }
+
+/** What the layout is that of. */
+const STANDARD: BaseOptions & { use: TableUse } = {
+  agentPorts: [5051],
+  healthChecks: 'Policy',
+  vxlan: { port: 4789, vni: 4096 },
+  flannel: { port: 8472, vni: 1 },
+  dns: { addresses: ['169.254.1.53', 'fd00::53'], queries: 'Always' },
+  use: FULL_USE,
+};
 
 /** Of a host where nothing is asked of the table: no connection is tracked, since no rule names one, and what passes through the host passes no hook. */
 function idleChains({ vxlan, flannel, dns }: BaseOptions): Record<string, FixedChain> {

@@ -21,6 +21,7 @@ export function bridgeTable(): BaseTable {
       'set source_mac { type ifname . ether_addr; comment "who may send from which hardware address"; }',
       'set any_mac { type ifname; comment "whose hardware address is not known"; }',
     ],
+    rawSets: ['target6'],
     chains: {
       // Before br_netfilter, which shows the packet to the table inet weir (NF_BR_PRI_BRNF, linux/netfilter_bridge.h).
       prerouting: { hook: 'filter hook prerouting priority dstnat', rules: ['iifname @port jump from_port'] },

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { PolicyCalculator } from '../calculator.ts';
 import { statementKey } from '../statements/statement.ts';
-import { elementText } from '../test-support/nft.ts';
+import { elementText } from '../statements/table-text.ts';
 import { endpoint } from '../test-support/objects.ts';
 
 const tcp = { protocol: 'TCP', hostPort: 8080, containerPort: 80 };

@@ -13,9 +13,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { type DataplaneChange, PolicyCalculator } from '../calculator.ts';
 import type { ElementStatement, Statement } from '../statements/statement.ts';
+import { elementText } from '../statements/table-text.ts';
 import { anyObject } from '../test-support/arbitraries.ts';
 import { listing } from '../test-support/listing.ts';
-import { elementText } from '../test-support/nft.ts';
 import { endpoint, globalPolicy, networkSet, policy, service } from '../test-support/objects.ts';
 
 const OF_SERVICES = /^(element\/(service|backend|port_backend|far_backend|hairpin)|chain\/s_)/;

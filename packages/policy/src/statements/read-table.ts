@@ -8,6 +8,8 @@ import { type KeyField, type Statement, statementKey, type Verdict } from './sta
 
 /** What is in the kernel, in the terms in which it is wanted. */
 export interface ActualTable {
+  /** Of the base table that is loaded, also if not all of it is there: see `BaseTable`. */
+  layout?: string;
   /** Of the base table that is loaded; undefined if none is, or not all of it. */
   version?: string;
   /** Chains have no rules here: their names say what is in them. */
@@ -37,7 +39,8 @@ export function readTable(json: unknown): ActualTable {
     if (chain === VERSION_CHAIN && typeof comment === 'string') version = comment;
     else if (typeof chain === 'string' && !MADE.test(chain)) fixedRules += 1;
   }
-  return version.endsWith(`-${fixedRules}`) ? { version, statements } : { statements };
+  const layout = version.split('-')[0]!;
+  return { ...(layout !== '' && { layout }), ...(version.endsWith(`-${fixedRules}`) && { version }), statements };
 }
 
 type Json = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { ruleText } from '../statements/rule.ts';
 import type { Statement } from '../statements/statement.ts';
-import { elementText, intervalElements } from './nft.ts';
+import { elementText, intervalElements } from '../statements/table-text.ts';
 
 /**
  * The statements as an operator would type them, for goldens. The hashes in names, which follow from the rules, are numbered in order of

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { addressFromNumber } from '@weir/resources';
 import type { ExecutionContext } from 'ava';
-import type { ElementStatement, IntervalsStatement, KeyField, Statement } from '../statements/statement.ts';
+import type { Statement } from '../statements/statement.ts';
+import { elementText, intervalElements } from '../statements/table-text.ts';
 import { structureScript } from './structure-script.ts';
 
 /** By its path: npm packages bring other programs of that name. */
@@ -53,21 +53,4 @@ function elements(verb: 'add' | 'delete', statements: readonly Statement[]): str
     )
     .map((element) => `${verb} element inet weir ${element.set} { ${elementText(element)} }\n`)
     .join('');
-}
-
-/** Each by itself. */
-export function intervalElements({ set, intervals }: IntervalsStatement): ElementStatement[] {
-  const { family } = intervals;
-  const field = (number: bigint): KeyField[] => [
-    { type: family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr', value: addressFromNumber(number, family) },
-  ];
-  return Array.from(intervals, ({ first, last }) => ({ kind: 'element', set, key: field(first), to: field(last) }));
-}
-
-/** An element as nft writes it: `10.0.0.0-10.0.0.255 : goto c_1`. */
-export function elementText({ key, to, verdict, data }: ElementStatement): string {
-  const text = (fields: KeyField[]) => fields.map(({ type, value }) => (type === 'ifname' ? `"${value}"` : `${value}`)).join(' . ');
-  const range = to === undefined || text(to) === text(key) ? text(key) : `${text(key)}-${text(to)}`;
-  if (data !== undefined) return `${range} : ${text(data)}`;
-  return verdict === undefined ? range : `${range} : ${'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind}`;
 }
