@@ -23,19 +23,30 @@ const WARM_UP = 300;
 
 class Clock {
   phases: Phases = { all: [] };
+  /** When policy was in force last. */
+  enforced = 0;
 
   time<R>(name: string, action: () => R): R {
     const start = monotonicMs();
-    const note = () => {
-      this.phases[name] ??= [];
-      this.phases[name].push(monotonicMs() - start);
-    };
+    const note = () => this.note(name, monotonicMs() - start);
     const result = action();
     if (result instanceof Promise) return result.finally(note) as R;
     note();
     return result;
   }
+
+  note(name: string, took: number): void {
+    this.phases[name] ??= [];
+    this.phases[name].push(took);
+  }
 }
+
+const PHASES = {
+  begin: 'link: handed to its thread',
+  address: 'address: one transaction of the store',
+  policy: 'policy: Endpoint in the store, rules in nftables',
+  end: 'link: what was left of it then',
+};
 
 await serveLines((request) => measure(request as unknown as PhaseRequest));
 
@@ -86,7 +97,7 @@ function withTimes(services: Services, clock: Clock): Services {
   return {
     ...services,
     addresses: {
-      allocate: (request) => clock.time('address: one transaction of the store, while the veth is made', () => addresses.allocate(request)),
+      allocate: (request) => clock.time(PHASES.address, () => addresses.allocate(request)),
       release: (...request) => addresses.release(...request),
       held: () => addresses.held(),
       probe: (...request) => addresses.probe(...request),
@@ -94,15 +105,22 @@ function withTimes(services: Services, clock: Clock): Services {
     wiring: {
       ...wiring,
       attach: (request) => {
-        const attaching = clock.time('link: sockets, and the veth handed to a thread', () => wiring.attach(request));
+        const { finish, abandon } = clock.time(PHASES.begin, () => wiring.attach(request));
         return {
-          finish: (settings) => clock.time('link: what was left of the veth; addresses, routes, up', () => attaching.finish(settings)),
-          abandon: () => attaching.abandon(),
+          finish: (settings) => {
+            const { attachment, done } = finish(settings);
+            return { attachment, done: done.finally(() => clock.note(PHASES.end, Math.max(monotonicMs() - clock.enforced, 0))) };
+          },
+          abandon,
         };
       },
     },
     enforcement: {
-      enforce: (endpoint) => clock.time('policy: Endpoint in the store, rules in nftables', () => enforcement.enforce(endpoint)),
+      enforce: async (endpoint) => {
+        await clock.time(PHASES.policy, () => enforcement.enforce(endpoint));
+        clock.enforced = monotonicMs();
+      },
+      openLoopback: (endpoint) => enforcement.openLoopback(endpoint),
       withdraw: (owner) => enforcement.withdraw(owner),
       find: (owner) => enforcement.find(owner),
       drift: (endpoint) => enforcement.drift(endpoint),

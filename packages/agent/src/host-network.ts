@@ -8,13 +8,12 @@ import { ObjectStore, openStore, type Store } from '@weir/datastore';
 import { Allocator } from '@weir/ipam';
 import { MesosAgentClient } from '@weir/mesos';
 import { type Endpoint, keyOf } from '@weir/resources';
-import { hostSetup, LinkReaper } from '@weir/routing';
+import { hostSetup, LinkReaper, LinkThread } from '@weir/routing';
 import { BgpDaemon } from './bgp/bgp-daemon.ts';
 import type { Attachments, Later } from './calls/attachments.ts';
 import { CallServices } from './calls/call-services.ts';
 import { EndedEndpoints } from './calls/ended-endpoints.ts';
 import { Enforcement } from './calls/enforcement.ts';
-import { openLoopback } from './calls/host-port-loopback.ts';
 import { type Change, ClusterState } from './cluster-state.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsLearner } from './dns/dns-learner.ts';
@@ -98,10 +97,11 @@ export class HostNetwork {
     this.#allocator = allocator;
     const { netlink, ownNetworks, routing } = kernel;
     this.#reaper = new LinkReaper(netlink);
-    this.#links = new HostLinks({ netlink, reaper: this.#reaper, ownNetworks });
+    this.#links = new HostLinks({ netlink, reaper: this.#reaper, ownNetworks, ...(stays && { thread: new LinkThread() }) });
+    const isBeingMade = (hostInterface: string) => this.#links.isBeingMade(hostInterface);
     const applySoon = () => kernel.applyRoutesSoon();
     const { flannel } = kernel;
-    this.upkeep = new RoutingUpkeep({ config, store, objects, allocator, state, routing, netlink, flannel, log, applySoon });
+    this.upkeep = new RoutingUpkeep({ config, store, objects, allocator, state, routing, netlink, flannel, isBeingMade, log, applySoon });
     this.bgp = new BgpDaemon({ config, state, netlink, onRoutes: applySoon, log, metrics });
     this.#deadHosts = new DeadHosts({ store, objects, log, see: () => this.#whatHostsHave() });
     this.#tasks = config.mesos && new MesosTasks({ client: new MesosAgentClient(config.mesos), log, metrics });
@@ -115,7 +115,6 @@ export class HostNetwork {
       state,
       apply: () => kernel.apply(),
       drift: (endpoint) => kernel.drift(endpoint),
-      openLoopback,
       isStoreThere: () => this.#follower.isConnected,
       leave,
       log,
@@ -271,7 +270,7 @@ export class HostNetwork {
     this.#kernel.apply();
     if (this.#kernel.routing.dropUnwantedTunnel()) this.#of.log.info('no pool wants tunnels any more: their interface is removed');
     this.upkeep.repair();
-    this.#kernel.ownNetworks.repair();
+    this.#kernel.ownNetworks.repair((hostInterface) => this.#links.isBeingMade(hostInterface));
   }
 
   /** Collects what belongs to nothing that lives. */
@@ -296,7 +295,7 @@ export class HostNetwork {
   async close(): Promise<void> {
     await this.#kernel.settled();
     await this.#reaper.close();
-    this.#links.close();
+    await this.#links.close();
     await this.#kernel.close();
     await this.store.close();
   }

@@ -52,8 +52,10 @@ export interface Services {
    */
   findTask?(call: Call): Promise<Task | undefined>;
   enforcement: {
-    /** Writes it to the store and resolves when its policy is in force in the kernel. */
+    /** Writes it to the store and resolves when its policy is in force in the kernel, whether or not its interface is there yet. */
     enforce(endpoint: Endpoint): Promise<void>;
+    /** Makes an endpoint's host ports reachable by `localhost`, where it has any. Its interface is there. */
+    openLoopback(endpoint: Endpoint): Promise<void>;
     /** Closes the kernel first, then removes it from the store. Undefined when there is none. */
     withdraw(owner: Owner): Promise<Endpoint | undefined>;
     find(owner: Owner): Promise<Endpoint | undefined>;

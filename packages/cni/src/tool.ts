@@ -3,12 +3,25 @@ import type { Call, GcCall, StatusCall } from './protocol/request.ts';
 import type { Result } from './protocol/result.ts';
 import type { Services } from './services.ts';
 
+/** An ADD that goes on while others use what it makes. */
+export interface Underway {
+  result: Result;
+  /** Rejects when it came to nothing; `del` removes what is there then. */
+  done: Promise<void>;
+}
+
 /** A CNI plugin of Weir's own. VERSION is the dispatcher's. */
 export interface Tool {
   name: string;
   /** What the tool takes of a network's configuration; of its section `ipam` when it hands out addresses. */
   config: z.ZodObject;
   add(call: Call, services: Services): Promise<Result>;
+  /**
+   * ADD for a chain, where the next step of ours needs to know what there will be, and not that it is there already. Absent: `add` does it.
+   *
+   * @param earlier what the steps before have begun: rejects when one of them failed
+   */
+  begin?(call: Call, services: Services, earlier: Promise<void>): Promise<Underway>;
   /**
    * Removes what is there, whatever is missing. Rejects when something could not be removed, after it has tried everything: the
    * dispatcher decides whether the runtime should know.

@@ -1,9 +1,9 @@
 /**
  * Network namespaces: open, make, remove, and run a function within one.
  *
- * setns(2) moves one thread. JavaScript runs on the main thread only, so a synchronous function sees the other namespace, and nothing
- * else does: libuv's worker threads (fs promises, DNS) stay at home. That is also why the function must not be async. The worker threads
- * begin when first needed, in the namespace of the thread that needs them: so they are started before the first visit.
+ * setns(2) moves one thread. So a synchronous function sees the other namespace, and nothing else does: other threads of JavaScript, and
+ * libuv's worker threads (fs promises, DNS), stay at home. That is also why the function must not be async. A thread begins in the namespace of the
+ * one that starts it, and libuv's begin when first needed: so these are started before the first visit.
  */
 import { access, closeSync, mkdirSync, openSync, realpathSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -59,7 +59,7 @@ export function openNamespace(path: string): NamespaceHandle {
   return new NamespaceHandle(fd);
 }
 
-/** The namespace that the main thread is in. */
+/** The namespace that this thread is in. */
 export function currentNamespace(): NamespaceHandle {
   try {
     return new NamespaceHandle(openSync('/proc/thread-self/ns/net', 'r'));
@@ -155,7 +155,7 @@ function startWorkerThreads(): void {
   access('/', () => undefined);
 }
 
-/** Of the namespace that the main thread is in. Nothing but a visit moves it, so it is asked for once; a visit within a visit comes back to the outer one. */
+/** Of the namespace that this thread is in. Nothing but a visit moves it, so it is asked for once; a visit within a visit comes back to the outer one. */
 let here: NamespaceHandle | undefined;
 
 function whereWeAre(): NamespaceHandle {

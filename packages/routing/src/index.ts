@@ -12,6 +12,7 @@ export {
   type AttachRequest,
   attach,
   beginAttach,
+  type Finishing,
   type LinkRequest,
   type LinkSettings,
 } from './container/attach.ts';
@@ -19,6 +20,7 @@ export { findHostEnd, type HostEnd } from './container/host-end.ts';
 export { inspect, type Wiring, type WiringEnd } from './container/inspect.ts';
 export { aliasOf, type LinkOwner, ownerIn } from './container/link-owner.ts';
 export { LinkReaper } from './container/link-reaper.ts';
+export { LinkThread } from './container/link-thread.ts';
 export { type Attached, mendContainers } from './container/mend-containers.ts';
 export { type FlannelRouting, type FlannelState, flannelLink, flannelRoutes, vtepAddress } from './flannel/flannel-routes.ts';
 export { type FlannelEnd, type FlannelPeer, leaseName, leaseValue, parseLease, subnetsOf } from './flannel/lease.ts';

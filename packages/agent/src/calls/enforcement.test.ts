@@ -49,7 +49,6 @@ async function setUp(t: ExecutionContext, { knowsOutage = false } = {}) {
     state,
     apply,
     drift: () => [],
-    openLoopback: () => {},
     isStoreThere: () => (knowsOutage ? link.up : true),
     leave: () => {},
     log: pino({ level: 'silent' }),

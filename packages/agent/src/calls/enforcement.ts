@@ -8,6 +8,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Logger } from '../log.ts';
 import type { Owner } from './attachments.ts';
 import { HostPortClaims } from './host-port-claims.ts';
+import { openLoopback } from './host-port-loopback.ts';
 
 export interface EnforcementOptions {
   objects: ObjectStore;
@@ -16,8 +17,6 @@ export interface EnforcementOptions {
   apply: () => void;
   /** What the kernel lacks of an endpoint's rules, or has otherwise. */
   drift: (endpoint: Endpoint) => string[];
-  /** Makes an endpoint's host ports reachable by `localhost`, where it has any. */
-  openLoopback: (endpoint: Endpoint) => void;
   /** False while the store is known to be away: a DEL is not to wait for an answer that will not come. */
   isStoreThere: () => boolean;
   /** Called when something stays for reconciliation to remove. */
@@ -42,17 +41,20 @@ export class Enforcement {
   }
 
   async enforce(endpoint: Endpoint): Promise<void> {
-    const { objects, state, apply, openLoopback } = this.#options;
+    const { objects, state, apply } = this.#options;
     // What an earlier, killed ADD left, when the namespace in the network's configuration was another one then.
     const leftover = state.localEndpoint(endpoint.spec);
     if (leftover !== undefined && keyOf(leftover) !== keyOf(endpoint)) await this.withdraw(endpoint.spec);
     await this.#hostPorts.during(endpoint, async () => {
-      openLoopback(endpoint);
       const revision = await objects.put(endpoint);
       this.#unremoved.delete(keyOf(endpoint));
       state.put(endpoint, revision);
     });
     apply();
+  }
+
+  async openLoopback(endpoint: Endpoint): Promise<void> {
+    openLoopback(endpoint);
   }
 
   /** Changes an endpoint whose container runs on; nothing when it is gone. Throws ECONFLICT when somebody else changed it meanwhile. */

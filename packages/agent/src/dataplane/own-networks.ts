@@ -156,10 +156,12 @@ export class OwnNetworks {
     await Promise.all([...this.#open.values()].map(({ dataplane }) => dataplane.settled()));
   }
 
-  /** Puts right what somebody changed of forwarding, links, routes and neighbours. Throws KernelError. */
-  repair(): void {
+  /** Puts right what somebody changed of forwarding, links, routes and neighbours. Throws KernelError. @param isBeingMade of a link, by name */
+  repair(isBeingMade: (hostInterface: string) => boolean): void {
     for (const { name, namespace, netlink } of this.#open.values()) {
-      const containers = this.#of.state.localEndpoints().flatMap(({ spec }) => (spaceOf(spec) === name ? [spec] : []));
+      const containers = this.#of.state
+        .localEndpoints()
+        .flatMap(({ spec }) => (spaceOf(spec) === name && !isBeingMade(spec.hostInterface) ? [spec] : []));
       const done = [...inNamespace(namespace, hostSetup), ...mendContainers(netlink, containers)];
       if (done.length > 0) this.#of.log.warn({ network: name, done }, 'somebody changed routes or links of the network: repaired');
     }

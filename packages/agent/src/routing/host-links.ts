@@ -1,5 +1,5 @@
 /** The host's ends of containers' links: in its own namespace, and in those of networks with their own address space. */
-import { type Link, Netlink } from '@weir/kernel';
+import type { Link, Netlink } from '@weir/kernel';
 import {
   type Attaching,
   beginAttach,
@@ -7,28 +7,30 @@ import {
   type LinkOwner,
   type LinkReaper,
   type LinkRequest,
+  type LinkThread,
   ownerIn,
   type Wiring,
 } from '@weir/routing';
 import { AgentError } from '../agent-error.ts';
 import type { OwnNetworks } from '../dataplane/own-networks.ts';
 
-/** To open a socket takes a tenth as long as to make a link; so many that served an attachment are kept for the next. */
-const IDLE_SOCKETS = 2;
-
 export class HostLinks {
   readonly #netlink: Netlink;
   readonly #reaper: LinkReaper;
   readonly #ownNetworks: OwnNetworks;
-  /** In the host's own namespace. */
-  readonly #idle: Netlink[] = [];
-  #isClosed = false;
+  readonly #thread: LinkThread | undefined;
+  /** Links that are being made, by name, and the network whose own address space each is in. */
+  readonly #underWay = new Map<string, string | undefined>();
 
-  /** @param of.netlink and `reaper` of the host's own namespace */
-  constructor(of: { netlink: Netlink; reaper: LinkReaper; ownNetworks: OwnNetworks }) {
+  /**
+   * @param of.netlink and `reaper` of the host's own namespace
+   * @param of.thread makes the links; without it they are made at once
+   */
+  constructor(of: { netlink: Netlink; reaper: LinkReaper; ownNetworks: OwnNetworks; thread?: LinkThread | undefined }) {
     this.#netlink = of.netlink;
     this.#reaper = of.reaper;
     this.#ownNetworks = of.ownNetworks;
+    this.#thread = of.thread;
   }
 
   names(): Set<string> {
@@ -50,48 +52,44 @@ export class HostLinks {
 
   /** The network whose own address space the link is in; undefined: it is in the host's own namespace. Throws AgentError ENOLINK. */
   spaceOf(name: string): string | undefined {
+    if (this.#underWay.has(name)) return this.#underWay.get(name);
     const network = this.#ownNetworks.having(name);
     if (network !== undefined || this.#ownNetworks.isEmpty || this.#netlink.link(name) !== undefined) return network?.name;
     // Of whichever space its addresses were, they are not to be taken for some of another.
     throw new AgentError('ENOLINK', `the interface ${name} is gone`);
   }
 
+  /** Whether the link is not yet what it will be: nobody else is to put it right. */
+  isBeingMade(name: string): boolean {
+    return this.#underWay.has(name);
+  }
+
   /** As `beginAttach`. @param space the network whose own address space the container is to be in */
   attach({ space, ...request }: Omit<LinkRequest, 'hostNamespace' | 'hostSocket'> & { space?: string | undefined }): Attaching {
-    if (space === undefined) return this.#attachHere(request);
-    const network = this.#ownNetworks.ensure(space);
-    const { finish, abandon } = beginAttach({ ...request, hostNamespace: network.namespace });
-    network.begun++;
-    const ending = <T>(end: Promise<T>): Promise<T> => end.finally(() => network.begun--);
+    const network = space === undefined ? undefined : this.#ownNetworks.ensure(space);
+    const whole = { ...request, hostNamespace: network?.namespace };
+    const { finish, abandon } = this.#thread === undefined ? beginAttach(whole) : this.#thread.attach(whole);
+    this.#underWay.set(request.hostInterface, space);
+    if (network !== undefined) network.begun++;
+    const ending = (end: Promise<void>): Promise<void> =>
+      end.finally(() => {
+        this.#underWay.delete(request.hostInterface);
+        if (network !== undefined) network.begun--;
+      });
     return {
-      finish: (settings) => ending(finish(settings)),
+      finish(settings) {
+        const { attachment, done } = finish(settings);
+        return { attachment, done: ending(done) };
+      },
       abandon: async () => {
         await ending(abandon());
-        this.#ownNetworks.dropUnused();
+        if (network !== undefined) this.#ownNetworks.dropUnused();
       },
     };
   }
 
-  #attachHere(request: LinkRequest): Attaching {
-    const hostSocket = this.#idle.pop() ?? Netlink.open();
-    const ending = <T>(end: Promise<T>): Promise<T> => end.finally(() => this.#keep(hostSocket));
-    try {
-      const { finish, abandon } = beginAttach({ ...request, hostSocket });
-      return { finish: (settings) => ending(finish(settings)), abandon: () => ending(abandon()) };
-    } catch (error) {
-      this.#keep(hostSocket);
-      throw error;
-    }
-  }
-
-  #keep(socket: Netlink): void {
-    if (this.#isClosed || this.#idle.length >= IDLE_SOCKETS) socket.close();
-    else this.#idle.push(socket);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    for (const socket of this.#idle.splice(0)) socket.close();
+  async close(): Promise<void> {
+    await this.#thread?.close();
   }
 
   inspect(where: { namespace: string; interfaceName: string; hostInterface: string }): Wiring {

@@ -27,6 +27,8 @@ export interface RoutingUpkeepOptions {
   netlink: Netlink;
   /** The flannel network that this host joins, if any. */
   flannel?: Flannel | undefined;
+  /** Whether a container's link is not yet what it will be; its endpoint may be known before. */
+  isBeingMade: (hostInterface: string) => boolean;
   log: Logger;
   /** Has routing applied soon. */
   applySoon: () => void;
@@ -83,9 +85,9 @@ export class RoutingUpkeep {
 
   /** Looks at everything, whether or not somebody seems to have changed it, and puts it right. */
   repair(): void {
-    const { state, routing, netlink, log } = this.#of;
+    const { routing, netlink, log } = this.#of;
     routing.forgetActual();
-    const done = [...hostSetup(), ...mendContainers(netlink, containersOf(state)), ...routing.apply()];
+    const done = [...hostSetup(), ...mendContainers(netlink, this.#containers()), ...routing.apply()];
     if (done.length > 0) log.warn({ done }, "somebody changed this host's routes or links: repaired");
     this.applied();
   }
@@ -104,7 +106,16 @@ export class RoutingUpkeep {
   }
 
   #isRight(change: Change): boolean {
-    return this.#of.routing.isRight(change) && !containersOf(this.#of.state).some((endpoint) => isHarmed(endpoint, change));
+    return this.#of.routing.isRight(change) && !this.#containers().some((endpoint) => isHarmed(endpoint, change));
+  }
+
+  /** Those that Weir attached in the host's own namespace; other endpoints have links of somebody else's. */
+  #containers(): Endpoint['spec'][] {
+    const { state, isBeingMade } = this.#of;
+    return state.localEndpoints().flatMap(({ spec }) => {
+      const isOurs = spec.hostInterface.startsWith(GUARDED_PREFIX) && spaceOf(spec) === undefined;
+      return isOurs && !isBeingMade(spec.hostInterface) ? [spec] : [];
+    });
   }
 
   #tunnelEnd(): TunnelEndRequest {
@@ -131,13 +142,6 @@ export class RoutingUpkeep {
     const { object, revision } = await updateHost(objects, config.host, { flannel: this.#flannelLease });
     state.put(object, revision);
   }
-}
-
-/** Containers that Weir attached in the host's own namespace; other endpoints have links of somebody else's. */
-function containersOf(state: ClusterState): Endpoint['spec'][] {
-  return state
-    .localEndpoints()
-    .flatMap(({ spec }) => (spec.hostInterface.startsWith(GUARDED_PREFIX) && spaceOf(spec) === undefined ? [spec] : []));
 }
 
 /** Whether a change took away what the container's attachment has on the host's side. */

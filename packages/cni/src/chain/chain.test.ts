@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { callTool, environment, NETWORK } from '../testing/cni-call.ts';
 import { PluginFolder } from '../testing/plugin-folder.ts';
@@ -44,6 +45,27 @@ test('a foreign plugin gets name, version, args, prevResult and its declared cap
   });
   t.like([...services.endpoints.values()][0]?.spec, { hostInterface: 'veth1', addresses: ['10.9.0.1'] });
   t.like(answer, { cniVersion: '0.4.0', ip4: { ip: '10.9.0.1/24' }, interfaces: ROUTED.interfaces });
+});
+
+test("somebody else's plugin finds the links of the steps before it made, and what came of a link that fails undone", async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.addRecorder('other', ROUTED);
+  const services = new ServicesDouble();
+  services.linksAreMade = nextTurn();
+  const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }, { type: 'other' }];
+  const network = { ...NETWORK, chain };
+  services.results.keep = () => {
+    t.deepEqual(services.verbs, ['find', 'allocate', 'enforce', 'attach']);
+  };
+  t.is((await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services)).exitCode, 0);
+  services.failing.set('attach', codedError('EADDRINUSE', 'routed elsewhere'));
+  const second = await callTool('weir', environment('ADD', { CNI_PATH: folder.path, CNI_CONTAINERID: 'second' }), network, services);
+  t.is(second.answer.msg, 'routed elsewhere');
+  // Of the failed one nobody else heard, ADD or DEL.
+  t.deepEqual(
+    (await folder.calls('other')).map(({ command }) => command),
+    ['ADD'],
+  );
 });
 
 test("Mesos' addresses and ports reach foreign steps that declare the capability, as runtimeConfig; other capabilities pass too", async (t) => {

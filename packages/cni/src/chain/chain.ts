@@ -29,27 +29,51 @@ export interface Step {
 
 /**
  * Runs ADD through the steps in order, by the rules that libcni has for a list: each gets the result of the one before. When one
- * fails, what was made is removed in reverse order, the failed one's leavings too, and its error is thrown.
+ * fails, what was made is removed in reverse order, the failed one's leavings too, and its error is thrown. What a step of ours has begun may
+ * go on beside the next ones of ours, and is done before anybody else hears of it.
  *
  * @param results are given the result so far before each step that is not ours, and the whole one: should this process be killed, DEL can
  *   hand it on
  */
 export async function addChain(steps: readonly Step[], call: Call, results: Services['results']): Promise<Result> {
   let result = call.prevResult;
-  for (const [index, step] of steps.entries()) {
-    try {
+  let earlier = Promise.resolve();
+  const begun: Step[] = [];
+  try {
+    for (const step of steps) {
+      if (!step.plugin.own) await earlier;
       if (!step.plugin.own && result !== undefined) results.keep(call, result);
-      result = await step.plugin.add(callOf(step, call, result));
-    } catch (error) {
-      // Somebody's sound attachment stands in the way: undoing would tear it down.
-      if (isAlreadyAttached(error)) throw error;
-      throw await undo(steps.slice(0, index + 1), { ...call, command: 'DEL', prevResult: result }, error, results);
+      begun.push(step);
+      const underway = await step.plugin.begin(callOf(step, call, result), earlier);
+      result = underway.result;
+      earlier = bothDone(earlier, underway.done);
     }
+    await earlier;
+  } catch (error) {
+    const first = await failureOf(earlier, error);
+    // Somebody's sound attachment stands in the way: undoing would tear it down.
+    if (isAlreadyAttached(first)) throw first;
+    throw await undo(begun, { ...call, command: 'DEL', prevResult: result }, first, results);
   }
   if (result === undefined)
     throw new CniError(CNI_CODE.invalidConfig, 'the chain has no steps', { details: 'leave "chain" out for the usual one' });
   if (isMixed(steps)) results.keep(call, result);
   return result;
+}
+
+/** Rejects with the first one's failure if it has any, and not before both have ended: what goes on cannot be undone. */
+function bothDone(first: Promise<void>, second: Promise<void>): Promise<void> {
+  const both = Promise.allSettled([first, second]).then(async () => void (await Promise.all([first, second])));
+  both.catch(() => {}); // told when it is awaited
+  return both;
+}
+
+/** Of a step's error and what earlier steps had begun, which ends before this resolves: theirs is the reason, if they failed. */
+async function failureOf(earlier: Promise<void>, error: unknown): Promise<unknown> {
+  return earlier.then(
+    () => error,
+    (first) => first,
+  );
 }
 
 /** @returns the error to throw: the first one, and what could not be undone in its details */

@@ -4,7 +4,7 @@ import type { AnyCall, Call, GcCall, StatusCall } from '../protocol/request.ts';
 import { decodeResult, encodeResult, type Result } from '../protocol/result.ts';
 import { isAtLeast } from '../protocol/version.ts';
 import type { Services } from '../services.ts';
-import type { Tool } from '../tool.ts';
+import type { Tool, Underway } from '../tool.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
 
 /** One link of a chain, or a delegate: a tool of ours in this process, or anybody's executable. */
@@ -12,6 +12,8 @@ export interface Plugin {
   type: string;
   own: boolean;
   add(call: Call): Promise<Result>;
+  /** As a tool's `begin`. Somebody else's plugin ends before this resolves. */
+  begin(call: Call, earlier: Promise<void>): Promise<Underway>;
   del(call: Call): Promise<void>;
   check(call: Call): Promise<void>;
   gc(call: GcCall): Promise<void>;
@@ -29,6 +31,8 @@ function ownPlugin(tool: Tool, services: Services): Plugin {
     type: tool.name,
     own: true,
     add: (call) => tool.add(call, services),
+    begin: async (call, earlier) =>
+      (await tool.begin?.(call, services, earlier)) ?? { result: await tool.add(call, services), done: Promise.resolve() },
     del: (call) => tool.del(call, services),
     check: (call) => tool.check(call, services),
     gc: (call) => tool.gc(call, services),
@@ -38,10 +42,12 @@ function ownPlugin(tool: Tool, services: Services): Plugin {
 
 function foreignPlugin(type: string, { say }: Services): Plugin {
   const run = (command: AnyCall['command'], call: AnyCall) => execute(type, command, call, say);
+  const add = async (call: Call) => decodeResult(await run('ADD', call), call.cniVersion);
   return {
     type,
     own: false,
-    add: async (call) => decodeResult(await run('ADD', call), call.cniVersion),
+    add,
+    begin: async (call) => ({ result: await add(call), done: Promise.resolve() }),
     del: async (call) => void (await run('DEL', call)),
     check: async (call) => void (await run('CHECK', call)),
     gc: async (call) => void (knowsNewVerbs(call) && (await run('GC', call))),

@@ -47,10 +47,13 @@ export class ServicesDouble implements Services {
     | 'inspect'
     | 'findHostEnd'
     | 'enforce'
+    | 'openLoopback'
     | 'withdraw'
     | 'find',
     Error
   >();
+  /** Links are made at once, or when this resolves. */
+  linksAreMade: Promise<void> | undefined;
   /** What STATUS is told. */
   outageNow: Outage | undefined;
   /** What CHECK is told of the kernel's rules. */
@@ -96,20 +99,24 @@ export class ServicesDouble implements Services {
     attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01', space }) => {
       this.#begun++;
       return {
-        finish: async ({ addresses }) => {
+        finish: ({ addresses }) => {
           this.#begun--;
-          this.#do(`attach ${hostInterface}`);
-          const containerInterface = `${namespace} ${interfaceName}`;
-          const taken =
-            this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
-          if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
-          return {
+          const make = async () => {
+            if (this.linksAreMade !== undefined) await this.linksAreMade;
+            this.#do(`attach ${hostInterface}`);
+            const containerInterface = `${namespace} ${interfaceName}`;
+            const taken =
+              this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
+            if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
+            this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
+          };
+          const attachment = {
             hostMac: 'ee:ee:ee:ee:ee:ee',
             containerMac: mac,
             ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
             ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
           };
+          return { attachment, done: make() };
         },
         abandon: async () => {
           this.#begun--;
@@ -149,6 +156,9 @@ export class ServicesDouble implements Services {
     enforce: async (endpoint) => {
       this.#do(`enforce ${endpoint.spec.hostInterface}`);
       this.endpoints.set(`${endpoint.spec.containerId} ${endpoint.spec.interfaceName}`, endpoint);
+    },
+    openLoopback: async ({ spec }) => {
+      if (spec.hostPorts !== undefined) this.#do(`openLoopback ${spec.hostInterface}`);
     },
     withdraw: async ({ containerId, interfaceName }) => {
       this.#do('withdraw');

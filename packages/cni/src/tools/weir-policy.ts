@@ -19,7 +19,7 @@ import type { Services } from '../services.ts';
 import { isFromMesos } from '../task/network-info.ts';
 import { containerPorts } from '../task/task.ts';
 import { appLabels, taskIdentity } from '../task/task-identity.ts';
-import type { Tool } from '../tool.ts';
+import type { Tool, Underway } from '../tool.ts';
 import { collectStale } from './collect-stale.ts';
 import { GUARDED_PREFIX } from './host-interface-prefix.ts';
 
@@ -39,12 +39,12 @@ export const weirPolicy: Tool = {
   config: configSchema,
 
   async add(call, services) {
-    const made = requirePrevResult(call);
-    const config = parseConfig(configSchema, call.config, 'weir-policy');
-    refuseEndlessWait(config, call, services);
-    await services.enforcement.enforce(endpointOf(call, config, made, services));
-    return made;
+    const { result, done } = await begin(call, services, Promise.resolve());
+    await done;
+    return result;
   },
+
+  begin,
 
   async del(call, services) {
     await services.enforcement.withdraw({ containerId: call.containerId, interfaceName: call.interfaceName });
@@ -74,6 +74,16 @@ export const weirPolicy: Tool = {
     parseConfig(configSchema, call.config, 'weir-policy');
   },
 };
+
+/** Rules name an interface that need not be there yet, so they are in force before it carries anything; what is set of it itself waits for it. */
+async function begin(call: Call, services: Services, earlier: Promise<void>): Promise<Underway> {
+  const made = requirePrevResult(call);
+  const config = parseConfig(configSchema, call.config, 'weir-policy');
+  refuseEndlessWait(config, call, services);
+  const endpoint = endpointOf(call, config, made, services);
+  await services.enforcement.enforce(endpoint);
+  return { result: made, done: earlier.then(() => services.enforcement.openLoopback(endpoint)) };
+}
 
 /** Without a Mesos agent to ask, the wait would have no end, and nobody would see why the task is dead. */
 function refuseEndlessWait({ waitForLabels }: Config, call: Call, services: Services): void {

@@ -1,5 +1,5 @@
 import { hostInterfaceName } from '@weir/resources';
-import type { Attaching, Attachment, LinkSettings } from '@weir/routing';
+import type { Attaching, Attachment } from '@weir/routing';
 import { z } from 'zod';
 import { type Plugin, pluginFor } from '../chain/plugin.ts';
 import { runAll, runAllAndTellAll } from '../chain/run-all.ts';
@@ -11,7 +11,7 @@ import { requestedMac } from '../protocol/requested-mac.ts';
 import { appendResult, type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { taskIdentity } from '../task/task-identity.ts';
-import type { Tool } from '../tool.ts';
+import type { Tool, Underway } from '../tool.ts';
 import { collectStale } from './collect-stale.ts';
 import { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
 import { weirIpam } from './weir-ipam.ts';
@@ -37,21 +37,17 @@ export const weirRoute: Tool = {
   config: configSchema,
 
   async add(call, services) {
-    const config = parseConfig(configSchema, call.config, 'weir-route');
-    const space = services.wiring.spaceFor(call.config.name);
-    const dns = dnsFor(call, config, services, space);
-    await refuseSecond(call, config.failClosed, services);
-    const ipam = ipamFor(space, call.config.name, config.ipam.type, services);
-    const link = beginLink(call, config, services, space);
-    const given = await addressesFor(call, ipam, link);
+    const { result, done } = await begin(call, services);
     try {
-      const made = await wire(call, config, given, link, dns);
-      return call.prevResult === undefined ? made : appendResult(call.prevResult, made);
+      await done;
     } catch (error) {
-      await giveBack(ipam, call);
+      await giveBack(ipamOf(call.config, services)!, call);
       throw error;
     }
+    return result;
   },
+
+  begin,
 
   async del(call, services) {
     const ipam = ipamOf(call.config, services);
@@ -93,6 +89,21 @@ export const weirRoute: Tool = {
   },
 };
 
+/** All that there will be is known with the addresses; the link is made meanwhile, and after. */
+async function begin(call: Call, services: Services): Promise<Underway> {
+  const config = parseConfig(configSchema, call.config, 'weir-route');
+  const space = services.wiring.spaceFor(call.config.name);
+  const dns = dnsFor(call, config, services, space);
+  await refuseSecond(call, config.failClosed, services);
+  const ipam = ipamFor(space, call.config.name, config.ipam.type, services);
+  const link = beginLink(call, config, services, space);
+  const given = await addressesFor(call, ipam, link);
+  const addresses = given.ips.map(({ address }) => plainAddress(address));
+  const { attachment, done } = link.finish({ addresses, mtu: config.mtu });
+  const made = resultOf(call, link.hostInterface, attachment, addresses, { ...given.dns, ...dns(addresses) });
+  return { result: call.prevResult === undefined ? made : appendResult(call.prevResult, made), done };
+}
+
 /**
  * Only addresses of our own IPAM come with the space that they are of. It is told which one the link is made in, and holds it against what
  * the store has at that moment.
@@ -125,10 +136,8 @@ async function checkWiring(call: Call, told: Result, hostInterface: string, serv
 }
 
 /** A link that is on its way while the addresses are found out: it takes about as long, and needs none. */
-interface Link {
+interface Link extends Attaching {
   hostInterface: string;
-  finish(settings: LinkSettings): Promise<Attachment>;
-  abandon(): Promise<void>;
 }
 
 /** A link of that name that is there already is what a killed ADD left, and goes first. */
@@ -137,19 +146,19 @@ function beginLink(call: Call, config: Config, services: Services, space: string
   const { namespace, containerId, interfaceName } = call;
   const mac = requestedMac(call);
   const owner = { network: call.config.name, containerId, interfaceName };
-  const begin = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, owner, space });
-  const first = begin();
+  const attach = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, owner, space });
+  const first = attach();
   return {
     hostInterface,
     abandon: () => first.abandon(),
-    async finish(settings) {
-      try {
-        return await first.finish(settings);
-      } catch (error) {
+    finish(settings) {
+      const { attachment, done } = first.finish(settings);
+      const again = async (error: unknown) => {
         if ((error as { code?: unknown } | null)?.code !== 'EEXIST') throw error;
         await services.wiring.detach(hostInterface);
-        return begin().finish(settings);
-      }
+        await attach().finish(settings).done;
+      };
+      return { attachment, done: done.catch(again) };
     },
   };
 }
@@ -167,19 +176,16 @@ async function addressesFor(call: Call, ipam: Plugin, link: Link): Promise<Resul
   }
 }
 
-async function wire(call: Call, config: Config, given: Result, link: Link, dns: DnsChoice): Promise<Result> {
-  const { namespace, interfaceName } = call;
-  const { hostInterface } = link;
-  const addresses = given.ips.map(({ address }) => plainAddress(address));
-  const wired = await link.finish({ addresses, mtu: config.mtu });
-  const gateways = { '4': wired.gateway4, '6': wired.gateway6 };
+function resultOf(call: Call, hostInterface: string, attachment: Attachment, addresses: readonly string[], dns: Dns): Result {
+  const { hostMac, containerMac, mtu, gateway4, gateway6 } = attachment;
+  const gateways = { '4': gateway4, '6': gateway6 };
   const routes = [];
-  if (gateways['4'] !== undefined) routes.push({ dst: '0.0.0.0/0', gw: gateways['4'] });
-  if (gateways['6'] !== undefined) routes.push({ dst: '::/0', gw: gateways['6'] });
+  if (gateway4 !== undefined) routes.push({ dst: '0.0.0.0/0', gw: gateway4 });
+  if (gateway6 !== undefined) routes.push({ dst: '::/0', gw: gateway6 });
   return {
     interfaces: [
-      { name: hostInterface, mac: wired.hostMac, mtu: wired.mtu },
-      { name: interfaceName, mac: wired.containerMac, mtu: wired.mtu, sandbox: namespace },
+      { name: hostInterface, mac: hostMac, mtu },
+      { name: call.interfaceName, mac: containerMac, mtu, sandbox: call.namespace },
     ],
     ips: addresses.map((address) => ({
       address: familyOf(address) === '4' ? `${address}/32` : `${address}/128`,
@@ -187,7 +193,7 @@ async function wire(call: Call, config: Config, given: Result, link: Link, dns: 
       interface: 1,
     })),
     routes,
-    dns: { ...given.dns, ...dns(addresses) },
+    dns,
   };
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Endpoint, hostInterfaceName } from '@weir/resources';
 import test from 'ava';
 import { CNI_VERSIONS, isAtLeast } from '../protocol/version.ts';
@@ -245,6 +246,44 @@ test("a container that has somebody else's eth0 is refused, with nothing left", 
   await services.settled();
   t.deepEqual([...services.links.values()], [foreign]);
   t.is(services.held.size, 0);
+});
+
+test('policy is in force while the link is still being made, and ADD answers when both are done', async (t) => {
+  const services = new ServicesDouble();
+  const made = Promise.withResolvers<void>();
+  services.linksAreMade = made.promise;
+  services.enforcement.enforce = async (endpoint) => {
+    t.deepEqual([services.links.size, endpoint.spec.addresses, endpoint.spec.mac], [0, ['10.0.0.1'], '02:00:00:00:00:01']);
+    services.events.push('enforce');
+    made.resolve();
+  };
+  t.is((await callTool('weir', environment('ADD'), withMappings(MAPPINGS), services)).exitCode, 0);
+  t.deepEqual(services.verbs, ['find', 'allocate', 'enforce', 'attach', 'openLoopback']);
+});
+
+test('a link that fails when policy is in force already takes policy away first, then what is left of itself, then its address', async (t) => {
+  const services = new ServicesDouble();
+  services.linksAreMade = nextTurn();
+  services.failing.set('attach', codedError('EDEFAULTROUTE', 'another interface is the default route'));
+  const { answer } = await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.like(answer, { code: 103, msg: 'another interface is the default route' });
+  await services.settled();
+  t.deepEqual(services.verbs, ['find', 'allocate', 'enforce', 'attach', 'withdraw', 'detach', 'detach', 'release']);
+  t.true(services.isEmpty);
+});
+
+test('of a link and of its policy that both fail the link is told of; and policy that fails waits for the link before it is undone', async (t) => {
+  const services = new ServicesDouble();
+  services.failing.set('enforce', codedError('ECONFLICT', 'contended'));
+  services.linksAreMade = nextTurn();
+  const add = async () => (await callTool('weir', environment('ADD'), POLICY_DEMO, services)).answer;
+  t.is((await add()).msg, 'contended');
+  await services.settled();
+  t.deepEqual(services.verbs, ['find', 'allocate', 'enforce', 'attach', 'withdraw', 'detach', 'detach', 'release']);
+  services.failing.set('attach', codedError('EADDRINUSE', 'routed elsewhere'));
+  t.is((await add()).msg, 'routed elsewhere');
+  await services.settled();
+  t.true(services.isEmpty);
 });
 
 for (const step of ['allocate', 'attach', 'enforce'] as const) {

@@ -5,7 +5,6 @@ import { type Namespace, namespaceOfSocket } from '../namespace.ts';
 import { type Address, type AddressFilter, decodeAddress, dumpAddresses } from './address.ts';
 import { decodeLink, dumpLinks, getLink, type Link } from './link.ts';
 import { deleteLinkGroup } from './link-change.ts';
-import { addVeth, type VethOptions } from './link-creation.ts';
 import type { Request } from './message.ts';
 import { type Change, type MonitorGroup, monitor } from './monitor.ts';
 import {
@@ -104,11 +103,6 @@ export class Netlink extends RouteOperations {
       if (error instanceof KernelError && error.code === 'ENODEV') return undefined;
       throw error;
     }
-  }
-
-  /** `addVeth` on a worker thread. Nothing else may be done with this object meanwhile. */
-  addVethOffThread(options: VethOptions): Promise<void> {
-    return this.#socket.requestOffThread(addVeth(options));
   }
 
   /**

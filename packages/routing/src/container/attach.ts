@@ -7,7 +7,8 @@
  *     default via fe80::1                    fd00:65::7 dev weir3f… proto 121
  *
  * Neighbour entries of both ends are permanent, so that nothing has to be asked for, and nobody can answer in another's place.
- * All of it are three sends: the veth alone, since it must not be touched when it is someone else's, then each end's own batch.
+ * All of it are four sends: the veth alone, since it must not be touched when it is someone else's, what the host's end has from the start,
+ * then each end's own batch, the host's last: where that end is up, all is there.
  */
 import { existsSync } from 'node:fs';
 import { type Batch, KernelError, type NamespaceHandle, Netlink, openNamespace } from '@weir/kernel';
@@ -25,7 +26,7 @@ export interface LinkRequest {
   hostInterface: string;
   /** Path of the namespace that the host's end is in; default: the one that the process is in. */
   hostNamespace?: string | undefined;
-  /** A socket in there that nobody else uses until the attachment has ended; default: one that is opened for it. */
+  /** A socket in there; default: one that is opened for it. */
   hostSocket?: Netlink | undefined;
   /** Of the container's end; default: one made of the host interface's name. */
   mac?: string | undefined;
@@ -55,9 +56,16 @@ export interface Attachment {
 /** An attachment whose link is being made. It ends with one of the two, and holds descriptors until then. */
 export interface Attaching {
   /** As `attach` has it. */
-  finish(settings: LinkSettings): Promise<Attachment>;
+  finish(settings: LinkSettings): Finishing;
   /** Leaves nothing of it. A link that was there before stays. */
   abandon(): Promise<void>;
+}
+
+/** How an attachment will be, all of which follows from what was asked for; and when it is. */
+export interface Finishing {
+  attachment: Attachment;
+  /** Rejects as `attach` throws. */
+  done: Promise<void>;
 }
 
 /**
@@ -68,44 +76,50 @@ export interface Attaching {
  * EADDRINUSE when an address is another interface's, EDEFAULTROUTE when the container has a default route, ENOIPV6 when an IPv6 address meets a switched-off IPv6; else the KernelError of what failed.
  */
 export function attach(request: AttachRequest): Attachment {
-  using ends = openEnds(request);
-  try {
-    ends.host.addVeth(vethOf(request, ends));
-  } catch (error) {
-    throw explainTaken(error, request, ends);
-  }
-  const attachment = setUp(request, ends);
+  using ends = makeLink(request);
+  setUp(request, ends);
   settleIpv6Sync(ipv6Of(request, ends));
-  return attachment;
+  return attachmentOf(request);
 }
 
 /**
- * `attach` in two steps: the link, which the kernel takes longest for and which needs no address, is made on a worker thread while the
- * caller finds out the addresses. Throws KernelError as `attach` does when there is no such namespace.
+ * `attach` in two steps: the link, which the kernel takes longest for and which needs no address, and what needs them. A link that cannot
+ * be made is told of by `finish`.
  */
-export function beginAttach(given: LinkRequest): Attaching {
-  const request = { ...given, mac: macOf(given) };
-  const ends = openEnds(request);
-  const made = ends.host.addVethOffThread(vethOf(request, ends)).catch((error) => {
-    throw explainTaken(error, request, ends);
-  });
-  made.catch(() => {}); // told by finish()
+export function beginAttach(request: LinkRequest): Attaching {
+  let ends: Ends | undefined;
+  let refused: unknown;
+  try {
+    ends = makeLink(request);
+  } catch (error) {
+    refused = error;
+  }
   return {
-    async finish(settings) {
-      using _ = ends;
-      await made;
-      const attachment = setUp({ ...request, ...settings }, ends);
-      await settleIpv6(ipv6Of({ ...request, ...settings }, ends));
-      return attachment;
+    finish(settings) {
+      const whole = { ...request, ...settings };
+      return { attachment: attachmentOf(whole), done: ends === undefined ? Promise.reject(refused) : finishAttach(whole, ends) };
     },
     async abandon() {
-      using _ = ends;
-      const isOurs = await made.then(
-        () => true,
-        () => false,
-      );
-      if (isOurs) removeLink(ends.host, request.hostInterface);
+      using stack = new DisposableStack();
+      if (ends !== undefined) removeLink(stack.use(ends).host, request.hostInterface);
     },
+  };
+}
+
+async function finishAttach(request: AttachRequest, given: Ends): Promise<void> {
+  using ends = given;
+  setUp(request, ends);
+  await settleIpv6(ipv6Of(request, ends));
+}
+
+/** What `attach` makes of a request. Pure. */
+export function attachmentOf({ addresses, mtu, ...link }: AttachRequest): Attachment {
+  return {
+    hostMac: HOST_MAC,
+    containerMac: macOf(link),
+    ...(mtu !== undefined && { mtu }),
+    ...(addresses.some(isIpv4) && { gateway4: GATEWAY4 }),
+    ...(addresses.some(isIpv6) && { gateway6: GATEWAY6 }),
   };
 }
 
@@ -114,6 +128,20 @@ interface Ends extends Disposable {
   namespace: NamespaceHandle;
   host: Netlink;
   container: Netlink;
+}
+
+/** Both ends, down, and what of the host's needs no address: nobody who sets it up after this process was killed need know of that. */
+function makeLink(request: LinkRequest): Ends {
+  using stack = new DisposableStack();
+  const ends = stack.use(openEnds(request));
+  try {
+    ends.host.addVeth(vethOf(request, ends));
+  } catch (error) {
+    throw explainTaken(error, request, ends);
+  }
+  undoing(ends.host, request, () => prepareHost(ends.host, request));
+  stack.move();
+  return ends;
 }
 
 function openEnds(request: LinkRequest): Ends {
@@ -152,23 +180,22 @@ function explainTaken(error: unknown, { namespace, interfaceName, hostInterface 
   return new RoutingError('EEXIST', `there is an interface ${where} already: detach it first`, { cause: error });
 }
 
-function setUp(request: AttachRequest, { host, container }: Ends): Attachment {
+function setUp(request: AttachRequest, { host, container }: Ends): void {
   const { hostInterface, addresses } = request;
   const mac = macOf(request);
+  undoing(host, request, () => {
+    if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
+    explaining(request, `in ${request.namespace}`, () => setUpContainer(container, request, mac));
+    explaining(request, 'on the host', () => setUpHost(host, request, mac));
+  });
+}
+
+/** When the action fails, the link goes. */
+function undoing(host: Netlink, { hostInterface }: LinkRequest, action: () => void): void {
   using undo = new DisposableStack();
   undo.defer(() => removeLink(host, hostInterface));
-  if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
-  explaining(request, `in ${request.namespace}`, () => setUpContainer(container, request, mac));
-  explaining(request, 'on the host', () => setUpHost(host, request, mac));
+  action();
   undo.move();
-
-  return {
-    hostMac: HOST_MAC,
-    containerMac: mac,
-    ...(request.mtu !== undefined && { mtu: request.mtu }),
-    ...(addresses.some(isIpv4) && { gateway4: GATEWAY4 }),
-    ...(addresses.some(isIpv6) && { gateway6: GATEWAY6 }),
-  };
 }
 
 const isIpv6 = (address: string): boolean => address.includes(':');
@@ -190,7 +217,7 @@ function setUpContainer(container: Netlink, { interfaceName, addresses, mtu }: A
   });
 }
 
-function setUpHost(host: Netlink, { hostInterface, addresses, mtu, owner }: AttachRequest, mac: string): void {
+function prepareHost(host: Netlink, { hostInterface, owner }: LinkRequest): void {
   const link = host.indexOf(hostInterface);
   const alias = owner && aliasOf(owner);
   host.batch((batch) => {
@@ -198,6 +225,12 @@ function setUpHost(host: Netlink, { hostInterface, addresses, mtu, owner }: Atta
     // in, those that ARP messages speak of included, which the hooks of policy do not see.
     batch.setLink(link, { ipv4Conf: { proxyArp: 1, rpFilter: 1 }, ...(alias !== undefined && { alias }) });
     withoutLinkLocal(batch, link);
+  });
+}
+
+function setUpHost(host: Netlink, { hostInterface, addresses, mtu }: AttachRequest, mac: string): void {
+  const link = host.indexOf(hostInterface);
+  host.batch((batch) => {
     batch.setLink(link, { up: true, ...(mtu !== undefined && { mtu }) });
     if (addresses.some(isIpv6)) batch.addAddress(link, `${GATEWAY6}/64`, { noDad: true });
     for (const address of addresses) {
