@@ -90,6 +90,17 @@ test('a server that is silent, refuses or is not there makes way for the next, a
   t.deepEqual(dataOf(await forwarder.ask(QUERY, 'TCP')), ['192.0.2.1']);
 });
 
+test('a server to which the kernel refuses to send makes way for the next, too', async (t) => {
+  const port = nextPort++;
+  await upstream(t, '127.0.0.2', port, good('192.0.2.1'));
+  // As one of IPv6 where no route of IPv6 is: connect(2) fails.
+  const refused = '255.255.255.255';
+  t.deepEqual(dataOf(await new DnsForwarder({ servers: () => [refused, '127.0.0.2'], timeout: 300, port }).ask(QUERY, 'UDP')), [
+    '192.0.2.1',
+  ]);
+  await t.throwsAsync(new DnsForwarder({ servers: () => [refused], timeout: 300, port }).ask(QUERY, 'UDP'), { code: 'EACCES' });
+});
+
 test('when nobody knows better, the answer of one who fails is the answer; when nobody answers, there is none', async (t) => {
   const port = nextPort++;
   await upstream(t, '127.0.0.2', port, failing);

@@ -80,7 +80,8 @@ function askByDatagram(question: Buffer, { server, port, timeout }: Where): Prom
       clearTimeout(tooLate);
       resolve(answer);
     });
-    socket.connect(port, server, () => socket.send(question));
+    // No route leads there, say: Node tells that as the first argument, which its types do not have. To send then is an error of its own.
+    socket.connect(port, server, (failure?: Error) => (failure === undefined ? socket.send(question) : reject(failure)));
   }).finally(() => socket.close());
 }
 
