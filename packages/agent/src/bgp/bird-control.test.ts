@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -51,6 +52,27 @@ test('nobody there, and a BIRD that ends before it answers', async (t) => {
   const control = await BirdControl.connect(path);
   const answer = control.ask('show status');
   setTimeout(end, 50);
+  await t.throwsAsync(answer, { code: 'EBIRD', message: /BIRD ended before it answered/ });
+  await control.closed;
+});
+
+test('a BIRD that is killed before it has read a question: the connection is reset, and its end is told as any other', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-bird-'));
+  const path = join(folder, 'bird.ctl');
+  const server = createServer({ pauseOnConnect: true });
+  t.teardown(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const connecting = BirdControl.connect(path);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  socket.write('0001 BIRD 2.0.12 ready.\n');
+  const control = await connecting;
+  const answer = control.ask('show status');
+  // The question is in the socket by the next turn of the event loop.
+  setImmediate(() => socket.destroy());
   await t.throwsAsync(answer, { code: 'EBIRD', message: /BIRD ended before it answered/ });
   await control.closed;
 });

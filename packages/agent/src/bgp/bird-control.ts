@@ -25,8 +25,16 @@ export class BirdControl {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    this.closed = once(socket, 'close').then(() => this.#waiting?.reject(new AgentError('EBIRD', 'BIRD ended before it answered')));
-    createInterface({ input: socket }).on('line', (line) => this.#take(line));
+    // Not `once` of node:events, which throws at an 'error' that comes before: of a BIRD that was killed with a question unread.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    socket.once('close', () => {
+      this.#waiting?.reject(new AgentError('EBIRD', 'BIRD ended before it answered'));
+      resolve();
+    });
+    createInterface({ input: socket })
+      .on('line', (line) => this.#take(line))
+      .on('error', () => {}); // the socket's, told by 'close'
   }
 
   /** @throws AgentError EBIRD when nobody listens there */
