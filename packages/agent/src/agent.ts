@@ -16,6 +16,7 @@ import { lockHost } from './hosts/host-lock.ts';
 import { keepPresence } from './hosts/presence.ts';
 import { type Logger, openLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { Pause } from './pause.ts';
 import { VERSION } from './version.ts';
 
 /** Longer than a call without an agent may take, in milliseconds. */
@@ -223,21 +224,24 @@ async function watchTable(network: HostNetwork, signal: AbortSignal): Promise<vo
 
 async function reconcileNowAndThen(network: HostNetwork, attachments: Attachments, signal: AbortSignal, log: Logger): Promise<void> {
   await syncedOrStopped(network, signal);
+  const pause = new Pause();
+  const listen = async (): Promise<void> => {
+    await network.somethingLeft;
+    await delay(RETRY_INTERVAL, undefined, { signal }).catch(() => {});
+    pause.cut();
+    if (!signal.aborted) void listen();
+  };
+  void listen();
   while (!signal.aborted) {
-    const somethingLeft = network.somethingLeft;
-    let pause = RECONCILE_INTERVAL;
+    let interval = RECONCILE_INTERVAL;
     try {
       await network.reconcile(attachments);
       network.refresh();
     } catch (error) {
       // The next round tries again; readiness and metrics show what lasts.
       log.warn({ error: (error as Error).message }, 'reconciliation was cut short');
-      pause = RETRY_INTERVAL;
+      interval = RETRY_INTERVAL;
     }
-    const round = new AbortController();
-    const options = { signal: AbortSignal.any([signal, round.signal]) };
-    const retry = somethingLeft.then(() => delay(RETRY_INTERVAL, undefined, options));
-    await Promise.race([delay(pause, undefined, options), retry]).catch(() => {});
-    round.abort();
+    await pause.for(interval, signal);
   }
 }

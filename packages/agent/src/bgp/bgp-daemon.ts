@@ -23,6 +23,7 @@ import type { Change, ClusterState } from '../cluster-state.ts';
 import type { AgentConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { Pause } from '../pause.ts';
 import type { BirdControl } from './bird-control.ts';
 import { BirdProcess } from './bird-process.ts';
 import { readPassword } from './password-file.ts';
@@ -58,7 +59,7 @@ export class BgpDaemon {
   #isStale = true;
   #plannedAt = 0;
   #links = '';
-  #changed = Promise.withResolvers<void>();
+  readonly #pause = new Pause();
   #failure: string | undefined;
   #sessions: BgpSessionStatus[] = [];
   /** Since when something is wrong with each session, by address. */
@@ -90,18 +91,13 @@ export class BgpDaemon {
   learn({ before, after }: Change): void {
     if (!changesBgp(before, after)) return;
     this.#isStale = true;
-    this.#changed.resolve();
+    this.#pause.cut();
   }
 
   /** Until the signal; to be called when all that was in the store is known. BIRD goes on afterwards. */
   async run(signal: AbortSignal): Promise<void> {
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     while (!signal.aborted) {
-      this.#changed = Promise.withResolvers();
-      const pause = await this.#round();
-      const wake = new AbortController();
-      await Promise.race([this.#changed.promise, stopped, delay(pause, undefined, { signal: wake.signal }).catch(() => {})]);
-      wake.abort();
+      await this.#pause.for(await this.#round(), signal);
       // Changes that come together are one.
       await delay(GATHER, undefined, { signal }).catch(() => {});
     }
@@ -182,7 +178,7 @@ export class BgpDaemon {
       if (this.#control !== control) return;
       this.#control = undefined;
       this.#of.log.warn('BGP: BIRD has ended, or does not answer; the kernel keeps its routes, and it is started again');
-      this.#changed.resolve();
+      this.#pause.cut();
     });
     return control;
   }

@@ -77,20 +77,23 @@ export async function keepPresence(options: {
   const { store, host, addresses, dnsAddresses, version, ttlSeconds, problems, bgp = () => [], registered, signal, log } = options;
   const objects = new ObjectStore(store);
   const since = new Date().toISOString();
-  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   while (!signal.aborted) {
     try {
       await registerHost(objects, host, addresses, dnsAddresses);
       registered?.();
       const lease = await store.lease(ttlSeconds);
-      const over = Promise.race([lease.lost, aborted]).then(() => true);
+      const lost = new AbortController();
+      void lease.lost.then(() => lost.abort());
+      const over = AbortSignal.any([signal, lost.signal]);
       const tell = async (sign: string) => {
         await store.transact({ when: [], then: [{ put: presenceKey(host), value: sign, lease: lease.id }] });
         return sign;
       };
       const signNow = () => JSON.stringify({ version, since, problems: problems(), ...(bgp().length > 0 && { bgp: bgp() }) });
       let told = await tell(signNow());
-      while (!(await Promise.race([over, delay(PROBLEMS_INTERVAL, false, { ref: false })]))) {
+      for (;;) {
+        await delay(PROBLEMS_INTERVAL, undefined, { ref: false, signal: over }).catch(() => {});
+        if (over.aborted) break;
         // While the store is away the lease may well live on; the next look tells.
         if (signNow() !== told) told = await tell(signNow()).catch(() => told);
       }

@@ -1,5 +1,4 @@
 /** Keeps the endpoints of this host in step with what the Mesos agent says of their containers. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { joinTask, type Task } from '@weir/cni';
 import { StoreError } from '@weir/datastore';
 import { MesosError, taskOf } from '@weir/mesos';
@@ -8,6 +7,7 @@ import type { Attachments } from '../calls/attachments.ts';
 import type { Enforcement } from '../calls/enforcement.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { Pause } from '../pause.ts';
 import type { Containers, MesosTasks } from './mesos-tasks.ts';
 import type { UnknownContainers } from './unknown-containers.ts';
 
@@ -32,18 +32,19 @@ export async function followTasks(follower: TaskFollower, options: { intervalSec
   const { intervalSeconds, signal } = options;
   const told = new Set<string>();
   let eager = EAGER_INTERVAL;
+  const pause = new Pause();
+  const listen = async (): Promise<void> => {
+    await follower.tasks.awaited;
+    eager = EAGER_INTERVAL;
+    pause.cut();
+    if (!signal.aborted) void listen();
+  };
+  void listen();
   while (!signal.aborted) {
-    const awaited = follower.tasks.awaited.then(() => {
-      eager = EAGER_INTERVAL;
-    });
     const waits = await followOnce(follower, told);
-    const pause = waits ? Math.min(eager, intervalSeconds * 1000) : intervalSeconds * 1000;
+    const milliseconds = waits ? Math.min(eager, intervalSeconds * 1000) : intervalSeconds * 1000;
     eager = waits ? Math.min(eager * 2, 3_600_000) : EAGER_INTERVAL;
-    const round = new AbortController();
-    const timer = delay(pause, undefined, { signal: AbortSignal.any([signal, round.signal]) });
-    await Promise.race([timer, awaited]).catch(() => {});
-    round.abort();
-    timer.catch(() => {});
+    await pause.for(milliseconds, signal);
   }
 }
 
