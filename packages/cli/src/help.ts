@@ -1,3 +1,4 @@
+import type { Command } from '@oclif/core';
 import { Help } from '@oclif/core/help';
 import { EXIT_TEXT } from './exit-status.ts';
 
@@ -26,12 +27,25 @@ WEIR_CONFIG                                          configuration file, in plac
 NO_COLOR                                             no colours
 DEBUG                                                errors with their stacks`;
 
-/** oclif's pages; the first one also tells what to try, what to set and what the exit status says. */
+/**
+ * oclif's pages. The first one also tells what to try, what to set and what the exit status says; that of a command has its summary once, and
+ * its description as wide as the terminal.
+ */
 export default class WeirHelp extends Help {
+  override formatCommand({ summary: _, description, ...command }: Command.Loadable): string {
+    return super.formatCommand({ ...command, ...(description !== undefined && { description: flowing(description) }) });
+  }
+
   override async showRootHelp(): Promise<void> {
     await super.showRootHelp();
     this.log(`${this.section('EXAMPLES', EXAMPLES)}\n`);
     this.log(`${this.section('ENVIRONMENT', ENVIRONMENT)}\n`);
     this.log(this.section('EXIT STATUS', EXIT_TEXT));
   }
+}
+
+/** Joins the lines of each paragraph, which end where the source is full; a paragraph with columns stays. */
+function flowing(text: string): string {
+  const paragraphs = text.split('\n\n');
+  return paragraphs.map((paragraph) => (/ {2}/.test(paragraph) ? paragraph : paragraph.replaceAll('\n', ' '))).join('\n\n');
 }

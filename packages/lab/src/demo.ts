@@ -12,11 +12,15 @@ import { Operator } from './demo/operator.ts';
 import { play } from './demo/play.ts';
 import { StoreClock } from './demo/store-clock.ts';
 import { findLeftovers, readMachineState, takeInventory } from './leftovers.ts';
+import { MARATHON_PORT } from './marathon-double/marathon-server.ts';
 import { startMarathon } from './marathon-double/start-marathon.ts';
+import { flat, hostLink } from './topology.ts';
 
 /** Another name lets a second lab stand beside the first. */
 const LAB = process.env.WEIR_LAB || 'demo';
 const HOSTS = 3;
+/** As Weir's agents ask it: on the first host. */
+const MARATHON_URL = `http://${hostLink(flat(HOSTS), 1).addresses.ipv4!.split('/')[0]}:${MARATHON_PORT}`;
 const STORES: Record<StoreBackend, string> = { embedded: 'the embedded store, a file', etcd: 'a real etcd' };
 
 const narrator = new Narrator();
@@ -35,7 +39,8 @@ async function main(store: StoreBackend, keep: boolean): Promise<number> {
   const machine = readMachineState();
   narrator.step(`A lab of three Mesos hosts on ${STORES[store]}`);
   narrator.say('Each host is a network namespace with a Weir agent; a switch, in a namespace too, joins them.');
-  const cluster = await Cluster.boot({ name: LAB, hosts: HOSTS, store, progress: (step) => narrator.say(`- ${step}`), onInterrupt });
+  const agent = { mesos: { interval: 1 }, marathon: { urls: [MARATHON_URL], interval: 5 } };
+  const cluster = await Cluster.boot({ name: LAB, hosts: HOSTS, store, agent, progress: (step) => narrator.say(`- ${step}`), onInterrupt });
   let stays = false;
   try {
     const marathonUrl = await startMarathon(cluster.folder, { hosts: HOSTS });

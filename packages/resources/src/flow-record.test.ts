@@ -18,6 +18,10 @@ test('an end is named by labels, name, address, CIDR, or as outside', (t) => {
   t.deepEqual(passes('/shop'), [true, false, false], 'all of a group');
   t.deepEqual(passes('/'), [true, false, false]);
   t.deepEqual(passes('/shop/we'), [false, false, false]);
+  t.deepEqual(passes("shop/app == 'web'"), [true, false, false], 'labels within a namespace');
+  t.deepEqual(passes("blog/app == 'web'"), [false, false, false]);
+  t.deepEqual(passes("weir/app == '/shop/web'"), [true, false, false], 'a label, not of a namespace weir');
+  t.deepEqual(passes('host/h1'), [false, true, false]);
   t.deepEqual(passes('outside'), [false, false, true]);
   t.deepEqual(passes('172.16.0.0/12'), [false, true, false]);
   t.deepEqual(passes('172.16.0.1'), [false, true, false]);

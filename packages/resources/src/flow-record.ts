@@ -112,7 +112,19 @@ export function flowTest({ since, denied, staged: wantsStaged = false, from, to 
 
 const ADDRESS = /^(\d+(\.\d+){3}|[0-9a-f]*:[0-9a-f:]*)(\/\d+)?$/i;
 
-/** An address or CIDR, `outside`, the id of a Marathon app or group (`/shop/web`), `namespace/name` of an endpoint, or a selector for the labels of endpoints. */
+/** `weir/app` and the like are labels, not of a namespace `weir`. */
+const IN_NAMESPACE = /^(?!weir\/)([a-z0-9-]+)\/(.+)$/s;
+
+/** `shop/run == 'web'`, as namespace and rest; undefined where no namespace is named. */
+export function splitNamespace(text: string): { namespace: string; rest: string } | undefined {
+  const [, namespace, rest] = IN_NAMESPACE.exec(text) ?? [];
+  return namespace === undefined || rest === undefined ? undefined : { namespace, rest };
+}
+
+/**
+ * An address or CIDR, `outside`, the id of a Marathon app or group (`/shop/web`), `host/node-7`, `namespace/name` of an endpoint, or a selector
+ * for the labels of endpoints, of one namespace (`shop/run == 'web'`) or all.
+ */
 export function flowEndTest(text: string): (end: FlowEnd) => boolean {
   if (text === 'outside') return ({ endpoint, host }) => endpoint === undefined && host === undefined;
   if (ADDRESS.test(text)) {
@@ -120,8 +132,10 @@ export function flowEndTest(text: string): (end: FlowEnd) => boolean {
     return ({ address }) => cidrContains(cidr, address);
   }
   if (isMarathonId(text)) return ({ endpoint }) => endpoint !== undefined && isOfMarathonId(endpoint.labels, text);
-  const name = /^([a-z0-9.-]+)\/([a-z0-9.-]+)$/.exec(text);
-  if (name !== null) return ({ endpoint }) => endpoint?.namespace === name[1] && endpoint?.name === name[2];
-  const selector: Selector = parseSelector(text);
-  return ({ endpoint }) => endpoint !== undefined && matches(selector, endpoint.labels);
+  const { namespace, rest = text } = splitNamespace(text) ?? {};
+  if (namespace === 'host') return ({ host }) => host === rest;
+  const isHome = (endpoint: FlowEnd['endpoint']) => endpoint !== undefined && (namespace === undefined || endpoint.namespace === namespace);
+  if (namespace !== undefined && /^[a-z0-9.-]+$/.test(rest)) return ({ endpoint }) => isHome(endpoint) && endpoint?.name === rest;
+  const selector: Selector = parseSelector(rest);
+  return ({ endpoint }) => endpoint !== undefined && isHome(endpoint) && matches(selector, endpoint.labels);
 }

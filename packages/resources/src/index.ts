@@ -34,6 +34,7 @@ export {
   flowRequestKey,
   flowRequestSchema,
   flowTest,
+  splitNamespace,
 } from './flow-record.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { BGP_CONFIG_NAME, type BgpConfigSpec, DEFAULT_BGP_CONFIG } from './kinds/bgp-config.ts';

@@ -6,6 +6,7 @@ import type { Stores } from '../objects/stores.ts';
 import { readPolicyState } from '../why/policy-state.ts';
 import { parseTraceRequest, trace } from '../why/trace.ts';
 import { traceJson } from '../why/trace-json.ts';
+import { troublesOnWay } from '../why/troubles.ts';
 import { PREFIX } from './kind-path.ts';
 
 export const traceSchema = z.strictObject({
@@ -24,7 +25,8 @@ export function traceRoute(api: FastifyInstance, stores: Stores): void {
       throw new ValidationError(asked.error.issues.map(({ path, message }) => ({ path: path.join('.'), value: undefined, message })));
     }
     const { sourcePort, ...rest } = asked.data;
-    const traced = trace(parseTraceRequest({ ...rest, 'source-port': sourcePort }), await readPolicyState(stores));
-    return traceJson(traced);
+    const state = await readPolicyState(stores);
+    const traced = trace(parseTraceRequest({ ...rest, 'source-port': sourcePort }), state);
+    return traceJson(traced, await troublesOnWay(traced.way, state, stores.store));
   });
 }

@@ -15,7 +15,10 @@ test('delete by file takes the Kubernetes form, and by kind and name any form of
 test('what is not there is an error, unless told otherwise; the rest is deleted all the same', async (t) => {
   const weir = await Weir.in(t);
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
-  t.is(await weir.fails(t, 1, ['delete', 'policy', 'web']), 'error: policy/web was not found in namespace default\n');
+  t.is(
+    await weir.fails(t, 1, ['delete', 'policy', 'web']),
+    'error: policy/web was not found in namespace default\n  policy/web is in namespace shop: say -n shop\n',
+  );
   const run = await weir.run(['delete', 'policy', 'nope', 'web', '-n', 'shop']);
   t.is(run.status, 1);
   t.is(run.stdout, 'policy/web deleted\n');

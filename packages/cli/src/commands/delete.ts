@@ -35,8 +35,9 @@ export default class Delete extends FileCommand {
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Delete);
-    const [{ attemptAll }, { deleteObject }, { referenceText }] = await Promise.all([
+    const [{ attemptAll }, { notFoundBut }, { deleteObject }, { referenceText }] = await Promise.all([
       import('../objects/attempt-all.ts'),
+      import('../objects/not-found.ts'),
       import('../objects/write-object.ts'),
       import('../objects/references.ts'),
     ]);
@@ -49,8 +50,9 @@ export default class Delete extends FileCommand {
           try {
             await deleteObject(stores, id);
           } catch (error) {
-            if (flags['ignore-not-found'] && error instanceof CliError && error.code === 'ENOTFOUND') return;
-            throw error;
+            if (!(error instanceof CliError && error.code === 'ENOTFOUND')) throw error;
+            if (flags['ignore-not-found']) return;
+            throw await notFoundBut(stores, id);
           }
           this.log(`${referenceText(id.kind, id.name)} deleted`);
         },

@@ -33,7 +33,7 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       'Kind:          Endpoint',
       'Labels:        run=web',
       'Annotations:   <none>',
-      'Host:          h1',
+      'Host:          h1, whose agent is down',
       'Container:     c1',
       'Network:       weir',
       'Addresses:     10.77.0.1',
@@ -48,7 +48,7 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       'Kind:          Endpoint',
       'Labels:        run=client',
       'Annotations:   <none>',
-      'Host:          h1',
+      'Host:          h1, whose agent is down',
       'Container:     c2',
       'Network:       weir',
       'Addresses:     10.77.0.2',
@@ -66,6 +66,7 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       'Kind:            Host',
       'Labels:          <none>',
       'Annotations:     <none>',
+      'Agent:           down: no sign of life',
       'Addresses:       172.16.0.1',
       'Mesos traffic:   containers reach port 5051 of the Mesos agent whatever policy says',
       '                 health checks of the Mesos agent reach containers whatever policy says',
@@ -74,6 +75,13 @@ test('what a policy, an endpoint and a host have to do with each other', async (
       '                 shop/c2-eth0 on h1, 10.77.0.2 (run=client)',
     ),
   );
-  t.is(await weir.fails(t, 1, ['describe', 'policy', 'web']), 'error: policy/web was not found in namespace default\n');
+  t.is(
+    await weir.fails(t, 1, ['describe', 'policy', 'web']),
+    'error: policy/web was not found in namespace default\n  policy/web is in namespace shop: say -n shop\n',
+  );
+  t.is(
+    await weir.fails(t, 1, ['describe', 'endpoint', 'c1', '-n', 'shop']),
+    'error: endpoint/c1 was not found in namespace shop\n  it is endpoint/c1-eth0\n',
+  );
   t.regex(await weir.fails(t, 2, ['describe', 'policies']), /name what to describe/);
 });

@@ -1,7 +1,7 @@
 import type { FlowRecord } from '@weir/resources';
 import test from 'ava';
 import { withAgents } from '../testing/answering-agents.ts';
-import { lines, Weir } from '../testing/weir.ts';
+import { host, lines, Weir } from '../testing/weir.ts';
 
 const record = (changes: Partial<FlowRecord> = {}): FlowRecord => ({
   host: 'h1',
@@ -54,10 +54,10 @@ test('flows of all hosts, by age, with who and why', async (t) => {
   t.is(
     output,
     lines(
-      'LAST                   HOST   VERDICT   FROM                    TO                                PORT       PACKETS   BYTES   BECAUSE',
-      '2026-03-01T12:00:01Z   h2     Allow     host h1                 shop/client                       ICMP/8.0         3     180   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
-      '2026-03-01T12:00:07Z   h1     Deny      shop/client             192.0.2.7 (partners, shop/mail)   TCP/25           3     180   egress[2] of policy shop/out (tier default)',
-      '2026-03-01T12:00:07Z   h1     Deny      /shop/web (10.77.0.2)   192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
+      'LAST                   HOST   VERDICT   FROM                      TO                                PORT       PACKETS   BYTES   BECAUSE',
+      '2026-03-01T12:00:01Z   h2     Allow     host h1                   shop/client (10.77.0.1)           ICMP/8.0         3     180   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
+      '2026-03-01T12:00:07Z   h1     Deny      shop/client (10.77.0.1)   192.0.2.7 (partners, shop/mail)   TCP/25           3     180   egress[2] of policy shop/out (tier default)',
+      '2026-03-01T12:00:07Z   h1     Deny      /shop/web (10.77.0.2)     192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
     ),
   );
   t.like(request.question, { denied: true, from: 'app == "client"', follow: false, limit: 1000 });
@@ -77,6 +77,21 @@ test('an agent that does not answer is named, what others say is shown', async (
       t.regex(stderr, /^warning: 7 older records are not shown.*\nerror: no answer from the agents of h2: .*\n {2}weir node status/);
     },
   );
+});
+
+test('ends without an app go by their labels; a host without agent is told of', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.seed(host('h1', '172.16.0.1'), host('h9', '172.16.0.9'));
+  const source = { address: '10.77.0.3', endpoint: { namespace: 'shop', name: '9d1e-eth0', labels: { run: 'db', 'weir/role': '*' } } };
+  let run = { status: 0, stdout: '', stderr: '' } as Awaited<ReturnType<Weir['run']>>;
+  const answer = { records: [record({ source })], complete: true, dropped: 0, reachesTo: '2026-03-01T11:00:00.000Z' };
+  const request = await withAgents(weir, { h1: [answer] }, async () => {
+    run = await weir.run(['flows', '--from', 'shop/run=db'], { env: { COLUMNS: '400' } });
+  });
+  t.regex(run.stdout, / shop\/run=db \(10\.77\.0\.3\) /);
+  t.is(run.stderr, 'warning: no agent runs on h9: what these saw is not shown\n');
+  t.is(run.status, 0);
+  t.like(request.question, { from: 'shop/run == "db"' });
 });
 
 test('no agents, no flows; questions that mean nothing are wrong usage', async (t) => {

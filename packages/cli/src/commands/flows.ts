@@ -8,8 +8,10 @@ export default class Flows extends StoreCommand {
     'flows [-f] [--denied] [--staged] [--from END] [--to END] [--since TIME] [--limit N] [-o table|json] [STORE FLAGS]';
   static override description =
     `Each host keeps the flows of the last hour, one record in 10 seconds for each pair of addresses, port and verdict.
-END is a selector for the labels of endpoints (also in kubectl's short form), NAMESPACE/NAME of an endpoint, the id of a Marathon app or group,
-an address or CIDR, or "outside".
+
+END is labels of endpoints (run=web, or a selector), also within a namespace (shop/run=web), NAMESPACE/NAME of an endpoint, the id of a
+Marathon app or group, host/NAME, an address or CIDR, or "outside".
+
 Of allowed flows the first packet is counted; of denied ones each, as far as the kernel told of it. Ends with status 1 when an agent
 that runs did not answer.`;
   static override examples = [

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { KINDS } from '@weir/resources';
 import test from 'ava';
 import { endpoint, host, KUBERNETES_POLICY, lines, POLICY, POOL, Weir } from '../testing/weir.ts';
 
@@ -82,8 +83,8 @@ spec:
   t.is(
     await weir.ok(t, ['get', 'endpoints', '-A', '-o', 'wide']),
     lines(
-      'NAMESPACE   NAME                                        HOST   ADDRESS     NETWORK   LABELS               INTERFACE   HOST-INTERFACE   MAC   PORTS   CONTAINER',
-      'shop        3f8c2a1e-5b7d-4c60-9a4e-0d1c6a7b8e9f-eth0   h1     10.77.0.1   weir      run=web,tier=front   eth0        weir3f8c2a1e                   3f8c2a1e-5b7d-4c60-9a4e-0d1c6a7b8e9f',
+      'NAMESPACE   NAME                                        HOST   ADDRESS     NETWORK   LABELS               APP   INTERFACE   HOST-INTERFACE   MAC   PORTS   CONTAINER',
+      'shop        3f8c2a1e-5b7d-4c60-9a4e-0d1c6a7b8e9f-eth0   h1     10.77.0.1   weir      run=web,tier=front         eth0        weir3f8c2a1e                   3f8c2a1e-5b7d-4c60-9a4e-0d1c6a7b8e9f',
     ),
   );
 });
@@ -144,7 +145,7 @@ test('-l takes selectors and the short form', async (t) => {
 test('what is not there', async (t) => {
   const weir = await Weir.in(t);
   const none = await weir.run(['get', 'policies', '-n', 'shop']);
-  t.deepEqual(none, { status: 0, stdout: '', stderr: 'no policies in namespace shop\n' });
+  t.deepEqual(none, { status: 0, stdout: '', stderr: 'no policies in namespace shop; -A shows those of all\n' });
   t.is(await weir.fails(t, 1, ['get', 'policy', 'web', '-n', 'shop']), 'error: policy/web was not found in namespace shop\n');
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
   const some = await weir.run(['get', 'policy', 'web', 'nope', 'never', '-n', 'shop', '-o', 'name']);
@@ -169,7 +170,7 @@ test('a stored object that no longer can be read is told, and hides no other', a
   const run = await weir.run(['get', 'policies', '-n', 'shop', '-o', 'name']);
   t.is(run.status, 0);
   t.is(run.stdout, 'policy/web\n');
-  t.regex(run.stderr, /warning: \/weir\/v1\/Policy\/shop\/broken is left out/);
+  t.regex(run.stderr, /warning: left out here, since it cannot be read: \/weir\/v1\/Policy\/shop\/broken/);
 });
 
 test('--watch prints what is there, then each change, and ends well on SIGINT', async (t) => {
@@ -219,4 +220,13 @@ test('who pipes into head gets no complaint', async (t) => {
   child.stderr!.on('data', (chunk) => (errors += chunk));
   t.deepEqual(await once(child, 'close'), [0, null]);
   t.is(errors, '');
+});
+
+test('its help names every kind, with its short name', async (t) => {
+  const weir = await Weir.in(t);
+  const help = await weir.ok(t, ['get', '--help']);
+  for (const { plural, shortNames } of KINDS) {
+    const word = shortNames.length === 0 ? plural : `${plural} (${shortNames[0]})`;
+    t.true(help.replaceAll(/\s+/g, ' ').includes(word), word);
+  }
 });

@@ -8,7 +8,7 @@ export default class Label extends StoreCommand {
   static override description = `All changes of an object happen in one step: policy never sees half of them.
 A label of an endpoint that is changed here lasts as long as its container. A namespace that has no object yet gets one.`;
   static override examples = [
-    '<%= config.bin %> label endpoint 0a1b2c.eth0 run-',
+    '<%= config.bin %> label endpoint 0a1b2c-eth0 run- -n shop',
     '<%= config.bin %> label endpoints -l run=access run=other --overwrite -n policy-demo',
     '<%= config.bin %> label namespace shop team=web',
   ];

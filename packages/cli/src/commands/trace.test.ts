@@ -1,3 +1,4 @@
+import { presenceKey } from '@weir/resources';
 import test from 'ava';
 import { endpoint, host, Weir } from '../testing/weir.ts';
 
@@ -52,6 +53,26 @@ test('what is denied ends with 1, says why no rule matched, and the least that w
     /ingress\[0\] Allow TCP from .*: does not match\n +source\.selector is run == 'api', and the source has run=web in namespace shop$/m,
   );
   t.regex(stdout, /^To allow it:\n {2}ingress\[0\] of policy\/db in namespace shop would allow it, but source\.selector is run == 'api'/m);
+});
+
+test('what is wrong on the hosts of the way is told beside policy', async (t) => {
+  const weir = await shop(t);
+  await weir.withStore(async (store) => {
+    const degraded = { version: '0', since: '2026-01-01T00:00:00Z', problems: ['route to 10.77.0.64/26: no next hop'] };
+    await store.transact({ when: [], then: [{ put: presenceKey('h1'), value: JSON.stringify(degraded) }] });
+  });
+  const words = ['trace', '--from', 'web1', '--to', 'api1', '--port', 'tcp/80'];
+  t.true(
+    (await weir.ok(t, words)).endsWith(
+      '\n\nNot of policy, but on the way:\n' +
+        '  h1: route to 10.77.0.64/26: no next hop\n' +
+        '  h2: its agent gives no sign of life: it or the host is down\n',
+    ),
+  );
+  t.deepEqual(
+    JSON.parse(await weir.ok(t, [...words, '-o', 'json'])).troubles.map(({ host }: { host: string }) => host),
+    ['h1', 'h2'],
+  );
 });
 
 test('of several rules the one that fails by least is proposed', async (t) => {

@@ -7,9 +7,11 @@ export default class Trace extends StoreCommand {
   static override summary = 'Say whether one may talk to another, and why: every policy and rule on the way.';
   static override usage = 'trace --from END --to END --port PROTOCOL/PORT [-n NAME] [--live] [-o text|json] [STORE FLAGS]';
   static override description =
-    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), the id of a Marathon app or group (/shop/web), a host (node-7, host/node-7), an IP address, or outside:
-somebody whom no pool and no network set has. --to also takes service/NAME, or the virtual address of one: its backends that are ready, at the port that it leads to. Where several endpoints are meant, the first pair is explained and all are counted.
-It is calculated from the store by the code that the agents run; no agent is asked. The exit status is 0 where the flow is allowed, 1 where it is denied.`;
+    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), the id of a Marathon app or group (/shop/web), a host (node-7, host/node-7), an IP address, or outside: somebody whom no pool and no network set has.
+
+--to also takes service/NAME, or the virtual address of one: its backends that are ready, at the port that it leads to. Where several endpoints are meant, the first pair is explained and all are counted.
+
+It is calculated from the store by the code that the agents run; no agent is asked. What is wrong on the hosts of the way, as in weir node status, is told below. The exit status is 0 where the flow is allowed, 1 where it is denied.`;
   static override examples = [
     '<%= config.bin %> trace --from shop/run=web --to shop/run=db --port tcp/5432',
     '<%= config.bin %> trace --from outside --to 10.64.0.7 --port tcp/http -o json',
@@ -36,21 +38,25 @@ It is calculated from the store by the code that the agents run; no agent is ask
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Trace);
-    const [{ parseTraceRequest, trace }, { readPolicyState }] = await Promise.all([
+    const [{ parseTraceRequest, trace }, { readPolicyState }, { troublesOnWay, formatTroubles }] = await Promise.all([
       import('../why/trace.ts'),
       import('../why/policy-state.ts'),
+      import('../why/troubles.ts'),
     ]);
     const request = parseTraceRequest(flags);
-    const state = await this.withObjects(flags, readPolicyState);
-    const traced = trace(request, state);
+    const { state, traced, troubles } = await this.withObjects(flags, async (stores) => {
+      const state = await readPolicyState(stores);
+      const traced = trace(request, state);
+      return { state, traced, troubles: await troublesOnWay(traced.way, state, stores.store) };
+    });
     const waiting = (seconds: number) => this.logToStderr(`waiting up to ${seconds} s for the first packet of the flow`);
     const live = flags.live ? await (await import('../why/live.ts')).traceLive(traced, waiting) : undefined;
     if (flags.output === 'json') {
       const { traceJson } = await import('../why/trace-json.ts');
-      this.log(JSON.stringify({ ...traceJson(traced), ...(live !== undefined && { live }) }, null, 2));
+      this.log(JSON.stringify({ ...traceJson(traced, troubles), ...(live !== undefined && { live }) }, null, 2));
     } else {
       const [{ formatTrace }, { formatLive }] = await Promise.all([import('../why/trace-text.ts'), import('../why/live.ts')]);
-      process.stdout.write(formatTrace(traced, request, state) + (live === undefined ? '' : formatLive(live)));
+      process.stdout.write(formatTrace(traced, request, state) + formatTroubles(troubles) + (live === undefined ? '' : formatLive(live)));
     }
     if (traced.verdict === 'Deny' || (live !== undefined && live.verdict !== live.calculated)) this.exit(EXIT.refused);
   }

@@ -6,7 +6,7 @@ import type { Field } from './field.ts';
 import type { Surroundings } from './surroundings.ts';
 import { policyTitle } from './titles.ts';
 
-export function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [], tiers = [] }: Surroundings): Field[] {
+export function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [], tiers = [], agents }: Surroundings): Field[] {
   const { spec } = endpoint;
   const behind = services.flatMap((service) => behindText(service, endpoint, namespaces));
   const own = inOrderOfEvaluation(
@@ -21,7 +21,7 @@ export function endpointFields(endpoint: Endpoint, { policies, namespaces, servi
   ];
   return [
     ...warningFields(endpoint),
-    ['Host', spec.host],
+    ['Host', agents?.has(spec.host) === false ? `${spec.host}, whose agent is down` : spec.host],
     ['Container', spec.containerId],
     ...mesosFields(spec),
     ['Network', spec.network],
@@ -46,7 +46,7 @@ function warningFields({ metadata, spec }: Endpoint): Field[] {
 
 function mesosFields({ mesos }: Endpoint['spec']): Field[] {
   if (mesos === undefined) return [];
-  const { task = 'not known yet', app, framework, role, healthy } = mesos;
+  const { task = 'not known: the agent does not ask Mesos, or has had no answer yet', app, framework, role, healthy } = mesos;
   return [
     ['Task', task],
     ...(app === undefined ? [] : [['App', app] satisfies Field]),

@@ -1,13 +1,15 @@
 /** Hosts, and hosts as endpoints. */
 import type { GlobalPolicy, Host, HostEndpoint, Policy } from '@weir/resources';
+import type { AgentPresence } from '../node/presence.ts';
 import { inOrderOfEvaluation, selectsHost } from '../output/policy-selection.ts';
 import { hostBgpText } from './describe-bgp.ts';
 import type { Field } from './field.ts';
 import type { Surroundings } from './surroundings.ts';
 import { endpointLine, policyTitle } from './titles.ts';
 
-export function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
+export function hostFields(host: Host, { endpoints, agents }: Surroundings): Field[] {
   return [
+    ['Agent', agentLines(agents?.get(host.metadata.name))],
     ['Addresses', host.spec.addresses],
     ['Mesos traffic', mesosTrafficLines(host)],
     ['DNS', dnsLines(host)],
@@ -15,6 +17,12 @@ export function hostFields(host: Host, { endpoints }: Surroundings): Field[] {
     ...(host.spec.bgp === undefined ? [] : [['BGP', hostBgpText(host.spec.bgp)] satisfies Field]),
     ['Endpoints', endpoints.filter(({ spec }) => spec.host === host.metadata.name).map(endpointLine)],
   ];
+}
+
+function agentLines(agent: AgentPresence | undefined): string[] {
+  if (agent === undefined) return ['down: no sign of life'];
+  const { version, since, problems = [] } = agent;
+  return [`${problems.length === 0 ? 'up' : 'degraded'}, version ${version}, since ${since}`, ...problems];
 }
 
 export function hostEndpointFields(hostEndpoint: HostEndpoint, { policies, tiers = [] }: Surroundings): Field[] {

@@ -1,11 +1,12 @@
 import type { AnyObject } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { readUsage } from '../ipam/ipam-table.ts';
+import { presentAgents } from '../node/presence.ts';
 import { listObjects } from '../objects/list-objects.ts';
+import { notFoundBut } from '../objects/not-found.ts';
 import { parseReferences } from '../objects/references.ts';
 import type { Stores } from '../objects/stores.ts';
 import { readUnreadableSets } from '../objects/unreadable-sets.ts';
-import { notFound } from '../objects/write-object.ts';
 import { isPolicy } from '../output/columns.ts';
 import { describe } from './describe.ts';
 
@@ -21,21 +22,23 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
   const found = await Promise.all(
     ids.map(async (id) => {
       const stored = await stores.objects.get(id.kind, id.name, id.namespace);
-      if (stored === undefined) throw notFound(id);
+      if (stored === undefined) throw await notFoundBut(stores, id);
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, usage, unreadableSetsOf] = await Promise.all([
-    listObjects(stores, 'Endpoint', {}),
-    listObjects(stores, 'Policy', {}),
-    listObjects(stores, 'GlobalPolicy', {}),
-    listObjects(stores, 'Namespace', {}),
-    listObjects(stores, 'Tier', {}),
-    listObjects(stores, 'HostEndpoint', {}),
-    ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
-    ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
-    ids.some(({ kind }) => isPolicy(kind)) ? readUnreadableSets(stores) : undefined,
-  ]);
+  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, agents, usage, unreadableSetsOf] =
+    await Promise.all([
+      listObjects(stores, 'Endpoint', {}),
+      listObjects(stores, 'Policy', {}),
+      listObjects(stores, 'GlobalPolicy', {}),
+      listObjects(stores, 'Namespace', {}),
+      listObjects(stores, 'Tier', {}),
+      listObjects(stores, 'HostEndpoint', {}),
+      ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
+      presentAgents(stores.store),
+      ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
+      ids.some(({ kind }) => isPolicy(kind)) ? readUnreadableSets(stores) : undefined,
+    ]);
   const surroundings = {
     endpoints,
     policies: [...globalPolicies, ...policies],
@@ -43,6 +46,7 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
     tiers,
     hostEndpoints,
     services,
+    agents,
     usage,
     ...(unreadableSetsOf && { unreadableSetsOf }),
   };

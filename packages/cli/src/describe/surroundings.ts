@@ -1,5 +1,6 @@
 import type { PoolUsage } from '@weir/ipam';
 import type { Endpoint, GlobalPolicy, HostEndpoint, Namespace, Policy, Service, Tier } from '@weir/resources';
+import type { AgentPresence } from '../node/presence.ts';
 import type { StatusContext } from '../output/policy-status.ts';
 
 /** What else there is: the endpoints that a policy may select, the policies that may select an endpoint. */
@@ -14,6 +15,8 @@ export interface Surroundings {
   hostEndpoints?: readonly HostEndpoint[];
   /** Asked only of an endpoint. */
   services?: readonly Service[];
+  /** Those that give signs of life, by host; asked only of an endpoint and a host. */
+  agents?: ReadonlyMap<string, AgentPresence>;
   /** How full the pools are; asked only of a pool. */
   usage?: readonly PoolUsage[];
 }

@@ -1,13 +1,13 @@
 /** Objects in one line each, where others name them. */
 import { DEFAULT_TIER, type Endpoint, type GlobalPolicy, type HostEndpoint, type Policy, tierOf } from '@weir/resources';
-import { formatLabels } from '../output/columns.ts';
+import { formatOwnLabels } from '../output/columns.ts';
 
 export function endpointLine({ metadata, spec }: Endpoint): string {
-  return `${metadata.namespace}/${metadata.name} on ${spec.host}, ${spec.addresses.join(', ') || 'no address'} (${formatLabels(metadata.labels)})`;
+  return `${metadata.namespace}/${metadata.name} on ${spec.host}, ${spec.addresses.join(', ') || 'no address'} (${formatOwnLabels(metadata.labels)})`;
 }
 
 export function hostEndpointLine({ metadata, spec }: HostEndpoint): string {
-  return `hostendpoint/${metadata.name}: ${spec.interfaceName} of ${spec.host} (${formatLabels(metadata.labels)})`;
+  return `hostendpoint/${metadata.name}: ${spec.interfaceName} of ${spec.host} (${formatOwnLabels(metadata.labels)})`;
 }
 
 export function policyTitle({ kind, metadata, spec }: Policy | GlobalPolicy, { tier = true } = {}): string {

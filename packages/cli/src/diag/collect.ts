@@ -24,12 +24,12 @@ export async function collect(request: DiagRequest): Promise<{ host: string; par
   const path = request.agentConfig ?? CONFIG_FILES.agent;
   const file = await caught(readAgentFile(path));
   const known: Partial<AgentFile> = file instanceof Error ? {} : file;
-  const host = known.host ?? (await configuredHost());
+  const host = known.host ?? (await configuredHost(undefined));
   const secrets = [...(known.secrets ?? [])];
   const store = await caught(
     request.withStore(async (stores) => ({
       content: await readStore(stores, host),
-      routes: await readRoutes(stores, { names: [host], all: false, isHere: true }),
+      routes: await readRoutes(stores, { names: [host], all: false, isHere: true, config: path }),
     })),
   );
   const content: StoreContent | Error = store instanceof Error ? store : store.content;

@@ -1,7 +1,7 @@
 /** Asks the agents of all hosts for flows, through the store, and hands on what they answer. */
 import { randomUUID } from 'node:crypto';
 import type { Store } from '@weir/datastore';
-import { type FlowAnswer, type FlowQuery, type FlowRequest, flowAnswerKey, flowRequestKey } from '@weir/resources';
+import { type FlowAnswer, type FlowQuery, type FlowRequest, flowAnswerKey, flowRequestKey, keyPrefix } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { presentAgents } from '../node/presence.ts';
 
@@ -15,12 +15,20 @@ const LEAST_LIMIT = 20;
 
 export type FlowEvent =
   | ({ type: 'answer'; host: string } & FlowAnswer)
-  /** All that there was is told. `silent` are the hosts whose agents run and did not answer. What follows is new. */
-  | { type: 'caughtUp'; silent: string[] };
+  /** All that there was is told. What follows is new. */
+  | {
+      type: 'caughtUp';
+      /** Hosts whose agents run and did not answer. */
+      silent: string[];
+      /** Hosts whose agents give no sign of life. */
+      down: string[];
+    };
 
 /** Ends after `caughtUp` unless the query follows; then when the signal is aborted. */
 export async function* askFlows(store: Store, query: FlowQuery, signal: AbortSignal): AsyncGenerator<FlowEvent> {
   const waiting = new Set((await presentAgents(store)).keys());
+  const hosts = (await store.list(keyPrefix('Host'))).entries.map(({ key }) => key.slice(keyPrefix('Host').length));
+  const down = hosts.filter((host) => !waiting.has(host));
   const limit = Math.min(query.limit, Math.max(LEAST_LIMIT, Math.ceil(MAX_RECORDS / Math.max(1, waiting.size))));
   const id = randomUUID();
   const lease = await store.lease(LEASE_SECONDS);
@@ -39,14 +47,14 @@ export async function* askFlows(store: Store, query: FlowQuery, signal: AbortSig
     for (;;) {
       if (!isCaughtUp && waiting.size === 0) {
         isCaughtUp = true;
-        yield { type: 'caughtUp', silent: [] };
+        yield { type: 'caughtUp', silent: [], down };
         if (!query.follow) return;
       }
       const came = await Promise.race([next, lost, ...(isCaughtUp ? [] : [late.passed])]);
       if (came === 'lost') throw new CliError('EFAILED', 'the store was away for longer than it keeps a question: ask again');
       if (came === 'late') {
         isCaughtUp = true;
-        yield { type: 'caughtUp', silent: [...waiting].sort() };
+        yield { type: 'caughtUp', silent: [...waiting].sort(), down };
         if (!query.follow) return;
         continue;
       }

@@ -1,4 +1,4 @@
-import { type FlowQuery, flowEndTest, formatSelector, SelectorError, ValidationError } from '@weir/resources';
+import { type FlowQuery, flowEndTest, formatSelector, SelectorError, splitNamespace, ValidationError } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { parseLabelSelector } from '../objects/label-selector.ts';
 
@@ -45,7 +45,10 @@ function endText(text: string, flag: string): string {
     flowEndTest(text);
     return text;
   } catch (error) {
-    if (error instanceof SelectorError) return formatSelector(parseLabelSelector(text));
+    if (error instanceof SelectorError) {
+      const { namespace, rest = text } = splitNamespace(text) ?? {};
+      return `${namespace === undefined ? '' : `${namespace}/`}${formatSelector(parseLabelSelector(rest))}`;
+    }
     if (!(error instanceof ValidationError)) throw error;
     throw new CliError('EUSAGE', `${flag}: ${error.message}`, { cause: error });
   }

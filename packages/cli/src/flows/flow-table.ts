@@ -1,5 +1,6 @@
 /** Flow records as lines of a table. */
 import { APP_LABEL, type FlowEnd, type FlowReason, type FlowRecord } from '@weir/resources';
+import { formatOwnLabels } from '../output/columns.ts';
 import type { Column } from '../output/table.ts';
 
 export const FLOW_COLUMNS: Column<FlowRecord>[] = [
@@ -14,13 +15,20 @@ export const FLOW_COLUMNS: Column<FlowRecord>[] = [
   { header: 'BECAUSE', value: ({ because, staged }) => `${reasonText(because)}${stagedText(staged)}`, shrinks: true },
 ];
 
-/** Of an end of a flow: of a Marathon app `/shop/web (10.64.0.2)`, as its containers' names tell nobody anything. */
+/**
+ * Of an end of a flow: `/shop/web (10.64.0.2)`, of what is no Marathon app `shop/run=web (10.64.0.2)`, since containers' names tell nobody
+ * anything; without labels there is nothing but the name.
+ */
 export function partyText({ address, endpoint, host, networkSets }: FlowEnd): string {
-  const app = endpoint?.labels[APP_LABEL];
-  if (app !== undefined) return `${app} (${address})`;
-  if (endpoint !== undefined) return `${endpoint.namespace}/${endpoint.name}`;
+  if (endpoint !== undefined) return `${ownerText(endpoint)} (${address})`;
   if (host !== undefined) return `host ${host}`;
   return networkSets === undefined ? address : `${address} (${networkSets.join(', ')})`;
+}
+
+function ownerText({ namespace, name, labels }: NonNullable<FlowEnd['endpoint']>): string {
+  const app = labels[APP_LABEL];
+  if (app !== undefined) return app;
+  return `${namespace}/${Object.keys(labels).length > 0 ? formatOwnLabels(labels) : name}`;
 }
 
 /** `TCP/80`, `ICMP/8.0`, `47`. */

@@ -38,6 +38,7 @@ export async function showFlows(
     if (dropped > 0) process.stderr.write(`warning: ${dropped} older records are not shown: narrow the question, or raise --limit\n`);
     print(format(told));
     first = undefined;
+    if (event.down.length > 0) process.stderr.write(`warning: no agent runs on ${event.down.join(', ')}: what these saw is not shown\n`);
     if (event.silent.length === 0) continue;
     const message = `no answer from the agents of ${event.silent.join(', ')}: their flows are not shown`;
     if (!query.follow) throw new CliError('EFAILED', message, { details: ['weir node status tells how they are'] });

@@ -10,6 +10,8 @@ export interface CheckOptions {
   graceSeconds: number;
   kernel: boolean;
   host: string | undefined;
+  /** The configuration file that flag or variable names. */
+  config: string | undefined;
 }
 
 export interface Report {
@@ -27,11 +29,11 @@ export async function checkAddresses(store: Store, options: CheckOptions): Promi
   return { findings: confirmed(first.findings, second.findings), unverified: second.unverified };
 }
 
-async function look(store: Store, { graceSeconds, kernel, host }: CheckOptions): Promise<Report> {
+async function look(store: Store, { graceSeconds, kernel, host, config }: CheckOptions): Promise<Report> {
   const { audit, readInventory } = await import('@weir/ipam');
   const inventory = await readInventory(store);
   // After the store: what the kernel has, the store has said before.
-  const seen = kernel ? await (await import('./kernel-addresses.ts')).readKernel(inventory, host) : undefined;
+  const seen = kernel ? await (await import('./kernel-addresses.ts')).readKernel(inventory, { host, config }) : undefined;
   return audit(inventory, { now: Date.now(), graceSeconds, ...(seen && { kernel: seen }) });
 }
 

@@ -5,11 +5,14 @@ import { CONFIG_FILES } from '../command-line/config-file.ts';
 
 /**
  * What this machine has: the addresses of its own network namespace, and of those that its containers' allocations name.
- * @param named what the machine is called in the cluster; default: as its agent is configured, else its host name
+ * @param named what the machine is called in the cluster; default: `configuredHost`
  * @throws CliError ENOTFOUND for a host that the cluster does not know; KernelError, without the rights to look
  */
-export async function readKernel({ blocks, hosts }: Inventory, named: string | undefined): Promise<KernelAddresses> {
-  const host = named ?? (await configuredHost());
+export async function readKernel(
+  { blocks, hosts }: Inventory,
+  { host: named, config }: { host: string | undefined; config: string | undefined },
+): Promise<KernelAddresses> {
+  const host = named ?? (await configuredHost(config));
   if (!hosts.some(({ metadata }) => metadata.name === host)) {
     throw new CliError('ENOTFOUND', `host/${host} was not found: say with --host what this machine is called in the cluster`);
   }
@@ -43,9 +46,13 @@ async function addressesIn(namespace: Namespace): Promise<KernelAddresses['addre
     .map(({ cidr, link }) => ({ address: cidr.slice(0, cidr.indexOf('/')), link: names.get(link) ?? `link ${link}` }));
 }
 
-/** What this machine is called in the cluster: as its agent is configured, else its host name. */
-export async function configuredHost(): Promise<string> {
+/**
+ * What this machine is called in the cluster: as its agent is configured, else its host name.
+ * @param config the configuration file that flag or variable names
+ */
+export async function configuredHost(config: string | undefined): Promise<string> {
   const { readConfig } = await import('@weir/agent');
   const { existsSync } = await import('node:fs');
-  return existsSync(CONFIG_FILES.agent) ? readConfig(CONFIG_FILES.agent).host : hostname().toLowerCase();
+  const file = config ?? (existsSync(CONFIG_FILES.agent) ? CONFIG_FILES.agent : undefined);
+  return file === undefined ? hostname().toLowerCase() : readConfig(file).host;
 }

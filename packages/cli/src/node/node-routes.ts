@@ -1,8 +1,8 @@
 import { CliError } from '../cli-error.ts';
 import { configuredHost } from '../ipam/kernel-addresses.ts';
 import { listObjects } from '../objects/list-objects.ts';
+import { notFound } from '../objects/not-found.ts';
 import type { Stores } from '../objects/stores.ts';
-import { notFound } from '../objects/write-object.ts';
 import { type Column, renderTable } from '../output/table.ts';
 import { type KernelRoute, type RouteRow, routeRows } from './route-rows.ts';
 
@@ -12,19 +12,21 @@ export interface RoutesRequest {
   all: boolean;
   /** Whether this machine's kernel is that of the named host, whatever the machine is called. */
   isHere: boolean;
+  /** The configuration file that flag or variable names. */
+  config: string | undefined;
 }
 
 /** @throws CliError ENOTFOUND for a name that is no host's */
-export async function readRoutes(stores: Stores, { names, all, isHere }: RoutesRequest): Promise<RouteRow[]> {
+export async function readRoutes(stores: Stores, { names, all, isHere, config }: RoutesRequest): Promise<RouteRow[]> {
   const [hosts, blocks, pools] = await Promise.all([
     listObjects(stores, 'Host', {}),
     listObjects(stores, 'Block', {}),
     listObjects(stores, 'Pool', {}),
   ]);
   const known = hosts.map(({ metadata }) => metadata.name);
-  const here = isHere ? names[0]! : await configuredHost();
+  const here = isHere ? names[0]! : await configuredHost(config);
   if (names.length === 0 && !all && !known.includes(here))
-    throw new CliError('ENOTFOUND', `host/${here} was not found: name a host, or all with --all`);
+    throw new CliError('ENOTFOUND', `this machine is host/${here}, which was not found: name a host, or all with --all`);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new CliError('ENOTFOUND', unknown.map((name) => notFound({ kind: 'Host', name }).message).join('\n'));
   const wanted = all ? known : names.length === 0 ? [here] : names;

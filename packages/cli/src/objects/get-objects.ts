@@ -5,11 +5,11 @@ import { checkHasCounterpart, formatKubernetes } from '../output/kubernetes-outp
 import { formatObjects, type ObjectForm } from '../output/object-output.ts';
 import { type InvalidRow, invalidRow } from '../output/policy-status.ts';
 import { listObjects, listStored } from './list-objects.ts';
+import { notFoundBut } from './not-found.ts';
 import { parseReferences, type Reference } from './references.ts';
 import type { Stores } from './stores.ts';
 import { readTiers } from './tier-admission.ts';
 import { readUnreadableSets } from './unreadable-sets.ts';
-import { notFound } from './write-object.ts';
 
 /** `kubernetes`: NetworkPolicies, where they can say the same. */
 export type GetForm = ObjectForm | 'kubernetes';
@@ -125,7 +125,7 @@ async function resolve(
   const namespace = kind.namespaced ? options.namespace : undefined;
   const stored = await stores.objects.get(kind.kind, name, namespace);
   return stored === undefined
-    ? notFound({ kind: kind.kind, name, ...(namespace !== undefined && { namespace }) })
+    ? await notFoundBut(stores, { kind: kind.kind, name, ...(namespace !== undefined && { namespace }) })
     : [stored.object as AnyObject];
 }
 
@@ -136,5 +136,6 @@ function isMachineReadable(form: GetForm): boolean {
 
 function nothingThere(kinds: readonly KindInfo[], { namespace, selector }: GetOptions): string {
   const place = namespace !== undefined && kinds.some(({ namespaced }) => namespaced) ? ` in namespace ${namespace}` : '';
-  return `no ${kinds.map(({ plural }) => plural).join(' or ')}${selector === undefined ? '' : ' that match'}${place}`;
+  const others = place === '' ? '' : '; -A shows those of all';
+  return `no ${kinds.map(({ plural }) => plural).join(' or ')}${selector === undefined ? '' : ' that match'}${place}${others}`;
 }

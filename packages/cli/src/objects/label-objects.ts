@@ -3,9 +3,10 @@ import { CliError } from '../cli-error.ts';
 import { attemptAll } from './attempt-all.ts';
 import { changeLabels, type LabelChanges, parseLabelChanges } from './label-changes.ts';
 import { listObjects } from './list-objects.ts';
+import { notFoundBut } from './not-found.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
 import type { Stores } from './stores.ts';
-import { notFound, put, retryConflicts } from './write-object.ts';
+import { put, retryConflicts } from './write-object.ts';
 
 export interface LabelRequest {
   references: Reference[];
@@ -65,7 +66,7 @@ async function idsOf(stores: Stores, { references, namespace, selector }: LabelR
 async function labelOne(stores: Stores, id: ObjectId, { changes, overwrite }: LabelRequest): Promise<boolean> {
   const stored = await stores.objects.get(id.kind, id.name, id.namespace);
   const object = stored?.object ?? implied(id);
-  if (object === undefined) throw notFound(id);
+  if (object === undefined) throw await notFoundBut(stores, id);
   const { metadata } = object;
   const labels = changeLabels(metadata.labels, changes, { overwrite });
   const changed = parseObject({ ...object, metadata: { ...metadata, labels } }) as AnyObject;

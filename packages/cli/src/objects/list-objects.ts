@@ -17,8 +17,13 @@ export interface ListOptions {
  */
 export async function listObjects<K extends Kind>(stores: Stores, kind: K, options: ListOptions): Promise<ObjectOf<K>[]> {
   const { objects, invalid } = await listStored(stores, kind, options);
-  for (const { key, error } of invalid) process.stderr.write(`warning: ${key} is left out: ${error.message}\n`);
+  for (const { error } of invalid) process.stderr.write(unreadableText(error));
   return objects;
+}
+
+/** Its key is in the message. What agents make of it is on the page on policy. */
+export function unreadableText(error: Error): string {
+  return `warning: left out here, since it cannot be read: ${error.message}\n`;
 }
 
 /** As {@link listObjects}, with what is no valid object: its labels are not known, so it is there whatever the selector. */

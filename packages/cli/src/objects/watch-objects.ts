@@ -6,6 +6,7 @@ import { type Column, GrowingTable } from '../output/table.ts';
 import type { GetOptions } from './get-objects.ts';
 import { readPoliced } from './get-objects.ts';
 import { parseLabelSelector } from './label-selector.ts';
+import { unreadableText } from './list-objects.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
 import type { Stores } from './stores.ts';
 
@@ -59,7 +60,7 @@ export async function watchObjects(
         first = undefined;
         break;
       case 'invalid':
-        process.stderr.write(`warning: ${event.key} is left out: ${event.error.message}\n`);
+        process.stderr.write(unreadableText(event.error));
         break;
       case 'disconnected':
         if (first !== undefined) throw event.error;

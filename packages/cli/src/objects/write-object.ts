@@ -8,13 +8,13 @@ import {
   type Host,
   type Kind,
   keyOf,
-  kindInfo,
   type NetworkSet,
   type ObjectId,
   serialize,
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { isAgentPresent } from '../node/presence.ts';
+import { notFound } from './not-found.ts';
 import type { Precondition } from './precondition.ts';
 import { referenceText } from './references.ts';
 import type { Stores } from './stores.ts';
@@ -195,12 +195,6 @@ async function refuseUnderAgent({ store, objects }: Stores, { kind, name, namesp
   if (host === undefined || !(await isAgentPresent(store, host))) return;
   const advice = kind === 'Host' ? 'stop it first' : 'it takes the endpoint away when the container goes';
   throw new CliError('EREFUSED', `cannot delete ${referenceText(kind, name)} while the agent of ${host} is running: ${advice}`);
-}
-
-/** `policy/web was not found in namespace shop`. */
-export function notFound({ kind, name, namespace }: ObjectId): CliError {
-  const place = kindInfo(kind).namespaced ? ` in namespace ${namespace}` : '';
-  return new CliError('ENOTFOUND', `${referenceText(kind, name)} was not found${place}`);
 }
 
 /** Does the work again when others changed the object between its reading and writing. */

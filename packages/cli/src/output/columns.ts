@@ -1,6 +1,7 @@
 /** Which fields of an object stand in its row. */
 import {
   type AnyObject,
+  APP_LABEL,
   type BgpConfig,
   type BgpFilter,
   type BgpPeer,
@@ -73,9 +74,10 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
       { header: 'HOST', value: ({ spec }: Endpoint) => spec.host },
       { header: 'ADDRESS', value: ({ spec }) => spec.addresses.join(',') },
       { header: 'NETWORK', value: ({ spec }) => spec.network },
-      labels,
+      { header: 'LABELS', value: ({ metadata }) => formatOwnLabels(metadata.labels), shrinks: true },
     ],
     wide: [
+      { header: 'APP', value: ({ metadata }: Endpoint) => metadata.labels[APP_LABEL] ?? '' },
       { header: 'INTERFACE', value: ({ spec }) => spec.interfaceName },
       { header: 'HOST-INTERFACE', value: ({ spec }) => spec.hostInterface },
       { header: 'MAC', value: ({ spec }) => spec.mac ?? '' },
@@ -300,6 +302,12 @@ function ofValid(column: Column<AnyObject>): Column<AnyObject | InvalidRow> {
 export function formatLabels(labels: Record<string, string>): string {
   const entries = Object.entries(labels).sort(([left], [right]) => (left < right ? -1 : 1));
   return entries.length === 0 ? '<none>' : entries.map(([key, value]) => `${key}=${value}`).join(',');
+}
+
+/** As `formatLabels`, without what Weir itself says of a task (`weir/app`, `weir/framework`, `weir/role`), unless there is nothing else. */
+export function formatOwnLabels(labels: Record<string, string>): string {
+  const own = Object.entries(labels).filter(([key]) => !key.startsWith('weir/'));
+  return formatLabels(own.length === 0 ? labels : Object.fromEntries(own));
 }
 
 /** The built-in allowance for Mesos, in short: which ports of the Mesos agent containers reach, and whether its health checks reach them. */

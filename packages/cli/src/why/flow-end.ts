@@ -15,11 +15,12 @@ import {
   type Service,
   serviceAddresses,
   serviceBackends,
+  splitNamespace,
   ValidationError,
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { parseLabelSelector } from '../objects/label-selector.ts';
-import { formatLabels, labelsOfNamespace } from '../output/columns.ts';
+import { formatOwnLabels, labelsOfNamespace } from '../output/columns.ts';
 import { addressesOfHost, hostAt, hostEndpointAt, hostNames } from './host-ends.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
 
@@ -129,7 +130,7 @@ export function endText({ service, ...end }: FlowEnd, given?: string): string {
   if (service !== undefined) return `${endText(end)} behind ${serviceText(service)}`;
   const { address, endpoint, host } = end;
   if (endpoint !== undefined)
-    return `${endpointText(endpoint)} (${formatLabels(endpoint.metadata.labels)}, ${address} on ${endpoint.spec.host})`;
+    return `${endpointText(endpoint)} (${formatOwnLabels(endpoint.metadata.labels)}, ${address} on ${endpoint.spec.host})`;
   if (host !== undefined) return `host ${host} (${address})`;
   return given === OUTSIDE ? `${OUTSIDE} (${address})` : address;
 }
@@ -159,9 +160,9 @@ function addressIn(text: string): string | undefined {
 
 /** `shop/web`: the part before the slash, unless it is that of a label's name. */
 function inNamespace(text: string, namespace: string | undefined): { home?: string; rest: string } {
-  const [, before, rest] = /^([a-z0-9-]+)\/(.+)$/s.exec(text) ?? [];
-  if (before === undefined || rest === undefined) return { ...(namespace !== undefined && { home: namespace }), rest: text };
-  return { home: parseNamespaceName(before), rest };
+  const split = splitNamespace(text);
+  if (split === undefined) return { ...(namespace !== undefined && { home: namespace }), rest: text };
+  return { home: parseNamespaceName(split.namespace), rest: split.rest };
 }
 
 function labelled<T extends Endpoint | HostEndpoint>(endpoints: readonly T[], text: string): T[] {

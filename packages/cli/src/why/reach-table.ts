@@ -1,10 +1,9 @@
 /** Who may talk to whom, by groups of endpoints with the same labels. */
 import { type Participant, type Passage, type Reach, reach, trafficText } from '@weir/policy';
-import { cidrContains, type Endpoint, type HostEndpoint, matches } from '@weir/resources';
-import { parseLabelSelector } from '../objects/label-selector.ts';
-import { formatLabels } from '../output/columns.ts';
+import { cidrContains, type Endpoint, type HostEndpoint } from '@weir/resources';
+import { formatLabels, formatOwnLabels } from '../output/columns.ts';
 import { type Column, renderTable } from '../output/table.ts';
-import { type FlowEnd, hostEnd, OUTSIDE, strangers } from './flow-end.ts';
+import { type FlowEnd, findEnds, hostEnd, OUTSIDE, strangers } from './flow-end.ts';
 import type { FlowJudge } from './flow-judge.ts';
 import { addressesOfHost, hostEndpointFor } from './host-ends.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
@@ -24,7 +23,7 @@ export interface ReachRow {
 export interface ReachOptions {
   /** Names of the labels that make a group; absent: all of them. */
   by?: readonly string[] | undefined;
-  /** `-l` of those that the rows may begin, or end, with. */
+  /** Whom the rows may begin, or end, with, as `findEnds` takes them. */
   from?: string | undefined;
   to?: string | undefined;
   /** Of endpoints on both ends. Absent: all. */
@@ -49,8 +48,11 @@ export function reachRows(judges: readonly FlowJudge[], state: PolicyState, opti
     ),
     ...strangers(state).map((address) => ({ address, group: OUTSIDE, end: { address } })),
   ];
-  const named = [...endpoints, ...hosts.map(({ endpoint }) => endpoint)];
-  const [from, to] = [options.from, options.to].map((selector) => groupsTaken(named, selector, groupOf));
+  const groupOfEnd = ({ endpoint, host }: FlowEnd) => {
+    const labelled = endpoint ?? hosts.find((one) => one.host === host)?.endpoint;
+    return labelled && groupOf(labelled);
+  };
+  const [from, to] = [options.from, options.to].map((text) => groupsTaken(text, { state, namespace: options.namespace, groupOfEnd }));
   const calculators = judges.map(({ calculator }) => calculator);
   const passage = judges.some(({ hasHostEndpoints }) => hasHostEndpoints) ? passageOf(judges) : undefined;
   const isAsked = (row: Reach) => from!(row.from) && to!(row.to) && !(row.from === OUTSIDE && row.to === OUTSIDE);
@@ -121,21 +123,19 @@ function passageOf(judges: readonly FlowJudge[]): Passage {
 /** Hosts are in no namespace: theirs reads `hosts/`. */
 function groupNaming(by?: readonly string[]): (endpoint: Endpoint | HostEndpoint) => string {
   return ({ metadata: { namespace = 'hosts', labels } }) => {
-    const own = by === undefined ? labels : Object.fromEntries(Object.entries(labels).filter(([key]) => by.includes(key)));
-    return `${namespace}/${formatLabels(own)}`;
+    if (by === undefined) return `${namespace}/${formatOwnLabels(labels)}`;
+    return `${namespace}/${formatLabels(Object.fromEntries(Object.entries(labels).filter(([key]) => by.includes(key))))}`;
   };
 }
 
-function groupsTaken<T extends Endpoint | HostEndpoint>(
-  endpoints: readonly T[],
-  selector: string | undefined,
-  groupOf: (endpoint: T) => string,
-) {
-  if (selector === undefined) return () => true;
-  if (selector === OUTSIDE) return (group: string) => group === OUTSIDE;
-  const wanted = parseLabelSelector(selector);
-  const taken = new Set(endpoints.filter(({ metadata }) => matches(wanted, metadata.labels)).map(groupOf));
-  return (group: string) => taken.has(group);
+/** @throws CliError EUSAGE, ENOTFOUND */
+function groupsTaken(
+  text: string | undefined,
+  of: { state: PolicyState; namespace: string | undefined; groupOfEnd: (end: FlowEnd) => string | undefined },
+): (group: string) => boolean {
+  if (text === undefined) return () => true;
+  const taken = text === OUTSIDE ? new Set([OUTSIDE]) : new Set(findEnds(text, of.state, of.namespace).map(of.groupOfEnd));
+  return (group) => taken.has(group);
 }
 
 /** Rows that read the same are one, whatever family they are of. */

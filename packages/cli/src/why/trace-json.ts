@@ -1,10 +1,12 @@
 /** A trace, for programs. */
 import type { FlowEnd } from './flow-end.ts';
 import type { Trace } from './trace.ts';
+import type { Trouble } from './troubles.ts';
 
-export function traceJson({ verdict, from, to, flow, explanation, way, advice, pairs }: Trace): object {
+export function traceJson({ verdict, from, to, flow, explanation, way, advice, pairs }: Trace, troubles: readonly Trouble[]): object {
   const { because, steps, privatePool } = explanation;
-  return { verdict, from: endJson(from), to: endJson(to), flow, because, ...(privatePool && { privatePool }), steps, way, advice, pairs };
+  const ends = { from: endJson(from), to: endJson(to) };
+  return { verdict, ...ends, flow, because, ...(privatePool && { privatePool }), steps, way, troubles, advice, pairs };
 }
 
 function endJson({ address, endpoint, host }: FlowEnd): object {

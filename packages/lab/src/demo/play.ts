@@ -31,7 +31,7 @@ export interface Stage {
 }
 
 export const POLICY_FILE = 'marathon/policies/access-nginx.yaml';
-const NAMESPACE = 'policy-demo';
+export const NAMESPACE = 'policy-demo';
 const APPS = ['nginx', 'access', 'other'].map((name) => `/${NAMESPACE}/${name}`);
 const [NGINX = '', ACCESS = '', OTHER = ''] = APPS;
 const ENDPOINTS = keyPrefix('Endpoint', NAMESPACE);

@@ -13,6 +13,9 @@ export interface MarathonServerOptions {
   authorization?: string;
 }
 
+/** Where Marathon usually listens. */
+export const MARATHON_PORT = 8080;
+
 /** Jetty's: a line break on the event stream, so that both ends notice a connection that is gone. */
 const HEARTBEAT_MS = 10_000;
 
@@ -94,9 +97,9 @@ export class MarathonServer {
     return this.#leader;
   }
 
-  /** On every address of a network namespace. */
-  async listenIn(namespace: string, port: number): Promise<void> {
-    this.#leader = `http://127.0.0.1:${port}`;
+  /** On every address of a network namespace. @param address by which it names itself as the leader */
+  async listenIn(namespace: string, port: number, address = '127.0.0.1'): Promise<void> {
+    this.#leader = `http://${address}:${port}`;
     // Without an address to look up, the socket is made before listen() returns, and so in the namespace.
     inNamespace(namespace, () => void this.#server.listen(port));
     if (!this.#server.listening) await once(this.#server, 'listening');

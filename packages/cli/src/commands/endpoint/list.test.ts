@@ -28,6 +28,6 @@ test('none', async (t) => {
   t.deepEqual(await weir.run(['endpoint', 'list', '-l', 'run=web']), {
     status: 0,
     stdout: '',
-    stderr: 'no endpoints that match in namespace default\n',
+    stderr: 'no endpoints that match in namespace default; -A shows those of all\n',
   });
 });

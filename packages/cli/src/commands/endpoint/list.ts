@@ -18,9 +18,8 @@ export default class EndpointList extends StoreCommand {
     const namespace = flags['all-namespaces'] ? undefined : flags.namespace;
     const endpoints = await this.withObjects(flags, (stores) => listObjects(stores, 'Endpoint', { namespace, selector: flags.selector }));
     if (endpoints.length === 0 && (flags.output === 'table' || flags.output === 'wide')) {
-      this.logToStderr(
-        `no endpoints${flags.selector === undefined ? '' : ' that match'}${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
-      );
+      const place = namespace === undefined ? '' : ` in namespace ${namespace}; -A shows those of all`;
+      this.logToStderr(`no endpoints${flags.selector === undefined ? '' : ' that match'}${place}`);
       return;
     }
     const { terminalWidth } = await import('../../output/table.ts');

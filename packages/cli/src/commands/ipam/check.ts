@@ -25,7 +25,7 @@ Only what is certain is repaired, and only if it is still as it was found. Ends 
     repair: boolean({ summary: 'Print what would put it right, ask, and do it.' }),
     yes: boolean({ summary: 'Do not ask.', dependsOn: ['repair'] }),
     grace: integer({
-      summary: 'An address given so lately may be on its way to its container still. Default: 60.',
+      summary: 'An address given so lately may be on its way to its container still.',
       default: 60,
       min: 0,
       helpValue: 'SECONDS',
@@ -38,7 +38,12 @@ Only what is certain is repaired, and only if it is still as it was found. Ends 
     const { checkAddresses, formatReport } = await import('../../ipam/ipam-check.ts');
     const isTable = flags.output === 'table';
     const left = await this.withStore(flags, async (store) => {
-      const report = await checkAddresses(store, { graceSeconds: flags.grace, kernel: flags.kernel, host: flags.host });
+      const report = await checkAddresses(store, {
+        graceSeconds: flags.grace,
+        kernel: flags.kernel,
+        host: flags.host,
+        config: flags.config,
+      });
       if (isTable) process.stdout.write(formatReport(report));
       const repaired = flags.repair ? await this.#repair(store, report, flags.yes) : [];
       if (!isTable) this.log(JSON.stringify({ ...report, ...(flags.repair && { repaired }) }, null, 2));

@@ -29,3 +29,15 @@ test('routes of a host as the store calls for them, of all, and of one that is n
   t.regex(await weir.fails(t, 1, ['node', 'routes']), /name a host, or all with --all/);
   t.regex(await weir.fails(t, 2, ['node', 'routes', '--here']), /--here goes with one NAME/);
 });
+
+test('this machine is called what the configuration says that WEIR_CONFIG names', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.seed(
+    host('h1', '172.16.0.1'),
+    { kind: 'Pool', metadata: { name: 'main' }, spec: { cidr: '10.77.0.0/16' } },
+    { kind: 'Block', metadata: { name: '10.77.0.0-26' }, spec: { cidr: '10.77.0.0/26', pool: 'main', host: 'h1' } },
+  );
+  const config = await weir.file('agent.yaml', 'host: h1\nstore: { backend: embedded }\n');
+  const stdout = await weir.ok(t, ['node', 'routes'], { env: { WEIR_CONFIG: config, COLUMNS: '200' } });
+  t.regex(stdout, /^10\.77\.0\.0\/26 +local +h1 +main +no +the kernel does not have it$/m);
+});

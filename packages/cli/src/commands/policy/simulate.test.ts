@@ -91,8 +91,8 @@ test('which of the recorded flows would meet another verdict, by which rule, and
   t.is(ran!.status, 0, ran!.stderr);
   t.deepEqual(ran!.stdout.split('\n\n')[1]!.replaceAll(/ {2,}/g, '  ').split('\n'), [
     'LAST  FROM  TO  PORT  PACKETS  BEFORE  AFTER  BECAUSE',
-    `${ago(10).slice(0, 19)}Z  192.0.2.7  shop/db1-eth0  TCP/5432  3  Allow  Deny  no rule matched (tier default, ingress)`,
-    `${ago(2).slice(0, 19)}Z  shop/web1-eth0  shop/db1-eth0  TCP/22  2  Allow  Deny  no rule matched (tier default, ingress)`,
+    `${ago(10).slice(0, 19)}Z  192.0.2.7  shop/db1-eth0 (10.77.0.67)  TCP/5432  3  Allow  Deny  no rule matched (tier default, ingress)`,
+    `${ago(2).slice(0, 19)}Z  shop/web1-eth0 (10.77.0.1)  shop/db1-eth0 (10.77.0.67)  TCP/22  2  Allow  Deny  no rule matched (tier default, ingress)`,
     '',
   ]);
   t.is(

@@ -30,3 +30,12 @@ test('instances of one group that policy tells apart are told', async (t) => {
     lines('FROM           TO            MAY-SEND   FOR', 'shop/run=web   shop/run=db   TCP 5432   1 of 2 pairs (IPv4)'),
   );
 });
+
+test('ends are named as for trace; one that is nobody is an error, not an empty answer', async (t) => {
+  const weir = await shop(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: DB });
+  const all = await weir.ok(t, ['policy', 'who', '--to', 'run=db']);
+  t.is(await weir.ok(t, ['policy', 'who', '--to', 'shop/run=db']), all);
+  t.regex(await weir.fails(t, 1, ['policy', 'who', '--from', '/shop/wbe']), /^error: no endpoint is "\/shop\/wbe"/);
+  t.true((await weir.ok(t, ['policy', 'who', '--from', 'outside', '--all'])).includes('nothing'));
+});

@@ -4,20 +4,24 @@ import { StoreCommand } from '../../command-line/store-command.ts';
 
 export default class PolicyWho extends StoreCommand {
   static override summary = 'Show who may talk to whom: which apps, on which protocols and ports.';
-  static override usage = 'policy who [--from SELECTOR] [--to SELECTOR] [-n NAME] [--by LABEL,…] [--all] [-o table|json] [STORE FLAGS]';
+  static override usage = 'policy who [--from END] [--to END] [-n NAME] [--by LABEL,…] [--all] [-o table|json] [STORE FLAGS]';
   static override description =
     `Endpoints of one namespace with the same labels are one line. outside stands for everybody whom no pool and no network set has.
-Pairs that may send each other nothing are left out, unless --all says otherwise. For one pair, weir trace says why.`;
+Pairs that may send each other nothing are left out, unless --all says otherwise. END is as for weir trace, which says why for one pair.`;
   static override examples = [
     '<%= config.bin %> policy who --to run=db',
     '<%= config.bin %> policy who --from outside',
+    '<%= config.bin %> policy who --to /shop/db',
     '<%= config.bin %> policy who -n shop --by app -o json',
   ];
   static override flags = {
-    from: string({ summary: 'Only what such endpoints send; or outside.', helpValue: 'SELECTOR' }),
-    to: string({ summary: 'Only what is for such endpoints; or outside.', helpValue: 'SELECTOR' }),
+    from: string({ summary: 'Only what these send.', helpValue: 'END' }),
+    to: string({ summary: 'Only what is for these.', helpValue: 'END' }),
     namespace: string({ char: 'n', summary: 'Only endpoints of this namespace.', helpValue: 'NAME' }),
-    by: string({ summary: 'Labels that make a group. Default: all.', helpValue: 'LABEL,…' }),
+    by: string({
+      summary: 'Labels that make a group. Default: all but those that Weir itself gives, weir/app and the like.',
+      helpValue: 'LABEL,…',
+    }),
     all: boolean({ summary: 'Also pairs that may send nothing.' }),
     output: outputFlag(['table', 'json']),
   };
