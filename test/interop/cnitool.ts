@@ -1,31 +1,14 @@
 /** cnitool, the command line of CNI's reference library, on a host of the lab. */
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import type { LabHost } from '@weir/lab';
-
-const VERSION = 'v1.3.0';
-const FOLDER = new URL(`../../node_modules/.cache/cnitool-${VERSION}`, import.meta.url).pathname;
-const BUILD_LIMIT_MS = 60_000;
+import { type GoProgram, goInstall } from './go-program.ts';
 
 export type CnitoolVerb = 'add' | 'check' | 'del' | 'gc' | 'status';
 
-/** @returns its path, built by Go when it is not there yet; or why it cannot be had here */
-export async function findCnitool(): Promise<{ path: string } | { missing: string }> {
-  const path = join(FOLDER, 'cnitool');
-  if (existsSync(path)) return { path };
-  try {
-    const env = { ...process.env, GOBIN: FOLDER };
-    await promisify(execFile)('go', ['install', `github.com/containernetworking/cni/cnitool@${VERSION}`], { env, timeout: BUILD_LIMIT_MS });
-    return { path };
-  } catch (error) {
-    const { code, stderr = '', message } = error as NodeJS.ErrnoException & { stderr?: string };
-    return { missing: code === 'ENOENT' ? 'there is no Go' : `go install failed: ${(stderr || message).trim().split('\n').at(-1)}` };
-  }
-}
+export const findCnitool = (): Promise<GoProgram> =>
+  goInstall({ package: 'github.com/containernetworking/cni/cnitool', version: 'v1.3.0' });
 
 export interface CnitoolCall {
   verb: CnitoolVerb;
