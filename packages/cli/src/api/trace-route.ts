@@ -27,6 +27,6 @@ export function traceRoute(api: FastifyInstance, stores: Stores): void {
     const { sourcePort, ...rest } = asked.data;
     const state = await readPolicyState(stores);
     const traced = trace(parseTraceRequest({ ...rest, 'source-port': sourcePort }), state);
-    return traceJson(traced, await troublesOnWay(traced.way, state, stores.store));
+    return traceJson(traced, await troublesOnWay(traced, state, stores.store));
   });
 }

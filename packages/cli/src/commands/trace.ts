@@ -47,7 +47,7 @@ It is calculated from the store by the code that the agents run; no agent is ask
     const { state, traced, troubles } = await this.withObjects(flags, async (stores) => {
       const state = await readPolicyState(stores);
       const traced = trace(request, state);
-      return { state, traced, troubles: await troublesOnWay(traced.way, state, stores.store) };
+      return { state, traced, troubles: await troublesOnWay(traced, state, stores.store) };
     });
     const waiting = (seconds: number) => this.logToStderr(`waiting up to ${seconds} s for the first packet of the flow`);
     const live = flags.live ? await (await import('../why/live.ts')).traceLive(traced, waiting) : undefined;

@@ -29,6 +29,8 @@ export interface Trace extends JudgedFlow {
   advice: Advice[];
   /** Of all the pairs that the request means. */
   pairs: { all: number; allowed: number };
+  /** Of the ends of all those pairs. */
+  hosts: string[];
 }
 
 /** An ephemeral port, as most flows have one: rules that name source ports are few. */
@@ -81,7 +83,13 @@ export function trace(request: TraceRequest, state: PolicyState, judge = new Flo
     way,
     advice,
     pairs: { all: pairs.length, allowed },
+    hosts: hostsOf(pairs),
   };
+}
+
+function hostsOf(pairs: readonly Ends[]): string[] {
+  const names = pairs.flatMap(({ from, to }) => [from, to].flatMap(({ host, endpoint }) => host ?? endpoint?.spec.host ?? []));
+  return [...new Set(names)];
 }
 
 /** What the end in a direction decided; undefined if no policy is asked there. */

@@ -1,19 +1,19 @@
-/** What policy does not tell: what is wrong, by what their agents say, on the hosts that a flow passes. */
+/** What policy does not tell: what is wrong, by what their agents say, on the hosts of a flow. */
 import type { Store } from '@weir/datastore';
 import { presentAgents } from '../node/presence.ts';
 import { objectsOf, type PolicyState } from './policy-state.ts';
-import type { Way } from './way.ts';
+import type { Trace } from './trace.ts';
 
 export interface Trouble {
   host: string;
   problem: string;
 }
 
-export async function troublesOnWay({ from, to }: Way, state: PolicyState, store: Store): Promise<Trouble[]> {
+export async function troublesOnWay({ hosts: passed }: Pick<Trace, 'hosts'>, state: PolicyState, store: Store): Promise<Trouble[]> {
   const agents = await presentAgents(store);
   const hosts = new Set(objectsOf(state, 'Host').map(({ metadata }) => metadata.name));
-  const passed = [...new Set([from, to])].filter((host) => host !== undefined && hosts.has(host)) as string[];
   return passed.flatMap((host) => {
+    if (!hosts.has(host)) return [];
     const agent = agents.get(host);
     const problems = agent === undefined ? ['its agent gives no sign of life: it or the host is down'] : (agent.problems ?? []);
     return problems.map((problem) => ({ host, problem }));

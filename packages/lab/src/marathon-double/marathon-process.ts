@@ -7,6 +7,7 @@
 import { once } from 'node:events';
 import { LabFolder } from '../lab-folder.ts';
 import { LabHost } from '../lab-host.ts';
+import { makeHealthChecks } from './health-checks.ts';
 import { MARATHON_PORT, MarathonServer } from './marathon-server.ts';
 import { MesosAgentDouble } from './mesos-agent-double.ts';
 import { Scheduler } from './scheduler.ts';
@@ -23,7 +24,12 @@ await forAgents.listenIn(labHosts[0]!.namespace, MARATHON_PORT, labHosts[0]!.add
 process.stdout.write(`${await server.listen(Number(port))}\n`);
 process.stdout.on('error', () => {}); // nobody reads on
 
+const [probes, ended] = [new Map(labHosts.map((host) => [host.name, host.startProbe()])), new AbortController()];
+void makeHealthChecks(scheduler, probes, ended.signal);
+
 await once(process, 'SIGTERM');
+ended.abort();
+for (const probe of probes.values()) await probe.close();
 for (const each of [server, forAgents]) each.close();
 await scheduler.close();
 for (const agent of agents) agent.close();

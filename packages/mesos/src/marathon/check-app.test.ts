@@ -51,3 +51,16 @@ test('labels of 100 kB, of each name: told in a few words, and what they would o
   t.like(policy?.spec, { types: ['Ingress', 'Egress'], ingress: [], egress: [] });
   t.deepEqual([rest.namespace, rest.labels, rest.ports], ['shop', { app: 'web', 'weir/app': '/shop/web' }, []]);
 });
+
+test('a rule for a port that the app has not is told, as it would match nothing', (t) => {
+  const app = {
+    id: '/shop/db',
+    labels: { WEIR_POLICY: 'allow from app=web port sql,htpp,8000:8080; allow port sql/udp', WEIR_EGRESS: 'app=web port elsewhere' },
+    networks: [{ mode: 'container', name: 'weir' }],
+    container: { portMappings: [{ containerPort: 5432, name: 'sql' }] },
+  };
+  t.deepEqual(checkApp(app).warnings, [
+    'weir/policy: the app has no TCP port htpp, so that rule matches nothing; it has sql (TCP)',
+    'weir/policy: the app has no UDP port sql, so that rule matches nothing; it has sql (TCP)',
+  ]);
+});

@@ -38,6 +38,7 @@ export function checkApp(definition: unknown): AppCheck {
   }
   const own = appLabels(app);
   const { objects, claim, errors } = objectsOfApp(app);
+  const ports = containerPorts(app.ports);
   const { services, faults } = vipServices([app]);
   const said = app.labels.filter(({ key }) => ['weir/ip', 'weir/pool', 'weir/claim'].includes(key)).map(({ key, value }) => [key, value]);
   return {
@@ -46,7 +47,7 @@ export function checkApp(definition: unknown): AppCheck {
     networks: app.networks,
     labels: { app: nameOfApp(app.id), ...own.labels, ...identityOf({ app: app.id }) },
     addresses: { ...Object.fromEntries(said), ...(claim !== undefined && { 'weir/claim': claim }) },
-    ports: containerPorts(app.ports),
+    ports,
     objects: [...objects, ...services],
     errors: [...app.warnings, ...errors, ...(faults.get(app.id) ?? [])],
     warnings: [
@@ -54,12 +55,28 @@ export function checkApp(definition: unknown): AppCheck {
         ? ['it joins no network of containers, so Weir has no part in it: add "networks": [{"mode": "container", "name": "weir"}]']
         : []),
       ...own.refused,
+      ...strangePorts(objects, ports),
       ...crowded(
         app.instances,
         said.some(([key]) => key === 'weir/ip'),
       ),
     ],
   };
+}
+
+/** A rule that lets in to a port of no such name matches nothing. */
+function strangePorts(objects: readonly (Policy | Claim)[], ports: readonly NamedPort[]): string[] {
+  const policies = objects.filter((object) => object.kind === 'Policy');
+  const named = policies.flatMap(({ spec }) =>
+    spec.ingress.flatMap(({ protocol, destination }) =>
+      (destination?.ports ?? []).flatMap((port) => (typeof port === 'string' && /[a-z]/i.test(port) ? [{ protocol, port }] : [])),
+    ),
+  );
+  const strange = named.filter(({ protocol, port }) => !ports.some((own) => own.name === port && own.protocol === protocol));
+  const own = ports.map(({ name, protocol }) => `${name} (${protocol})`).join(', ') || 'no named ports';
+  return strange.map(
+    ({ protocol, port }) => `weir/policy: the app has no ${protocol} port ${port}, so that rule matches nothing; it has ${own}`,
+  );
 }
 
 function crowded(instances: number | undefined, hasAddress: boolean): string[] {
