@@ -120,5 +120,6 @@ export {
   WARNINGS_ANNOTATION,
   WEIR_LABEL_SPELLINGS,
   type WeirLabel,
+  wantsObject,
   weirLabel,
 } from './weir-label.ts';

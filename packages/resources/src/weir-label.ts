@@ -17,6 +17,13 @@ export function weirLabel(key: string): WeirLabel | undefined {
   return BY_SPELLING.get(key);
 }
 
+const WANTS: ReadonlySet<string> = new Set<WeirLabel>(['weir/policy', 'weir/egress', 'weir/sticky-ip']);
+
+/** Whether a label, in either spelling, wants an object made for its app, rather than says something of it. */
+export function wantsObject(key: string): boolean {
+  return WANTS.has(weirLabel(key) ?? key);
+}
+
 /** Whether somebody thought that Weir would understand it. */
 export function looksLikeWeirLabel(key: string): boolean {
   return key.startsWith('WEIR_') || key.startsWith('weir/');

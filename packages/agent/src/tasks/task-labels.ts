@@ -1,7 +1,7 @@
 /** Makes what the labels of a task ask for before its endpoint is in force, so that there is no moment without its policy. */
 import { type Call, cleanLabelText, readNetworkInfo, type Task } from '@weir/cni';
 import { objectsOfApp } from '@weir/mesos';
-import { DEFAULT_NAMESPACE, type Endpoint, type Policy, weirLabel } from '@weir/resources';
+import { DEFAULT_NAMESPACE, type Endpoint, type Policy, wantsObject } from '@weir/resources';
 import { putOwned, type Stores } from './app-owned-objects.ts';
 
 export interface TaskLabelsOptions {
@@ -16,9 +16,6 @@ export interface TaskLabelsOptions {
 export function networkLabels(call: Call): Task['labels'] {
   return readNetworkInfo(call.config)?.labels ?? [];
 }
-
-/** What an app wants done, rather than says of itself. */
-const WANTS = new Set<string>(['weir/policy', 'weir/egress', 'weir/sticky-ip']);
 
 export class TaskLabels {
   readonly #options: TaskLabelsOptions;
@@ -44,7 +41,7 @@ export class TaskLabels {
 
   async #make(task: Task, labels: Task['labels'], namespace: string): Promise<Task> {
     const { app } = task.facts;
-    const wanted = labels.filter(({ key }) => WANTS.has(weirLabel(key) ?? key));
+    const wanted = labels.filter(({ key }) => wantsObject(key));
     if (wanted.length === 0) return task;
     const { stores, isFollowed, learn } = this.#options;
     if (app === undefined || !isFollowed) {

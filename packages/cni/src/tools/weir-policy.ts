@@ -7,6 +7,7 @@ import {
   parseObject,
   socketText,
   WARNINGS_ANNOTATION,
+  wantsObject,
 } from '@weir/resources';
 import type { HostEnd } from '@weir/routing';
 import { z } from 'zod';
@@ -17,6 +18,7 @@ import type { Call } from '../protocol/request.ts';
 import { addressesOn, type Interface, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { isFromMesos } from '../task/network-info.ts';
+import { networkLabels } from '../task/network-labels.ts';
 import { containerPorts } from '../task/task.ts';
 import { appLabels, taskIdentity } from '../task/task-identity.ts';
 import type { Tool, Underway } from '../tool.ts';
@@ -119,7 +121,7 @@ function requirePrevResult(call: Call): Result {
 function endpointOf(call: Call, config: Config, made: Result, services: Services): Endpoint {
   const { labels, namespace, namespaceGiven } = taskIdentity(call, 'weir-policy');
   const { containerId, interfaceName, task } = call;
-  const warnings = task === undefined ? [] : [...task.warnings, ...appLabels(task).refused];
+  const warnings = task === undefined ? unfollowed(call, services) : [...task.warnings, ...appLabels(task).refused];
   const mac = made.interfaces.find((link) => isInContainer(link) && link.name === interfaceName)?.mac;
   const endpoint = {
     apiVersion: API_VERSION,
@@ -147,6 +149,13 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
     },
   };
   return parseObject(endpoint) as Endpoint;
+}
+
+/** Without a Mesos agent to ask, nobody knows the app that its labels would have an object made for: it would be open and look guarded. */
+function unfollowed(call: Call, { findTask }: Services): string[] {
+  if (findTask !== undefined) return [];
+  const wanted = networkLabels(call.config).filter(({ key }) => wantsObject(key));
+  return wanted.map(({ key }) => `${key}: not followed, the agent's configuration has no section mesos`);
 }
 
 /** Ours may be in a network with its own address space. What others made is in the host's own namespace, where such a network must not be. */

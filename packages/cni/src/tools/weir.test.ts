@@ -96,6 +96,19 @@ test("a task's own labels reach address and endpoint, the network's win, and a p
   t.like(endpoint?.spec, { ports: task.ports, mesos: { task: 't1' } });
 });
 
+test('labels that want a policy made, where no Mesos agent is asked, are told of as not followed', async (t) => {
+  const services = new ServicesDouble();
+  const network = mesosNetwork([
+    { key: 'run', value: 'db' },
+    { key: 'WEIR_POLICY', value: 'allow from app=web' },
+  ]);
+  await callTool('weir', environment('ADD'), network, services);
+  const [endpoint] = services.endpoints.values();
+  t.deepEqual(endpoint?.metadata.annotations, {
+    'weir/warnings': "weir/policy: not followed, the agent's configuration has no section mesos",
+  });
+});
+
 test('waitForLabels holds an endpoint, and is refused where nobody could tell the labels', async (t) => {
   const chain = [
     { type: 'weir-route', ipam: { type: 'weir-ipam' } },
