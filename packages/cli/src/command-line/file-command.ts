@@ -13,10 +13,11 @@ export interface FileFlagValues extends FlagValues {
 export abstract class FileCommand extends StoreCommand {
   /** Checks everything, then writes object by object and says of each what became of it. */
   protected async writeFiles(verb: WriteVerb, flags: FileFlagValues): Promise<void> {
-    const [{ attemptAll }, { originText }, { checkWritable, writeObject }, { referenceText }] = await Promise.all([
+    const [{ attemptAll }, { originText }, { checkWritable, writeObject }, { tierCheck }, { referenceText }] = await Promise.all([
       import('../objects/attempt-all.ts'),
       import('../objects/documents.ts'),
       import('../objects/write-object.ts'),
+      import('../objects/tier-admission.ts'),
       import('../objects/references.ts'),
     ]);
     const documents = await this.readFiles(verb, flags);
@@ -24,11 +25,15 @@ export abstract class FileCommand extends StoreCommand {
     await attemptAll(documents, title, async ({ object }) => checkWritable(object, verb));
     await this.withObjects(
       flags,
-      (stores) =>
-        attemptAll(tiersFirst(documents), title, async ({ object }) => {
+      async (stores) => {
+        const objects = documents.map(({ object }) => object);
+        const check = await tierCheck(stores, objects);
+        await attemptAll(documents, title, async ({ object }) => check(object));
+        await attemptAll(tiersFirst(documents), title, async ({ object }) => {
           const outcome = await writeObject(stores, object, verb);
           this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
-        }),
+        });
+      },
       { make: verb !== 'replace' },
     );
   }

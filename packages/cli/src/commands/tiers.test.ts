@@ -34,6 +34,20 @@ test('one file makes a tier with its policies, and deletes them again', async (t
   t.is(await weir.ok(t, ['delete', '-f', '-'], { stdin }), lines('policy/web deleted', 'tier/security deleted'));
 });
 
+test('with a tier that is not there, or one that is built in, nothing of a file is written', async (t) => {
+  const weir = await Weir.in(t);
+  for (const [wrong, said] of [
+    [
+      policy('api', 'tier: gone'),
+      /error: 1 of 2 failed:\n {2}stdin, document 2: policy\/api in namespace shop: spec\.tier: there is no tier "gone"/,
+    ],
+    [TIER.replace('security', 'default'), /stdin, document 2: metadata\.name: "default" is a built-in tier/],
+  ] as const) {
+    t.regex(await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: [policy('web', ''), wrong].join('---\n') }), said);
+    t.is(await weir.ok(t, ['get', 'policies', '-A', '-o', 'name']), '');
+  }
+});
+
 test('the built-in tiers are not for changing', async (t) => {
   const weir = await Weir.in(t);
   const stderr = await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: TIER.replace('security', 'default') });

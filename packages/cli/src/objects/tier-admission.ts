@@ -6,6 +6,7 @@
  */
 import { StoreError } from '@weir/datastore';
 import {
+  type AnyObject,
   BUILT_IN_TIERS,
   checkTier,
   type GlobalPolicy,
@@ -28,6 +29,27 @@ const TIERS = keyPrefix('Tier');
 export async function readTiers({ objects }: Stores): Promise<Set<string>> {
   const { objects: tiers } = await objects.list('Tier');
   return new Set([...BUILT_IN_TIERS.keys(), ...tiers.map(({ object }) => object.metadata.name)]);
+}
+
+/**
+ * What can be refused before anything of some objects is written: a tier that is built in, and a policy whose tier is neither there nor
+ * among them.
+ *
+ * @returns throws for each such object: ValidationError, CliError EREFUSED
+ */
+export async function tierCheck(stores: Stores, objects: readonly AnyObject[]): Promise<(object: AnyObject) => void> {
+  const coming = new Set([...BUILT_IN_TIERS.keys(), ...objects.flatMap(({ kind, metadata }) => (kind === 'Tier' ? metadata.name : []))]);
+  const isAstray = (object: AnyObject, tiers: ReadonlySet<string>) => isPolicy(object) && !tiers.has(tierOf(object.spec));
+  // Who writes policies may not be allowed to list tiers, and need not be.
+  const tiers = objects.some((object) => isAstray(object, coming)) ? (await readTiers(stores)).union(coming) : coming;
+  return (object) => {
+    if (object.kind === 'Tier') checkTier(object);
+    if (isPolicy(object) && isAstray(object, tiers)) throw noTier(object, tierOf(object.spec), tiers);
+  };
+}
+
+function isPolicy(object: AnyObject): object is Policy | GlobalPolicy {
+  return object.kind === 'Policy' || object.kind === 'GlobalPolicy';
 }
 
 /**

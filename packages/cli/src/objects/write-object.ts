@@ -231,8 +231,11 @@ function checkPresence(object: AnyObject, verb: WriteVerb, present: boolean): vo
   }
 }
 
-/** A host's object is its agent's own but for labels, annotations and the allowance for Mesos. */
-function checkHost(host: Host, stored: Host | undefined): void {
+/**
+ * A host's object is its agent's own but for labels, annotations and the allowance for Mesos.
+ * @throws CliError EREFUSED
+ */
+export function checkHost(host: Host, stored: Host | undefined): void {
   const reference = referenceText(host.kind, host.metadata.name);
   if (stored === undefined) {
     throw new CliError(

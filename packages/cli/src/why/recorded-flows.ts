@@ -20,6 +20,8 @@ export interface RecordedFlows {
   hosts: number;
   /** Hosts whose agents run and did not answer. */
   silent: string[];
+  /** Hosts whose agents give no sign of life. */
+  down: string[];
   /** Records that the hosts did not tell, since there are too many for one question. */
   dropped: number;
 }
@@ -29,12 +31,12 @@ export async function recordedFlows(store: Store, now: number): Promise<Recorded
   const since = new Date(now - HOUR).toISOString();
   const records: FlowRecord[] = [];
   const reach = new Map<string, string>();
-  let silent: string[] = [];
+  let [silent, down]: [string[], string[]] = [[], []];
   let dropped = 0;
   const query = { since, denied: false, follow: false, limit: LIMIT };
   for await (const event of askFlows(store, query, new AbortController().signal)) {
     if (event.type === 'caughtUp') {
-      silent = event.silent;
+      ({ silent, down } = event);
       continue;
     }
     records.push(...event.records);
@@ -42,11 +44,11 @@ export async function recordedFlows(store: Store, now: number): Promise<Recorded
     reach.set(event.host, event.reachesTo);
   }
   const isShorter = ([, reachesTo]: [string, string]) => Date.parse(reachesTo) > now - HOUR + SLACK;
-  return { records, since, shorter: Object.fromEntries([...reach].filter(isShorter).sort()), hosts: reach.size, silent, dropped };
+  return { records, since, shorter: Object.fromEntries([...reach].filter(isShorter).sort()), hosts: reach.size, silent, down, dropped };
 }
 
 /** What was looked at and what not, for people: one line each. */
-export function recordedText({ hosts, shorter, silent, dropped }: RecordedFlows, { changed, judged, gone }: FlowChanges): string[] {
+export function recordedText({ hosts, shorter, silent, down, dropped }: RecordedFlows, { changed, judged, gone }: FlowChanges): string[] {
   if (hosts === 0 && silent.length === 0) return ['no agent runs: there are no recorded flows'];
   return [
     `flows: of ${judged} in the last hour on ${hosts} host${hosts === 1 ? '' : 's'}, ${changed.length} would meet another verdict`,
@@ -54,5 +56,6 @@ export function recordedText({ hosts, shorter, silent, dropped }: RecordedFlows,
     ...(gone > 0 ? [`flows: ${gone} more are of endpoints that are gone`] : []),
     ...(dropped > 0 ? [`warning: ${dropped} older records are too many to be told of and were not looked at`] : []),
     ...(silent.length > 0 ? [`warning: no answer from the agents of ${silent.join(', ')}: their flows were not looked at`] : []),
+    ...(down.length > 0 ? [`warning: no agent runs on ${down.join(', ')}: what these saw was not looked at`] : []),
   ];
 }

@@ -1,13 +1,14 @@
 /** What a change of objects would let through or cut, before anybody makes it. */
-import { type AnyObject, BUILT_IN_TIERS, keyOf, tierOf } from '@weir/resources';
+import { type AnyObject, BUILT_IN_TIERS, checkTier, type Host, keyOf, tierOf } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { referenceText } from '../objects/references.ts';
+import { checkHost, checkWritable } from '../objects/write-object.ts';
 import { objectsOf, type PolicyState } from './policy-state.ts';
 
 /**
  * The state with objects put in, or taken out.
  *
- * @throws CliError EREFUSED for what policy does not depend on, or what `weir apply` would refuse; ENOTFOUND for what is to be deleted and is not there
+ * @throws CliError EREFUSED, ValidationError for what policy does not depend on, or what `weir apply` would refuse; CliError ENOTFOUND for what is to be deleted and is not there
  */
 export function changedState(state: PolicyState, changes: readonly AnyObject[], verb: 'apply' | 'delete'): PolicyState {
   const objects = new Map(state.objects);
@@ -17,13 +18,21 @@ export function changedState(state: PolicyState, changes: readonly AnyObject[], 
     if (!CHANGEABLE.includes(object.kind))
       throw new CliError('EREFUSED', `${reference}: policy does not depend on it: give ${CHANGEABLE.join(', ')}`);
     const key = keyOf(object);
-    if (verb === 'apply') objects.set(key, object);
-    else if (!objects.delete(key) && !state.invalid.some(({ id }) => isOf(id, object)))
+    if (verb === 'apply') {
+      checkAppliable(object, state.objects.get(key));
+      objects.set(key, object);
+    } else if (!objects.delete(key) && !state.invalid.some(({ id }) => isOf(id, object)))
       throw new CliError('ENOTFOUND', `${reference} is not there`);
   }
   const after = { objects, invalid: state.invalid.filter(({ id }) => !touched.has(keyOfId(id))) };
   checkTiers(changes, after, verb);
   return after;
+}
+
+function checkAppliable(object: AnyObject, present: AnyObject | undefined): void {
+  checkWritable(object, 'apply');
+  if (object.kind === 'Tier') checkTier(object);
+  if (object.kind === 'Host') checkHost(object, present as Host | undefined);
 }
 
 const CHANGEABLE: readonly string[] = [

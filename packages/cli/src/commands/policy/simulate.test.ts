@@ -2,7 +2,7 @@ import type { FlowAnswer, FlowRecord } from '@weir/resources';
 import test from 'ava';
 import { withAgents } from '../../testing/answering-agents.ts';
 import { DB, shop } from '../../testing/shop.ts';
-import { lines, type Weir } from '../../testing/weir.ts';
+import { host, lines, type Weir } from '../../testing/weir.ts';
 
 test('what a policy would change, before it is applied; and what its end would', async (t) => {
   const weir = await shop(t);
@@ -34,6 +34,11 @@ test('a simulation refuses what apply and delete refuse', async (t) => {
   t.regex(await simulate(DB, '--delete'), /^error: policy\/db is not there$/m);
   t.regex(await simulate(DB.replace('spec:', 'spec:\n  tier: gone')), /there would be no tier "gone"/);
   t.regex(await simulate(DB.replace('selector', 'selecter')), /did you mean "selector"\?/);
+  const object = (kind: string, spec: object, name = 'default') =>
+    JSON.stringify({ apiVersion: 'weir/v1', kind, metadata: { name }, spec });
+  t.regex(await simulate(object('Tier', { order: 1 })), /"default" is a built-in tier/);
+  t.regex(await simulate(object('Host', { addresses: ['192.0.2.1'] }, 'h9')), /cannot make host\/h9/);
+  t.regex(await simulate(object('Claim', { addresses: ['10.77.0.9'] }, 'web')), /policy does not depend on it/);
 });
 
 const NOW = Date.now();
@@ -67,6 +72,7 @@ const answer = (records: FlowRecord[], minutes: number): FlowAnswer[] => [{ reco
 
 test('which of the recorded flows would meet another verdict, by which rule, and how far each host remembers', async (t) => {
   const weir = await shop(t);
+  await weir.seed(host('h3', '192.168.0.3'));
   const outside = { address: '192.0.2.7' };
   const seenByBoth = flow(WEB1, { host: 'h1', destinationPort: 22, packets: 1 });
   const answers = {
@@ -101,6 +107,7 @@ test('which of the recorded flows would meet another verdict, by which rule, and
       'flows: of 3 in the last hour on 2 hosts, 2 would meet another verdict',
       `flows: host h2 remembers them since ${ago(7).slice(0, 19)}Z only`,
       'flows: 2 more are of endpoints that are gone',
+      'warning: no agent runs on h3: what these saw was not looked at',
     ),
   );
   t.like(question, { denied: false, follow: false });
@@ -116,7 +123,7 @@ test('recorded flows as JSON; without agents; and not asked for', async (t) => {
     json = await weir.ok(t, [...simulate, '-o', 'json'], { stdin: DB });
   });
   const { flows } = JSON.parse(json);
-  t.like(flows, { judged: 2, gone: 0, hosts: 1, dropped: 0, silent: [], shorter: {} });
+  t.like(flows, { judged: 2, gone: 0, hosts: 1, dropped: 0, silent: [], down: [], shorter: {} });
   t.is(flows.changed.length, 1);
   t.like(flows.changed[0], { destinationPort: 22, before: { verdict: 'Allow' }, after: { verdict: 'Deny', because: { tier: 'default' } } });
 
