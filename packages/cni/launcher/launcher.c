@@ -10,6 +10,9 @@
 #include "syscalls.h"
 #include <stdarg.h>
 
+#define DEFAULT_TIMEOUT 60
+#define DEFAULT_TIMEOUT_TEXT "60"
+
 enum { CODE_ENVIRONMENT = 4, CODE_IO = 5, CODE_TRY_AGAIN = 11 };
 
 /* Starts with memory of its own; what outgrows it moves, and the old place is not given back: the process is over soon. */
@@ -19,11 +22,12 @@ typedef struct {
 } Buffer;
 
 static char input_memory[16384], frame_memory[20480], answer_memory[8192];
+static Buffer input = { input_memory, 0, sizeof input_memory };
 
 static char **environment;
 static const char *tool;
-static struct { char *socket, *node, *entry, *config, *timeout; } conf;
-static long timeout;
+static struct { char *socket, *node, *entry, *config, *timeout; } conf = { .timeout = DEFAULT_TIMEOUT_TEXT };
+static long timeout = DEFAULT_TIMEOUT;
 static long deadline; /* CLOCK_MONOTONIC, milliseconds */
 static const char *awaited = "standard input";
 
@@ -52,6 +56,51 @@ __attribute__((noreturn)) static void end(int code) {
     for (;;) SYSCALL(exit_group, code);
 }
 
+/* Where the string that begins at `at`, behind its quote, has the other one; NULL where it has none. */
+static const char *string_end(const char *at, const char *limit) {
+    for (; at < limit && *at != '"'; at++)
+        if (*at == '\\' && ++at == limit) break;
+    return at < limit ? at : NULL;
+}
+
+static const char *past_blanks(const char *at, const char *limit) {
+    while (at < limit && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) at++;
+    return at;
+}
+
+/* Of versions alone: what comes back is put into JSON as it is. */
+static int is_of_version(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '+';
+}
+
+/*
+ * The last "cniVersion" at the top of the configuration, as a JSON parser has it; 0.1.0, the specification's for none, where there is
+ * none or it is no version. Goes through whatever was read, half a configuration too, in one pass and by quotes and brackets alone.
+ */
+static const char *version_in(const Buffer *json) {
+    static char version[32] = "0.1.0";
+    const char *at = json->data, *limit = at + json->length;
+    for (long depth = 0; at < limit; at++) {
+        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+        if (*at != '"') continue;
+        const char *name = at + 1;
+        at = string_end(name, limit);
+        if (!at) break;
+        const char *colon = past_blanks(at + 1, limit);
+        if (depth != 1 || !starts_with(name, "cniVersion\"") || colon == limit || *colon != ':') continue;
+        const char *value = past_blanks(colon + 1, limit);
+        const char *end = value < limit && *value == '"' ? string_end(value + 1, limit) : NULL;
+        size_t length = 0;
+        while (end && ++value < end && is_of_version(*value) && length < sizeof version - 1) version[length++] = *value;
+        if (!end || value < end || length == 0) memcpy(version, "0.1.0", sizeof "0.1.0");
+        else version[length] = 0;
+        if (end) at = end;
+    }
+    return version;
+}
+
+static long read_input(void);
+
 /*
  * Ends with a CNI error on standard output, its message in parts, of which NULL is the last. A DEL without a namespace (Mesos after a
  * reboot) ends well all the same: a failing one would end the Mesos agent at every start, and Weir's agent removes what is left when it
@@ -62,8 +111,10 @@ __attribute__((noreturn, sentinel)) static void fail(int code, ...) {
     const char *command = variable("CNI_COMMAND"), *namespace = variable("CNI_NETNS");
     int is_quiet = command && equal(command, "DEL") && (!namespace || !*namespace);
     char *to = answer, *limit = answer + sizeof answer - 8;
-    const char *opening[] = { "{\"cniVersion\":\"0.1.0\",\"code\":", number_text(code), ",\"msg\":\"" };
-    for (int i = 0; !is_quiet && i < 3; i++)
+    /* For its version, where the failure is of the installation and came first. */
+    if (!is_quiet) read_input();
+    const char *opening[] = { "{\"cniVersion\":\"", version_in(&input), "\",\"code\":", number_text(code, (char[24]){ 0 }), ",\"msg\":\"" };
+    for (size_t i = 0; !is_quiet && i < sizeof opening / sizeof *opening; i++)
         for (const char *from = opening[i]; *from; from++) *to++ = *from;
     va_list parts;
     va_start(parts, code);
@@ -122,6 +173,17 @@ static long read_some(int fd, Buffer *buffer) {
     }
 }
 
+/*
+ * Negative when it cannot be read. Once. Somebody who just starts the binary is told what it is, and has nothing to say on a terminal.
+ */
+static long read_input(void) {
+    static int is_read;
+    long n = !is_read && variable("CNI_COMMAND") ? 1 : 0;
+    is_read = 1;
+    while (n > 0) n = read_some(STDIN_FILENO, &input);
+    return n;
+}
+
 static void read_conf(void) {
     static char path[4096 + 32], text[16384];
     long n = SYSCALL(readlinkat, AT_FDCWD, "/proc/self/exe", path, 4096);
@@ -140,9 +202,10 @@ static void read_conf(void) {
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             if (starts_with(line, keys[i].key)) *keys[i].value = line + strlen(keys[i].key);
     }
-    const char *digits = conf.timeout ? conf.timeout : "";
+    const char *digits = conf.timeout;
     timeout = number_at(&digits);
-    if (timeout <= 0) timeout = 60, conf.timeout = "60";
+    if (timeout <= 0) timeout = DEFAULT_TIMEOUT, conf.timeout = DEFAULT_TIMEOUT_TEXT;
+    deadline = now() + timeout * 1000;
     if (!conf.socket || !conf.node || !conf.entry || !conf.config) fail(CODE_ENVIRONMENT, path, " lacks socket=, node=, entry= or config=; install Weir's tools again", NULL);
 }
 
@@ -191,7 +254,7 @@ static void pass_on(const Buffer *answer) {
 }
 
 /* Comes back when the agent ended before it answered anything. */
-static void ask_agent(const Buffer *input) {
+static void ask_agent(void) {
     int fd = dial();
     if (fd < 0) return;
     Buffer frame = { frame_memory, 0, sizeof frame_memory }, answer = { answer_memory, 0, sizeof answer_memory };
@@ -200,7 +263,7 @@ static void ask_agent(const Buffer *input) {
     for (char **at = environment; *at; at++)
         if (starts_with(*at, "CNI_") || starts_with(*at, "PATH=")) append(&frame, *at, strlen(*at) + 1);
     append(&frame, "", 1);
-    append(&frame, input->data, input->length);
+    append(&frame, input.data, input.length);
     send_frame(fd, &frame);
     while (read_some(fd, &answer) > 0) {
         *reserve(&answer, 1) = 0;
@@ -211,10 +274,10 @@ static void ask_agent(const Buffer *input) {
 }
 
 /* Becomes the same tool in Node, with standard input from its beginning. */
-__attribute__((noreturn)) static void become_node(const Buffer *input) {
+__attribute__((noreturn)) static void become_node(void) {
     long fd = SYSCALL(memfd_create, "stdin", 0);
     if (fd < 0) fail(CODE_IO, "standard input cannot be kept: ", error_text(fd), NULL);
-    write_all((int)fd, input->data, input->length);
+    write_all((int)fd, input.data, input.length);
     SYSCALL(lseek, fd, 0, SEEK_SET);
     if (fd != STDIN_FILENO) SYSCALL(dup3, fd, STDIN_FILENO, 0), SYSCALL(close, fd);
     long failed = SYSCALL(faccessat, AT_FDCWD, conf.entry, R_OK);
@@ -236,14 +299,11 @@ __attribute__((noreturn, used)) void start(long *stack) {
     tool = count > 0 ? file_name(arguments[0]) : "weir";
     struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } ignored = { (void *)1 /* SIG_IGN */, 0, NULL, 0 };
     SYSCALL(rt_sigaction, SIGPIPE, &ignored, NULL, 8);
+    deadline = now() + DEFAULT_TIMEOUT * 1000;
     read_conf();
-    deadline = now() + timeout * 1000;
-    Buffer input = { input_memory, 0, sizeof input_memory };
-    /* Somebody who just starts the binary is told what it is, and has nothing to say on a terminal. */
-    long n = variable("CNI_COMMAND") ? 1 : 0;
-    while (n > 0) n = read_some(STDIN_FILENO, &input);
-    if (n < 0) fail(CODE_IO, "standard input cannot be read: ", error_text(n), NULL);
+    long failed = read_input();
+    if (failed) fail(CODE_IO, "standard input cannot be read: ", error_text(failed), NULL);
     awaited = conf.socket;
-    ask_agent(&input);
-    become_node(&input);
+    ask_agent();
+    become_node();
 }

@@ -86,9 +86,9 @@ static long number_at(const char **text) {
     return value;
 }
 
-static const char *number_text(long value) {
-    static char text[24];
-    char *at = text + sizeof text - 1;
+static const char *number_text(long value, char text[24]) {
+    char *at = text + 23;
+    *at = 0;
     do *--at = (char)('0' + value % 10);
     while (value /= 10);
     return at;
@@ -96,6 +96,7 @@ static const char *number_text(long value) {
 
 /* Of what happens to a launcher's files and sockets. */
 static const char *error_text(long error) {
+    static char number[24];
     switch (error < 0 ? -error : error) {
     case ENOENT: return "No such file or directory";
     case EACCES: return "Permission denied";
@@ -107,6 +108,6 @@ static const char *error_text(long error) {
     case EIO: return "Input/output error";
     case ELOOP: return "Too many levels of symbolic links";
     case ETXTBSY: return "Text file busy";
-    default: return number_text(error < 0 ? -error : error);
+    default: return number_text(error < 0 ? -error : error, number);
     }
 }

@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import fc from 'fast-check';
 import { buildLauncher, installLauncher } from '../launcher/index.ts';
 import { decodeRequest, encodeResponse, type LauncherRequest } from './wire-format.ts';
 
@@ -191,6 +192,60 @@ test('a missing configuration, Node or script is named', async (t) => {
   t.like(await failure(), { code: 4, msg: `weir: ${conf} lacks socket=, node=, entry= or config=; install Weir's tools again` });
   await rm(conf);
   t.like(await failure(), { code: 5, msg: `weir: ${conf}: No such file or directory; install Weir's tools again` });
+});
+
+/** Of a launcher whose installation is broken, which has nobody to ask. */
+async function versionFor(t: Context, place: Place, stdin: string | Buffer): Promise<string> {
+  const { exitCode, stdout } = await run(join(place.plugins, 'weir'), ENV, stdin);
+  t.is(exitCode, 1);
+  return (JSON.parse(stdout) as { cniVersion: string }).cniVersion;
+}
+
+test("its own errors have the configuration's version, whatever else is in there", async (t) => {
+  const place = await install(t, { node: '/no/such/node' });
+  const deep = '['.repeat(5000);
+  for (const [stdin, version] of [
+    ['{"cniVersion":"1.0.0"}', '1.0.0'],
+    ['\r\n{ "name" : "a\\"cniVersion\\":\\"9\\" \\\\" ,\t"cniVersion"\n:\t"0.4.0-rc.1+x" }', '0.4.0-rc.1+x'],
+    ['{"cniVersion":"0.3.1","cniVersion":"1.1.0"}', '1.1.0'],
+    ['{"chain":[{"cniVersion":"0.2.0"}],"ipam":{"cniVersion":"0.2.0"},"cniVersion":"0.3.0","args":{"cniVersion":"0.2.0"}}', '0.3.0'],
+    ['{"type":"cniVersion","cniVersions":["1.0.0"],"xcniVersion":"1.0.0"}', '0.1.0'],
+    ['{"cniVersion":""}', '0.1.0'],
+    ['{"cniVersion":1}', '0.1.0'],
+    ['{"cniVersion":null,"name":"1.0.0"}', '0.1.0'],
+    ['{"cniVersion":"1.0.0\\u0022"}', '0.1.0'],
+    ['{"cniVersion":"1.0.0\\n"}', '0.1.0'],
+    [`{"cniVersion":"${'1'.repeat(31)}"}`, '1'.repeat(31)],
+    [`{"cniVersion":"${'1'.repeat(32)}"}`, '0.1.0'],
+    [`{"cniVersion":"1.0.0","name":"${'x'.repeat(100_000)}`, '1.0.0'],
+    [`{"name":"${'x'.repeat(100_000)}","cniVersion":"1.0.0"}`, '1.0.0'],
+    ['{"cniVersion":"1.0.0', '0.1.0'],
+    ['{"cniVersion":"1.0.0\\', '0.1.0'],
+    ['{"cniVersion":', '0.1.0'],
+    ['{"cniVersion"', '0.1.0'],
+    ['"', '0.1.0'],
+    ['"cniVersion":"1.0.0"', '0.1.0'],
+    [deep, '0.1.0'],
+    ['', '0.1.0'],
+    [Buffer.from([0, 255, 34, 0, 92]), '0.1.0'],
+  ] as const)
+    t.is(await versionFor(t, place, stdin), version, String(stdin).slice(0, 100));
+  await rm(join(place.plugins, 'weir-launcher.conf'));
+  t.is(await versionFor(t, place, '{"cniVersion":"1.0.0"}'), '1.0.0');
+});
+
+test('the version that it reads is the one that a parser of JSON reads', async (t) => {
+  const place = await install(t, { node: '/no/such/node' });
+  const version = fc.oneof(fc.constantFrom('0.1.0', '1.0.0', '1.1.0'), fc.stringMatching(/^[0-9a-z.+-]{1,31}$/));
+  const config = fc
+    .tuple(fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 4 }), version, fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 4 }))
+    .map(([before, cniVersion, after]) => ({ ...before, cniVersion, chain: [after, { cniVersion: 'x' }], ...after }));
+  const check = async (value: { cniVersion: unknown }, indent: number) => {
+    const stdin = JSON.stringify(value, null, indent);
+    const wanted = (JSON.parse(stdin) as { cniVersion: unknown }).cniVersion;
+    t.is(await versionFor(t, place, stdin), wanted as string, stdin);
+  };
+  await fc.assert(fc.asyncProperty(config, fc.constantFrom(0, 2), check), { numRuns: 200 });
 });
 
 test('a runtime that goes away does not hold the launcher', async (t) => {
