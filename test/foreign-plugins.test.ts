@@ -46,14 +46,14 @@ const ROUTE: Step = { type: 'weir-route', ipam: { type: 'weir-ipam' } };
 async function attach(
   t: ExecutionContext,
   step: Step | undefined,
-  { runtimeConfig = {}, from = ROUTE, more = {} } = {},
+  { runtimeConfig = {}, from = ROUTE, more = {}, name = '' } = {},
 ): Promise<Attached> {
   const bed = testbed();
   const host = bed.hosts[0]!;
-  const name = step?.type ?? from.type;
-  const namespace = bed.makeNamespace(name);
+  const containerId = name || (step?.type ?? from.type);
+  const namespace = bed.makeNamespace(containerId);
   const chain = [from, { type: 'weir-policy' }, ...(step === undefined ? [] : [step])];
-  const call = { host, containerId: name, namespace, stdin: mesosNetwork({ app: name }, { chain, runtimeConfig, ...more }) };
+  const call = { host, containerId, namespace, stdin: mesosNetwork({ app: containerId }, { chain, runtimeConfig, ...more }) };
   const { exitCode, json, stderr } = await callCni({ ...call, command: 'ADD' });
   t.is(exitCode, 0, JSON.stringify(json) + stderr);
   const [ipv4, ipv6] = json.ips.map(({ address }: { address: string }) => address.split('/')[0]);
@@ -101,6 +101,32 @@ test.serial('tuning: a parameter of the container', async (t) => {
   t.is(await check(), '');
   sysctl('net/ipv4/tcp_keepalive_time', 124, { namespace });
   t.regex(await check(), /^tuning: .*tcp_keepalive_time/);
+  await del();
+});
+
+test.serial('tuning: a hardware address of its own, which host and policy know', async (t) => {
+  const mac = '02:00:5e:00:53:07';
+  const dataDir = join(testbed().cluster.folder.path, 'tuning');
+  const { namespace, ipv4, ipv6, hostInterface, inHost, inContainer, check, del } = await attach(
+    t,
+    { type: 'tuning', mac, dataDir },
+    { name: 'tuned' },
+  );
+  t.true(inContainer('ip', 'link', 'show', 'eth0').includes(mac));
+  for (const address of [ipv4, ipv6])
+    t.regex(inHost('ip', 'neighbour', 'show', address, 'dev', hostInterface), new RegExp(`lladdr ${mac} PERMANENT`));
+  const [inside, host] = [new Traffic('tuned', namespace), new Traffic('host', testbed().hosts[0]!.namespace)];
+  t.teardown(() => Promise.all([inside.close(), host.close()]));
+  await Promise.all([inside.listen({ tcp: [80] }), host.listen({ tcp: [8080] })]);
+  const { addresses } = testbed().hosts[0]!;
+  for (const [own, hosts] of [
+    [ipv4, addresses.ipv4],
+    [ipv6, addresses.ipv6],
+  ] as const) {
+    t.true(await host.tcp({ address: own, port: 80, timeoutMs: 5000 }), own);
+    t.true(await inside.tcp({ address: hosts, port: 8080, timeoutMs: 5000 }), hosts);
+  }
+  t.is(await check(), '');
   await del();
 });
 

@@ -15,6 +15,8 @@ export interface Tool {
   name: string;
   /** What the tool takes of a network's configuration; of its section `ipam` when it hands out addresses. */
   config: z.ZodObject;
+  /** Of what a runtime may offer in `runtimeConfig`, the keys that it does something with (CNI CONVENTIONS.md, "Well-known Capabilities"). */
+  capabilities: readonly string[];
   add(call: Call, services: Services): Promise<Result>;
   /**
    * ADD for a chain, where the next step of ours needs to know what there will be, and not that it is there already. Absent: `add` does it.

@@ -40,7 +40,7 @@ function serviceEntry(service: Service): ZoneEntry | undefined {
 }
 
 function endpointEntry({ metadata, spec }: Endpoint): ZoneEntry | undefined {
-  const { addresses, ports, mesos } = spec;
+  const { addresses, ports, mesos, aliases = [] } = spec;
   const first = addresses.find((address) => familyOf(address) === 'IPv4') ?? addresses[0];
   if (first === undefined) return undefined;
   const namespace = metadata.namespace!;
@@ -49,7 +49,7 @@ function endpointEntry({ metadata, spec }: Endpoint): ZoneEntry | undefined {
   return {
     rank: 'endpoint',
     ownName,
-    names: [ownName, ...names].filter(isDnsName),
+    names: [...new Set([ownName, ...names, ...aliases.map((alias) => `${alias}.${namespace}.${DOMAIN}`.toLowerCase())])].filter(isDnsName),
     addresses: isReady(spec) ? addresses : [],
     owned: addresses,
     ports,

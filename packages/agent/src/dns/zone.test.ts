@@ -41,6 +41,19 @@ const put = (zone: Zone, ...objects: AnyObject[]) => {
 };
 const remove = (zone: Zone, object: AnyObject) => zone.learn({ key: keyOf(object) });
 
+test('aliases that the runtime asked for are names in the namespace, in any case, and those that DNS cannot hold are none', (t) => {
+  const zone = new Zone();
+  const one = endpoint({ id: 'a', app: '/shop/db', more: { aliases: ['Primary-DB', 'db', 'a b', 'x'.repeat(64)] } });
+  put(zone, one, endpoint({ id: 'b', addresses: ['10.0.0.2'], more: { aliases: ['primary-db'] } }));
+  t.deepEqual(zone.find('primary-db.shop.weir')?.addresses, ['10.0.0.1', '10.0.0.2']);
+  t.deepEqual(zone.find('db.shop.weir')?.addresses, ['10.0.0.1'], 'once, though it is the app’s name too');
+  t.is(zone.find('a b.shop.weir'), undefined);
+  t.is(zone.nameOf('10.0.0.1'), '10-0-0-1.shop.weir');
+  remove(zone, one);
+  t.deepEqual(zone.find('primary-db.shop.weir')?.addresses, ['10.0.0.2']);
+  t.is(zone.find('db.shop.weir'), undefined);
+});
+
 test('an app of Marathon has the names that Marathon, Mesos-DNS and its namespace give it', (t) => {
   const zone = new Zone();
   put(

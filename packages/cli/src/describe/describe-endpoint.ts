@@ -28,6 +28,7 @@ export function endpointFields(endpoint: Endpoint, { policies, namespaces, servi
     ['Addresses', spec.addresses],
     ['Interface', `${spec.interfaceName} in the container, ${spec.hostInterface} on the host`],
     ...(spec.mac === undefined ? [] : [['MAC', spec.mac] satisfies Field]),
+    ...(spec.aliases === undefined ? [] : [['Aliases', spec.aliases] satisfies Field]),
     ['Host ports', (spec.hostPorts ?? []).map(hostPortText)],
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
     ...(behind.length === 0 ? [] : [['Services', behind] satisfies Field]),

@@ -10,6 +10,14 @@ test('the usual networks have no problems', async (t) => {
     { name: 'w', type: 'weir' },
     { name: 'w', type: 'weir', cniVersion: '1.1.0', chain: [{ type: 'weir-route', mtu: 1400, ipam: { type: 'weir-ipam', pools: ['a'] } }] },
     { name: 'w', type: 'weir-route', ipam: { type: 'weir-ipam' }, args: {}, 'example.com/key': 1 },
+    {
+      name: 'w',
+      type: 'weir',
+      chain: [
+        { type: 'weir-route', ipam: { type: 'weir-ipam' }, capabilities: { ips: true, mac: true, dns: true, ipRanges: false } },
+        { type: 'weir-policy', capabilities: { aliases: true, portMappings: true } },
+      ],
+    },
   ])
     t.deepEqual(await texts(network), []);
 });
@@ -68,6 +76,14 @@ for (const [config, expected] of [
   [
     { name: 'w', type: 'weir', chain: [{ type: 'weir-ipam' }, { type: 'weir-route', ipam: { type: 'weir-ipam' } }] },
     /^error: chain\.0 \(weir-ipam\) is no step: it goes into "ipam"/,
+  ],
+  [
+    { name: 'w', type: 'weir', chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' }, capabilities: { ipRanges: true } }] },
+    /^error: chain\.0 \(weir-route\): weir-ipam gives addresses of pools, and refuses a runtime's "ipRanges": name pools in "ipam"/,
+  ],
+  [
+    { name: 'w', type: 'weir', chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam' }, capabilities: { bandwidth: true, mac: true } }] },
+    /^warning: chain\.0 \(weir-route\): weir-route does nothing with the capability "bandwidth": it belongs to a step of the plugin/,
   ],
 ] as const)
   test(`named: ${JSON.stringify(config)}`, async (t) => {

@@ -5,6 +5,7 @@ import { CniError } from '../cni-error.ts';
 import { parseJson } from '../protocol/json.ts';
 import { networkConfigSchema, parseConfig } from '../protocol/network-config.ts';
 import { CNI_VERSIONS, highestVersion, isCniVersion } from '../protocol/version.ts';
+import type { Tool } from '../tool.ts';
 import { TOOLS } from '../tool-table.ts';
 import { weir } from '../tools/weir.ts';
 import { weirIpam } from '../tools/weir-ipam.ts';
@@ -51,7 +52,12 @@ export async function checkNetwork(config: unknown, pluginFolders: readonly stri
     });
   }
   problems.push(...checkKeys(tool.config, network, tool.name, COMMON_KEYS));
-  if (tool !== weir) return [...problems, ...(await checkIpam(network, { where: tool.name, version, pluginFolders }))];
+  if (tool !== weir)
+    return [
+      ...problems,
+      ...checkCapabilities(tool, network, tool.name),
+      ...(await checkIpam(network, { where: tool.name, version, pluginFolders })),
+    ];
   const { data } = weir.config.safeParse(network);
   const chain = (data?.chain ?? []) as Record<string, unknown>[];
   problems.push(...checkOrder(chain));
@@ -84,8 +90,31 @@ async function checkStep(step: Record<string, unknown>, place: Place): Promise<N
   const type = String(step.type);
   const tool = TOOLS.get(type);
   const here = { ...place, where: `${place.where} (${type})`, ...(typeof step.cniVersion === 'string' && { version: step.cniVersion }) };
-  const own = tool === undefined ? await checkPlugin(type, here) : checkKeys(tool.config, step, here.where, COMMON_KEYS);
+  const own =
+    tool === undefined
+      ? await checkPlugin(type, here)
+      : [...checkKeys(tool.config, step, here.where, COMMON_KEYS), ...checkCapabilities(tool, step, here.where)];
   return [...own, ...(await checkIpam(step, here))];
+}
+
+/** A runtime hands over what is declared, and takes it for done. Of an interface plugin's, its IPAM plugin has them too. */
+function checkCapabilities({ name, capabilities }: Tool, step: Record<string, unknown>, where: string): NetworkProblem[] {
+  const ipamType = (step.ipam as { type?: unknown } | undefined)?.type;
+  if (ipamType !== undefined && ipamType !== weirIpam.name) return [];
+  const declared = Object.entries((step.capabilities ?? {}) as Record<string, unknown>).filter(([, value]) => value === true);
+  return declared.flatMap(([capability]): NetworkProblem[] => {
+    if (capabilities.includes(capability)) return [];
+    if (capability === 'ipRanges' && ipamType === weirIpam.name) {
+      const message = `${where}: weir-ipam gives addresses of pools, and refuses a runtime's "ipRanges": name pools in "ipam", and take the capability out`;
+      return [{ severity: 'error', message }];
+    }
+    return [
+      {
+        severity: 'warning',
+        message: `${where}: ${name} does nothing with the capability "${capability}": it belongs to a step of the plugin that does`,
+      },
+    ];
+  });
 }
 
 /** Plugins of others read their section themselves; only whether its plugin is there, and speaks the version, can be told. */

@@ -4,13 +4,15 @@ import type { Call } from './request.ts';
 /**
  * The MAC address that the runtime asks for: `mac` of the capability of that name, or of `args.cni`, or `MAC` in CNI_ARGS (CNI
  * CONVENTIONS.md). In lower case; undefined when none is asked for.
+ * @param ofNetwork what the network file has for when nobody asks
  * @throws CniError 7, with the source, for what cannot be one interface's
  */
-export function requestedMac({ config: { runtimeConfig, args }, environment }: Call): string | undefined {
+export function requestedMac({ config: { runtimeConfig, args }, environment }: Call, ofNetwork?: string): string | undefined {
   const sources: [string, unknown][] = [
     ['runtimeConfig.mac', runtimeConfig?.mac],
     ['args.cni.mac', (args?.cni as { mac?: unknown } | null | undefined)?.mac],
     ['MAC in CNI_ARGS', /(?:^|;)MAC=([^;]*)/.exec(environment.CNI_ARGS ?? '')?.[1]],
+    ['mac of the network file', ofNetwork],
   ];
   for (const [source, value] of sources) if (value !== undefined && value !== null && value !== '') return readMac(value, source);
   return undefined;

@@ -34,8 +34,10 @@ const configSchema = z.looseObject({
 export const weirIpam: Tool = {
   name: 'weir-ipam',
   config: configSchema,
+  capabilities: ['ips'],
 
   async add(call, services) {
+    refuseRanges(call);
     const { pools, families, subnets, routes } = parseConfig(configSchema, call.config.ipam ?? {}, 'ipam');
     const { containerId, interfaceName, namespace, config } = call;
     const task = taskIdentity(call, 'weir-ipam');
@@ -84,6 +86,19 @@ export const weirIpam: Tool = {
     await services.addresses.probe({ network: config.name, pools, families });
   },
 };
+
+/** Pools are the operator's. Passed over, the container had an address that its runtime did not mean it to have. */
+function refuseRanges({ config: { runtimeConfig } }: Call): void {
+  const { ipRanges } = runtimeConfig ?? {};
+  if (ipRanges === undefined || ipRanges === null || (Array.isArray(ipRanges) && ipRanges.length === 0)) return;
+  throw new CniError(
+    CNI_CODE.unsupportedField,
+    `runtimeConfig.ipRanges is ${JSON.stringify(ipRanges)}: weir-ipam gives addresses of pools`,
+    {
+      details: 'name pools in "ipam" of the network file, and take the capability ipRanges out of it',
+    },
+  );
+}
 
 /** What a task says of its addresses by labels. Their text is taken as it is: names of objects need no cleaning. */
 function addressLabels({ config }: Call): { claim?: string; chosenPools?: string[] } {

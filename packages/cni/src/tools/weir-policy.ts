@@ -28,7 +28,7 @@ import { GUARDED_PREFIX } from './host-interface-prefix.ts';
 const configSchema = z.looseObject({
   /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
-  runtimeConfig: z.looseObject({ portMappings: portMappingsSchema }).nullish(),
+  runtimeConfig: z.looseObject({ portMappings: portMappingsSchema, aliases: z.array(z.string()).nullish() }).nullish(),
   /** Nothing passes before the labels of the task's app are known. Without it, the network's labels count until then. */
   waitForLabels: z.boolean().default(false),
 });
@@ -39,6 +39,7 @@ type Config = z.infer<typeof configSchema>;
 export const weirPolicy: Tool = {
   name: 'weir-policy',
   config: configSchema,
+  capabilities: ['portMappings', 'aliases'],
 
   async add(call, services) {
     const { result, done } = await begin(call, services, Promise.resolve());
@@ -141,6 +142,7 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
       addresses: addressesOf(made, interfaceName),
       ...(mac === undefined ? {} : { mac }),
       ...hostPortsOf(config),
+      ...aliasesOf(config),
       ...spaceIn(call, made, services),
       ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
       ...(task && { ports: containerPorts(task.ports, config.runtimeConfig?.portMappings ?? []) }),
@@ -179,6 +181,11 @@ function ownLink(made: Result): Interface | undefined {
 function hostPortsOf({ runtimeConfig }: Config): Pick<EndpointSpec, 'hostPorts'> {
   const mappings = runtimeConfig?.portMappings ?? [];
   return mappings.length === 0 ? {} : { hostPorts: mappings };
+}
+
+function aliasesOf({ runtimeConfig }: Config): Pick<EndpointSpec, 'aliases'> {
+  const aliases = (runtimeConfig?.aliases ?? []).filter((alias) => alias !== '');
+  return aliases.length === 0 ? {} : { aliases };
 }
 
 /** Ours is named in the result. Where others made it, it is looked for: what their results name is the bridge too, or nothing at all. */

@@ -21,6 +21,8 @@ const configSchema = z.looseObject({
   ipam: z.looseObject({ type: z.string().min(1) }),
   /** Of both ends of the veth, in bytes; the kernel's default when absent. */
   mtu: z.int().min(68).max(65535).optional(),
+  /** Of the container's end, where the runtime asks for none. `weir` sets it where a later step of its chain gives it one. */
+  mac: z.string().optional(),
   /** True when weir-policy follows: the interface carries nothing until policy knows it. `weir` sets it for its chain. */
   failClosed: z.boolean().default(false),
   /** Handed on in the result, as the specification has it. */
@@ -35,6 +37,7 @@ type Config = z.infer<typeof configSchema>;
 export const weirRoute: Tool = {
   name: 'weir-route',
   config: configSchema,
+  capabilities: ['ips', 'mac', 'dns'],
 
   async add(call, services) {
     const { result, done } = await begin(call, services);
@@ -144,7 +147,7 @@ interface Link extends Attaching {
 function beginLink(call: Call, config: Config, services: Services, space: string | undefined): Link {
   const hostInterface = hostInterfaceOf(prefixFor(config.failClosed), call);
   const { namespace, containerId, interfaceName } = call;
-  const mac = requestedMac(call);
+  const mac = requestedMac(call, config.mac);
   const owner = { network: call.config.name, containerId, interfaceName };
   const attach = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, owner, space });
   const first = attach();

@@ -6,6 +6,7 @@ import type { Services } from '../services.ts';
 import type { Task } from '../task/task.ts';
 import { callTool, environment, NAMESPACE_FILE, NETWORK } from '../testing/cni-call.ts';
 import { MESOS_CALLS } from '../testing/mesos-calls.ts';
+import { PluginFolder } from '../testing/plugin-folder.ts';
 import { codedError, ServicesDouble } from '../testing/services-double.ts';
 
 const ID = '11111111-2222-3333-4444-555555555555';
@@ -414,6 +415,46 @@ test('what a runtime says by conventions alone: labels in args, DNS servers in r
   const wrong = async (more: object) => (await callTool('weir', environment('ADD'), { ...NETWORK, ...more }, new ServicesDouble())).answer;
   t.like(await wrong({ args: { cni: { labels: { app: 'web' } } } }), { code: 7 });
   t.like(await wrong({ runtimeConfig: { dns: { servers: '192.0.2.53' } } }), { code: 7 });
+});
+
+test("aliases of the runtime are the endpoint's; ranges of addresses are refused by weir-ipam, and handed to another IPAM plugin", async (t) => {
+  const services = new ServicesDouble();
+  const aliased = { ...NETWORK, runtimeConfig: { aliases: ['primary-db', ''] } };
+  await callTool('weir', environment('ADD'), aliased, services);
+  t.deepEqual([...services.endpoints.values()][0]?.spec.aliases, ['primary-db']);
+  const wrong = { ...NETWORK, runtimeConfig: { aliases: 'primary-db' } };
+  t.like((await callTool('weir', environment('ADD'), wrong, new ServicesDouble())).answer, { code: 7 });
+
+  const ipRanges = [[{ subnet: '10.9.0.0/24' }]];
+  const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' }, capabilities: { ipRanges: true } }];
+  const asked = { ...NETWORK, chain, runtimeConfig: { ipRanges } };
+  const refused = new ServicesDouble();
+  t.like((await callTool('weir', environment('ADD'), asked, refused)).answer, {
+    code: 2,
+    msg: 'runtimeConfig.ipRanges is [[{"subnet":"10.9.0.0/24"}]]: weir-ipam gives addresses of pools',
+  });
+  t.true(refused.isEmpty);
+  const none = { ...asked, runtimeConfig: { ipRanges: [] } };
+  t.is((await callTool('weir', environment('ADD'), none, new ServicesDouble())).exitCode, 0);
+});
+
+test('a MAC address that a later step tuning will set is the link’s from the start', async (t) => {
+  const macOf = async (tuning: object, more: object = {}) => {
+    const services = new ServicesDouble();
+    const folder = await PluginFolder.make(t);
+    await folder.add('tuning', `[ $CNI_COMMAND = ADD ] && sed 's/.*"prevResult"://;s/}$//'`);
+    const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }, { type: 'tuning', ...tuning }];
+    const network = { ...NETWORK, cniVersion: '1.0.0', chain, ...more };
+    const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
+    t.is([...services.endpoints.values()][0]?.spec.mac, answer.interfaces[1].mac);
+    return answer.interfaces[1].mac;
+  };
+  const [mac, other] = ['02:00:5e:00:53:07', '02:00:5e:00:53:08'];
+  t.is(await macOf({ mac }), mac);
+  t.is(await macOf({ mac }, { runtimeConfig: { mac: other } }), mac, 'tuning is not told of the runtime’s');
+  t.is(await macOf({ mac, capabilities: { mac: true } }, { runtimeConfig: { mac: other } }), other);
+  t.is(await macOf({ mac }, { args: { cni: { mac: other } } }), other);
+  t.is(await macOf({ sysctl: {} }, { runtimeConfig: { mac: other } }), other);
 });
 
 test('disableCheck and disableGC are texts too, as libcni has them', async (t) => {

@@ -31,6 +31,7 @@ const configSchema = z.looseObject({
 export const weir: Tool = {
   name: 'weir',
   config: configSchema,
+  capabilities: [],
 
   async add(given, services) {
     const call = withRuntimeConfig(given);
@@ -92,8 +93,23 @@ function stepsOf(call: AnyCall, services: Services): Step[] {
 
 /** With what the steps of a chain need not say. */
 const completed = workedOutOnce((chain: readonly StepConfig[]) =>
-  chain.map((step, index) => withOwnCapabilities(withGuard(step, chain.slice(index + 1)), chain)),
+  chain.map((step, index) => {
+    const later = chain.slice(index + 1);
+    return withOwnCapabilities(withFinalMac(withGuard(step, later), later), chain);
+  }),
 );
+
+/**
+ * A step `tuning` may give the container's end another address afterwards, which the host's permanent neighbour entry and policy's guard against
+ * forgery would not know. So the link has that one from the start, and `tuning` finds nothing to do.
+ */
+function withFinalMac(step: StepConfig, later: readonly StepConfig[]): StepConfig {
+  const tuning = later.findLast(({ type, mac }) => type === 'tuning' && typeof mac === 'string' && mac !== '');
+  if (step.type !== weirRoute.name || tuning === undefined) return step;
+  // What the runtime asks for goes first with it as well, where it is told of that.
+  const isTold = tuning.capabilities?.mac === true;
+  return { ...step, mac: tuning.mac, capabilities: { ...(!isTold && { mac: false }), ...step.capabilities } };
+}
 
 /** An interface that policy will guard carries nothing until then; and its address is given to what policy will take it for. */
 function withGuard(step: StepConfig, later: readonly StepConfig[]): StepConfig {
@@ -105,9 +121,8 @@ function withGuard(step: StepConfig, later: readonly StepConfig[]): StepConfig {
 
 /** What our own steps can do, nobody needs to declare. weir-policy leaves host ports to another step that declares them. */
 function withOwnCapabilities(step: StepConfig, chain: readonly StepConfig[]): StepConfig {
-  const own = new Map<string, Record<string, boolean>>([
-    [weirRoute.name, { ips: true, mac: true, dns: true }],
-    [weirPolicy.name, { portMappings: !chain.some(mapsPorts) }],
-  ]).get(step.type);
-  return own === undefined ? step : { ...step, capabilities: { ...own, ...step.capabilities } };
+  const tool = [weirRoute, weirPolicy].find(({ name }) => name === step.type);
+  if (tool === undefined) return step;
+  const own = Object.fromEntries(tool.capabilities.map((name) => [name, name !== 'portMappings' || !chain.some(mapsPorts)]));
+  return { ...step, capabilities: { ...own, ...step.capabilities } };
 }

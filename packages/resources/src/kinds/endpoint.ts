@@ -30,6 +30,8 @@ export interface EndpointSpec {
   ports: NamedPort[];
   /** Ports of the host that lead to the container. */
   hostPorts?: HostPort[];
+  /** Names besides those of its app or labels, as its runtime asked for them, in its namespace. */
+  aliases?: string[];
   /** What its network says of a direction in which no policy selects it. Deny here or in its namespace closes it. */
   defaultAction?: 'Allow' | 'Deny';
   /** Present when Mesos asked for it; filled in once the Mesos agent told which task it is. */
@@ -93,6 +95,7 @@ const schema = z.strictObject({
   mac: field(parseMac, { type: 'string' }).optional(),
   ports: namedPortsSchema,
   hostPorts: z.array(hostPortSchema).optional(),
+  aliases: z.array(text({ what: 'alias', ...ANY })).optional(),
   defaultAction: oneOf('Allow', 'Deny').optional(),
   mesos: z
     .strictObject({
