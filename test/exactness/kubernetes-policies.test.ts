@@ -54,7 +54,7 @@ test('each packet between pods arrives if and only if Kubernetes’ own descript
   t.timeout(120_000);
   const host = ExactHost.make(t);
   const places = host.places.filter(({ kind }) => kind !== 'host');
-  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 2 });
+  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 2, netsPerSet: 2 });
   let known = new Map<string, AnyObject>();
   const kinds = new Map<string, number>();
   let sent = 0;

@@ -116,7 +116,7 @@ class Answers {
 test('each of some thousand packets arrives if and only if the plain evaluator allows it', async (t) => {
   t.timeout(120_000);
   const host = ExactHost.make(t);
-  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 2 });
+  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 2, netsPerSet: 2 });
   const answers = new Answers();
   const features = new FeatureCount();
   let known: AnyObject[] = TIERS;

@@ -23,8 +23,8 @@ const anyObjects = fc.array(anyObject, { minLength: 1, maxLength: 28 });
 const anyHostEndpoints = fc.array(anyHostEndpoint, { minLength: 1, maxLength: 3 });
 const anyTraffic = fc.array(fc.record({ peer: anyPeer, header: anyHeader }), { minLength: 6, maxLength: 10 });
 
-/** Few, so that the generated sets come to it, from below and from above. */
-const MANY = 2;
+/** So few that the generated sets and lists come to it, from below and from above. */
+const FEW = { manyPeers: 2, netsPerSet: 2 };
 
 /** The last state of each object. */
 function finalState(objects: readonly AnyObject[]): AnyObject[] {
@@ -32,7 +32,7 @@ function finalState(objects: readonly AnyObject[]): AnyObject[] {
 }
 
 function calculatorOf(objects: readonly AnyObject[]): PolicyCalculator {
-  const calculator = new PolicyCalculator({ host: 'here', manyPeers: MANY });
+  const calculator = new PolicyCalculator({ host: 'here', ...FEW });
   for (const object of objects) calculator.upsert(object);
   return calculator;
 }
@@ -59,6 +59,7 @@ test('the table, decide and allows say what the plain evaluator says', (t) => {
   let allowed = 0;
   let stagedDiffers = 0;
   let ofMany = 0;
+  let inParts = 0;
   fc.assert(
     fc.property(anyObjects, anyTraffic, (all, traffic) => {
       const objects = finalState(all);
@@ -67,6 +68,7 @@ test('the table, decide and allows say what the plain evaluator says', (t) => {
       const walk = new TableWalk(table);
       walk.assertWhole();
       if ([...table.keys()].some((key) => key.startsWith('map/m_'))) ofMany += 1;
+      if ([...table.keys()].some((key) => key.startsWith('chain/n_'))) inParts += 1;
       for (const { endpoint, direction, packet } of packetsOf(objects, traffic)) {
         const expected = reference(objects, endpoint, direction, packet);
         const walked = walk.verdict(endpoint.spec.hostInterface, direction, packet);
@@ -97,6 +99,7 @@ test('the table, decide and allows say what the plain evaluator says', (t) => {
   t.log(`${compared} packets, ${allowed} of them allowed, ${stagedDiffers} that staged policies would change`);
   t.true(stagedDiffers > 100);
   t.true(ofMany > 30, `${ofMany} tables with sets of many`);
+  t.true(inParts > 30, `${inParts} tables with lists in parts`);
   // A generator that lets everything or nothing through would test nothing.
   t.true(compared > 15_000);
   t.true(allowed > compared / 5 && allowed < (compared * 4) / 5);
@@ -226,7 +229,7 @@ test('the table depends on the objects alone, not on what came before nor on the
       fc.infiniteStream(fc.nat()),
       (changes, all, variations, random) => {
         const objects = finalState(all);
-        const calculator = new PolicyCalculator({ host: 'here', manyPeers: MANY });
+        const calculator = new PolicyCalculator({ host: 'here', ...FEW });
         const table = new Map<string, Statement>();
         const apply = (change: Change) => {
           if (change.do === 'flush') return applyFlush(table, calculator);
@@ -276,7 +279,7 @@ test('to each address space, what is of the others is not there', (t) => {
     fc.property(anyPlaced, (all) => {
       const history = all.map(([object, space]) => placed(object, space));
       for (const space of spaces) {
-        const calculator = new PolicyCalculator({ host: 'here', space, manyPeers: MANY });
+        const calculator = new PolicyCalculator({ host: 'here', space, ...FEW });
         const table = new Map<string, Statement>();
         for (const object of history) {
           calculator.upsert(object);
@@ -285,7 +288,7 @@ test('to each address space, what is of the others is not there', (t) => {
         const objects = finalState(history);
         const isHere = (object: AnyObject) =>
           object.kind === 'Endpoint' ? spaceOf(object.spec) === space : isEverywhere(object) || space === undefined;
-        const alone = new PolicyCalculator({ host: 'here', space, manyPeers: MANY });
+        const alone = new PolicyCalculator({ host: 'here', space, ...FEW });
         for (const object of objects.filter(isHere)) alone.upsert(object);
         const { set, delete: superfluous } = difference(alone.flush().set, table);
         if (set.size + superfluous.size > 0) throw new Error(`missing ${[...set.keys()]}, left over ${[...superfluous]}`);
@@ -410,7 +413,7 @@ test('what DNS tells an endpoint counts for that endpoint alone, whenever it is 
   let byName = 0;
   fc.assert(
     fc.property(fc.array(anyStep, { minLength: 20, maxLength: 60 }), anyTraffic, fc.nat(3), (steps, traffic, flushes) => {
-      const calculator = new PolicyCalculator({ host: 'here', manyPeers: MANY });
+      const calculator = new PolicyCalculator({ host: 'here', ...FEW });
       const objects = new Map<string, AnyObject>();
       const told = new Map<string, Map<string, string[]>>();
       const table = new Map<string, Statement>();

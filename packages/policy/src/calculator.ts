@@ -31,6 +31,7 @@ import { endpointMember, hostMember, networkSetMember } from './membership/membe
 import { type Member, Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
 import { MANY_PEERS } from './peers/many-peers.ts';
+import { NETS_PER_SET } from './peers/net-list.ts';
 import { NetworkSets } from './peers/network-sets.ts';
 import type { PeerTable } from './peers/peer-table.ts';
 import { type Flow, parseFlow } from './program/flow.ts';
@@ -104,8 +105,9 @@ export class PolicyCalculator {
    * @param options.space name of the network whose own address space they are in; absent: the shared one. Endpoints, pools and hosts of
    * other spaces are nobody here: their addresses may be the same
    * @param options.manyPeers see `MANY_PEERS`, its default
+   * @param options.netsPerSet see `NETS_PER_SET`, its default
    */
-  constructor(options: { host?: string; space?: string | undefined; manyPeers?: number } = {}) {
+  constructor(options: { host?: string; space?: string | undefined; manyPeers?: number; netsPerSet?: number } = {}) {
     this.#host = options.host;
     this.#space = options.space;
     const labels = (namespace: string): Labels => namespaceLabels(namespace, this.#namespaces.get(namespace));
@@ -133,6 +135,7 @@ export class PolicyCalculator {
       table: this.#table,
       bridgeTable: this.#bridgeTable,
       manyPeers: options.manyPeers ?? MANY_PEERS,
+      netsPerSet: options.netsPerSet ?? NETS_PER_SET,
     });
   }
 

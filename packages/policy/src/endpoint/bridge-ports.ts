@@ -1,8 +1,7 @@
 import { type Endpoint, familyOf } from '@weir/resources';
 import type { Member } from '../membership/membership.ts';
-import { addressType } from '../peers/peer-table.ts';
 import { Claims } from '../statements/claims.ts';
-import type { ElementStatement, KeyField } from '../statements/statement.ts';
+import { addressType, type ElementStatement, type KeyField } from '../statements/statement.ts';
 import type { Table } from '../statements/table.ts';
 import type { Entries, LocalEndpoint } from './local-endpoint.ts';
 

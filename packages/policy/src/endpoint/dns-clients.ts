@@ -1,7 +1,6 @@
 import { familyOf } from '@weir/resources';
-import { addressType } from '../peers/peer-table.ts';
 import { Claims } from '../statements/claims.ts';
-import type { ChainStatement, Statement } from '../statements/statement.ts';
+import { addressType, type ChainStatement, type Statement } from '../statements/statement.ts';
 import type { SharedStructure, Table } from '../statements/table.ts';
 import type { Enforced } from './enforcement.ts';
 

@@ -52,6 +52,7 @@ export class Enforcement {
   readonly #dnsClients: DnsClients;
   readonly #peerSets: PeerSets;
   readonly #manyPeers: number;
+  readonly #netsPerSet: number;
   readonly #endpoints = new Map<Member, LocalEndpoint>();
   readonly #byInterface = new Map<string, Set<LocalEndpoint>>();
   readonly #states = new Map<string, InterfaceState>();
@@ -70,6 +71,8 @@ export class Enforcement {
     bridgeTable: Table;
     /** From how many addresses on a set is in the table as such. */
     manyPeers: number;
+    /** How many nets of a list a set of the table has at most. */
+    netsPerSet: number;
   }) {
     this.#membership = of.membership;
     this.#policies = of.policies;
@@ -77,6 +80,7 @@ export class Enforcement {
     this.#structure = new SharedStructure(of.table);
     this.#peerSets = new PeerSets(of.table, this.#structure);
     this.#manyPeers = of.manyPeers;
+    this.#netsPerSet = of.netsPerSet;
     this.#bridgePorts = new BridgePorts({ inet: of.table, bridge: of.bridgeTable });
     this.#dnsClients = new DnsClients(of.table, this.#structure);
     this.#defaults = of.defaults;
@@ -345,6 +349,7 @@ export class Enforcement {
         structure: this.#structure,
         peerSets: this.#peerSets,
         manyPeers: this.#manyPeers,
+        netsPerSet: this.#netsPerSet,
       });
       shared = { table, users: new Map() };
       this.#tables.set(formed.name, shared);

@@ -1,8 +1,7 @@
 import type { Direction, Endpoint, HostEndpoint } from '@weir/resources';
 import { familyOf } from '@weir/resources';
 import type { Member } from '../membership/membership.ts';
-import { addressType } from '../peers/peer-table.ts';
-import type { KeyField, Statement } from '../statements/statement.ts';
+import { addressType, type KeyField, type Statement } from '../statements/statement.ts';
 import type { Entry } from './entry.ts';
 
 /** An endpoint of this host: a container's, or the host's own. */

@@ -81,7 +81,8 @@ export function byManyPeers(
   return { ...outside, rules: [rule, ...outside.rules], chains: [...inside.chains, ...outside.chains] };
 }
 
-function asVerdict({ rules, verdict, chains }: ByManyPeers): Omit<ByManyPeers, 'rules'> {
+/** The same as one verdict, which leads to a chain where there are rules. */
+export function asVerdict({ rules, verdict, chains }: ByManyPeers): Omit<ByManyPeers, 'rules'> {
   if (rules.length === 0) return { verdict, chains };
   const all = [...rules, { expressions: [{ kind: 'verdict' as const, verdict }] }];
   const chain: ChainStatement = { kind: 'chain', name: `m_${contentHash(all.map(ruleText).join('\n'))}`, rules: all };

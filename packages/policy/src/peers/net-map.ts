@@ -3,18 +3,20 @@ import { getOrCreate } from '../membership/multimap.ts';
 import type { TrafficClass } from '../program/traffic-class.ts';
 import { decode, IntervalList, intervalDifference } from '../ranges/interval-list.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
-import type { AddressField, Rule } from '../statements/rule.ts';
+import { type AddressField, type Rule, ruleText } from '../statements/rule.ts';
 import {
+  addressType,
   DENIED,
   type ElementStatement,
-  type IntervalsStatement,
   type KeyField,
   type MapStatement,
   statementKey,
   verdictText,
 } from '../statements/statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
-import { mostNumerous } from './many-peers.ts';
+import { type ByManyPeers, mostNumerous } from './many-peers.ts';
+import { NetList, type PartSet } from './net-list.ts';
+import { type NetRules, netRules } from './net-rules.ts';
 
 /** Addresses of one class. */
 export interface NetInterval extends AddressRange {
@@ -26,11 +28,22 @@ interface Kept {
   readonly trafficClass: TrafficClass;
   intervals: IntervalList;
   /** Where they are if they are many. */
-  set?: MapStatement;
+  list?: NetList;
 }
 
+type Held = Pick<Kept, 'intervals' | 'list'>;
+
+/** What the rules follow from. */
+interface Shape {
+  readonly hasMap: boolean;
+  readonly lists: readonly { readonly name: string; readonly sets: readonly PartSet[]; readonly trafficClass: TrafficClass }[];
+  readonly many: ByManyPeers;
+}
+
+const NO_RULES: NetRules = { rules: [], structures: [], elements: [] };
+
 /**
- * The nets of one program in the nftables table. Those of a class that has many are in a set of their own, behind which a rule says what
+ * The nets of one program in the nftables table. Those of a class that has many are in a list of their own, behind which a rule says what
  * becomes of them; the others are in one map. The kernel goes through all elements of a map that lead to a chain whenever it checks the
  * table's chains, and through none of a set.
  */
@@ -41,25 +54,52 @@ export class NetMap {
   readonly #table: Table;
   readonly #structure: SharedStructure;
   readonly #many: number;
+  readonly #netsPerSet: number;
+  readonly #none: IntervalList;
   readonly #map: MapStatement;
   readonly #classes = new Map<string, Kept>();
-  #hasMap = false;
+  #shape: Shape;
+  #present: NetRules = NO_RULES;
   #rules: readonly Rule[] = [];
 
-  /** @param of.name of the program; @param of.many from how many intervals on a class has a set */
-  constructor(of: { name: string; family: Family; field: AddressField; table: Table; structure: SharedStructure; many: number }) {
+  /**
+   * @param of.name of the program
+   * @param of.many from how many intervals on a class has a list
+   * @param of.netsPerSet see `NETS_PER_SET`
+   * @param behind what comes behind the nets
+   */
+  constructor(
+    of: {
+      name: string;
+      family: Family;
+      field: AddressField;
+      table: Table;
+      structure: SharedStructure;
+      many: number;
+      netsPerSet: number;
+    },
+    behind: ByManyPeers,
+  ) {
     this.#name = of.name;
     this.#family = of.family;
     this.#field = of.field;
     this.#table = of.table;
     this.#structure = of.structure;
     this.#many = of.many;
-    this.#map = { kind: 'map', name: `p_${of.name}_n`, type: `${this.#type} : verdict`, interval: true };
+    this.#netsPerSet = of.netsPerSet;
+    this.#none = IntervalList.of(of.family);
+    this.#map = { kind: 'map', name: `p_${of.name}_n`, type: `${addressType(of.family)} : verdict`, interval: true };
+    this.#shape = { hasMap: false, lists: [], many: behind };
   }
 
-  /** Those that look a peer up. Another list when they have changed, which they seldom do. */
+  /** Those that look a peer up. Another array when they have changed, which they seldom do. */
   get rules(): readonly Rule[] {
     return this.#rules;
+  }
+
+  /** To be called when something else comes behind the nets. */
+  leadTo(behind: ByManyPeers): void {
+    this.#reshape({ ...this.#shape, many: behind });
   }
 
   /**
@@ -90,16 +130,13 @@ export class NetMap {
       intervals: IntervalList.of(this.#family, intervals),
     }));
     const gone = [...this.#classes].filter(([text]) => !wanted.has(text));
-    return this.#bring([
-      ...all,
-      ...gone.map(([text, { trafficClass }]) => ({ text, trafficClass, intervals: IntervalList.of(this.#family) })),
-    ]);
+    return this.#bring([...all, ...gone.map(([text, { trafficClass }]) => ({ text, trafficClass, intervals: this.#none }))]);
   }
 
   /** Gives classes other intervals, in the table too. */
   #bring(wanted: readonly { text: string; trafficClass: TrafficClass; intervals: IntervalList }[]): boolean {
     let narrowed = false;
-    const before = new Map<Kept, Pick<Kept, 'intervals' | 'set'>>();
+    const before = new Map<Kept, Held>();
     for (const { text, trafficClass, intervals } of wanted) {
       const kept = this.#keep(text, trafficClass);
       const { gone, come } = intervalDifference(kept.intervals, intervals);
@@ -110,49 +147,63 @@ export class NetMap {
       before.set(kept, { ...kept });
       kept.intervals = intervals;
     }
-    const moved = this.#chooseMany();
-    for (const [kept, old] of moved) before.set(kept, { ...old, ...before.get(kept) });
+    for (const [kept, old] of this.#chooseMany()) before.set(kept, { ...old, ...before.get(kept) });
     this.#forgetEmpty();
-    this.#chooseRules(moved.size > 0);
-    this.#write(before);
+    this.#writeLists(before);
+    this.#chooseRules();
+    this.#writeMap(before);
     return narrowed;
   }
 
   #keep(text: string, trafficClass: TrafficClass): Kept {
     return getOrCreate(this.#classes, text, () => {
       if (trafficClass.chain !== undefined) this.#structure.retain(trafficClass.chain);
-      return { trafficClass, intervals: IntervalList.of(this.#family) };
+      return { trafficClass, intervals: this.#none };
     });
   }
 
-  /** Gives sets of their own to the classes that have most. @returns those whose place is another now, as they were */
+  /** Gives lists of their own to the classes that have most. @returns those whose place is another now, as they were */
   #chooseMany(): Map<Kept, Kept> {
     const sizes = [...this.#classes].map(([key, { intervals }]) => ({ key, size: intervals.size }));
     const many = new Set(mostNumerous(sizes, this.#many).map(({ key }) => key));
     const moved = new Map<Kept, Kept>();
     for (const [text, kept] of this.#classes) {
-      if (many.has(text) === (kept.set !== undefined)) continue;
+      if (many.has(text) === (kept.list !== undefined)) continue;
       moved.set(kept, { ...kept });
-      if (kept.set !== undefined) this.#structure.release(kept.set);
-      delete kept.set;
-      if (!many.has(text)) continue;
-      kept.set = { kind: 'map', name: `p_${this.#name}_n_${verdictName(kept)}`, type: this.#type, interval: true };
-      this.#structure.retain(kept.set);
+      if (many.has(text)) kept.list = this.#newList(kept);
+      else delete kept.list;
     }
     return moved;
   }
 
+  #newList({ trafficClass: { verdict } }: Kept): NetList {
+    return new NetList({
+      name: `p_${this.#name}_n_${'chain' in verdict ? verdict.chain : verdict.kind}`,
+      family: this.#family,
+      table: this.#table,
+      structure: this.#structure,
+      netsPerSet: this.#netsPerSet,
+    });
+  }
+
   /** @param before what of the classes is in the table */
-  #write(before: ReadonlyMap<Kept, Pick<Kept, 'intervals' | 'set'>>): void {
-    const inMap = ({ intervals, set }: Pick<Kept, 'intervals' | 'set'>) => (set === undefined ? intervals : IntervalList.of(this.#family));
-    const changes = Array.from(before, ([kept, old]) => ({ kept, old, ...intervalDifference(inMap(old), inMap(kept)) }));
+  #writeLists(before: ReadonlyMap<Kept, Held>): void {
+    for (const [kept, old] of before) {
+      if (kept.list !== old.list) old.list?.remove();
+      if (kept.list === undefined) continue;
+      const { gone, come } = intervalDifference(kept.list === old.list ? old.intervals : this.#none, kept.intervals);
+      kept.list.replace([...decode(this.#family, gone)], [...decode(this.#family, come)]);
+    }
+  }
+
+  #writeMap(before: ReadonlyMap<Kept, Held>): void {
+    const inMap = ({ intervals, list }: Held) => (list === undefined ? intervals : this.#none);
+    const changes = Array.from(before, ([kept, old]) => ({ kept, ...intervalDifference(inMap(old), inMap(kept)) }));
     for (const { kept, gone } of changes) {
       for (const range of decode(this.#family, gone)) this.#table.delete(statementKey(this.#element(range, kept)));
     }
-    for (const { kept, old, come } of changes) {
+    for (const { kept, come } of changes) {
       for (const range of decode(this.#family, come)) this.#table.set(this.#element(range, kept));
-      if (old.set !== undefined && kept.set === undefined) this.#table.delete(statementKey(intervalsOf(old.set, old.intervals)));
-      if (kept.set !== undefined) this.#table.set(intervalsOf(kept.set, kept.intervals));
     }
   }
 
@@ -164,45 +215,51 @@ export class NetMap {
     }
   }
 
-  #chooseRules(isMoved: boolean): void {
-    const isMapNeeded = this.#classes.values().some(({ set }) => set === undefined);
-    if (!isMoved && isMapNeeded === this.#hasMap) return;
-    if (isMapNeeded && !this.#hasMap) this.#structure.retain(this.#map);
-    if (!isMapNeeded && this.#hasMap) this.#structure.release(this.#map);
-    this.#hasMap = isMapNeeded;
-    this.#rules = this.#rulesOf();
+  #chooseRules(): void {
+    const hasMap = this.#classes.values().some(({ list }) => list === undefined);
+    const lists = [...this.#classes].flatMap(([text, { list, trafficClass }]) =>
+      list === undefined ? [] : [{ text, name: list.name, sets: list.sets, trafficClass }],
+    );
+    lists.sort((left, right) => (left.text < right.text ? -1 : 1));
+    const isSame =
+      hasMap === this.#shape.hasMap &&
+      lists.length === this.#shape.lists.length &&
+      lists.every(({ sets }, index) => sets === this.#shape.lists[index]!.sets);
+    if (!isSame) this.#reshape({ ...this.#shape, hasMap, lists });
   }
 
-  #rulesOf(): Rule[] {
-    const sets = [...this.#classes].flatMap(([text, { set, trafficClass }]) => (set === undefined ? [] : [{ text, set, trafficClass }]));
-    sets.sort((left, right) => (left.text < right.text ? -1 : 1));
-    const field = this.#field;
-    return [
-      ...sets.map(
-        ({ set, trafficClass: { verdict } }): Rule => ({
-          expressions: [
-            { kind: 'member', field, set: set.name },
-            { kind: 'verdict', verdict },
-          ],
-          comment: 'peers by net',
-        }),
-      ),
-      ...(this.#hasMap ? [{ expressions: [{ kind: 'vmap' as const, field, map: this.#map.name }], comment: 'peers by net' }] : []),
-    ];
+  #reshape(shape: Shape): void {
+    if (shape.hasMap !== this.#shape.hasMap) this.#structure[shape.hasMap ? 'retain' : 'release'](this.#map);
+    this.#shape = shape;
+    const { hasMap, lists, many } = shape;
+    const verdicts = lists.map(({ name, sets, trafficClass: { verdict } }) => ({ name, sets, verdict }));
+    this.#put(netRules(verdicts, this.#field, many));
+    const inMap: Rule[] = hasMap
+      ? [{ expressions: [{ kind: 'vmap', field: this.#field, map: this.#map.name }], comment: 'peers by net' }]
+      : [];
+    const rules = [...inMap, ...this.#present.rules];
+    if (rules.map(ruleText).join('\n') !== this.#rules.map(ruleText).join('\n')) this.#rules = rules;
+  }
+
+  /** Brings what the rules need into the table. */
+  #put(next: NetRules): void {
+    const before = this.#present;
+    this.#present = next;
+    for (const structure of next.structures) this.#structure.retain(structure);
+    const kept = new Set(next.elements.map(statementKey));
+    for (const element of before.elements) if (!kept.has(statementKey(element))) this.#table.delete(statementKey(element));
+    for (const element of next.elements) this.#table.set(element);
+    for (const structure of before.structures) this.#structure.release(structure);
   }
 
   #intervalsOf(text: string): IntervalList {
-    return this.#classes.get(text)?.intervals ?? IntervalList.of(this.#family);
+    return this.#classes.get(text)?.intervals ?? this.#none;
   }
 
   /** Of the map. */
   #element({ first, last }: AddressRange, { trafficClass }: Kept): ElementStatement {
-    const field = (number: bigint): KeyField[] => [{ type: this.#type, value: addressFromNumber(number, this.#family) }];
+    const field = (number: bigint): KeyField[] => [{ type: addressType(this.#family), value: addressFromNumber(number, this.#family) }];
     return { kind: 'element', set: this.#map.name, key: field(first), to: field(last), verdict: trafficClass.verdict };
-  }
-
-  get #type(): 'ipv4_addr' | 'ipv6_addr' {
-    return this.#family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
   }
 }
 
@@ -212,12 +269,4 @@ function intervalKey({ first, last, trafficClass }: NetInterval): string {
 
 function byClass(intervals: readonly NetInterval[]): Map<string, NetInterval[]> {
   return Map.groupBy(intervals, ({ trafficClass }) => verdictText(trafficClass.verdict));
-}
-
-function intervalsOf({ name }: MapStatement, intervals: IntervalList): IntervalsStatement {
-  return { kind: 'intervals', set: name, intervals };
-}
-
-function verdictName({ trafficClass: { verdict } }: Kept): string {
-  return 'chain' in verdict ? verdict.chain : verdict.kind;
 }

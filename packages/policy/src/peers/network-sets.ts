@@ -9,9 +9,8 @@ import {
   type PoolSpec,
 } from '@weir/resources';
 import { netRanges } from '../ranges/net-ranges.ts';
-import { type ElementStatement, type KeyField, type Statement, statementKey } from '../statements/statement.ts';
+import { addressType, type ElementStatement, type KeyField, type Statement, statementKey } from '../statements/statement.ts';
 import type { Table } from '../statements/table.ts';
-import { addressType } from './peer-table.ts';
 
 const FAMILIES = [
   ['IPv4', '4'],

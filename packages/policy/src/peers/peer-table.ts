@@ -1,4 +1,4 @@
-import { type Family, protocolNumber } from '@weir/resources';
+import { protocolNumber } from '@weir/resources';
 import type { MemberSet, Membership } from '../membership/membership.ts';
 import { getOrCreate } from '../membership/multimap.ts';
 import type { Program, ProgramRule } from '../program/program.ts';
@@ -8,7 +8,7 @@ import { addressNumber } from '../ranges/canonical-address.ts';
 import { type Criteria, NetCells, type Span } from '../ranges/net-cells.ts';
 import { type AddressRange, type NetRanges, WHOLE } from '../ranges/net-ranges.ts';
 import type { Stretch } from '../ranges/range-map.ts';
-import { type KeyField, type MapStatement, statementKey } from '../statements/statement.ts';
+import { addressType, type KeyField, type MapStatement, statementKey } from '../statements/statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
 import { type ByManyPeers, byManyPeers, type Candidate, isLookedUp, largestSets, peerField } from './many-peers.ts';
 import { type NetInterval, NetMap } from './net-map.ts';
@@ -72,7 +72,14 @@ export class PeerTable {
 
   constructor(
     program: Program,
-    context: { membership: Membership; table: Table; structure: SharedStructure; peerSets: PeerSets; manyPeers: number },
+    context: {
+      membership: Membership;
+      table: Table;
+      structure: SharedStructure;
+      peerSets: PeerSets;
+      manyPeers: number;
+      netsPerSet: number;
+    },
   ) {
     this.program = program;
     this.#membership = context.membership;
@@ -80,14 +87,6 @@ export class PeerTable {
     this.#structure = context.structure;
     this.#peerSets = context.peerSets;
     this.#manyPeers = context.manyPeers;
-    this.nets = new NetMap({
-      name: program.name,
-      family: program.family,
-      field: peerField(program.direction, program.family),
-      table: context.table,
-      structure: context.structure,
-      many: context.manyPeers,
-    });
     this.#conditions = program.rules.map((rule) => this.#condition(rule));
     for (const name of portNames(program.rules)) {
       const set = this.#membership.acquirePortName(name);
@@ -102,6 +101,18 @@ export class PeerTable {
     if (this.addressMap !== undefined) this.#structure.retain(this.addressMap);
     this.#retain(this.defaultClass);
     this.many = this.#chooseLargest(this.#wantedLargest());
+    this.nets = new NetMap(
+      {
+        name: program.name,
+        family: program.family,
+        field: peerField(program.direction, program.family),
+        table: context.table,
+        structure: context.structure,
+        many: context.manyPeers,
+        netsPerSet: context.netsPerSet,
+      },
+      this.many,
+    );
     this.#refreshAllNets();
   }
 
@@ -155,6 +166,7 @@ export class PeerTable {
     for (const set of old.symmetricDifference(now)) for (const address of set.addresses[this.program.family].keys()) affected.add(address);
     const before = new Map(Array.from(affected, (address) => [address, this.classAt(address)]));
     this.many = this.#chooseLargest(wanted);
+    this.nets.leadTo(this.many);
     let narrowed = false;
     for (const [address, was] of before) narrowed = this.#refreshAddress(address, was) || narrowed;
     return narrowed;
@@ -399,10 +411,6 @@ export class PeerTable {
 }
 
 const rising = (left: number, right: number) => left - right;
-
-export function addressType(family: Family): 'ipv4_addr' | 'ipv6_addr' {
-  return family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
-}
 
 function holds({ all, none }: Condition, criteria: ReadonlySet<number>): boolean {
   return all.every((number) => criteria.has(number)) && !none.some((number) => criteria.has(number));

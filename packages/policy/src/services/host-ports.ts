@@ -1,7 +1,6 @@
 import { type Endpoint, type HostSocket, hostSockets, protocolNumber } from '@weir/resources';
-import { addressType } from '../peers/peer-table.ts';
 import type { Claims } from '../statements/claims.ts';
-import type { KeyField, Statement } from '../statements/statement.ts';
+import { addressType, type KeyField, type Statement } from '../statements/statement.ts';
 import { hairpinElement } from './service-statements.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { type Family, familyOf, protocolNumber, type ServicePort, type ServiceSpec } from '@weir/resources';
-import { addressType } from '../peers/peer-table.ts';
 import type { Balance } from '../statements/rule.ts';
-import type { ChainStatement, ElementStatement, KeyField, Verdict } from '../statements/statement.ts';
+import { addressType, type ChainStatement, type ElementStatement, type KeyField, type Verdict } from '../statements/statement.ts';
 
 /** Where one port of a service leads. */
 export interface Target {

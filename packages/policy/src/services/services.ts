@@ -19,9 +19,8 @@ import {
 import type { Member, MemberSet, Membership } from '../membership/membership.ts';
 import { addTo, deleteFrom } from '../membership/multimap.ts';
 import { endpointsScope } from '../membership/scope.ts';
-import { addressType } from '../peers/peer-table.ts';
 import type { Claims } from '../statements/claims.ts';
-import { type ChainStatement, type KeyField, type Statement, statementKey } from '../statements/statement.ts';
+import { addressType, type ChainStatement, type KeyField, type Statement, statementKey } from '../statements/statement.ts';
 import type { SharedStructure, Table } from '../statements/table.ts';
 import { farElement, hairpinElement, type ServiceSocket, socketStatements, type Target, targetText } from './service-statements.ts';
 

@@ -13,7 +13,7 @@ import {
 } from './statement.ts';
 
 /** Names of chains and maps that policy made, within the text of a rule. */
-const NAMES = /\b[cglmps]_\w+/g;
+const NAMES = /\b[cglmnps]_\w+/g;
 
 /**
  * Pure: all that makes up one endpoint's rules in a table: the elements of the fixed sets that name its interface or an address of its,

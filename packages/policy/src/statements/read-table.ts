@@ -17,7 +17,7 @@ export interface ActualTable {
 }
 
 /** Chains and maps that policy made have these prefixes; those of the base table have not. */
-const MADE = /^[cglmps]_/;
+const MADE = /^[cglmnps]_/;
 
 /** As nft calls them in elements. */
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };

@@ -1,3 +1,4 @@
+import type { Family } from '@weir/resources';
 import { type IntervalList, intervalDifference } from '../ranges/interval-list.ts';
 import type { Rule } from './rule.ts';
 
@@ -53,6 +54,10 @@ export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 
 
 /** What becomes of packets that policy denies: the chain of the base table that records them, and drops them. */
 export const DENIED: Verdict = { kind: 'goto', chain: 'denied' };
+
+export function addressType(family: Family): 'ipv4_addr' | 'ipv6_addr' {
+  return family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
+}
 
 /** The key that a statement has in a table of statements. */
 export function statementKey(statement: Statement): string {

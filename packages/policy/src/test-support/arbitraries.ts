@@ -22,6 +22,27 @@ const NETS = [
   'fd00::1/128',
   '::/0',
 ];
+/** A long list, as such lists go: many narrow ones, beside and round the addresses that there are, and next to the ends of the address space. */
+const SCATTERED = [
+  '0.0.0.0/30',
+  '8.8.8.8/31',
+  '10.0.0.0/31',
+  '10.0.0.4/30',
+  '10.0.0.200/29',
+  '10.0.1.0/30',
+  '127.255.255.254/31',
+  '128.0.0.0/31',
+  '192.168.0.0/20',
+  '200.1.0.0/16',
+  '255.255.255.252/30',
+  '::/16',
+  '2001:db8::/126',
+  '2001:db8:1::/48',
+  'fd00::2/127',
+  'fd00::4/126',
+  'fd00::fe/127',
+  'ff00::/8',
+];
 const SELECTORS = [
   'all()',
   'app == "x"',
@@ -55,6 +76,8 @@ const some = <T>(from: readonly T[], maximum = 2) => fc.uniqueArray(fc.constantF
 const name = fc.constantFrom('p', 'q', 'r', 's');
 const action = fc.constantFrom<'Allow' | 'Deny'>('Allow', 'Deny');
 
+const scattered = fc.shuffledSubarray(SCATTERED, { minLength: 6 });
+
 const where: fc.Arbitrary<Peer> = fc.record(
   {
     nets: some(NETS, 3),
@@ -69,7 +92,7 @@ const where: fc.Arbitrary<Peer> = fc.record(
 const place = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Peer>({}) },
   { weight: 2, arbitrary: fc.constantFrom(...SELECTORS).map((selector): Peer => ({ selector })) },
-  { weight: 2, arbitrary: some(NETS).map((nets): Peer => ({ nets })) },
+  { weight: 2, arbitrary: fc.oneof({ weight: 2, arbitrary: some(NETS) }, scattered).map((nets): Peer => ({ nets })) },
   { weight: 2, arbitrary: where },
 );
 const ports: fc.Arbitrary<Peer> = fc.oneof(
@@ -265,12 +288,17 @@ function isReachable(addresses: string[], hostIP: string | undefined): boolean {
   return addresses.some((address) => hostIP === undefined || familyOf(address) === familyOf(hostIP));
 }
 
+const listed = fc.oneof(
+  { weight: 3, arbitrary: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) },
+  { weight: 1, arbitrary: scattered },
+);
+
 const networkSet = fc
-  .record({ name, namespace: fc.constantFrom(...NAMESPACES), labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })
+  .record({ name, namespace: fc.constantFrom(...NAMESPACES), labels, nets: listed })
   .map((made) => object('NetworkSet', { name: made.name, namespace: made.namespace, labels: made.labels }, { nets: made.nets }));
 
 const globalNetworkSet = fc
-  .record({ name, labels, nets: fc.uniqueArray(fc.constantFrom(...NETS), { maxLength: 4 }) })
+  .record({ name, labels, nets: listed })
   .map((made) => object('GlobalNetworkSet', { name: made.name, labels: made.labels }, { nets: made.nets }));
 
 /** The schema refuses rules that name the host's own end where it is not the host's. */

@@ -18,7 +18,7 @@ export function listing(statements: Iterable<Statement>): string {
     return [`element ${statement.set} { ${elementText(statement)} }`];
   });
   const numbers = new Map<string, number>();
-  return lines.join('\n').replace(/\b([cglmps])_([0-9a-f]{20})/g, (_, kind: string, hash: string) => {
+  return lines.join('\n').replace(/\b([cglmnps])_([0-9a-f]{20})/g, (_, kind: string, hash: string) => {
     const same = [...numbers.keys()].filter((key) => key.startsWith(kind)).length;
     const number = numbers.get(kind + hash) ?? same + 1;
     numbers.set(kind + hash, number);
