@@ -1,10 +1,13 @@
 /**
  * A hundred times kill -9 of agents, at any moment: while they start, find the table of the one before, or of another version of
  * Weir, and make good what differs, and while policy changes. Connections that policy allows go on and new ones succeed, and not one that it forbids is made.
+ * So it is while a long list changes its form in the kernel.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { Nftables } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
-import { type AnyObject, parseObject } from '@weir/resources';
+import { NETS_PER_SET } from '@weir/policy';
+import { type AnyObject, addressFromNumber, addressToNumber, parseObject } from '@weir/resources';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
 import { makeFormerTable } from './testbed/former-table.ts';
@@ -15,6 +18,7 @@ const testbed = Testbed.share(test, { hosts: 2 });
 const KILLS = 100;
 /** From an agent's start to its death: from before it has read anything to some time after it was ready. */
 const LONGEST_LIFE_MS = 900;
+const CROSSINGS = 12;
 const PORT = 80;
 /** TCP's own patience is longer: an attempt that waited that long lost a packet. */
 const STRAGGLERS_MS = 1_200;
@@ -86,6 +90,57 @@ test.serial(`${KILLS} kills of agents of either end, policy changing all the tim
   }
   t.is(await friend.traffic.retransmissions(), lost);
 });
+
+/** The kernel's table has another form for it then, which takes the place of the one before as a whole. */
+test.serial('a list of nets that grows beyond what one set holds, and shrinks again: no gap, either way', async (t) => {
+  t.timeout(120_000);
+  const bed = testbed();
+  const listed = await bed.launch(one, { 'weir/namespace': 'shop', app: 'listed' }, { name: 'listed' });
+  const guest = await bed.launch(two, { 'weir/namespace': 'shop' }, { name: 'guest' });
+  const even = addressToNumber(guest.ipv4) & ~1n;
+  const pair: string[] = [even, even + 1n].map((number) => addressFromNumber(number, 'IPv4'));
+  let uninvited = await bed.launch(two, { 'weir/namespace': 'shop' }, { name: 'uninvited' });
+  if (pair.includes(uninvited.ipv4)) uninvited = await bed.launch(two, { 'weir/namespace': 'shop' }, { name: 'uninvited-too' });
+
+  const guests = (count: number) => {
+    const others = Array.from({ length: count - 1 }, (_, at) => `20.${at >> 6}.${(at & 63) * 4}.0/30`);
+    return object('NetworkSet', 'guests', { nets: [`${pair[0]}/31`, ...others] }, 'shop', { guest: 'yes' });
+  };
+  await bed.objects.put(guests(NETS_PER_SET));
+  await bed.objects.put(object('Policy', 'listed', { selector: "app == 'listed'", ...ingressFrom("guest == 'yes'") }, 'shop'));
+  const target = { address: listed.ipv4, port: PORT };
+  t.true(await eventually(() => guest.traffic.tcp(target), Boolean));
+  t.false(
+    await eventually(
+      () => uninvited.traffic.tcp({ ...target, timeoutMs: 200 }),
+      (through) => !through,
+    ),
+  );
+  await guest.traffic.attempts('listed', target);
+  await uninvited.traffic.attempts('listed', target);
+  for (let crossing = 1; crossing <= CROSSINGS; crossing += 1) {
+    await bed.objects.put(guests(NETS_PER_SET + (crossing % 2) * 8));
+    t.is(
+      await eventually(
+        () => isInParts(one),
+        (inParts) => inParts === (crossing % 2 === 1),
+      ),
+      crossing % 2 === 1,
+    );
+  }
+  await delay(STRAGGLERS_MS);
+  const { tried, through } = await uninvited.traffic.attemptsState('listed');
+  t.true(tried > 10 * CROSSINGS, `${tried} attempts`);
+  t.is(through, 0, `forbidden: of ${tried} attempts`);
+  const allowed = await guest.traffic.attemptsState('listed');
+  t.true(allowed.through > 10 * CROSSINGS, `${allowed.through} connections`);
+  t.is(allowed.failed, 0, `allowed: of ${allowed.tried} attempts`);
+});
+
+function isInParts(host: LabHost): boolean {
+  using nftables = Nftables.open({ namespace: host.namespace });
+  return nftables.list('inet weir')!.some(({ map }) => String(map?.name).endsWith('_parts'));
+}
 
 /** @returns how long each agent lived, in milliseconds */
 async function killAgents(host: LabHost, kills: number): Promise<number[]> {

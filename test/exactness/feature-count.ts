@@ -3,6 +3,9 @@ import type { MetRule } from '@weir/policy/test-support';
 import { type Peer, protocolNumber } from '@weir/resources';
 import type { Asked } from './expected.ts';
 
+/** Nets of a rule that come to several sets of the table, where a set has few. */
+const LONG_LIST = 6;
+
 /** Everything that has to have decided on packets. */
 export const FEATURES: readonly string[] = [
   ...['Allow', 'Deny', 'Pass', 'Log'].map((action) => `action ${action}`),
@@ -23,6 +26,8 @@ export const FEATURES: readonly string[] = [
   ),
   'namespaceSelector: global()',
   'destination.domains',
+  'source.nets in parts',
+  'destination.nets in parts',
   ...(['container', 'host', 'forwarded', 'failsafe port', 'Mesos agent port', 'health checks', 'no endpoint'] as const).map(
     (terms) => `asked: ${terms}`,
   ),
@@ -79,6 +84,12 @@ function featuresOf({ policy, rule }: MetRule): string[] {
     ...(notProtocol === undefined ? [] : [`notProtocol by ${protocolNumber(notProtocol) === notProtocol ? 'number' : 'name'}`]),
     ...(icmp === undefined ? [] : ['icmp type', ...(icmp.code === undefined ? [] : ['icmp code'])]),
     ...(notICMP === undefined ? [] : ['notICMP']),
+    ...(
+      [
+        ['source', source],
+        ['destination', destination],
+      ] as const
+    ).flatMap(([end, { nets = [] }]) => (nets.length >= LONG_LIST ? [`${end}.nets in parts`] : [])),
     ...endFeatures(source).map((field) => `source.${field}`),
     ...endFeatures(destination).map((field) => `destination.${field}`),
     ...([source, destination].some(({ namespaceSelector }) => namespaceSelector?.includes('global()'))

@@ -10,6 +10,7 @@ export { bridgeTable } from './fixed-tables/bridge-table.ts';
 export { muted } from './fixed-tables/recording-chains.ts';
 export { bothUses, type TableUse, useOf } from './fixed-tables/table-use.ts';
 export type { Party } from './membership/parties.ts';
+export { NETS_PER_SET } from './peers/net-list.ts';
 export { PolicyError } from './policy-error.ts';
 export type { Flow } from './program/flow.ts';
 export { DENIALS, type Denial, FLOOD_PREFIX, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './program/packet-log.ts';

@@ -64,13 +64,16 @@ function sorted(json: unknown): unknown {
 
 const listed = (json: unknown) => listing((json as { nftables: NftObject[] }).nftables);
 
+/** nft cannot say the rule that shows the agent DNS where the kernel has queues as iptables' target alone. */
+const isWithoutNames = (object: AnyObject): boolean => !JSON.stringify(object).includes('"domains"');
+
 test('random policies: every change ends in the table that nft would have made', (t) => {
   const { table, nftables, reopen } = open(t);
   const nft = NftNamespace.create(t);
   nft.run(BASE.script);
-  const objects = fc.sample(fc.array(anyObject, { minLength: 12, maxLength: 30 }), { numRuns: 10, seed: 11 });
+  const objects = fc.sample(fc.array(anyObject.filter(isWithoutNames), { minLength: 12, maxLength: 30 }), { numRuns: 10, seed: 11 });
   const variations = fc.sample(fc.array(anyVariation, { minLength: 1, maxLength: 4 }), { numRuns: 10, seed: 11 });
-  const calculator = new PolicyCalculator({ host: 'here' });
+  const calculator = new PolicyCalculator({ host: 'here', manyPeers: 2, netsPerSet: 2 });
   const desired = new Map<string, Statement>();
   let reads = 0;
   const step = () => {
@@ -152,7 +155,7 @@ test('a long list of nets is what nft would have made of it, is found again as i
     '255.255.255.254/31',
     'ff00::/8',
   ];
-  const calculator = new PolicyCalculator({ host: 'here' });
+  const calculator = new PolicyCalculator({ host: 'here', netsPerSet: 400 });
   const spec = { host: 'here', containerId: 'web', network: 'weir', interfaceName: 'eth0', hostInterface: 'weirweb' };
   calculator.upsert(object('Endpoint', 'web-eth0', { ...spec, addresses: ['10.0.0.1', 'fd00::1'] }));
   const ingress = [{ action: 'Deny', source: { selector: "list == 'refused'" } }, { action: 'Allow' }];
@@ -169,7 +172,7 @@ test('a long list of nets is what nft would have made of it, is found again as i
     t.deepEqual(listing(nftables.list('inet weir')!), listed(nft.list()));
   };
   step(list(...nets));
-  t.is([...desired.values()].filter(({ kind }) => kind === 'intervals').length, 2);
+  t.is([...desired.values()].filter(({ kind }) => kind === 'intervals').length, 8, 'of IPv4 in parts, of IPv6 not');
   step(list(...nets.with(700, '30.0.0.0/30'), '20.0.0.4/30'));
 
   const restarted = reopen();
