@@ -40,6 +40,27 @@ test('a deletion that comes before the put it deletes wins', (t) => {
   t.deepEqual(told, []);
 });
 
+test('deletions are remembered for a while, not for ever: endpoints come and go as long as the agent runs', (t) => {
+  const { state } = watched();
+  const names = ['a', 'b', 'c', 'd'].map((name) => keyOf({ kind: 'Namespace', metadata: { name } }));
+  const HOUR = 3_600_000;
+  state.remove(names[0]!, 1, 0);
+  state.remove(names[1]!, 2, 0);
+  state.put({ ...namespace('Deny'), metadata: { ...namespace('Deny').metadata, name: 'b' } }, 3);
+  state.remove(names[2]!, 4, HOUR);
+  t.deepEqual(
+    names.map((name) => state.revisionOf(name)),
+    [0, 3, 4, 0],
+  );
+  // Not told of by the store yet: what it says later of the write before is old.
+  state.forget(names[1]!);
+  state.remove(names[3]!, 5, 3 * HOUR);
+  t.deepEqual(
+    names.map((name) => state.revisionOf(name)),
+    [0, 3, 0, 5],
+  );
+});
+
 test('what was forgotten comes back only by a later write', (t) => {
   const { state, told } = watched();
   state.put(namespace('Deny'), 5);

@@ -13,6 +13,12 @@ export interface Change {
 
 export type Listener = (change: Change) => void;
 
+/**
+ * How long a deletion is remembered, ms: longer than any write of this agent may be under way. The watch brings nothing that is older than the
+ * deletion that it has brought.
+ */
+const MEMORY = 20 * 60_000;
+
 interface Known {
   revision: number;
   /** Absent: deleted at that revision. */
@@ -25,6 +31,8 @@ export class ClusterState {
   readonly #objects = new Map<Kind, Map<string, AnyObject>>();
   /** This host's endpoints by owner: every CNI call looks for one, however many the cluster has. */
   readonly #local = new Map<string, Endpoint>();
+  /** When the store told of each deletion that is remembered, ms of the monotonic clock, the earliest first. */
+  readonly #deletedAt = new Map<string, number>();
   readonly #host: string;
   readonly #listener: Listener;
 
@@ -39,8 +47,15 @@ export class ClusterState {
   }
 
   /** @param key as of `keyOf` */
-  remove(key: string, revision: number): void {
-    if (revision > this.revisionOf(key)) this.#learn(key, { revision });
+  remove(key: string, revision: number, now = performance.now()): void {
+    if (revision <= this.revisionOf(key)) return;
+    this.#learn(key, { revision });
+    this.#deletedAt.set(key, now);
+    for (const [oldest, deletedAt] of this.#deletedAt) {
+      if (now - deletedAt <= MEMORY) return;
+      this.#deletedAt.delete(oldest);
+      this.#known.delete(oldest);
+    }
   }
 
   /** Takes an object for gone before the store says so. Only a later write brings it back. */
@@ -94,8 +109,9 @@ export class ClusterState {
 
   #learn(key: string, news: Known): void {
     const before = this.#known.get(key)?.object;
-    // A deletion is remembered: an older put may still be on its way.
+    // A deletion is remembered for a while: an older put may still be on its way.
     this.#known.set(key, news);
+    this.#deletedAt.delete(key);
     if (before !== undefined) this.#objects.get(before.kind)!.delete(key);
     if (news.object !== undefined) {
       const ofKind = this.#objects.get(news.object.kind) ?? new Map<string, AnyObject>();
