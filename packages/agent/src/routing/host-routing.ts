@@ -30,6 +30,7 @@ import type { AgentConfig } from '../config.ts';
 import type { FlannelEnds } from '../flannel/flannel-ends.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { HeardLinks } from './heard-links.ts';
 
 /** How long the link of the tunnels stays when no pool wants it any more: peers may still use it, in milliseconds. */
 const TUNNEL_GRACE = 30_000;
@@ -49,8 +50,7 @@ export class HostRouting {
   #unwantedSince: number | undefined;
   #underlayMtu: number | undefined;
   #tunnelMtu: number | undefined;
-  /** What was last heard of links that are not ours. */
-  readonly #links = new Map<number, string>();
+  readonly #links = new HeardLinks();
   #dead: ReadonlySet<string> = new Set();
 
   /** @param of.flannel this host's ends of the flannel network that it has joined, if any */
@@ -113,13 +113,8 @@ export class HostRouting {
 
   #isLinkRight({ action, link }: Extract<Change, { type: 'link' }>): boolean {
     if (link.name.startsWith(GUARDED_PREFIX) || link.name.startsWith(OPEN_PREFIX)) return true;
-    const isUp = action === 'set' && link.up;
-    if (link.name === TUNNEL_LINK) return this.tunnelEnd === undefined || (isUp && link.mtu === this.#tunnelMtu);
-    // The kernel takes routes away with a link that goes down, without a word.
-    const state = isUp ? `up with MTU ${link.mtu}` : 'down';
-    const before = this.#links.get(link.index);
-    this.#links.set(link.index, state);
-    return before === state;
+    if (link.name !== TUNNEL_LINK) return this.#links.isKnown({ action, link });
+    return this.tunnelEnd === undefined || (action === 'set' && link.up && link.mtu === this.#tunnelMtu);
   }
 
   /** The next `apply` looks at the kernel again. */
