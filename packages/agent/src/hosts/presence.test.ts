@@ -1,6 +1,6 @@
 import { ObjectStore } from '@weir/datastore';
 import { temporaryStore } from '@weir/datastore/testing';
-import { presenceKey } from '@weir/resources';
+import { keyOf, presenceKey } from '@weir/resources';
 import test from 'ava';
 import pino from 'pino';
 import { keepPresence, registerHost } from './presence.ts';
@@ -51,4 +51,31 @@ test('the sign of life is there while the agent is, and goes with it', async (t)
   stop.abort();
   await kept;
   t.is(await store.get(presenceKey('h1')), undefined);
+});
+
+test('a Host object that cannot be read ends no agent, and is written once somebody has mended it', async (t) => {
+  const { store } = await temporaryStore(t);
+  const key = keyOf({ kind: 'Host', metadata: { name: 'h1' } });
+  const bad = JSON.stringify({ apiVersion: 'weir/v1', kind: 'Host', metadata: { name: 'h1' }, spec: { addresses: ['nowhere'] } });
+  await store.transact({ when: [], then: [{ put: key, value: bad }] });
+  const stop = new AbortController();
+  const told = Promise.withResolvers<string>();
+  const log = pino({}, { write: (line: string) => told.resolve(JSON.parse(line).error) });
+  const kept = keepPresence({
+    store,
+    host: 'h1',
+    addresses: ['192.0.2.1'],
+    dnsAddresses: [],
+    version: '1.2.3',
+    ttlSeconds: 5,
+    problems: () => [],
+    signal: stop.signal,
+    log,
+  });
+  t.regex(await Promise.race([told.promise, kept.then(() => 'ended')]), /addresses/);
+  const watching = store.watch(presenceKey(), { from: 1 })[Symbol.asyncIterator]();
+  await store.transact({ when: [], then: [{ delete: key }] });
+  t.like((await watching.next()).value.events[0], { type: 'put', entry: { key: presenceKey('h1') } });
+  stop.abort();
+  await kept;
 });

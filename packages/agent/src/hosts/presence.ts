@@ -1,7 +1,7 @@
 /** This host in the store: its Host object, which stays, and a sign of life on a lease, which does not outlive the agent for long. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ObjectStore, type Store, StoreError } from '@weir/datastore';
-import { type Host, type HostDns, type HostSpec, parseObject, presenceKey, serialize } from '@weir/resources';
+import { type Host, type HostDns, type HostSpec, parseObject, presenceKey, serialize, ValidationError } from '@weir/resources';
 import type { BgpSessionStatus } from '@weir/routing';
 import type { Logger } from '../log.ts';
 import { hostSubnets } from '../routing/host-subnets.ts';
@@ -99,7 +99,8 @@ export async function keepPresence(options: {
       }
       if (signal.aborted) await lease.revoke();
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      // A Host object that somebody wrote and this version cannot read is to be mended, not to end the agent.
+      if (!(error instanceof StoreError || error instanceof ValidationError)) throw error;
       if (!signal.aborted) log.warn({ error: error.message }, 'presence: trying again');
       await delay(1000, undefined, { signal }).catch(() => {});
     }
