@@ -3,14 +3,14 @@ import test from 'ava';
 import { ruleText } from './rule-text.ts';
 
 /** As the store would give it. */
-function valid(rule: object): Rule {
-  const policy = { apiVersion: 'weir/v1', kind: 'Policy', metadata: { name: 'p' }, spec: { ingress: [rule] } };
-  return (parseObject(policy) as Policy).spec.ingress[0]!;
+function valid(rule: object, direction: 'ingress' | 'egress'): Rule {
+  const policy = { apiVersion: 'weir/v1', kind: 'Policy', metadata: { name: 'p' }, spec: { [direction]: [rule] } };
+  return (parseObject(policy) as Policy).spec[direction][0]!;
 }
 
 const says = test.macro({
-  exec(t, rule: object, text: string) {
-    t.is(ruleText(valid(rule), 'shop'), text);
+  exec(t, rule: object, text: string, direction: 'ingress' | 'egress' = 'ingress') {
+    t.is(ruleText(valid(rule, direction), 'shop'), text);
   },
   title: (_, __, text) => String(text),
 });
@@ -33,7 +33,7 @@ test(says, from({ namespaceSelector: web }), "Allow TCP from any endpoint in nam
 test(says, from({ namespaceSelector: 'all()' }), 'Allow TCP from any endpoint in any namespace');
 test(says, from({ selector: 'all()' }), 'Allow TCP from any endpoint in namespace shop');
 test('a GlobalPolicy looks in all namespaces', (t) => {
-  t.is(ruleText(valid(from({ selector: client })), undefined), "Allow TCP from endpoints with run == 'client' in any namespace");
+  t.is(ruleText(valid(from({ selector: client }), 'ingress'), undefined), "Allow TCP from endpoints with run == 'client' in any namespace");
 });
 
 test(says, from({ nets: ['10.0.0.0/8'] }), 'Allow TCP from 10.0.0.0/8');
@@ -68,3 +68,19 @@ test(
 test(says, allow({ source: {}, destination: {} }), 'Allow everything');
 test(says, from({ services: { name: 'web' } }), 'Allow TCP from service shop/web');
 test(says, from({ services: { name: 'web', namespace: 'other' } }), 'Allow TCP from service other/web');
+
+const to = (destination: object) => allow({ protocol: 'TCP', destination });
+test(says, allow({ destination: { domains: ['api.example.com'] } }), 'Allow everything to api.example.com', 'egress');
+test(says, to({ domains: ['*.example.com', 'a.test'], ports: [443] }), 'Allow TCP to *.example.com or a.test, port 443', 'egress');
+test(
+  says,
+  to({ domains: ['a.test'], nets: ['10.0.0.0/8'], notNets: ['10.1.0.0/16'] }),
+  'Allow TCP to a.test at 10.0.0.0/8 except 10.1.0.0/16',
+  'egress',
+);
+test(
+  says,
+  to({ domains: ['a.test'], selector: client }),
+  "Allow TCP to endpoints with run == 'client' in namespace shop called a.test",
+  'egress',
+);

@@ -43,19 +43,19 @@ function peerText(preposition: 'from' | 'to', peer: Peer, namespace: string | un
   return `${preposition} ${[who, ports].filter((part) => part !== '').join(', ')}`;
 }
 
-/** Whose the address is. A selector says what the peer is and nets where; without selector the nets are all there is to say. */
+/** Whose the address is. A selector says what the peer is, domains what DNS calls it and nets where; the first of them stands for itself. */
 function whoText(peer: Peer, namespace: string | undefined): string {
-  const { nets, notNets, selector, notSelector, namespaceSelector, services } = peer;
+  const { nets, notNets, domains, selector, notSelector, namespaceSelector, services } = peer;
   if (services !== undefined) return `service ${services.namespace ?? namespace}/${services.name}`;
-  const within = nets && anyOf(nets);
-  const bySelector = selector !== undefined || namespaceSelector !== undefined;
-  if (!bySelector && within === undefined && notNets === undefined && notSelector === undefined) return '';
-  const subject = bySelector
-    ? [
-        selectedText(selector ?? 'all()', namespacesText(namespaceSelector, namespace)),
-        ...(within === undefined ? [] : [`at ${within}`]),
-      ].join(' ')
-    : (within ?? 'any address');
+  const [first, ...more] = [
+    ...(selector === undefined && namespaceSelector === undefined
+      ? []
+      : [['', selectedText(selector ?? 'all()', namespacesText(namespaceSelector, namespace))] as const]),
+    ...(domains === undefined ? [] : [['called', anyOf(domains)] as const]),
+    ...(nets === undefined ? [] : [['at', anyOf(nets)] as const]),
+  ];
+  if (first === undefined && notNets === undefined && notSelector === undefined) return '';
+  const subject = [first === undefined ? 'any address' : first[1], ...more.map(([how, what]) => `${how} ${what}`)].join(' ');
   const exceptions = [
     ...(notNets ?? []),
     // The negation looks in all namespaces, whatever the policy's own is.
