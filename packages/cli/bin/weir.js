@@ -7,7 +7,7 @@ import { keepCompiledCode } from '@weir/agent/compile-cache';
 const { XDG_CACHE_HOME, HOME } = process.env;
 keepCompiledCode(join(XDG_CACHE_HOME || join(HOME || homedir(), '.cache'), 'weir'));
 
-// `weir get … | head`: whoever read has read enough.
+// `weir get … | head`: whoever read has read enough. Commands that change something go on: see `finishUnheard`.
 process.stdout.on('error', (/** @type {NodeJS.ErrnoException} */ error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 const { main } = await import('../src/main.ts');

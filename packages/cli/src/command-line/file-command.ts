@@ -1,6 +1,7 @@
 import { CliError } from '../cli-error.ts';
 import type { Document } from '../objects/documents.ts';
 import type { WriteVerb } from '../objects/write-object.ts';
+import { finishUnheard } from './finish-unheard.ts';
 import { type FlagValues, StoreCommand } from './store-command.ts';
 
 export interface FileFlagValues extends FlagValues {
@@ -20,6 +21,7 @@ export abstract class FileCommand extends StoreCommand {
       import('../objects/tier-admission.ts'),
       import('../objects/references.ts'),
     ]);
+    finishUnheard();
     const documents = await this.readFiles(verb, flags);
     const title = ({ origin }: Document) => originText(origin);
     await attemptAll(documents, title, async ({ object }) => checkWritable(object, verb));

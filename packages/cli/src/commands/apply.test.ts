@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -137,4 +138,15 @@ test('what cannot be read is said', async (t) => {
   t.regex(await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: 'kind: [' }), /stdin, document 1.*\n?.*not valid YAML or JSON/);
   t.regex(await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: '' }), /no object in -/);
   t.regex(await weir.fails(t, 2, ['apply']), /give -f/);
+});
+
+test('all is written when nobody reads on, as behind `| head`', async (t) => {
+  const weir = await Weir.in(t);
+  const names = Array.from({ length: 40 }, (_, index) => `set-${String(index).padStart(2, '0')}`);
+  const set = (name: string) => `apiVersion: weir/v1\nkind: GlobalNetworkSet\nmetadata: {name: ${name}}\nspec: {nets: [10.0.0.0/8]}\n`;
+  const child = weir.start(['apply', '-f', await weir.file('sets.yaml', names.map(set).join('---\n'))]);
+  child.stdout!.destroy();
+  const [status] = await once(child, 'exit');
+  t.is(status, 0);
+  t.is((await weir.ok(t, ['get', 'globalnetworksets', '-o', 'name'])).trim().split('\n').length, names.length);
 });

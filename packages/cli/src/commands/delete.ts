@@ -2,6 +2,7 @@ import { boolean } from '@oclif/core/flags';
 import type { Kind, ObjectId } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { FileCommand, type FileFlagValues } from '../command-line/file-command.ts';
+import { finishUnheard } from '../command-line/finish-unheard.ts';
 import { fileFlags, intoNamespaceFlag } from '../command-line/store-flags.ts';
 
 interface Target {
@@ -41,6 +42,7 @@ export default class Delete extends FileCommand {
       import('../objects/write-object.ts'),
       import('../objects/references.ts'),
     ]);
+    finishUnheard();
     const targets = await this.targets(argv as string[], flags);
     await this.withObjects(flags, (stores) =>
       attemptAll(

@@ -1,4 +1,5 @@
 import { boolean } from '@oclif/core/flags';
+import { finishUnheard } from '../command-line/finish-unheard.ts';
 import { StoreCommand } from '../command-line/store-command.ts';
 import { namespaceFlag, selectorFlag } from '../command-line/store-flags.ts';
 
@@ -22,6 +23,7 @@ A label of an endpoint that is changed here lasts as long as its container. A na
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Label);
     const { labelObjects, readLabelWords } = await import('../objects/label-objects.ts');
+    finishUnheard();
     const request = readLabelWords(argv as string[], flags);
     await this.withObjects(flags, (stores) => labelObjects(stores, request, (line) => this.log(line)));
   }

@@ -1,5 +1,6 @@
 import { Command } from '@oclif/core/command';
 import { boolean, integer, string } from '@oclif/core/flags';
+import { finishUnheard } from '../../command-line/finish-unheard.ts';
 import { outputFlag } from '../../command-line/output-flag.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
 import { storePlaceFlags } from '../../host-install/store-section.ts';
@@ -43,6 +44,7 @@ The host runs Weir from where this program is.`;
         import('../../host-install/carry-out.ts'),
         import('../../host-install/report.ts'),
       ]);
+    finishUnheard();
     const { 'dry-run': future, force } = flags;
     const folders = hostFolders(flags);
     const { files, obstacles } = await filesToInstall({ folders, networks: flags.network, storeFlags: flags, timeout: flags.timeout });
