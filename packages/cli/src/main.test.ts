@@ -42,6 +42,16 @@ test('the usage of what works on the store is short, and its flags name their de
   t.true(page.includes(`Default: ${(rest as { path: string }).path}.`), page);
 });
 
+test('a page of help loads nothing of the store: the program starts in half the time', async (t) => {
+  const weir = await Weir.in(t);
+  const tell = "process.once('exit', () => console.error(seen.filter((url) => /[/](datastore|resources|zod|yaml)[/]/.test(url)).join()))";
+  const hooks = 'registerHooks({ load: (url, context, next) => (seen.push(url), next(url, context)) })';
+  const code = `import { registerHooks } from 'node:module'; const seen = []; ${hooks}; ${tell};`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(code)}`;
+  const { status, stderr } = await weir.runProcess(['get', '--help'], { env: { NODE_OPTIONS } });
+  t.deepEqual([status, stderr], [0, '\n']);
+});
+
 test('a command that is not there: status 2 and what was meant', async (t) => {
   const weir = await Weir.in(t);
   t.regex(await weir.fails(t, 2, ['aply', '-f', 'x.yaml']), /no command "aply": did you mean weir apply\?/);

@@ -30,6 +30,10 @@ export const storeFlags = {
   }),
 };
 
+const { config: _, ...placeFlags } = storeFlags;
+/** Those that say where the store is: on a host they become the section `store` of the agent's configuration. */
+export const storePlaceFlags = placeFlags;
+
 /** Those of them that name files. */
 export const STORE_FILE_FLAGS = ['store-path', 'etcd-ca-file', 'etcd-cert-file', 'etcd-key-file', 'etcd-password-file'] as const;
 

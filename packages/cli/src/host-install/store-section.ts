@@ -1,11 +1,7 @@
 import { resolve } from 'node:path';
 import { resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
 import { CliError } from '../cli-error.ts';
-import { STORE_FILE_FLAGS, storeFlags } from '../command-line/store-flags.ts';
-
-/** Those flags of the store that say where it is: on a host they become the section `store` of the agent's configuration. */
-const { config: _, ...placeFlags } = storeFlags;
-export const storePlaceFlags = placeFlags;
+import { STORE_FILE_FLAGS } from '../command-line/store-flags.ts';
 
 /**
  * The section `store` that says what these flags say. A password stays in its file; only the file's path is written.

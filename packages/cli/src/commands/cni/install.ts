@@ -2,8 +2,8 @@ import { Command } from '@oclif/core/command';
 import { boolean, integer, string } from '@oclif/core/flags';
 import { finishUnheard } from '../../command-line/finish-unheard.ts';
 import { outputFlag } from '../../command-line/output-flag.ts';
+import { storePlaceFlags } from '../../command-line/store-flags.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
-import { storePlaceFlags } from '../../host-install/store-section.ts';
 
 export default class CniInstall extends Command {
   static override summary = "Put Weir on a Mesos agent's host: CNI tools, network files, the agent's configuration and its systemd unit.";
