@@ -79,6 +79,23 @@ async function seen(isWanted: (record: FlowRecord) => boolean, ...args: string[]
 
 const nft = (...args: string[]) => inNamespace(server.host.namespace, () => execFileSync('/usr/sbin/nft', args, { encoding: 'utf8' }));
 
+const metric = async (name: string) =>
+  Number((await readMetrics(server.host)).find((line) => line.startsWith(`${name} `))?.split(' ')[1] ?? 0);
+
+/** Sends UDP packets, each from another source: hardware address and address of the destination, and how many. */
+const SPOOF = `
+import random, socket, struct, sys
+hardware, destination, count = bytes.fromhex(sys.argv[1].replace(':', '')), socket.inet_aton(sys.argv[2]), int(sys.argv[3])
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+udp = struct.pack('!HHHH8x', 1000, 99, 16, 0)
+for _ in range(count):
+    header = bytearray(struct.pack('!BBHHHBBH4s4s', 0x45, 0, 36, 0, 0, 64, 17, 0, struct.pack('!I', 11 << 24 | random.getrandbits(24)), destination))
+    total = sum(struct.unpack('!10H', header))
+    total = (total & 0xffff) + (total >> 16)
+    struct.pack_into('!H', header, 10, ~((total & 0xffff) + (total >> 16)) & 0xffff)
+    s.sendto(header + udp, ('eth0', 0x0800, 0, 0, hardware))
+`;
+
 const POLICY_OF_SERVER = { kind: 'Policy', namespace: 'shop', name: 'server' };
 
 test.serial('an allowed flow is told of by both hosts, with the rule of each end, and what a staged policy would do', async (t) => {
@@ -179,8 +196,6 @@ for _ in range(${PACKETS}): s.sendto(b'x' * 64, ('192.0.2.9', 99))`;
   const [flood] = await seen(({ destinationPort }) => destinationPort === 99, '--denied');
   t.true(flood!.packets < 200, `${flood!.packets} of ${PACKETS} packets were told of`);
   t.is((await seen(({ destinationPort }) => destinationPort === 8080, '--denied')).length > 0, true);
-  const metric = async (name: string) =>
-    Number((await readMetrics(server.host)).find((line) => line.startsWith(`${name} `))?.split(' ')[1] ?? 0);
   const denied = await eventually(
     () => metric('weir_denied_packets_total{reason="policy"}'),
     (count) => count >= PACKETS,
@@ -188,10 +203,51 @@ for _ in range(${PACKETS}): s.sendto(b'x' * 64, ('192.0.2.9', 99))`;
   );
   t.true(denied >= PACKETS, `${denied}`);
   t.true((await metric('weir_muted_sources_total')) >= 1);
-  const listMuted = () => nft('list', 'set', 'inet', 'weir', 'muted4');
+  const listMuted = () => nft('list', 'chain', 'inet', 'weir', 'muted');
   const isHeard = (set: string) => !set.includes(guest.ipv4);
   t.true(isHeard(await eventually(async () => listMuted(), isHeard, { limitMs: 15_000 })), 'it is heard again when the window is over');
 });
+
+test.serial(
+  'a destination that many sources flood is muted, its packets are counted, and who is denied elsewhere is told of',
+  async (t) => {
+    t.timeout(60_000);
+    const SOURCES = '11.0.0.0/8';
+    const inServersHost = (...args: string[]) => inNamespace(server.host.namespace, () => execFileSync('ip', args));
+    // The kernel's reverse path filter lets them in by it.
+    inServersHost('route', 'add', SOURCES, 'via', client.host.addresses.ipv4);
+    t.teardown(() => inServersHost('route', 'delete', SOURCES));
+    const mac = inServersHost('-o', 'link', 'show', 'eth0').toString().split('link/ether ')[1]!.split(' ')[0]!;
+    const isMuted = () => nft('list', 'chain', 'inet', 'weir', 'muted').includes(`daddr ${server.ipv4}`);
+    const before = await metric('weir_denied_packets_total{reason="policy"}');
+    let sent = 0;
+    const flood = async () => {
+      // Past the sending host's own rules, frame by frame.
+      inNamespace(client.host.namespace, () => execFileSync('python3', ['-c', SPOOF, mac, server.ipv4, '20000']));
+      sent += 20_000;
+      return isMuted();
+    };
+    t.true(await eventually(flood, (muted) => muted, { limitMs: 30_000 }));
+    const start = new Date().toISOString();
+    await guest.traffic.udp({ address: '192.0.2.7', port: 8181 });
+    await seen(({ destinationPort, end }) => destinationPort === 8181 && end >= start, '--denied', '--from', guest.ipv4);
+    const denied = await eventually(
+      () => metric('weir_denied_packets_total{reason="policy"}'),
+      (count) => count - before >= sent / 2,
+      { limitMs: 15_000 },
+    );
+    // As many as the queues between the hosts took.
+    t.true(denied - before >= sent / 2, `${denied - before} of ${sent}`);
+    t.true((await metric('weir_muted_destinations_total')) >= 1);
+    t.false(
+      await eventually(
+        async () => isMuted(),
+        (muted) => !muted,
+        { limitMs: 15_000 },
+      ),
+    );
+  },
+);
 
 test.serial('a table that somebody took away tells again; one that is read again keeps what it knows of sources', async (t) => {
   t.timeout(60_000);

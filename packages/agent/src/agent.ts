@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dispatch, type LauncherRequest, type LauncherResponse } from '@weir/cni';
+import type { Muted } from '@weir/policy';
 import { DNS4, DNS6 } from '@weir/routing';
 import { AgentError } from './agent-error.ts';
 import { Attachments } from './calls/attachments.ts';
@@ -204,7 +205,7 @@ async function recordFlows(
 ): Promise<void> {
   await syncedOrStopped(network, signal);
   if (signal.aborted) return;
-  const mute = (sources: ReadonlySet<string>) => network.mute(sources);
+  const mute = (whom: Muted) => network.mute(whom);
   await keepFlows({ host: config.host, store: network.store, policy: network.policy, mute, metrics, log }, signal);
 }
 

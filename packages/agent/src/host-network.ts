@@ -7,6 +7,7 @@ import { type Call, type Outage, ResultCache, type Services, type Task } from '@
 import { ObjectStore, openStore, type Store } from '@weir/datastore';
 import { Allocator } from '@weir/ipam';
 import { MesosAgentClient } from '@weir/mesos';
+import type { Muted } from '@weir/policy';
 import { type Endpoint, keyOf } from '@weir/resources';
 import { hostSetup, LinkReaper, LinkThread } from '@weir/routing';
 import { BgpDaemon } from './bgp/bgp-daemon.ts';
@@ -157,8 +158,8 @@ export class HostNetwork {
   }
 
   /** Nothing is told of these sources' denied packets any more; all others are told of again. */
-  mute(sources: ReadonlySet<string>): void {
-    this.#kernel.mute(sources);
+  mute(whom: Muted): void {
+    this.#kernel.mute(whom);
   }
 
   /** Resolves when something could not be removed, because the store is away, say: reconciliation is to try soon. */

@@ -1,5 +1,6 @@
 /** Keeps the kernel of this host in step with what is known: policy, networks with their own address space, and routes. */
 import { Netlink } from '@weir/kernel';
+import type { Muted } from '@weir/policy';
 import { type AnyObject, type Endpoint, type ObjectId, spaceOf } from '@weir/resources';
 import { changesRoutes } from '@weir/routing';
 import type { Change, ClusterState } from './cluster-state.ts';
@@ -86,8 +87,8 @@ export class KernelSync {
   }
 
   /** See `Dataplane.mute`; in force soon. */
-  mute(sources: ReadonlySet<string>): void {
-    this.dataplane.mute(sources);
+  mute(whom: Muted): void {
+    this.dataplane.mute(whom);
     this.applySoon();
   }
 

@@ -49,6 +49,11 @@ export function createMetrics() {
       help: 'Times that a source of so many denied packets was counted only, until the window of flow records ended.',
       registers,
     }),
+    mutedDestinations: new Counter({
+      name: 'weir_muted_destinations_total',
+      help: 'Times that denied packets to a destination that many sources flooded were counted only, until the window of flow records ended.',
+      registers,
+    }),
     flowPacketsLost: new Counter({
       name: 'weir_flow_packets_lost_total',
       help: 'Times that packets which the table told of could not be taken in',

@@ -12,6 +12,7 @@ export const NO_METRICS: Metrics = {
   flowRecords: none,
   flowPacketsLost: none,
   mutedSources: none,
+  mutedDestinations: none,
   dnsMessages: none,
   endpoints: none,
   routesFailed: none,

@@ -7,13 +7,21 @@ export { isUnchanged, type Participant, type Passage, participants, type Reach, 
 export type { Criterion } from './explanation/rule-trial.ts';
 export { type BaseOptions, baseTable, type TunnelPackets } from './fixed-tables/base-table.ts';
 export { bridgeTable } from './fixed-tables/bridge-table.ts';
-export { muted } from './fixed-tables/recording-chains.ts';
+export { type Muted, mutedRules, RATES_OF_FLOODS } from './fixed-tables/recording-chains.ts';
 export { bothUses, type TableUse, useOf } from './fixed-tables/table-use.ts';
 export type { Party } from './membership/parties.ts';
 export { NETS_PER_SET } from './peers/net-list.ts';
 export { PolicyError } from './policy-error.ts';
 export type { Flow } from './program/flow.ts';
-export { DENIALS, type Denial, FLOOD_PREFIX, type LogCause, PACKET_LOG_GROUP, parseLogPrefix } from './program/packet-log.ts';
+export {
+  DENIALS,
+  type Denial,
+  FLOOD_PREFIX,
+  FLOOD_TO_PREFIX,
+  type LogCause,
+  PACKET_LOG_GROUP,
+  parseLogPrefix,
+} from './program/packet-log.ts';
 export type { PolicyName } from './program/policy-rule.ts';
 export type { AllowedTraffic } from './program/traffic-class.ts';
 export { trafficText } from './program/traffic-text.ts';
@@ -31,6 +39,7 @@ export {
   type IntervalsStatement,
   type KeyField,
   type MapStatement,
+  type RulesStatement,
   type Statement,
   sameStatement,
   statementKey,

@@ -98,7 +98,7 @@ function described(change: TableChange): string[] {
     const count = change.bytes.length / (change.type === 'ipv4_addr' ? 8 : 32);
     return Array.from({ length: count }, () => text('element', change.set));
   }
-  return [text(change.kind, 'name' in change ? change.name : change.kind === 'element' ? change.set : change.chain)];
+  return [text(change.kind, 'name' in change ? change.name : 'set' in change ? change.set : change.chain)];
 }
 
 const OWN = ['any_mac', 'from_endpoint', 'source4', 'to_endpoint'];

@@ -3,16 +3,18 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { GUARDED_PREFIX } from '@weir/cni';
-import { Conntrack, Netlink, Nftables, NftGeneration, NftSocket } from '@weir/kernel';
+import { Conntrack, Netlink, Nftables, NftGeneration, NftSocket, type TableReference } from '@weir/kernel';
 import {
   type BaseOptions,
   type BaseTable,
   baseTable,
   bothUses,
   isHostPlace,
-  muted,
+  type Muted,
+  mutedRules,
   PolicyCalculator,
   placeOf,
+  RATES_OF_FLOODS,
   type Statement,
   statementKey,
   type TableUse,
@@ -44,6 +46,8 @@ type HostRules = Pick<HostSpec, 'mesosTraffic' | 'failsafePorts' | 'dns'>;
 /** Until the Host object is known: what it has when nobody wrote it. */
 const DEFAULT_RULES: HostRules = { mesosTraffic: { agentPorts: [5051], healthChecks: 'Always' } };
 
+const TABLE: TableReference = { family: 'inet', table: 'weir' };
+
 export interface DataplaneOptions {
   host: string;
   space?: string;
@@ -63,7 +67,7 @@ export class Dataplane {
   readonly #conntrack = Conntrack.open();
   readonly #netlink = Netlink.open();
   readonly #generation = NftGeneration.open();
-  readonly #table = new NftablesTable({ family: 'inet', table: 'weir' }, { nftables: this.#nftables, socket: this.#nftSocket });
+  readonly #table = new NftablesTable(TABLE, { nftables: this.#nftables, socket: this.#nftSocket });
   readonly #bridged = new BridgedPolicy({ nftables: this.#nftables, socket: this.#nftSocket });
   /** Of this host's endpoints, by what the calculator calls their places. */
   readonly #addresses = new Map<string, string[]>();
@@ -80,8 +84,10 @@ export class Dataplane {
   /** The fixed part of the table, and what it was made of. */
   #base: { of: HostRules & { flannel: TunnelPackets | undefined; use: TableUse }; table: BaseTable } | undefined;
   #flannel: TunnelPackets | undefined;
-  /** What mutes sources, by key. */
-  #muted = new Map<string, Statement>();
+  /** What mutes somebody. */
+  #muted: Statement | undefined;
+  /** Whether the table is to forget of whom it has told how much. */
+  #forgetsRates = false;
   /** nftables' generation as far as all that made it is known: when the tables were read, and one more for each transaction of ours since. */
   #knownGeneration: number | undefined;
   #readsAnew = true;
@@ -159,11 +165,19 @@ export class Dataplane {
     this.#calculator.flannelHosts(hosts);
   }
 
-  /** From the next `apply` on nothing is told of these sources' denied packets, but how many they are. All others are told of again. */
-  mute(sources: Iterable<string>): void {
-    const now = new Map(muted(sources).map((statement) => [statementKey(statement), statement]));
-    this.#table.desire({ set: now, delete: new Set(this.#muted.keys().filter((key) => !now.has(key))) });
+  /**
+   * From the next `apply` on nothing is told of these sources' denied packets, and of those to these destinations, but how many they are. All
+   * others are told of again: also those for which the table had no room beside the many sources that flood a destination.
+   */
+  mute(whom: Muted): void {
+    const now = mutedRules(whom);
+    const key = (statement: Statement | undefined) => (statement === undefined ? [] : [statementKey(statement)]);
+    this.#table.desire({
+      set: new Map(now && [[statementKey(now), now]]),
+      delete: new Set(now === undefined ? key(this.#muted) : []),
+    });
     this.#muted = now;
+    this.#forgetsRates = [...whom.destinations].length > 0;
   }
 
   /** Takes note of an object that is in the store and not valid: see `PolicyCalculator.upsertInvalid`. */
@@ -220,6 +234,7 @@ export class Dataplane {
       const before = this.#transactions;
       this.#bridged.bringInStep();
       const wasRead = this.#table.bringInStep(this.#baseFor(rules));
+      this.#forgetRates();
       // Rules may have been other ones while nobody looked after the established flows.
       if (wasRead) for (const hostInterface of this.#addresses.keys()) this.#narrowed.add(hostInterface);
       if (wasRead) for (const [name, socket] of this.#udpSockets) this.#movedSockets.set(name, socket);
@@ -229,6 +244,15 @@ export class Dataplane {
     } finally {
       stop();
     }
+  }
+
+  #forgetRates(): void {
+    if (!this.#forgetsRates) return;
+    this.#forgetsRates = false;
+    this.#nftSocket.apply(
+      TABLE,
+      RATES_OF_FLOODS.map((set) => ({ kind: 'elements', op: 'flush', set })),
+    );
   }
 
   get #transactions(): number {

@@ -2,7 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNamespace, deleteNamespace, Nftables, type NftObject, NftSocket } from '@weir/kernel';
-import { baseTable, PolicyCalculator, type Rule, type RuleExpression, type Statement, statementKey } from '@weir/policy';
+import {
+  baseTable,
+  mutedRules,
+  PolicyCalculator,
+  type Rule,
+  type RuleExpression,
+  ruleText,
+  type Statement,
+  statementKey,
+} from '@weir/policy';
 import { anyObject, anyVariation, NftNamespace, structureScript, variation } from '@weir/policy/test-support';
 import { type AnyObject, type Endpoint, parseObject } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
@@ -461,3 +470,36 @@ for (const family of ['inet', 'bridge'] as const) {
     t.deepEqual(ours, nfts);
   });
 }
+
+test('who is muted changes by the rules of one chain, which nft would have made the same, and is read at the start', (t) => {
+  const { table, nftables, reopen } = open(t);
+  const nft = NftNamespace.create(t);
+  const whom = { sources: ['10.0.0.1', 'fd00::1', 'fd00::2'], destinations: ['10.0.0.9'] };
+  const rules = mutedRules(whom)!;
+  const inKernel = () => listing(nftables.list('inet weir')!);
+  const byNft = () => listed(nft.list());
+  nft.run(BASE.script);
+  table.bringInStep(BASE);
+  for (const address of ['10.0.0.7', '10.0.0.1']) {
+    const one = mutedRules({ sources: [address], destinations: [] })!;
+    table.desire({ set: new Map([[statementKey(one), one]]), delete: new Set() });
+    table.bringInStep(BASE);
+  }
+  table.desire({ set: new Map([[statementKey(rules), rules]]), delete: new Set() });
+  t.false(table.bringInStep(BASE), 'the kernel refused nothing');
+  for (const text of ['ip saddr 10.0.0.1', 'ip6 saddr { fd00::1, fd00::2 }', 'ip daddr 10.0.0.9'])
+    nft.run(`add rule inet weir muted ${text} drop`);
+  t.deepEqual(inKernel(), byNft());
+
+  const restarted = reopen();
+  restarted.bringInStep(BASE);
+  nft.run('flush chain inet weir muted');
+  t.deepEqual(inKernel(), byNft(), 'an agent that starts hears everybody');
+
+  nftables.run('delete chain inet weir version');
+  restarted.desire({ set: new Map([[statementKey(rules), rules]]), delete: new Set() });
+  restarted.forgetActual();
+  restarted.bringInStep(BASE);
+  for (const rule of rules.rules!) nft.run(`add rule inet weir muted ${ruleText(rule)}`);
+  t.deepEqual(inKernel(), byNft(), 'and who is muted stays so when the whole table is made anew');
+});

@@ -18,7 +18,13 @@ export function tableChanges(pending: Pending<string, Statement>, actual: Readon
     if (statement.kind === 'intervals' && !pending.delete.has(`map/${statement.set}`))
       elements.push(...intervalChanges(statement, undefined));
   }
+  for (const statement of removed) if (statement.kind === 'rules') rules.push({ kind: 'rules', op: 'delete', chain: statement.chain });
   for (const [key, statement] of pending.set) {
+    if (statement.kind === 'rules') {
+      if (actual.has(key)) rules.push({ kind: 'rules', op: 'delete', chain: statement.chain });
+      rules.push({ kind: 'rules', op: 'add', chain: statement.chain, rules: statement.rules! });
+      continue;
+    }
     if (statement.kind === 'intervals') {
       const present = actual.get(key);
       elements.push(...intervalChanges(present?.kind === 'intervals' ? present : undefined, statement));

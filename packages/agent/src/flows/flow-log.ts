@@ -2,9 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Store } from '@weir/datastore';
 import { type LoggedPacket, NftCounters, PacketLog } from '@weir/kernel';
-import { DENIALS, FLOOD_PREFIX, PACKET_LOG_GROUP } from '@weir/policy';
+import { DENIALS, type Muted, PACKET_LOG_GROUP } from '@weir/policy';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { Floods } from './floods.ts';
 import { FlowAnswers } from './flow-answers.ts';
 import { describeFlow, type Policy } from './flow-description.ts';
 import { FlowMemory } from './flow-memory.ts';
@@ -17,8 +18,8 @@ export interface FlowLogOptions {
   host: string;
   store: Store;
   policy: Policy;
-  /** Called with all sources that are to be told of no more for now. */
-  mute: (sources: ReadonlySet<string>) => void;
+  /** Called with all that are to be told of no more for now. */
+  mute: (whom: Muted) => void;
   log: Logger;
   metrics: Metrics;
 }
@@ -36,8 +37,7 @@ class FlowLog {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #mute: FlowLogOptions['mute'];
-  /** Until the window ends. */
-  readonly #muted = new Set<string>();
+  readonly #floods = new Floods();
   /** Packets of each chain when it was last read. */
   readonly #counted = new Map<string, number>();
 
@@ -80,22 +80,18 @@ class FlowLog {
   }
 
   #add(packet: LoggedPacket, now: number): void {
-    if (packet.prefix === FLOOD_PREFIX) this.#muteFlooding(packet.source);
-    else if (!this.#window.add(packet, now)) this.#metrics.flowPacketsLost.inc();
-  }
-
-  #muteFlooding(source: string): void {
-    if (this.#muted.has(source)) return;
-    this.#muted.add(source);
-    this.#metrics.mutedSources.inc();
-    this.#mute(this.#muted);
+    const muted = this.#floods.add(packet);
+    if (muted === undefined) {
+      if (!this.#window.add(packet, now)) this.#metrics.flowPacketsLost.inc();
+    } else if (muted !== 'nobody') {
+      (muted === 'source' ? this.#metrics.mutedSources : this.#metrics.mutedDestinations).inc();
+      this.#mute(this.#floods);
+    }
   }
 
   /** With each window everybody is heard again, so that of who floods there is a record as long as it does. */
   #unmute(): void {
-    if (this.#muted.size === 0) return;
-    this.#muted.clear();
-    this.#mute(this.#muted);
+    if (this.#floods.clear()) this.#mute(this.#floods);
   }
 
   async keepWindows(signal: AbortSignal): Promise<void> {

@@ -10,6 +10,7 @@ import {
   FIRST_REGISTER,
   HASHED_REGISTER,
   immediate,
+  isField,
   limit,
   load,
   log,
@@ -73,6 +74,8 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
       const shape = ADDRESS_FIELDS[expression.field];
       return [...dependencies(shape, family), load(shape, FIRST_REGISTER), lookup(expression.set, {})];
     }
+    case 'among':
+      return compileAmong(expression, family, sets);
     case 'vmap': {
       const shape = ADDRESS_FIELDS[expression.field];
       const map = typeof expression.map === 'string' ? expression.map : verdictMap(shape.type, expression.map);
@@ -90,6 +93,21 @@ function compile(expression: RuleExpression, family: Family, sets: AnonymousSet[
     case 'verdict':
       return [immediate(expression.verdict)];
   }
+}
+
+/** To compare costs the kernel a tenth of a look-up, so one address is not made a set. */
+function compileAmong(
+  { field, addresses }: Extract<RuleExpression, { kind: 'among' }>,
+  family: Family,
+  sets: AnonymousSet[],
+): (Expression | Dependency)[] {
+  const shape = ADDRESS_FIELDS[field];
+  const loads = [...dependencies(shape, family), load(shape, FIRST_REGISTER)];
+  const elements = addresses.map((value): Element => ({ key: [{ type: shape.type, value }] }));
+  if (elements.length === 1) return [...loads, isField(elements[0]!.key[0]!)];
+  const set: AnonymousSet = { key: [shape.type], interval: false, elements };
+  sets.push(set);
+  return [...loads, lookup(set, {})];
 }
 
 function compileBalance({ network, service, by, slots, map }: Balance, family: Family): (Expression | Dependency)[] {

@@ -32,6 +32,8 @@ export type TableChange =
   /** Rules to add come after those that the chain has; deleted are all. */
   | { kind: 'rules'; op: 'add'; chain: string; rules: readonly Rule[] }
   | { kind: 'rules'; op: 'delete'; chain: string }
+  /** Takes all elements of a set away, also those that packets put there. */
+  | { kind: 'elements'; op: 'flush'; set: string }
   /** A map or, without ` : ` in its type, a set. One to add must not be there; one to delete must not be in use by a rule. */
   | { kind: 'map'; op: 'add'; name: string; type: string; interval: boolean }
   | { kind: 'map'; op: 'delete'; name: string }
@@ -149,6 +151,9 @@ export class NftBatch {
         this.#elements(op, { name: set }, elements, index);
         return elements.length;
       }
+      case 'elements':
+        this.#flushElements(change.set, index);
+        return 1;
       case 'intervals':
         this.#elements(change.op, { name: change.set }, new Intervals(change), index);
         return 1;
@@ -214,6 +219,13 @@ export class NftBatch {
     const shape = { ...parseSetType(change.type), interval: change.interval };
     this.#message(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, operation, index, (writer) => {
       writeSet(writer, shape, { table: this.#table, name, id: this.#nextId() });
+    });
+  }
+
+  #flushElements(set: string, index: number): void {
+    this.#message(NFT_MSG_DELSETELEM, 0, this.#operation('flush', 'set', set), index, (writer) => {
+      writer.string(NFTA_SET_ELEM_LIST_TABLE, this.#table);
+      writer.string(NFTA_SET_ELEM_LIST_SET, set);
     });
   }
 

@@ -176,6 +176,18 @@ export function compare(type: NumberType, [first, last]: Range, not: boolean): E
   };
 }
 
+/** Goes on where the loaded field has that value. */
+export function isField(field: KeyField): Expression {
+  return {
+    name: 'cmp',
+    write(writer) {
+      writer.be32(NFTA_CMP_SREG, FIRST_REGISTER);
+      writer.be32(NFTA_CMP_OP, EQUAL);
+      writeData(writer, NFTA_CMP_DATA, encodeField(field));
+    },
+  };
+}
+
 /** What an anonymous set is called until the kernel has named it. */
 export const anonymousName = ({ data }: SetShape): string => (data === undefined ? '__set%d' : '__map%d');
 

@@ -23,6 +23,8 @@ export type RuleExpression =
   | { kind: 'match'; fields: readonly NumberField[]; not?: boolean; members: readonly (readonly Range[])[] }
   /** Goes on with packets whose address is in a named set. */
   | { kind: 'member'; field: AddressField; set: string }
+  /** Goes on with packets whose address is one of those written out, of which there is at least one. */
+  | { kind: 'among'; field: AddressField; addresses: readonly string[] }
   /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
   | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
   /** Goes on with as many packets a second, and with so many more that were saved up meanwhile. */

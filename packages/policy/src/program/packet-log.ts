@@ -37,14 +37,17 @@ export const SOURCE_RATE = { perSecond: 10, burst: 30 };
 
 /** Denied packets of one source in a second, from which on it floods, about: an agent that is told of it mutes the source for a while. */
 export const FLOOD_RATE = 1_024;
+/** The same of one destination: as many as only some sources together send, before they are muted each by itself. */
+export const FLOOD_TO_RATE = 4_096;
 /** How often an agent is told of that. */
 export const FLOOD_LOG_RATE = { perSecond: 10, burst: 10 };
 
 export const LOGGED_RATE: RuleExpression = { kind: 'limit', ...LOG_RATE };
 
 export const ALLOW_PREFIX = 'weir allow';
-/** Of what tells of a source that floods, and of no flow. */
+/** Of what tells of a source that floods, or of a destination that is flooded, and of no flow. */
 export const FLOOD_PREFIX = 'weir flood';
+export const FLOOD_TO_PREFIX = 'weir flood to';
 export const denyPrefix = (denial: Denial): string => `weir deny ${denial}`;
 
 /** As in `linux/netfilter/nf_log.h`: NF_LOG_PREFIXLEN is 128 with the final NUL. */

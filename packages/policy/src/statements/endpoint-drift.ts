@@ -81,7 +81,7 @@ function sorted(statements: Iterable<Statement>): {
   for (const statement of statements) {
     if (statement.kind === 'element') elements.push(statement);
     else if (statement.kind === 'intervals') intervals.push(statement);
-    else structures.set(statement.name, statement);
+    else if (statement.kind !== 'rules') structures.set(statement.name, statement);
   }
   const bySet = <T extends { set: string }>(all: readonly T[]) => Map.groupBy(all, ({ set }) => set);
   return { structures, intervals: bySet(intervals), elements: bySet(elements) };

@@ -20,6 +20,8 @@ export interface FixedChain {
   /** Of base chains, type and hook, as nft writes them. */
   hook?: string;
   rules: string[];
+  /** Its rules are calculated: they are no part of this one, and stay when it is loaded anew. */
+  isOpen?: true;
 }
 
 /**
@@ -74,7 +76,7 @@ export function fixedTable(
     ]),
     ...names.flatMap((name) => [
       `add chain ${table} ${name}${chains[name]?.hook === undefined ? '' : ` { type ${chains[name].hook}; policy accept; }`}`,
-      `flush chain ${table} ${name}`,
+      ...(chains[name]?.isOpen ? [] : [`flush chain ${table} ${name}`]),
     ]),
     body,
     marker,

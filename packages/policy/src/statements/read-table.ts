@@ -4,7 +4,7 @@ import { addressNumber } from '../ranges/canonical-address.ts';
 import { IntervalList } from '../ranges/interval-list.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import { VERSION_CHAIN } from './fixed-table.ts';
-import { type KeyField, type Statement, statementKey, type Verdict } from './statement.ts';
+import { type KeyField, MUTED, type Statement, statementKey, type Verdict } from './statement.ts';
 
 /** What is in the kernel, in the terms in which it is wanted. */
 export interface ActualTable {
@@ -33,10 +33,12 @@ export function readTable(json: unknown): ActualTable {
   const statements = new Map<string, Statement>();
   let version = '';
   let fixedRules = 0;
+  const open: Statement = { kind: 'rules', chain: MUTED, rules: undefined };
   for (const item of entries(json)) {
     for (const statement of statementsOf(item)) statements.set(statementKey(statement), statement);
     const { chain, comment } = record(item.rule);
     if (chain === VERSION_CHAIN && typeof comment === 'string') version = comment;
+    else if (chain === MUTED) statements.set(statementKey(open), open);
     else if (typeof chain === 'string' && !MADE.test(chain)) fixedRules += 1;
   }
   const layout = version.split('-')[0]!;

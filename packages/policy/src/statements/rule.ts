@@ -14,6 +14,8 @@ export type RuleExpression =
   | Match
   /** Goes on with packets whose address is in a named set. */
   | { kind: 'member'; field: AddressField; set: string }
+  /** Goes on with packets whose address is one of those written out. */
+  | { kind: 'among'; field: AddressField; addresses: readonly string[] }
   /** Does what a verdict map, named or written out, gives for an address; goes on where it has nothing. */
   | { kind: 'vmap'; field: AddressField; map: string | readonly { address: string; verdict: Verdict }[] }
   /** Goes on with as many packets a second, and with so many more that were saved up meanwhile. */
@@ -70,6 +72,8 @@ function expressionText(expression: RuleExpression): string {
     }
     case 'member':
       return `${expression.field} @${expression.set}`;
+    case 'among':
+      return `${expression.field} ${setText(expression.addresses)}`;
     case 'vmap': {
       const { field, map } = expression;
       return `${field} vmap ${typeof map === 'string' ? `@${map}` : setText(map.map(({ address, verdict }) => `${address} : ${verdictText(verdict)}`))}`;

@@ -4,15 +4,23 @@ import type { Rule } from './rule.ts';
 
 /**
  * The nftables table as values: what is wanted, what is there and the difference between the two are all maps from a statement's key to
- * the statement. Keys are `chain/<name>`, `map/<name>`, `element/<set>/<key text>` and `intervals/<set>`.
+ * the statement. Keys are `chain/<name>`, `rules/<chain>`, `map/<name>`, `element/<set>/<key text>` and `intervals/<set>`.
  */
-export type Statement = ChainStatement | MapStatement | ElementStatement | IntervalsStatement;
+export type Statement = ChainStatement | RulesStatement | MapStatement | ElementStatement | IntervalsStatement;
 
 /** Immutable: the name holds a hash of the rules, so that equal names mean equal rules. */
 export interface ChainStatement {
   kind: 'chain';
   name: string;
   rules: Rule[];
+}
+
+/** The rules of a chain of the base table that stands open for them. */
+export interface RulesStatement {
+  kind: 'rules';
+  chain: string;
+  /** Undefined for those that are there: they are not read. */
+  rules: Rule[] | undefined;
 }
 
 export interface MapStatement {
@@ -59,9 +67,13 @@ export function addressType(family: Family): 'ipv4_addr' | 'ipv6_addr' {
   return family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
 }
 
+/** The chain of the base table whose rules say of whom no more is told than how much was denied. */
+export const MUTED = 'muted';
+
 /** The key that a statement has in a table of statements. */
 export function statementKey(statement: Statement): string {
   if (statement.kind === 'intervals') return `intervals/${statement.set}`;
+  if (statement.kind === 'rules') return `rules/${statement.chain}`;
   if (statement.kind !== 'element') return `${statement.kind}/${statement.name}`;
   const from = fieldsText(statement.key);
   const to = statement.to === undefined ? from : fieldsText(statement.to);
@@ -75,8 +87,14 @@ function fieldsText(fields: KeyField[]): string {
 /** Whether two statements of one key are the same to the kernel. Chains and maps are: their names tell what is in them. */
 export function sameStatement(left: Statement, right: Statement): boolean {
   if (left.kind === 'intervals' && right.kind === 'intervals') return sameIntervals(left.intervals, right.intervals);
+  if (left.kind === 'rules' && right.kind === 'rules') return sameRules(left.rules, right.rules);
   if (left.kind !== 'element' || right.kind !== 'element') return left.kind === right.kind;
   return verdictText(left.verdict) === verdictText(right.verdict) && fieldsText(left.data ?? []) === fieldsText(right.data ?? []);
+}
+
+/** Rules are data. */
+function sameRules(left: Rule[] | undefined, right: Rule[] | undefined): boolean {
+  return left !== undefined && right !== undefined && JSON.stringify(left) === JSON.stringify(right);
 }
 
 function sameIntervals(left: IntervalList, right: IntervalList): boolean {

@@ -45,7 +45,8 @@ export function tableReplacement(
   }
   const [addressSets, rest]: [Map<string, Statement>, Statement[]] = [new Map(), []];
   for (const [key, statement] of desired) {
-    if (!isChain(statement) && sets.has(isMap(statement) ? statement.name : statement.set)) addressSets.set(key, statement);
+    if (!isChain(statement) && statement.kind !== 'rules' && sets.has(isMap(statement) ? statement.name : statement.set))
+      addressSets.set(key, statement);
     else rest.push(statement);
   }
   const sayable = rest.map((statement) => (isChain(statement) && !isSayable(statement) ? { ...statement, rules: [] } : statement));

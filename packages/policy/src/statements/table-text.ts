@@ -1,7 +1,7 @@
 /** Statements as nft text: what of a table is not changed but made anew, in the transaction in which the fixed part is. */
 import { addressFromNumber } from '@weir/resources';
 import { addressNumber } from '../ranges/canonical-address.ts';
-import { ruleText } from './rule.ts';
+import { type Rule, ruleText } from './rule.ts';
 import {
   type ChainStatement,
   type ElementStatement,
@@ -22,13 +22,16 @@ const ELEMENTS_PER_LINE = 500;
  */
 export function structureText(table: string, statements: readonly Statement[]): string[] {
   const chains = statements.filter(isChain);
+  const open = statements.filter((statement) => statement.kind === 'rules');
+  const ruleLines = (chain: string, rules: readonly Rule[] = []) => rules.map((rule) => `add rule ${table} ${chain} ${ruleText(rule)}`);
   return [
     ...chains.map(({ name }) => `add chain ${table} ${name}`),
     ...statements.filter(isMap).map(({ name, type, interval }) => {
       return `add ${isVerdictOrData(type) ? 'map' : 'set'} ${table} ${name} { type ${type};${interval ? ' flags interval;' : ''} }`;
     }),
     // Rules name other chains and maps, so all of these come first.
-    ...chains.flatMap(({ name, rules }) => rules.map((rule) => `add rule ${table} ${name} ${ruleText(rule)}`)),
+    ...chains.flatMap(({ name, rules }) => ruleLines(name, rules)),
+    ...open.flatMap(({ chain, rules }) => ruleLines(chain, rules)),
   ];
 }
 

@@ -13,6 +13,7 @@ export function listing(statements: Iterable<Statement>): string {
         `${statement.type.includes(' : ') ? 'map' : 'set'} ${statement.name} { type ${statement.type};${statement.interval ? ' flags interval;' : ''} }`,
       ];
     if (statement.kind === 'chain') return [`chain ${statement.name}`, ...statement.rules.map((rule) => `  ${ruleText(rule)}`)];
+    if (statement.kind === 'rules') return [`rules ${statement.chain}`, ...(statement.rules ?? []).map((rule) => `  ${ruleText(rule)}`)];
     if (statement.kind === 'intervals')
       return intervalElements(statement).map((element) => `element ${element.set} { ${elementText(element)} }`);
     return [`element ${statement.set} { ${elementText(statement)} }`];
