@@ -21,7 +21,19 @@ test('a policy names a tier that is there; tiers are written first', async (t) =
     await weir.fails(t, 1, ['delete', 'tier', 'security']),
     'error: cannot delete tier/security: 1 policy is in it, the first is policy/web in namespace shop: delete them, or move them to another tier\n',
   );
-  t.is(await weir.ok(t, ['get', 'tiers']), lines('NAME       ORDER   DEFAULT-ACTION', 'security      10   Pass'));
+  t.is(
+    await weir.ok(t, ['get', 'tiers']),
+    lines(
+      'NAME               ORDER   DEFAULT-ACTION',
+      'security              10   Pass',
+      'kube-admin          1000   Pass',
+      'default          1000000   Deny',
+      'kube-baseline   10000000   Pass',
+    ),
+    'the built-in ones are among them',
+  );
+  t.is(await weir.ok(t, ['get', 'tiers', '-o', 'name']), 'tier/security\n', 'and not where apply or delete would take them');
+  t.regex(await weir.ok(t, ['describe', 'tier', 'default']), /Default action: +Deny what none of its policies decided/);
   t.regex(await weir.ok(t, ['describe', 'tier', 'security']), /Policies: +policy\/web\n/);
   await weir.ok(t, ['apply', '-f', '-'], { stdin: policy('web', 'order: 1') });
   t.is(await weir.ok(t, ['delete', 'tier', 'security']), lines('tier/security deleted'));

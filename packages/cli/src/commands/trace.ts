@@ -56,7 +56,9 @@ It is calculated from the store by the code that the agents run; no agent is ask
       this.log(JSON.stringify({ ...traceJson(traced, troubles), ...(live !== undefined && { live }) }, null, 2));
     } else {
       const [{ formatTrace }, { formatLive }] = await Promise.all([import('../why/trace-text.ts'), import('../why/live.ts')]);
-      process.stdout.write(formatTrace(traced, request, state) + formatTroubles(troubles) + (live === undefined ? '' : formatLive(live)));
+      process.stdout.write(
+        formatTrace(traced, request, state) + formatTroubles(troubles) + (live === undefined ? '' : formatLive(live, traced)),
+      );
     }
     if (traced.verdict === 'Deny' || (live !== undefined && live.verdict !== live.calculated)) this.exit(EXIT.refused);
   }

@@ -2,6 +2,7 @@ import type { AnyObject } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { readUsage } from '../ipam/ipam-table.ts';
 import { presentAgents } from '../node/presence.ts';
+import { builtInTiers } from '../objects/built-in-tiers.ts';
 import { listObjects } from '../objects/list-objects.ts';
 import { notFoundBut } from '../objects/not-found.ts';
 import { parseReferences } from '../objects/references.ts';
@@ -21,6 +22,8 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
   });
   const found = await Promise.all(
     ids.map(async (id) => {
+      const builtIn = id.kind === 'Tier' ? builtInTiers.find(({ metadata }) => metadata.name === id.name) : undefined;
+      if (builtIn !== undefined) return builtIn;
       const stored = await stores.objects.get(id.kind, id.name, id.namespace);
       if (stored === undefined) throw await notFoundBut(stores, id);
       return stored.object as AnyObject;

@@ -1,9 +1,10 @@
-import type { AnyObject, GlobalPolicy, KindInfo, Policy } from '@weir/resources';
+import type { AnyObject, GlobalPolicy, KindInfo, Policy, Tier } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { type ColumnOptions, isPolicy } from '../output/columns.ts';
 import { checkHasCounterpart, formatKubernetes } from '../output/kubernetes-output.ts';
 import { formatObjects, type ObjectForm } from '../output/object-output.ts';
 import { type InvalidRow, invalidRow } from '../output/policy-status.ts';
+import { builtInTiers, withBuiltIn } from './built-in-tiers.ts';
 import { listObjects, listStored } from './list-objects.ts';
 import { notFoundBut } from './not-found.ts';
 import { parseReferences, type Reference } from './references.ts';
@@ -121,8 +122,14 @@ async function resolve(
     invalid.push(...listed.invalid.flatMap((object) => invalidRow(object) ?? []));
     return listed.objects as AnyObject[];
   }
-  if (name === undefined) return (await listObjects(stores, kind.kind, options)) as AnyObject[];
+  if (name === undefined) {
+    const listed = (await listObjects(stores, kind.kind, options)) as AnyObject[];
+    const isWhole = kind.kind === 'Tier' && options.selector === undefined && !isMachineReadable(options.form);
+    return isWhole ? withBuiltIn(listed as Tier[]) : listed;
+  }
   const namespace = kind.namespaced ? options.namespace : undefined;
+  const builtIn = kind.kind === 'Tier' ? builtInTiers.find(({ metadata }) => metadata.name === name) : undefined;
+  if (builtIn !== undefined) return [builtIn];
   const stored = await stores.objects.get(kind.kind, name, namespace);
   return stored === undefined
     ? await notFoundBut(stores, { kind: kind.kind, name, ...(namespace !== undefined && { namespace }) })

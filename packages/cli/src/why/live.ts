@@ -105,12 +105,12 @@ function notHere({ from, to }: Trace): CliError {
 const ANSWERS: Readonly<Record<ProbeAnswer, string>> = {
   answered: 'it was answered',
   refused: 'it was refused, by the other end or on the way',
-  none: 'no answer came, or none is waited for',
+  none: 'no answer came',
 };
 
-export function formatLive({ verdict, events, answer, calculated }: Live): string {
+export function formatLive({ verdict, events, answer, calculated }: Live, traced: Trace): string {
   const drop = events.find((event) => event.verdict === 'drop');
-  const said = answer === undefined ? '' : `; ${ANSWERS[answer]}`;
+  const said = answer === undefined ? '' : `; ${ANSWERS[answer]}${answer === 'none' ? silenceText(traced) : ''}`;
   return [
     '',
     `Live: ${drop === undefined ? `the packet passed this host${said}` : `the kernel dropped the packet in ${placeOf(drop)}`}`,
@@ -122,6 +122,14 @@ export function formatLive({ verdict, events, answer, calculated }: Live): strin
       : `The kernel differs: ${calculated === 'Allow' ? 'allowed' : 'denied'} is calculated for this host. ${adviceOn(drop)}`,
     '',
   ].join('\n');
+}
+
+/** What no answer means, and where to go on. */
+function silenceText({ flow, way }: Trace): string {
+  if (flow.protocol === 'UDP') return ', which says nothing of UDP';
+  return way.to === undefined || way.to === way.from
+    ? ''
+    : `: run this on ${way.to}, and meanwhile here again, to see whether it gets there`;
 }
 
 function adviceOn(drop: TraceEvent | undefined): string {
