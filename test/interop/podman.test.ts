@@ -1,4 +1,5 @@
 /** The tools under libcni, with Podman as its user: one by one, and chained with others'. Who reaches whom is measured by packets. */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,7 @@ import { Testbed } from '../testbed/testbed.ts';
 import { Traffic } from '../testbed/traffic.ts';
 import { type NetworkList, Podman, type PodmanContainer } from './podman.ts';
 
-const testbed = Testbed.share(test, { hosts: 1 });
+const testbed = Testbed.share(test, { hosts: 1, agent: { dns: { resolvers: ['127.0.0.9'] } } });
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'weir-podman-'));
 
@@ -31,6 +32,7 @@ const list = (name: string, ...plugins: object[]): NetworkList => ({ cniVersion:
 const NETWORKS = [
   list('routed', route),
   list('servers', guarded, policy({ app: 'server' })),
+  list('named', guarded, policy({}, { capabilities: { aliases: true } })),
   list('friends', guarded, policy({ app: 'friend' })),
   list('strangers', guarded, policy({ app: 'stranger' })),
   list('ptp-servers', ptp(1), policy({ app: 'server' })),
@@ -106,6 +108,20 @@ test.serial('weir-route and weir-ipam alone: connected, and nothing is left afte
     [],
   );
   t.is(await eventually(heldAddresses, (held) => held === 0), 0);
+});
+
+test.serial("the aliases of a container are names that the host's DNS server answers for", async (t) => {
+  const { namespace, addresses } = await run(t, 'one', 'named', '--network-alias', 'primary-db');
+  const ask = (name: string) => {
+    const question = ['busybox', 'nslookup', '-type=a', `${name}.default.weir`, '169.254.1.53'];
+    return spawnSync('nsenter', [`--net=${namespace}`, ...question], { encoding: 'utf8' }).stdout;
+  };
+  const answer = await eventually(
+    () => ask('primary-db'),
+    (text) => text.includes(addresses[0]!),
+  );
+  t.true(answer.includes(addresses[0]!), answer);
+  t.false(ask('other-db').includes(addresses[0]!));
 });
 
 test.serial("weir-ipam under Debian's bridge: addresses of a pool, and back to it", async (t) => {

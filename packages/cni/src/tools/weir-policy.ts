@@ -15,6 +15,7 @@ import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../protocol/network-config.ts';
 import { portMappingsSchema } from '../protocol/port-mappings.ts';
 import type { Call } from '../protocol/request.ts';
+import { requestedAliases } from '../protocol/requested-aliases.ts';
 import { addressesOn, type Interface, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { isFromMesos } from '../task/network-info.ts';
@@ -28,7 +29,7 @@ import { GUARDED_PREFIX } from './host-interface-prefix.ts';
 const configSchema = z.looseObject({
   /** What happens to a flow of this network that no policy speaks of; Deny here or in the namespace closes it. */
   defaultAction: z.enum(['Allow', 'Deny']).optional(),
-  runtimeConfig: z.looseObject({ portMappings: portMappingsSchema, aliases: z.array(z.string()).nullish() }).nullish(),
+  runtimeConfig: z.looseObject({ portMappings: portMappingsSchema }).nullish(),
   /** Nothing passes before the labels of the task's app are known. Without it, the network's labels count until then. */
   waitForLabels: z.boolean().default(false),
 });
@@ -142,7 +143,7 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
       addresses: addressesOf(made, interfaceName),
       ...(mac === undefined ? {} : { mac }),
       ...hostPortsOf(config),
-      ...aliasesOf(config),
+      ...aliasesOf(call),
       ...spaceIn(call, made, services),
       ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
       ...(task && { ports: containerPorts(task.ports, config.runtimeConfig?.portMappings ?? []) }),
@@ -183,8 +184,8 @@ function hostPortsOf({ runtimeConfig }: Config): Pick<EndpointSpec, 'hostPorts'>
   return mappings.length === 0 ? {} : { hostPorts: mappings };
 }
 
-function aliasesOf({ runtimeConfig }: Config): Pick<EndpointSpec, 'aliases'> {
-  const aliases = (runtimeConfig?.aliases ?? []).filter((alias) => alias !== '');
+function aliasesOf({ config }: Call): Pick<EndpointSpec, 'aliases'> {
+  const aliases = requestedAliases(config);
   return aliases.length === 0 ? {} : { aliases };
 }
 

@@ -422,8 +422,20 @@ test("aliases of the runtime are the endpoint's; ranges of addresses are refused
   const aliased = { ...NETWORK, runtimeConfig: { aliases: ['primary-db', ''] } };
   await callTool('weir', environment('ADD'), aliased, services);
   t.deepEqual([...services.endpoints.values()][0]?.spec.aliases, ['primary-db']);
+  for (const [aliases, names] of [
+    [{ [NETWORK.name]: ['db', 'db'], other: ['web'] }, ['db']],
+    [{ other: ['web'] }, undefined],
+    [null, undefined],
+  ] as const) {
+    const doubled = new ServicesDouble();
+    await callTool('weir', environment('ADD'), { ...NETWORK, runtimeConfig: { aliases } }, doubled);
+    t.deepEqual([...doubled.endpoints.values()][0]?.spec.aliases, names);
+  }
   const wrong = { ...NETWORK, runtimeConfig: { aliases: 'primary-db' } };
-  t.like((await callTool('weir', environment('ADD'), wrong, new ServicesDouble())).answer, { code: 7 });
+  t.like((await callTool('weir', environment('ADD'), wrong, new ServicesDouble())).answer, {
+    code: 7,
+    msg: 'runtimeConfig.aliases: the whole is "primary-db": expected a list of names, or one for each network',
+  });
 
   const ipRanges = [[{ subnet: '10.9.0.0/24' }]];
   const chain = [{ type: 'weir-route', ipam: { type: 'weir-ipam' }, capabilities: { ipRanges: true } }];
