@@ -26,6 +26,20 @@ test("others' networks are theirs", async (t) => {
   t.deepEqual(await texts({ name: 'b', type: 'bridge', whatever: true }), []);
 });
 
+test('a step that changes the MAC address of a link of others comes before weir-policy', async (t) => {
+  const folder = await PluginFolder.make(t);
+  for (const name of ['ptp', 'tuning']) await folder.add(name, 'exit 1');
+  const found = async (...chain: object[]) =>
+    (await checkNetwork({ name: 'w', type: 'weir', chain }, [folder.path])).map(({ severity, message }) => `${severity}: ${message}`);
+  const [ptp, policy, mac] = [{ type: 'ptp' }, { type: 'weir-policy' }, { type: 'tuning', mac: '02:00:5e:00:53:07' }];
+  const told = ['error: chain.2 (tuning) changes the MAC address that weir-policy keeps the container to: put it before weir-policy'];
+  t.deepEqual(await found(ptp, policy, mac), told);
+  t.deepEqual(await found(ptp, policy, { type: 'tuning', capabilities: { mac: true } }), told);
+  t.deepEqual(await found(ptp, mac, policy), []);
+  t.deepEqual(await found(ptp, policy, { type: 'tuning', sysctl: {} }), []);
+  t.deepEqual(await found({ type: 'weir-route', ipam: { type: 'weir-ipam' } }, policy, mac), []);
+});
+
 test('a plugin that does not speak the version that it would be called in is named, and one that does not say is not', async (t) => {
   const folder = await PluginFolder.make(t);
   await folder.add('old', `[ $CNI_COMMAND = VERSION ] && echo '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0"]}'`);

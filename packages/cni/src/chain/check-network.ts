@@ -10,6 +10,7 @@ import { TOOLS } from '../tool-table.ts';
 import { weir } from '../tools/weir.ts';
 import { weirIpam } from '../tools/weir-ipam.ts';
 import { weirPolicy } from '../tools/weir-policy.ts';
+import { weirRoute } from '../tools/weir-route.ts';
 import { stepSchema } from './chain.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
 
@@ -19,7 +20,7 @@ const VERSION_TIMEOUT = 5000;
 const versionsSchema = z.looseObject({ supportedVersions: z.array(z.string()).min(1) });
 
 export interface NetworkProblem {
-  /** `error`: ADD fails. `warning`: it works, perhaps not as it was meant. */
+  /** `error`: ADD fails, or what it makes carries nothing. `warning`: it works, perhaps not as it was meant. */
   severity: 'error' | 'warning';
   message: string;
 }
@@ -68,14 +69,30 @@ export async function checkNetwork(config: unknown, pluginFolders: readonly stri
 
 /** What each step is right in itself with, and the chain is not. */
 function checkOrder(chain: readonly Record<string, unknown>[]): NetworkProblem[] {
-  return chain.flatMap(({ type }, index): NetworkProblem[] => {
+  return chain.flatMap(({ type, ...step }, index): NetworkProblem[] => {
     const where = `chain.${index} (${type})`;
     if (type === weirPolicy.name && index === 0)
       return [{ severity: 'error', message: `${where} has no interface to guard: put it behind the step that makes one` }];
     if (type === weirIpam.name)
       return [{ severity: 'error', message: `${where} is no step: it goes into "ipam" of the step that makes the interface` }];
+    if (type === 'tuning' && changesMac(step) && isAfterForeignLink(chain.slice(0, index)))
+      return [
+        {
+          severity: 'error',
+          message: `${where} changes the MAC address that weir-policy keeps the container to: put it before weir-policy`,
+        },
+      ];
     return [];
   });
+}
+
+const changesMac = ({ mac, capabilities }: Record<string, unknown>): boolean =>
+  mac !== undefined || (capabilities as { mac?: unknown } | undefined)?.mac === true;
+
+/** weir-route makes its link with the address that it is to have in the end. */
+function isAfterForeignLink(before: readonly Record<string, unknown>[]): boolean {
+  const types = before.map(({ type }) => type);
+  return types.includes(weirPolicy.name) && !types.includes(weirRoute.name);
 }
 
 interface Place {
