@@ -30,6 +30,8 @@ export interface DnsServerOptions {
   onAnswered: (outcome: Outcome) => void;
   log: Logger;
   port?: number;
+  /** How long a connection may be idle, in milliseconds; for tests. */
+  idle?: number;
 }
 
 export class DnsServer {
@@ -88,14 +90,17 @@ export class DnsServer {
       return;
     }
     this.#connections.add(connection);
-    connection.setTimeout(IDLE, () => connection.destroy());
+    connection.setTimeout(this.#options.idle ?? IDLE, () => connection.destroy());
     connection.on('error', () => {});
     try {
       for await (const message of framesOf(connection)) {
         const answer = await this.#answer(message, 'TCP', client);
         if (answer === undefined) break;
         this.#options.beforeTcpAnswer(client, answer);
-        if (!connection.write(framed(answer))) await once(connection, 'drain');
+        // Until it is in the kernel, or the connection is over: that one tells no 'drain'.
+        const { promise, resolve } = Promise.withResolvers<Error | null | undefined>();
+        connection.write(framed(answer), resolve);
+        if (await promise) break;
       }
     } catch {
       // It ended in the middle, and its client knows.
@@ -103,6 +108,11 @@ export class DnsServer {
       this.#connections.delete(connection);
       connection.destroy();
     }
+  }
+
+  /** How many there are over TCP. */
+  get connections(): number {
+    return this.#connections.size;
   }
 
   #connectionsOf(client: string): number {
