@@ -84,3 +84,26 @@ test('one endpoint that asks for ever more names forgets its own oldest', (t) =>
   t.deepEqual(known.get('endpoint 1.test'), ['10.0.0.1']);
   t.deepEqual(known.get('other x.test'), ['10.0.0.1']);
 });
+
+test('a name server that gives other addresses each time fills neither a name nor an endpoint without end', (t) => {
+  const { names, known } = open(t);
+  const address = (number: number) => `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`;
+  const answer = (name: string, from: number, count: number) => ({
+    names: [name],
+    addresses: Array.from({ length: count }, (_, index) => ({ address: address(from + index), ttl: 86_400 })),
+  });
+  for (let from = 0; from < 5000; from += 50) {
+    names.learn(WEB, answer('a.test', from, 50));
+    // Whoever is asked for all the time stays.
+    names.learn(WEB, answer('a.test', 1_000_000, 1));
+  }
+  const addresses = known.get('endpoint a.test')!;
+  t.is(addresses.length, 1024);
+  t.true(addresses.includes(address(4999)) && addresses.includes(address(1_000_000)));
+  t.false(addresses.includes(address(0)));
+  for (let name = 0; name < 40; name++) names.learn(WEB, answer(`n${name}.test`, name * 1000, 1000));
+  const all = [...known.values()].reduce((sum, some) => sum + some.length, 0);
+  t.true(all <= 16_384, `${all}`);
+  t.deepEqual(known.get('endpoint a.test'), []);
+  t.is(known.get('endpoint n39.test')?.length, 1000);
+});

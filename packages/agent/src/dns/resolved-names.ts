@@ -7,6 +7,9 @@ const SHORTEST_TTL = 60;
 const LONGEST_TTL = 86_400;
 /** Names of one endpoint: the oldest make room. */
 const NAMES_PER_ENDPOINT = 4096;
+/** Addresses of one name, and of all names of one endpoint: whose name server gives others each time is not to fill the host's memory. */
+const ADDRESSES_PER_NAME = 1024;
+const ADDRESSES_PER_ENDPOINT = 16_384;
 
 /** By endpoint's key, name and address: until when, in milliseconds of the clock. */
 const schema = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.number())));
@@ -51,12 +54,20 @@ export class ResolvedNames {
       const before = known.size;
       for (const { address, ttl } of addresses) {
         const until = this.#options.now() + 1000 * Math.min(Math.max(ttl, SHORTEST_TTL), LONGEST_TTL);
-        known.set(address, Math.max(until, known.get(address) ?? 0));
+        const longest = Math.max(until, known.get(address) ?? 0);
+        // Told last, it stands last.
+        if (known.size >= ADDRESSES_PER_NAME) known.delete(address);
+        known.set(address, longest);
       }
       this.#isSaved = false;
       this.#namesOf(endpoint).set(name, known);
       if (known.size === before) continue;
       isNew = true;
+      // The earliest told of make room.
+      for (const oldest of known.keys()) {
+        if (known.size <= ADDRESSES_PER_NAME) break;
+        known.delete(oldest);
+      }
       this.#options.onChange(endpoint, name, [...known.keys()]);
     }
     this.#makeRoom(endpoint);
@@ -118,9 +129,12 @@ export class ResolvedNames {
 
   #makeRoom(endpoint: string): void {
     const names = this.#namesOf(endpoint);
-    for (const oldest of names.keys()) {
-      if (names.size <= NAMES_PER_ENDPOINT) return;
+    let count = 0;
+    for (const addresses of names.values()) count += addresses.size;
+    for (const [oldest, addresses] of names) {
+      if (names.size <= NAMES_PER_ENDPOINT && count <= ADDRESSES_PER_ENDPOINT) return;
       names.delete(oldest);
+      count -= addresses.size;
       this.#options.onChange(endpoint, oldest, []);
     }
   }
