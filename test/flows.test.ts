@@ -172,7 +172,7 @@ test.serial('`weir policy simulate` says which of the flows seen until now would
     POLICIES.replace("source: { selector: app == 'client' }", "source: { selector: app == 'nobody' }"),
   );
   t.is(code, 0, stderr);
-  t.regex(stdout, /^\S+Z +shop\/\S+ +shop\/\S+ +TCP\/80 +\d+ +Allow +Deny +no rule matched \(tier default, ingress\)$/m);
+  t.regex(stdout, /^\S+Z +shop\/\S+ \(\S+\) +shop\/\S+ \(\S+\) +TCP\/80 +\d+ +Allow +Deny +no rule matched \(tier default, ingress\)$/m);
   t.regex(stderr, /flows: of \d+ in the last hour on 2 hosts, \d+ would meet another verdict\nflows: host host-1 remembers them since /);
 });
 

@@ -18,7 +18,7 @@ test('who is alone is compared with, of more there is a set, and as many are mut
 test('an agent that starts finds in the kernel that somebody is muted; the fixed part is the same then', (t) => {
   const nft = NftNamespace.create(t);
   nft.run(BASE.script);
-  t.deepEqual(readTable(nft.list()), { version: BASE.version, statements: new Map() });
+  t.deepEqual(readTable(nft.list()), { layout: BASE.layout, version: BASE.version, statements: new Map() });
   nft.run('add rule inet weir muted ip saddr 10.0.0.1 drop');
   const { version, statements } = readTable(nft.list());
   t.is(version, BASE.version);
