@@ -54,7 +54,9 @@ async function main(store: StoreBackend, keep: boolean): Promise<number> {
     if (keep) {
       stays = true;
       narrator.step('The lab stays up');
-      narrator.say(describeKeptLab(cluster, await instances.list(['/policy-demo/nginx', '/policy-demo/other'])));
+      narrator.say(
+        describeKeptLab(cluster, { marathonUrl, instances: await instances.list(['/policy-demo/nginx', '/policy-demo/other']) }),
+      );
     } else {
       narrator.step('Everything is taken down');
       for (const { id } of await marathon.listApps()) await marathon.deleteApp(id);

@@ -14,13 +14,15 @@ export interface FileFlagValues extends FlagValues {
 export abstract class FileCommand extends StoreCommand {
   /** Checks everything, then writes object by object and says of each what became of it. */
   protected async writeFiles(verb: WriteVerb, flags: FileFlagValues): Promise<void> {
-    const [{ attemptAll }, { originText }, { checkWritable, writeObject }, { tierCheck }, { referenceText }] = await Promise.all([
-      import('../objects/attempt-all.ts'),
-      import('../objects/documents.ts'),
-      import('../objects/write-object.ts'),
-      import('../objects/tier-admission.ts'),
-      import('../objects/references.ts'),
-    ]);
+    const [{ attemptAll }, { originText }, { checkWritable, writeObject }, { tierCheck }, { referenceText }, { warnOfOwner }] =
+      await Promise.all([
+        import('../objects/attempt-all.ts'),
+        import('../objects/documents.ts'),
+        import('../objects/write-object.ts'),
+        import('../objects/tier-admission.ts'),
+        import('../objects/references.ts'),
+        import('../objects/owner-warning.ts'),
+      ]);
     finishUnheard();
     const documents = await this.readFiles(verb, flags);
     const title = ({ origin }: Document) => originText(origin);
@@ -32,6 +34,7 @@ export abstract class FileCommand extends StoreCommand {
         const check = await tierCheck(stores, objects);
         await attemptAll(documents, title, async ({ object }) => check(object));
         await attemptAll(tiersFirst(documents), title, async ({ object }) => {
+          await warnOfOwner(stores, { kind: object.kind, ...object.metadata });
           const outcome = await writeObject(stores, object, verb);
           this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
         });

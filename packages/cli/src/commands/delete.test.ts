@@ -27,6 +27,23 @@ test('what is not there is an error, unless told otherwise; the rest is deleted 
   t.is(await weir.fails(t, 1, ['delete', 'pool', 'main']), 'error: pool/main was not found\n');
 });
 
+test('what is made of the labels of a Marathon app is deleted, and said to come back', async (t) => {
+  const weir = await Weir.in(t);
+  const metadata = {
+    name: 'marathon-shop.db',
+    namespace: 'shop',
+    labels: { 'weir/owner': 'marathon' },
+    annotations: { 'weir/app': '/shop/db' },
+  };
+  await weir.seed({ kind: 'Policy', metadata, spec: { selector: 'all()' } });
+  const run = await weir.run(['delete', 'policy', 'marathon-shop.db', '-n', 'shop']);
+  t.deepEqual([run.status, run.stdout], [0, 'policy/marathon-shop.db deleted\n']);
+  t.is(
+    run.stderr,
+    'warning: policy/marathon-shop.db is made of the labels of /shop/db, and will be made so again: change them in Marathon\n',
+  );
+});
+
 test('a pool with addresses in use stays', async (t) => {
   const weir = await Weir.in(t);
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POOL });

@@ -36,9 +36,10 @@ export default class Delete extends FileCommand {
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Delete);
-    const [{ attemptAll }, { notFoundBut }, { deleteObject }, { referenceText }] = await Promise.all([
+    const [{ attemptAll }, { notFoundBut }, { warnOfOwner }, { deleteObject }, { referenceText }] = await Promise.all([
       import('../objects/attempt-all.ts'),
       import('../objects/not-found.ts'),
+      import('../objects/owner-warning.ts'),
       import('../objects/write-object.ts'),
       import('../objects/references.ts'),
     ]);
@@ -49,6 +50,7 @@ export default class Delete extends FileCommand {
         targets,
         ({ title }) => title,
         async ({ id }) => {
+          await warnOfOwner(stores, id);
           try {
             await deleteObject(stores, id);
           } catch (error) {

@@ -31,9 +31,14 @@ export function serviceFields(service: Service, { endpoints, namespaces }: Surro
 function backendLine({ endpoint, addresses, ready }: ServiceBackend, ports: readonly ServicePort[]): string {
   const named = endpoint === undefined ? [] : endpoint.spec.ports;
   const missing = ports.filter((port) => targetPortOf(port, named) === undefined).map(({ targetPort }) => `no port "${targetPort}"`);
-  const state = [ready ? 'ready' : 'not ready', ...missing].join(', ');
+  const state = [ready ? 'ready' : `not ready${endpoint === undefined ? '' : whyNot(endpoint)}`, ...missing].join(', ');
   const who = endpoint === undefined ? 'outside of Weir' : `${endpoint.metadata.name} on ${endpoint.spec.host}`;
   return `${addresses.join(', ') || 'no address'}  ${state}  ${who}`;
+}
+
+function whyNot({ spec: { waitsForLabels, ready } }: Endpoint): string {
+  if (waitsForLabels) return ': the labels of its task are not known yet';
+  return ready === false ? ': its health checks fail, or have not passed yet, or it is about to end' : ': its health checks fail';
 }
 
 /** `shop/web`, and whether it leads to the endpoint now; nothing where the endpoint is none of its backends. */

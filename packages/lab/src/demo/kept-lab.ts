@@ -8,7 +8,7 @@ import type { Instance } from './instance.ts';
 import { NAMESPACE, POLICY_FILE } from './play.ts';
 
 /** Puts a `weir` command for each host in its folder, and one for the first in the lab's; says what one can do with it. */
-export function describeKeptLab(cluster: Cluster, instances: Instance[]): string {
+export function describeKeptLab(cluster: Cluster, { marathonUrl, instances }: { marathonUrl: string; instances: Instance[] }): string {
   for (const host of cluster.hosts) writeWeir(host, join(cluster.folder.path, host.name, 'weir'));
   const weir = join(cluster.folder.path, 'weir');
   writeWeir(cluster.hosts[0]!, weir);
@@ -25,6 +25,7 @@ export function describeKeptLab(cluster: Cluster, instances: Instance[]): string
     'Five commands to try, from this folder:',
     ...commands.map(([command, meaning]) => `\n  # ${meaning}\n  ${command}`),
     `\n${weir} is typed on host-1; ${join(cluster.folder.path, 'host-2', 'weir')} and so on are there, too.`,
+    `Marathon on ${marathonUrl} takes the apps of marathon/README.md, and yours.`,
     `Logs are in ${join(cluster.folder.path, 'log')}. To remove the lab: make clean-lab`,
   ].join('\n');
 }
