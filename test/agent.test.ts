@@ -65,6 +65,62 @@ test.serial('a policy that changed while the agent was away is in force when it 
   await bed.delete(ONLY_FRIENDS);
 });
 
+/** The server's ports as each of them may be reached. */
+const opened = (rules: string[]) => `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: server, namespace: shop }
+spec: { selector: app == 'server', ingress: [${rules.join(', ')}] }
+`;
+const port = (number: number, source = '') => `{ action: Allow, protocol: TCP${source}, destination: { ports: [${number}] } }`;
+const FRIENDS = ", source: { selector: friend == 'yes' }";
+
+test.serial(
+  'of established flows those are cut that lost their permission and no others, also if they lost it while no agent ran',
+  async (t) => {
+    t.timeout(60_000);
+    const bed = testbed();
+    const flows = { friend, stranger };
+    type Who = keyof typeof flows;
+    const all = (['friend', 'stranger'] as const).flatMap((who) =>
+      [80, 81].flatMap((number) => [`${who} ipv4 ${number}`, `${who} ipv6 ${number}`]),
+    );
+    const workloadOf = (name: string) => flows[name.split(' ')[0] as Who];
+    const areCut = async (cut: string[]) => {
+      const isSilent = async (name: string) => {
+        const { traffic } = workloadOf(name);
+        const { answered } = await traffic.streamState(name);
+        await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+        return (await traffic.streamState(name)).answered === answered;
+      };
+      const silent = await Promise.all(cut.map((name) => eventually(() => isSilent(name), Boolean)));
+      t.deepEqual(
+        cut.filter((_, at) => !silent[at]),
+        [],
+        'all of these are cut',
+      );
+      for (const name of all.filter((one) => !cut.includes(one))) t.is((await goesOn(workloadOf(name), name)).ended, undefined, name);
+    };
+
+    await bed.apply(opened([port(80), port(81)]));
+    for (const name of all) {
+      const [, family, number] = name.split(' ') as [string, 'ipv4' | 'ipv6', string];
+      await workloadOf(name).traffic.stream(name, { address: server[family], port: Number(number) });
+    }
+    await areCut([]);
+    await bed.apply(opened([port(80, FRIENDS), port(81)]));
+    const ofStranger = ['stranger ipv4 80', 'stranger ipv6 80'];
+    await areCut(ofStranger);
+
+    await one.stopAgent('SIGKILL');
+    await bed.apply(opened([port(80, FRIENDS)]));
+    await areCut(ofStranger);
+    await one.startAgent();
+    await areCut(all.filter((name) => !name.startsWith('friend') || name.endsWith('81')));
+    await bed.delete(opened([]));
+  },
+);
+
 test.serial('somebody flushes the ruleset: policy is back within a second or so, and nothing allowed is cut', async (t) => {
   const bed = testbed();
   await bed.apply(ONLY_FRIENDS);
