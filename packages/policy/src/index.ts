@@ -30,7 +30,7 @@ export { type ServiceSocket, targetText } from './services/service-statements.ts
 export type { UdpSockets } from './services/services.ts';
 export { endpointRules, ruleDrift } from './statements/endpoint-drift.ts';
 export type { BaseTable } from './statements/fixed-table.ts';
-export { type ActualTable, readTable } from './statements/read-table.ts';
+export { type ActualTable, type ListedElement, type ListedSet, readTable, type SetReader } from './statements/read-table.ts';
 export { type Rule, type RuleExpression, ruleText } from './statements/rule.ts';
 export {
   type ChainStatement,

@@ -1,13 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createNamespace, deleteNamespace, Nftables, type NftObject, NftSocket } from '@weir/kernel';
+import { createNamespace, deleteNamespace, Nftables, type NftObject, NftSocket, type TableReference } from '@weir/kernel';
 import {
   baseTable,
+  bridgeTable,
+  difference,
   mutedRules,
   PolicyCalculator,
   type Rule,
   type RuleExpression,
+  readTable,
   ruleText,
   type Statement,
   statementKey,
@@ -16,6 +19,7 @@ import { anyObject, anyVariation, NftNamespace, structureScript, variation } fro
 import { type AnyObject, type Endpoint, parseObject } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { KernelSets } from './kernel-sets.ts';
 import { NftablesTable } from './nftables-table.ts';
 import { tableChanges } from './table-changes.ts';
 
@@ -73,11 +77,38 @@ function sorted(json: unknown): unknown {
 
 const listed = (json: unknown) => listing((json as { nftables: NftObject[] }).nftables);
 
+/** Keys of what the kernel lists set by set, and nft otherwise when it lists all of it. */
+function readInTwoWays(reference: TableReference, { nftables, socket }: { nftables: Nftables; socket: NftSocket }): string[] {
+  const name = `${reference.family} ${reference.table}`;
+  const whole = readTable({ nftables: nftables.list(name) }).statements;
+  const bySet = readTable({ nftables: nftables.structure(name) }, new KernelSets(socket, reference)).statements;
+  const { set, delete: more } = difference(whole, bySet);
+  return [...set.keys(), ...more];
+}
+
+test('the table of the bridge family is read set by set, too', (t) => {
+  const { nftables, socket } = open(t);
+  const bridge = { family: 'bridge', table: 'weir' } as const;
+  nftables.run(bridgeTable().script);
+  const key = (type: 'ipv4_addr' | 'ipv6_addr', value: string) => [
+    { type: 'ifname' as const, value: 'veth0' },
+    { type, value },
+  ];
+  socket.apply(bridge, [
+    { kind: 'element', op: 'add', set: 'address4', key: key('ipv4_addr', '10.0.0.1') },
+    { kind: 'element', op: 'add', set: 'address6', key: key('ipv6_addr', 'fd00::1') },
+    { kind: 'element', op: 'add', set: 'target6', key: key('ipv6_addr', 'fd00::1') },
+  ]);
+  t.deepEqual(readInTwoWays(bridge, { nftables, socket }), []);
+  const read = readTable({ nftables: nftables.structure('bridge weir') }, new KernelSets(socket, bridge));
+  t.true(read.statements.has('element/target6/veth0 . fd00::1'));
+});
+
 /** nft cannot say the rule that shows the agent DNS where the kernel has queues as iptables' target alone. */
 const isWithoutNames = (object: AnyObject): boolean => !JSON.stringify(object).includes('"domains"');
 
 test('random policies: every change ends in the table that nft would have made', (t) => {
-  const { table, nftables, reopen } = open(t);
+  const { table, nftables, socket, reopen } = open(t);
   const nft = NftNamespace.create(t);
   nft.run(BASE.script);
   const objects = fc.sample(fc.array(anyObject.filter(isWithoutNames), { minLength: 12, maxLength: 30 }), { numRuns: 10, seed: 11 });
@@ -93,6 +124,7 @@ test('random policies: every change ends in the table that nft would have made',
     table.desire(change);
     if (table.bringInStep(BASE)) reads += 1;
     t.deepEqual(listing(nftables.list('inet weir')!), listed(nft.list()));
+    t.deepEqual(readInTwoWays({ family: 'inet', table: 'weir' }, { nftables, socket }), []);
   };
   let known: AnyObject[] = [];
   for (const [index, batch] of objects.entries()) {

@@ -15,6 +15,7 @@ import {
   tableReplacement,
 } from '@weir/policy';
 import type { EndpointSpec } from '@weir/resources';
+import { KernelSets } from './kernel-sets.ts';
 import { tableChanges } from './table-changes.ts';
 
 /** What the kernel says when something else is there under a name that we need. */
@@ -97,30 +98,36 @@ export class NftablesTable {
 
   /** What the kernel lacks of the rules of an endpoint, or has otherwise, each in a few words. Changes nothing. */
   drift(endpoint: EndpointSpec, base: BaseTable): string[] {
-    const listed = this.#nftables.list(this.#name);
+    const structure = this.#nftables.structure(this.#name);
     const rules = endpointRules(endpoint, this.#tracker.desired.values());
-    const drift = ruleDrift(rules, listed && { nftables: listed }, base.version);
+    const sets = new Set(rules.flatMap((statement) => ('set' in statement ? [statement.set] : [])));
+    const drift = ruleDrift(rules, structure && { nftables: structure }, {
+      version: base.version,
+      reader: new KernelSets(this.#socket, this.#reference, (name) => sets.has(name)),
+    });
     return drift.map((text) => `table ${this.#name}: ${text}`);
   }
 
   /** Takes the whole table away, if it is there. Throws KernelError when the kernel refused it. */
   remove(): void {
-    const isThere = this.#isActualKnown ? this.#baseVersion !== undefined || this.#tracker.actual.size > 0 : this.#list() !== undefined;
+    const isThere = this.#isActualKnown
+      ? this.#baseVersion !== undefined || this.#tracker.actual.size > 0
+      : this.#nftables.structure(this.#name) !== undefined;
     // Taking away what is not there is refused.
     if (isThere) this.#nftables.run(`add table ${this.#name}\ndelete table ${this.#name}\n`);
     this.#takeAsActual({ statements: new Map() });
   }
 
   #bringWhatIsThereInStep(base: BaseTable): void {
-    const listed = this.#list();
-    if (listed === undefined) {
+    const structure = this.#nftables.structure(this.#name);
+    if (structure === undefined) {
       this.#takeAsActual({ statements: new Map() });
       this.#apply(base);
       return;
     }
-    const found = readOwn(listed);
+    const found = this.#readOwn(structure);
     if (found?.layout !== base.layout) {
-      this.#replace(listed, base);
+      this.#replace(base);
       return;
     }
     this.#takeAsActual(found);
@@ -128,7 +135,7 @@ export class NftablesTable {
       this.#apply(base);
     } catch (error) {
       if (!(error instanceof KernelError) || !OBSTRUCTED.has(error.code)) throw error;
-      this.#replace(listed, base);
+      this.#replace(base);
     }
   }
 
@@ -136,8 +143,9 @@ export class NftablesTable {
    * Changes a table of another version of Weir, or one that somebody did something to which we cannot read, for ours: but for sets that
    * lead nowhere all of it in one transaction. In two, the first packets to come between them would meet a half of each.
    */
-  #replace(listed: NftObject[], base: BaseTable): void {
+  #replace(base: BaseTable): void {
     this.#isActualKnown = false;
+    const listed = this.#nftables.list(this.#name) ?? [];
     const desired = this.#tracker.desired;
     const { addressSets, present, script, unsaid } = tableReplacement(this.#name, listed, { desired, base });
     this.#socket.apply(this.#reference, tableChanges(difference(addressSets, present), present));
@@ -161,8 +169,14 @@ export class NftablesTable {
     }
   }
 
-  #list(): NftObject[] | undefined {
-    return this.#nftables.list(this.#name);
+  /** @returns undefined when something is there that we cannot have written */
+  #readOwn(structure: NftObject[]): ActualTable | undefined {
+    try {
+      return readTable({ nftables: structure }, new KernelSets(this.#socket, this.#reference));
+    } catch (error) {
+      if (error instanceof PolicyError || error instanceof TypeError) return undefined;
+      throw error;
+    }
   }
 
   #takeAsActual({ version, statements }: ActualTable): void {
@@ -181,15 +195,5 @@ export class NftablesTable {
     const pending = this.#tracker.pending();
     this.#socket.apply(this.#reference, tableChanges(pending, this.#tracker.actual));
     this.#tracker.applied(pending);
-  }
-}
-
-/** @returns undefined when something is there that we cannot have written */
-function readOwn(listed: NftObject[]): ActualTable | undefined {
-  try {
-    return readTable({ nftables: listed });
-  } catch (error) {
-    if (error instanceof PolicyError) return undefined;
-    throw error;
   }
 }

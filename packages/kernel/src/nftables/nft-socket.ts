@@ -6,10 +6,20 @@
  */
 import { KernelError } from '../error.ts';
 import type { Namespace } from '../namespace.ts';
-import { decodeAcknowledgement, NLMSG_ERROR } from '../netlink/message.ts';
+import { decodeAcknowledgement, type MessageWriter, NLMSG_ERROR } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/socket.ts';
-import { NftBatch, type TableChange, type TableReference } from './nft-batch.ts';
+import { NftBatch, nfgenmsgFamily, type TableChange, type TableReference } from './nft-batch.ts';
+import type { Element } from './nftables-element.ts';
+import { fieldLength } from './nftables-field.ts';
+import type { IntervalsChange } from './nftables-intervals.ts';
 import type { Rule } from './nftables-rule.ts';
+import { parseSetType } from './nftables-set.ts';
+import { decodeElements, decodeIntervals } from './set-listing.ts';
+
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_GETSETELEM = 13;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
 
 export class NftSocket {
   readonly #socket: NetlinkSocket;
@@ -59,6 +69,37 @@ export class NftSocket {
       this.#applyOnce(table, targets);
       this.#queuesAsTarget = true;
     }
+  }
+
+  /**
+   * All elements of a set or map, in whatever order.
+   *
+   * @param set.type as in {@link TableChange}
+   * @throws KernelError ENOENT: there is none of that name. TypeError: it is of types that this module does not know
+   */
+  elements(table: TableReference, { name, type, interval }: { name: string; type: string; interval: boolean }): Element[] {
+    const shape = { ...parseSetType(type), interval };
+    return decodeElements(this.#list(table, name), shape);
+  }
+
+  /** All intervals of a set of addresses, as an {@link IntervalsChange} has them, by rising address. Throws as `elements`. */
+  intervals(table: TableReference, { name, type }: { name: string; type: IntervalsChange['type'] }): Uint8Array {
+    return decodeIntervals(this.#list(table, name), fieldLength(type));
+  }
+
+  #list({ family, table }: TableReference, set: string): Buffer[] {
+    const request = {
+      operation: `nft list set ${family} ${table} ${set}`,
+      type: (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETSETELEM,
+      flags: 0,
+      write: (writer: MessageWriter) => {
+        writer.struct(4, (view) => view.writeUInt8(nfgenmsgFamily(family), 0));
+        writer.string(NFTA_SET_ELEM_LIST_TABLE, table);
+        writer.string(NFTA_SET_ELEM_LIST_SET, set);
+      },
+    };
+    // A payload is valid until the next one comes.
+    return this.#socket.dump(request, ({ payload }) => Buffer.from(payload));
   }
 
   #applyOnce(table: TableReference, changes: readonly TableChange[]): void {

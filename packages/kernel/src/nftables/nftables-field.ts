@@ -1,5 +1,6 @@
 /** Types of nftables, and their values in the kernel's bytes. Pure. */
-import { parseAddress, parseMac } from '../netlink/ip-address.ts';
+import { formatAddress, formatMac, parseAddress, parseMac } from '../netlink/ip-address.ts';
+import { decodeString } from '../netlink/message.ts';
 
 /** One field of a key or of data. Several together are a concatenation. */
 export type KeyField = { type: NumberType; value: number } | { type: TextType; value: string };
@@ -82,6 +83,24 @@ export function encodeField({ type, value }: KeyField): Uint8Array {
   const bytes = type === 'ipv4_addr' || type === 'ipv6_addr' ? parseAddress(value) : undefined;
   if (bytes?.length !== length) throw new TypeError(`"${value}" is not of type ${type}`);
   return bytes;
+}
+
+/** The field that bytes of a type stand for. Throws TypeError for other bytes than {@link encodeField} makes. */
+export function decodeField(type: FieldType, bytes: Buffer): KeyField {
+  if (bytes.length !== fieldLength(type)) throw new TypeError(`${bytes.length} bytes are not of type ${type}`);
+  switch (type) {
+    case 'ipv4_addr':
+    case 'ipv6_addr':
+      return { type, value: formatAddress(bytes) };
+    case 'ether_addr':
+      return { type, value: formatMac(bytes) };
+    case 'ifname':
+      return { type, value: decodeString(bytes) };
+    case 'integer':
+      return { type, value: bytes.readUInt32LE(0) };
+    default:
+      return { type, value: bytes.readUIntBE(0, bytes.length) };
+  }
 }
 
 /** Bytes of a key, or of data. In a concatenation each field begins a new 32 bit register, zeroes behind it. */

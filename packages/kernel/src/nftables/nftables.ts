@@ -11,6 +11,7 @@ import { checked, fcntl, memfdCreate } from '../libc.ts';
 import { inOptionalNamespace, type Namespace } from '../namespace.ts';
 
 const OUTPUT_JSON = 1 << 4;
+const OUTPUT_TERSE = 1 << 11;
 const EIO = 5;
 const MFD_CLOEXEC = 1;
 const F_SETFD = 2;
@@ -119,6 +120,14 @@ export class Nftables {
     return this.#list(`list table ${table}`);
   }
 
+  /**
+   * As `list`, without the elements of sets and maps: these `NftSocket.elements` reads, in a fraction of the time and of the memory.
+   */
+  structure(table: string): NftObject[] | undefined {
+    checkTable(table);
+    return this.#list(`list table ${table}`, OUTPUT_JSON | OUTPUT_TERSE);
+  }
+
   /** A table as nft prints it; undefined when it does not exist. */
   text(table: string): string | undefined {
     checkTable(table);
@@ -136,9 +145,9 @@ export class Nftables {
     return this.#list('list ruleset') ?? [];
   }
 
-  #list(command: string): NftObject[] | undefined {
+  #list(command: string, flags = OUTPUT_JSON): NftObject[] | undefined {
     return unlessAbsent(() => {
-      const { nftables } = JSON.parse(this.#run(command, OUTPUT_JSON, `nft -j ${command}`)) as { nftables: NftObject[] };
+      const { nftables } = JSON.parse(this.#run(command, flags, `nft -j ${command}`)) as { nftables: NftObject[] };
       return nftables.filter((object) => !('metainfo' in object));
     });
   }

@@ -25,9 +25,12 @@ export class IntervalList {
 
   /** @param ranges by rising address, disjoint */
   static of(family: Family, ranges: readonly AddressRange[] = []): IntervalList {
-    const step = CHUNK * intervalBytes(family);
-    const bytes = encode(family, ranges);
-    return new IntervalList(family, inChunks(bytes, step));
+    return IntervalList.ofBytes(family, encode(family, ranges));
+  }
+
+  /** @param bytes first and last of each, one after the other; kept, not copied */
+  static ofBytes(family: Family, bytes: Uint8Array): IntervalList {
+    return new IntervalList(family, inChunks(bytes, CHUNK * intervalBytes(family)));
   }
 
   *[Symbol.iterator](): Generator<AddressRange> {

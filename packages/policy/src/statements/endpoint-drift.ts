@@ -1,5 +1,5 @@
 import type { EndpointSpec } from '@weir/resources';
-import { readTable } from './read-table.ts';
+import { readTable, type SetReader } from './read-table.ts';
 import { ruleText } from './rule.ts';
 import {
   type ChainStatement,
@@ -49,12 +49,17 @@ export function endpointRules(endpoint: Pick<EndpointSpec, 'hostInterface' | 'ad
  * Pure: what of some statements is missing in a table, or is otherwise.
  *
  * @param listing what `nft -j list table` prints, parsed; undefined when there is no such table
- * @param version of the fixed part that should be loaded
+ * @param of.version of the fixed part that should be loaded
+ * @param of.reader where the listing has no elements
  * @returns each in a few words
  */
-export function ruleDrift(wanted: Statement[], listing: { nftables: unknown } | undefined, version: string | undefined): string[] {
+export function ruleDrift(
+  wanted: Statement[],
+  listing: { nftables: unknown } | undefined,
+  { version, reader }: { version: string | undefined; reader?: SetReader },
+): string[] {
   if (listing === undefined) return ['it is gone'];
-  const actual = readTable(listing);
+  const actual = readTable(listing, reader);
   const rules = countRules(listing.nftables);
   const drift = actual.version === version ? [] : ['its fixed part is another one'];
   for (const statement of wanted) {

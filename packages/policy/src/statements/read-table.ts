@@ -1,6 +1,6 @@
 import { addressFromNumber, cidrRange, parseAddress } from '@weir/resources';
 import { PolicyError } from '../policy-error.ts';
-import { addressNumber } from '../ranges/canonical-address.ts';
+import { addressNumber, isCanonicalAddress } from '../ranges/canonical-address.ts';
 import { IntervalList } from '../ranges/interval-list.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import { VERSION_CHAIN } from './fixed-table.ts';
@@ -23,19 +23,42 @@ const MADE = /^[cglmnps]_/;
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 const ETHER_TYPES: Readonly<Record<string, number>> = { ip: 0x0800, ip6: 0x86dd };
 
+/** Gives what a set or map of a table holds, however it finds that out; undefined: the listing has it. */
+export interface SetReader {
+  elements(set: ListedSet): Iterable<ListedElement> | undefined;
+  /** Of a set of addresses: first and last of each interval, in network order, by rising address. */
+  intervals(set: ListedSet & { type: 'ipv4_addr' | 'ipv6_addr' }): Uint8Array | undefined;
+}
+
+/** Addresses need not be in their canonical form. */
+export type ListedElement = {
+  readonly [Part in 'key' | 'to' | 'data']?: readonly KeyField[] | undefined;
+} & { readonly key: readonly KeyField[]; readonly verdict?: Verdict | undefined };
+
+/** A set or map, without what it holds. */
+export interface ListedSet {
+  readonly name: string;
+  /** As nft writes it: see {@link MapStatement}. */
+  readonly type: string;
+  readonly interval: boolean;
+}
+
+const FROM_LISTING: SetReader = { elements: () => undefined, intervals: () => undefined };
+
 /**
  * Reads what `nft -j list table <family> <name>` prints (libnftables-json(5)).
  *
  * @param json parsed; undefined if there is no such table
+ * @param reader where the listing has no elements
  * @throws PolicyError ETABLE for what Weir cannot have written
  */
-export function readTable(json: unknown): ActualTable {
+export function readTable(json: unknown, reader: SetReader = FROM_LISTING): ActualTable {
   const statements = new Map<string, Statement>();
   let version = '';
   let fixedRules = 0;
   const open: Statement = { kind: 'rules', chain: MUTED, rules: undefined };
   for (const item of entries(json)) {
-    for (const statement of statementsOf(item)) statements.set(statementKey(statement), statement);
+    for (const statement of statementsOf(item, reader)) statements.set(statementKey(statement), statement);
     const { chain, comment } = record(item.rule);
     if (chain === VERSION_CHAIN && typeof comment === 'string') version = comment;
     else if (chain === MUTED) statements.set(statementKey(open), open);
@@ -54,7 +77,7 @@ function entries(json: unknown): Json[] {
   return list.map(record);
 }
 
-function* statementsOf(item: Json): Generator<Statement> {
+function* statementsOf(item: Json, reader: SetReader): Generator<Statement> {
   const { name: chain } = record(item.chain);
   if (typeof chain === 'string' && MADE.test(chain)) yield { kind: 'chain', name: chain, rules: [] };
   const set = record(item.set ?? item.map);
@@ -64,16 +87,20 @@ function* statementsOf(item: Json): Generator<Statement> {
   const isInterval = flags.includes('interval');
   // What packets put there for a while nobody wants otherwise.
   if (flags.includes('timeout')) return;
-  if (MADE.test(set.name))
-    yield {
-      kind: 'map',
-      name: set.name,
-      type: [types, ...(dataTypes.length === 0 ? [] : [dataTypes])].map((part) => part.join(' . ')).join(' : '),
-      interval: isInterval,
-    };
+  const type = [types, ...(dataTypes.length === 0 ? [] : [dataTypes])].map((part) => part.join(' . ')).join(' : ');
+  const listed: ListedSet = { name: set.name, type, interval: isInterval };
+  if (MADE.test(set.name)) yield { kind: 'map', ...listed };
   const members: unknown[] = Array.isArray(set.elem) ? set.elem : [];
   if (MADE.test(set.name) && isInterval && item.map === undefined) {
-    yield { kind: 'intervals', set: set.name, intervals: intervalsOf(members, types[0]!) };
+    yield { kind: 'intervals', set: set.name, intervals: intervalsOf(listed, members, reader) };
+    return;
+  }
+  const read = reader.elements(listed);
+  if (read !== undefined) {
+    for (const { key, to, verdict, data } of read) {
+      const element = { key: key.map(canonicalField), ...(to && { to: to.map(canonicalField) }) };
+      yield { kind: 'element', set: set.name, ...element, ...(verdict && { verdict }), ...(data && { data: data.map(canonicalField) }) };
+    }
     return;
   }
   for (const element of members) {
@@ -96,10 +123,14 @@ function fieldsOf(json: unknown, types: string[]): KeyField[] {
 }
 
 /** Of a set of nets. The kernel lists them by rising address, unless there was a change while it did. */
-function intervalsOf(members: readonly unknown[], type: string): IntervalList {
+function intervalsOf(set: ListedSet, members: readonly unknown[], reader: SetReader): IntervalList {
+  const type = set.type as 'ipv4_addr' | 'ipv6_addr';
+  const family = type === 'ipv4_addr' ? 'IPv4' : 'IPv6';
+  const bytes = reader.intervals({ ...set, type });
+  if (bytes !== undefined) return IntervalList.ofBytes(family, bytes);
   const ranges = members.map((member) => rangeOf(member, type));
   const isRising = ranges.every(({ first }, index) => index === 0 || ranges[index - 1]!.first < first);
-  return IntervalList.of(type === 'ipv4_addr' ? 'IPv4' : 'IPv6', isRising ? ranges : ranges.sort(byFirst));
+  return IntervalList.of(family, isRising ? ranges : ranges.sort(byFirst));
 }
 
 const byFirst = (left: AddressRange, right: AddressRange) => (left.first < right.first ? -1 : 1);
@@ -149,6 +180,17 @@ function fieldOf(value: unknown, type: string): KeyField {
 function canonical(address: string): string {
   const mapped = address.startsWith('::') && address.includes('.');
   return mapped ? addressFromNumber(cidrRange(`${address}/128`).first, 'IPv6') : parseAddress(address);
+}
+
+function canonicalField(field: KeyField): KeyField {
+  if ((field.type !== 'ipv4_addr' && field.type !== 'ipv6_addr') || isCanonicalAddress(field.value)) return field;
+  return {
+    ...field,
+    value: addressFromNumber(
+      cidrRange(`${field.value}/${field.type === 'ipv4_addr' ? 32 : 128}`).first,
+      field.type === 'ipv4_addr' ? 'IPv4' : 'IPv6',
+    ),
+  };
 }
 
 function verdictOf(json: unknown): Verdict {
