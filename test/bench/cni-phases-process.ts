@@ -23,8 +23,8 @@ const WARM_UP = 300;
 
 class Clock {
   phases: Phases = { all: [] };
-  /** When policy was in force last. */
-  enforced = 0;
+  /** When policy came in force; not yet. */
+  enforced = Number.POSITIVE_INFINITY;
 
   time<R>(name: string, action: () => R): R {
     const start = monotonicMs();
@@ -43,8 +43,8 @@ class Clock {
 
 const PHASES = {
   begin: 'link: handed to its thread',
-  address: 'address: one transaction of the store',
-  policy: 'policy: Endpoint in the store, rules in nftables',
+  address: 'address and Endpoint: one transaction of the store',
+  policy: 'policy: rules in nftables',
   end: 'link: what was left of it then',
 };
 
@@ -105,14 +105,10 @@ function withTimes(services: Services, clock: Clock): Services {
     wiring: {
       ...wiring,
       attach: (request) => {
-        const { finish, abandon } = clock.time(PHASES.begin, () => wiring.attach(request));
-        return {
-          finish: (settings) => {
-            const { attachment, done } = finish(settings);
-            return { attachment, done: done.finally(() => clock.note(PHASES.end, Math.max(monotonicMs() - clock.enforced, 0))) };
-          },
-          abandon,
-        };
+        clock.enforced = Number.POSITIVE_INFINITY;
+        const attaching = clock.time(PHASES.begin, () => wiring.attach(request));
+        const noteEnd = () => clock.note(PHASES.end, Math.max(monotonicMs() - clock.enforced, 0));
+        return { ...attaching, finish: (settings) => attaching.finish(settings).finally(noteEnd) };
       },
     },
     enforcement: {

@@ -28,8 +28,16 @@ export interface Collection {
 export interface Services {
   host: string;
   addresses: {
-    /** As Allocator has it; the labels of the task's namespace are added. */
-    allocate(request: Omit<AllocationRequest, 'endpoint'> & { task: TaskIdentity }): Promise<Assigned[]>;
+    /**
+     * As Allocator has it; the labels of the task's namespace are added.
+     * @param request.endpointWith the endpoint that will be enforced then: it is in the store with its addresses where it can be. The same for the same addresses
+     */
+    allocate(
+      request: Omit<AllocationRequest, 'endpoint' | 'along'> & {
+        task: TaskIdentity;
+        endpointWith?: ((addresses: readonly string[]) => Endpoint | undefined) | undefined;
+      },
+    ): Promise<Assigned[]>;
   } & Pick<Allocator, 'release' | 'held' | 'probe'>;
   wiring: {
     /** The network, when its containers' addresses are of its own space; undefined: they are of the shared one. */

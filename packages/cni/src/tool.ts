@@ -1,3 +1,4 @@
+import type { Endpoint } from '@weir/resources';
 import type { z } from 'zod';
 import type { Call, GcCall, StatusCall } from './protocol/request.ts';
 import type { Result } from './protocol/result.ts';
@@ -10,6 +11,14 @@ export interface Underway {
   done: Promise<void>;
 }
 
+/** What a step of a chain is told of the others. */
+export interface Neighbours {
+  /** What the steps before have begun: rejects when one of them failed. */
+  earlier: Promise<void>;
+  /** The endpoint that the next step will enforce if this one gives it that result. Undefined where it will enforce none, or cannot say. */
+  endpointNext(made: Result): Endpoint | undefined;
+}
+
 /** A CNI plugin of Weir's own. VERSION is the dispatcher's. */
 export interface Tool {
   name: string;
@@ -18,12 +27,10 @@ export interface Tool {
   /** Of what a runtime may offer in `runtimeConfig`, the keys that it does something with (CNI CONVENTIONS.md, "Well-known Capabilities"). */
   capabilities: readonly string[];
   add(call: Call, services: Services): Promise<Result>;
-  /**
-   * ADD for a chain, where the next step of ours needs to know what there will be, and not that it is there already. Absent: `add` does it.
-   *
-   * @param earlier what the steps before have begun: rejects when one of them failed
-   */
-  begin?(call: Call, services: Services, earlier: Promise<void>): Promise<Underway>;
+  /** ADD for a chain, where the next step of ours needs to know what there will be, and not that it is there already. Absent: `add` does it. */
+  begin?(call: Call, services: Services, neighbours: Neighbours): Promise<Underway>;
+  /** The endpoint that an ADD with this call will enforce. Undefined where it will fail. */
+  endpoint?(call: Call, services: Services): Endpoint | undefined;
   /**
    * Removes what is there, whatever is missing. Rejects when something could not be removed, after it has tried everything: the
    * dispatcher decides whether the runtime should know.

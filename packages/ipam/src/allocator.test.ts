@@ -1,6 +1,7 @@
 import { type Block, type Pool, parseObject } from '@weir/resources';
 import test from 'ava';
 import { admitPool } from './admission.ts';
+import type { Assigned } from './allocation/allocation-request.ts';
 import { Allocator } from './allocator.ts';
 import { BLOCK_PREFIX } from './block.ts';
 import { IpamError } from './ipam-error.ts';
@@ -52,6 +53,47 @@ test('a block is told as it was written, before the address is', async (t) => {
     t.is(entry?.revision, revision);
     t.deepEqual(parseObject(JSON.parse(entry!.value)), block);
   }
+});
+
+test('what is to come with the addresses is in their transaction, is told of before they are, and is worked out for those that were given', async (t) => {
+  const store = await storeWith(pool('four', '10.0.0.0/24', 26));
+  const [here, there] = [new Allocator({ store, host: 'a' }), new Allocator({ store, host: 'a' })];
+  await here.allocate(request('c0'));
+  await there.allocate(request('c1')); // which the first one does not know of, so that its transaction is refused once
+  const told: [string, number][] = [];
+  const along = ([{ address }]: [Assigned]) => ({
+    write: { put: '/with', value: address },
+    written: (revision: number) => told.push([address, revision]),
+  });
+  const before = store.transactions;
+  const given = here.allocate({ ...request('c2'), along: (assigned) => along(assigned as [Assigned]) }).then((assigned) => {
+    t.is(told.length, 1);
+    return assigned;
+  });
+  const [[{ address }]] = (await Promise.all([given, here.allocate(request('c3'))])) as [[Assigned], Assigned[]];
+  t.is(store.transactions - before, 2);
+  const entry = await store.get('/with');
+  t.is(entry?.value, address);
+  t.deepEqual(told, [[address, entry!.revision]]);
+  // Who is turned away leaves nothing, and who has addresses already is given them with it.
+  await t.throwsAsync(
+    here.allocate({ ...request('c4'), pools: ['none'], along: () => ({ write: { put: '/not', value: '' }, written: () => t.fail() }) }),
+  );
+  t.is(await store.get('/not'), undefined);
+  await here.allocate({ ...request('c2'), along: () => ({ write: { delete: '/with' }, written: () => {} }) });
+  t.is(await store.get('/with'), undefined);
+});
+
+test('more addresses at once than fit in one transaction with what comes along are given in several', async (t) => {
+  const store = await storeWith(pool('four', '10.0.0.0/20', 24));
+  const allocator = new Allocator({ store, host: 'a' });
+  const names = Array.from({ length: 200 }, (_, index) => `c${index}`);
+  await Promise.all(
+    names.map((name) =>
+      allocator.allocate({ ...request(name), along: () => ({ write: { put: `/with/${name}`, value: 'x' }, written: () => {} }) }),
+    ),
+  );
+  t.is((await store.list('/with/')).entries.length, 200);
 });
 
 test('an address of an owned block costs one transaction, and so does its return', async (t) => {

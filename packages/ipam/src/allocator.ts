@@ -238,6 +238,7 @@ export class Allocator {
       if (result.committed) {
         this.#view = draft.committed(result.revision);
         for (const block of draft.written) this.#onWritten(blockObject(block), result.revision);
+        for (const { written } of draft.companions) written(result.revision);
         for (const [index, outcome] of outcomes.entries()) settle(group[index]!, outcome);
         return group.slice(outcomes.length);
       }

@@ -1,6 +1,6 @@
 export { type AddressState, addressState } from './address-state.ts';
 export { type AdmitOptions, admitPool, admitRule, removePool, removeRule } from './admission.ts';
-export type { AllocationRequest, Assigned } from './allocation/allocation-request.ts';
+export type { AllocationRequest, Assigned, Companion } from './allocation/allocation-request.ts';
 export { Allocator, type AllocatorOptions, type Held } from './allocator.ts';
 export { audit, confirmed } from './audit/audit.ts';
 export { type Audit, type Finding, holderText, type KernelAddresses, type Repair, type Unverified } from './audit/finding.ts';

@@ -12,7 +12,6 @@ export {
   type AttachRequest,
   attach,
   beginAttach,
-  type Finishing,
   type LinkRequest,
   type LinkSettings,
 } from './container/attach.ts';

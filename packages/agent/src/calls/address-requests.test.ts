@@ -23,7 +23,13 @@ function setUp(taken: number) {
   const ended = new EndedEndpoints();
   const removals = new Set<Promise<void>>();
   const state = new ClusterState('h1', () => {});
-  const requests = new AddressRequests({ allocator: { allocate } as unknown as Allocator, state, ended, removals });
+  const requests = new AddressRequests({
+    allocator: { allocate } as unknown as Allocator,
+    state,
+    ended,
+    enforcement: { companion: () => undefined },
+    removals,
+  });
   return { requests, ended, removals, tries: () => tries };
 }
 

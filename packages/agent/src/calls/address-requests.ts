@@ -4,6 +4,7 @@ import type { Services } from '@weir/cni';
 import { type AllocationRequest, type Allocator, type Assigned, IpamError, type IpamErrorCode } from '@weir/ipam';
 import type { ClusterState } from '../cluster-state.ts';
 import type { EndedEndpoints } from './ended-endpoints.ts';
+import type { Enforcement } from './enforcement.ts';
 
 /** Codes of allocations that an address on its way back may help. */
 const WAITS: readonly IpamErrorCode[] = ['EEXHAUSTED', 'ETAKEN'];
@@ -15,6 +16,7 @@ export interface AddressRequestsOptions {
   allocator: Allocator;
   state: ClusterState;
   ended: EndedEndpoints;
+  enforcement: Pick<Enforcement, 'companion'>;
   /** What DELs of this host still do after their answers. */
   removals: ReadonlySet<Promise<void>>;
 }
@@ -27,9 +29,10 @@ export class AddressRequests {
   }
 
   /** Throws IpamError and StoreError. */
-  async allocate({ task, ...rest }: Parameters<Services['addresses']['allocate']>[0]): Promise<Assigned[]> {
-    const { allocator, state, removals } = this.#of;
-    const request = { ...rest, endpoint: { ...task, namespaceLabels: state.namespaceLabels(task.namespace) } };
+  async allocate({ task, endpointWith, ...rest }: Parameters<Services['addresses']['allocate']>[0]): Promise<Assigned[]> {
+    const { allocator, state, removals, enforcement } = this.#of;
+    const along = (assigned: readonly Assigned[]) => enforcement.companion(endpointWith?.(assigned.map(({ address }) => address)));
+    const request = { ...rest, endpoint: { ...task, namespaceLabels: state.namespaceLabels(task.namespace) }, along };
     try {
       return await this.#allocateReturning(request);
     } catch (error) {

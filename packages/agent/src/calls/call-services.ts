@@ -1,7 +1,7 @@
 /** What the CNI tools work with on this host: addresses, links, policy, and who their caller is. */
 import { type Call, GUARDED_PREFIX, type Outage, type ResultCache, type Services, type Task } from '@weir/cni';
 import type { Allocator } from '@weir/ipam';
-import { DNS4, DNS6, findHostEnd } from '@weir/routing';
+import { DNS4, DNS6, findHostEnd, type LinkSettings } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
 import { DOMAIN } from '../dns/zone-entry.ts';
 import type { KernelSync } from '../kernel-sync.ts';
@@ -66,10 +66,15 @@ export class CallServices {
         spaceOf: (hostInterface) => links.spaceOf(hostInterface),
         attach: (request) => {
           if (request.space === undefined && request.hostInterface.startsWith(GUARDED_PREFIX)) kernel.guard();
-          const { finish, abandon } = links.attach(request);
+          const { attachmentWith, finish, abandon } = links.attach(request);
           // No pool of another address space has a say, even if it has the address.
-          const mtuFor = (addresses: string[]) => kernel.routing.mtuFor(request.space === undefined ? addresses : []);
-          return { finish: (settings) => finish({ ...settings, mtu: settings.mtu ?? mtuFor(settings.addresses) }), abandon };
+          const mtuFor = (addresses: readonly string[]) => kernel.routing.mtuFor(request.space === undefined ? addresses : []);
+          const whole = (settings: LinkSettings) => ({ ...settings, mtu: settings.mtu ?? mtuFor(settings.addresses) });
+          return {
+            attachmentWith: (settings) => attachmentWith(whole(settings)),
+            finish: (settings) => finish(whole(settings)),
+            abandon,
+          };
         },
         detach: async (hostInterface) => {
           await links.remove(hostInterface);

@@ -1,6 +1,6 @@
 import { ObjectStore, type Store, StoreError } from '@weir/datastore';
 import { temporaryStore } from '@weir/datastore/testing';
-import { type Endpoint, type EndpointSpec, keyOf } from '@weir/resources';
+import { type Endpoint, type EndpointSpec, keyOf, serialize } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
 import { ClusterState } from '../cluster-state.ts';
@@ -65,6 +65,31 @@ test('an endpoint is in the store and in the kernel when enforce answers, and in
   t.deepEqual(kernel.at(-1), []);
   t.is(await stored(), 0);
   t.is(await enforcement.withdraw(owner), undefined, 'a second DEL finds nothing');
+});
+
+test('an endpoint that was written with its addresses is brought in force, and not written again but if it was changed since', async (t) => {
+  const { enforcement, objects, kernel } = await setUp(t);
+  const ours = endpoint();
+  const { write, written } = enforcement.companion(ours)!;
+  t.deepEqual(write, { put: keyOf(ours), value: serialize(ours) });
+  const revision = await objects.put(ours);
+  written(revision);
+  await enforcement.enforce(ours);
+  t.deepEqual(kernel.at(-1), [keyOf(ours)]);
+  t.is((await objects.get('Endpoint', ours.metadata.name, ours.metadata.namespace))?.revision, revision);
+  await enforcement.enforce(endpoint());
+  t.true((await objects.get('Endpoint', ours.metadata.name, ours.metadata.namespace))!.revision > revision);
+});
+
+test('an endpoint is not written with its addresses where its ports are to be claimed first, or another one of its container has to go first', async (t) => {
+  const { enforcement } = await setUp(t);
+  const ours = endpoint();
+  const withPort = { ...ours, spec: { ...ours.spec, hostPorts: [{ hostPort: 80, containerPort: 80, protocol: 'TCP' as const }] } };
+  t.is(enforcement.companion(withPort), undefined);
+  await enforcement.enforce(ours);
+  t.is(enforcement.companion({ ...ours, metadata: { ...ours.metadata, namespace: 'moved' } }), undefined);
+  t.not(enforcement.companion(ours), undefined);
+  t.is(enforcement.companion(undefined), undefined);
 });
 
 for (const knowsOutage of [false, true])

@@ -3,7 +3,8 @@
  * On the way in the store is written first, so that other hosts learn of the endpoint while this one works; on the way out the kernel is closed first.
  */
 import { type ObjectStore, StoreError } from '@weir/datastore';
-import { type Endpoint, keyOf, serialize } from '@weir/resources';
+import type { Companion } from '@weir/ipam';
+import { type Endpoint, hostSockets, keyOf, serialize } from '@weir/resources';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Logger } from '../log.ts';
 import type { Owner } from './attachments.ts';
@@ -44,13 +45,27 @@ export class Enforcement {
     const { objects, state, apply } = this.#options;
     // What an earlier, killed ADD left, when the namespace in the network's configuration was another one then.
     const leftover = state.localEndpoint(endpoint.spec);
+    // Written with its addresses, and nobody changed it since.
+    if (leftover === endpoint) return apply();
     if (leftover !== undefined && keyOf(leftover) !== keyOf(endpoint)) await this.withdraw(endpoint.spec);
-    await this.#hostPorts.during(endpoint, async () => {
-      const revision = await objects.put(endpoint);
-      this.#unremoved.delete(keyOf(endpoint));
-      state.put(endpoint, revision);
-    });
+    await this.#hostPorts.during(endpoint, async () => this.#written(endpoint, await objects.put(endpoint)));
     apply();
+  }
+
+  /** Writes the endpoint with its addresses, so that `enforce` finds it written. Undefined where something else has to come first. */
+  companion(endpoint: Endpoint | undefined): Companion | undefined {
+    if (endpoint === undefined || hostSockets(endpoint.spec).length > 0) return undefined;
+    const leftover = this.#options.state.localEndpoint(endpoint.spec);
+    if (leftover !== undefined && keyOf(leftover) !== keyOf(endpoint)) return undefined;
+    return {
+      write: { put: keyOf(endpoint), value: serialize(endpoint) },
+      written: (revision) => this.#written(endpoint, revision),
+    };
+  }
+
+  #written(endpoint: Endpoint, revision: number): void {
+    this.#unremoved.delete(keyOf(endpoint));
+    this.#options.state.put(endpoint, revision);
   }
 
   async openLoopback(endpoint: Endpoint): Promise<void> {

@@ -33,7 +33,7 @@ test('a link that is being made counts as there, in its space, and as nothing to
   const another = attach('weir2', 'red');
   t.deepEqual(about('weir1'), [true, undefined, 1]);
   t.deepEqual(about('weir2'), [true, 'red', 1]);
-  await ours.finish({ addresses: ['10.65.0.1'] }).done;
+  await ours.finish({ addresses: ['10.65.0.1'] });
   t.deepEqual(about('weir1'), [false, undefined, 1]);
   await another.abandon();
   t.false(links.isBeingMade('weir2'));
@@ -42,7 +42,7 @@ test('a link that is being made counts as there, in its space, and as nothing to
   // A failure ends it as well.
   const failed = attach('weir1').finish({ addresses: ['10.65.0.2'] });
   t.true(links.isBeingMade('weir1'));
-  await t.throwsAsync(failed.done, { code: 'EEXIST' });
+  await t.throwsAsync(failed, { code: 'EEXIST' });
   t.false(links.isBeingMade('weir1'));
 });
 

@@ -68,7 +68,7 @@ export class HostLinks {
   attach({ space, ...request }: Omit<LinkRequest, 'hostNamespace' | 'hostSocket'> & { space?: string | undefined }): Attaching {
     const network = space === undefined ? undefined : this.#ownNetworks.ensure(space);
     const whole = { ...request, hostNamespace: network?.namespace };
-    const { finish, abandon } = this.#thread === undefined ? beginAttach(whole) : this.#thread.attach(whole);
+    const { attachmentWith, finish, abandon } = this.#thread === undefined ? beginAttach(whole) : this.#thread.attach(whole);
     this.#underWay.set(request.hostInterface, space);
     if (network !== undefined) network.begun++;
     const ending = (end: Promise<void>): Promise<void> =>
@@ -77,10 +77,8 @@ export class HostLinks {
         if (network !== undefined) network.begun--;
       });
     return {
-      finish(settings) {
-        const { attachment, done } = finish(settings);
-        return { attachment, done: ending(done) };
-      },
+      attachmentWith,
+      finish: (settings) => ending(finish(settings)),
       abandon: async () => {
         await ending(abandon());
         if (network !== undefined) this.#ownNetworks.dropUnused();

@@ -106,7 +106,8 @@ export class RoutingUpkeep {
   }
 
   #isRight(change: Change): boolean {
-    return this.#of.routing.isRight(change) && !this.#containers().some((endpoint) => isHarmed(endpoint, change));
+    const { routing, netlink } = this.#of;
+    return routing.isRight(change) && !this.#containers().some((endpoint) => isHarmed(endpoint, change, netlink));
   }
 
   /** Those that Weir attached in the host's own namespace; other endpoints have links of somebody else's. */
@@ -144,15 +145,18 @@ export class RoutingUpkeep {
   }
 }
 
-/** Whether a change took away what the container's attachment has on the host's side. */
-function isHarmed({ hostInterface, addresses, mac }: Endpoint['spec'], change: Change): boolean {
+/**
+ * Whether a change took away what the container's attachment has on the host's side. A link is told of as down while it is made, too, and that may
+ * be read when it is up: to look at everything after each ADD would take milliseconds.
+ */
+function isHarmed({ hostInterface, addresses, mac }: Endpoint['spec'], change: Change, netlink: Netlink): boolean {
   switch (change.type) {
     case 'route':
       return change.action === 'delete' && addresses.includes(change.route.destination.split('/')[0]!);
     case 'neighbour':
       return addresses.includes(change.neighbour.address) && (change.action === 'delete' || change.neighbour.mac !== mac);
     case 'link':
-      return change.action === 'set' && change.link.name === hostInterface && !change.link.up;
+      return change.action === 'set' && change.link.name === hostInterface && !change.link.up && netlink.link(hostInterface)?.up === false;
     default:
       return false;
   }

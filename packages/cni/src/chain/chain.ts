@@ -38,13 +38,15 @@ export interface Step {
 export async function addChain(steps: readonly Step[], call: Call, results: Services['results']): Promise<Result> {
   let result = call.prevResult;
   let earlier = Promise.resolve();
-  const begun: Step[] = [];
+  const begun = new Set<Step>();
   try {
-    for (const step of steps) {
+    for (const [index, step] of steps.entries()) {
       if (!step.plugin.own) await earlier;
       if (!step.plugin.own && result !== undefined) results.keep(call, result);
-      begun.push(step);
-      const underway = await step.plugin.begin(callOf(step, call, result), earlier);
+      begun.add(step);
+      const next = steps[index + 1];
+      const endpointNext = (made: Result) => next?.plugin.endpoint(callOf(next, call, made));
+      const underway = await step.plugin.begin(callOf(step, call, result), { earlier, endpointNext });
       result = underway.result;
       earlier = bothDone(earlier, underway.done);
     }
@@ -53,7 +55,9 @@ export async function addChain(steps: readonly Step[], call: Call, results: Serv
     const first = await failureOf(earlier, error);
     // Somebody's sound attachment stands in the way: undoing would tear it down.
     if (isAlreadyAttached(first)) throw first;
-    throw await undo(begun, { ...call, command: 'DEL', prevResult: result }, first, results);
+    // One of ours may have had something done ahead of its turn.
+    const undone = steps.filter((step) => step.plugin.own || begun.has(step));
+    throw await undo(undone, { ...call, command: 'DEL', prevResult: result }, first, results);
   }
   if (result === undefined)
     throw new CniError(CNI_CODE.invalidConfig, 'the chain has no steps', { details: 'leave "chain" out for the usual one' });

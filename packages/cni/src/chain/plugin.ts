@@ -1,10 +1,11 @@
+import type { Endpoint } from '@weir/resources';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { AnyCall, Call, GcCall, StatusCall } from '../protocol/request.ts';
 import { decodeResult, encodeResult, type Result } from '../protocol/result.ts';
 import { isAtLeast } from '../protocol/version.ts';
 import type { Services } from '../services.ts';
-import type { Tool, Underway } from '../tool.ts';
+import type { Neighbours, Tool, Underway } from '../tool.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
 
 /** One link of a chain, or a delegate: a tool of ours in this process, or anybody's executable. */
@@ -13,7 +14,8 @@ export interface Plugin {
   own: boolean;
   add(call: Call): Promise<Result>;
   /** As a tool's `begin`. Somebody else's plugin ends before this resolves. */
-  begin(call: Call, earlier: Promise<void>): Promise<Underway>;
+  begin(call: Call, neighbours: Neighbours): Promise<Underway>;
+  endpoint(call: Call): Endpoint | undefined;
   del(call: Call): Promise<void>;
   check(call: Call): Promise<void>;
   gc(call: GcCall): Promise<void>;
@@ -31,8 +33,9 @@ function ownPlugin(tool: Tool, services: Services): Plugin {
     type: tool.name,
     own: true,
     add: (call) => tool.add(call, services),
-    begin: async (call, earlier) =>
-      (await tool.begin?.(call, services, earlier)) ?? { result: await tool.add(call, services), done: Promise.resolve() },
+    endpoint: (call) => tool.endpoint?.(call, services),
+    begin: async (call, neighbours) =>
+      (await tool.begin?.(call, services, neighbours)) ?? { result: await tool.add(call, services), done: Promise.resolve() },
     del: (call) => tool.del(call, services),
     check: (call) => tool.check(call, services),
     gc: (call) => tool.gc(call, services),
@@ -48,6 +51,7 @@ function foreignPlugin(type: string, { say }: Services): Plugin {
     own: false,
     add,
     begin: async (call) => ({ result: await add(call), done: Promise.resolve() }),
+    endpoint: () => undefined,
     del: async (call) => void (await run('DEL', call)),
     check: async (call) => void (await run('CHECK', call)),
     gc: async (call) => void (knowsNewVerbs(call) && (await run('GC', call))),

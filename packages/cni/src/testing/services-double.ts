@@ -7,7 +7,7 @@ import type { Collection, Outage, Services } from '../services.ts';
 interface Link {
   hostInterface: string;
   containerInterface: string;
-  addresses: string[];
+  addresses: readonly string[];
   mac: string;
   /** The network whose own address space it is in. */
   space?: string | undefined;
@@ -99,24 +99,21 @@ export class ServicesDouble implements Services {
     attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01', space }) => {
       this.#begun++;
       return {
-        finish: ({ addresses }) => {
+        attachmentWith: ({ addresses }) => ({
+          hostMac: 'ee:ee:ee:ee:ee:ee',
+          containerMac: mac,
+          ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
+          ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
+        }),
+        finish: async ({ addresses }) => {
           this.#begun--;
-          const make = async () => {
-            if (this.linksAreMade !== undefined) await this.linksAreMade;
-            this.#do(`attach ${hostInterface}`);
-            const containerInterface = `${namespace} ${interfaceName}`;
-            const taken =
-              this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
-            if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-            this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
-          };
-          const attachment = {
-            hostMac: 'ee:ee:ee:ee:ee:ee',
-            containerMac: mac,
-            ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
-            ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
-          };
-          return { attachment, done: make() };
+          if (this.linksAreMade !== undefined) await this.linksAreMade;
+          this.#do(`attach ${hostInterface}`);
+          const containerInterface = `${namespace} ${interfaceName}`;
+          const taken =
+            this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
+          if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
+          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
         },
         abandon: async () => {
           this.#begun--;
@@ -137,7 +134,7 @@ export class ServicesDouble implements Services {
         ...(link && { host: { up: true, mac: 'ee:ee:ee:ee:ee:ee', mtu: 1500 } }),
         ...(inside && { container: { up: true, mac: inside.mac, mtu: 1500 } }),
         joined: link !== undefined && link === inside,
-        addresses: inside?.addresses ?? [],
+        addresses: [...(inside?.addresses ?? [])],
         containerRoutes: [
           { destination: '0.0.0.0/0', via: '169.254.1.1' },
           { destination: '::/0', via: 'fe80::1' },

@@ -22,7 +22,7 @@ import { isFromMesos } from '../task/network-info.ts';
 import { networkLabels } from '../task/network-labels.ts';
 import { containerPorts } from '../task/task.ts';
 import { appLabels, taskIdentity } from '../task/task-identity.ts';
-import type { Tool, Underway } from '../tool.ts';
+import type { Neighbours, Tool, Underway } from '../tool.ts';
 import { collectStale } from './collect-stale.ts';
 import { GUARDED_PREFIX } from './host-interface-prefix.ts';
 
@@ -43,12 +43,20 @@ export const weirPolicy: Tool = {
   capabilities: ['portMappings', 'aliases'],
 
   async add(call, services) {
-    const { result, done } = await begin(call, services, Promise.resolve());
+    const { result, done } = await begin(call, services, { earlier: Promise.resolve() });
     await done;
     return result;
   },
 
   begin,
+
+  endpoint(call, services) {
+    try {
+      return guardedBy(call, services);
+    } catch {
+      return undefined; // told when its turn comes
+    }
+  },
 
   async del(call, services) {
     await services.enforcement.withdraw({ containerId: call.containerId, interfaceName: call.interfaceName });
@@ -80,14 +88,26 @@ export const weirPolicy: Tool = {
 };
 
 /** Rules name an interface that need not be there yet, so they are in force before it carries anything; what is set of it itself waits for it. */
-async function begin(call: Call, services: Services, earlier: Promise<void>): Promise<Underway> {
+async function begin(call: Call, services: Services, { earlier }: Pick<Neighbours, 'earlier'>): Promise<Underway> {
+  const endpoint = guardedBy(call, services);
+  await services.enforcement.enforce(endpoint);
+  return { result: requirePrevResult(call), done: earlier.then(() => services.enforcement.openLoopback(endpoint)) };
+}
+
+/** One for one result: it may be asked for before the result is there, and is written with its addresses then. */
+function guardedBy(call: Call, services: Services): Endpoint {
   const made = requirePrevResult(call);
   const config = parseConfig(configSchema, call.config, 'weir-policy');
+  const known = guarded.get(made);
+  if (known?.config === config) return known.endpoint;
   refuseEndlessWait(config, call, services);
   const endpoint = endpointOf(call, config, made, services);
-  await services.enforcement.enforce(endpoint);
-  return { result: made, done: earlier.then(() => services.enforcement.openLoopback(endpoint)) };
+  guarded.set(made, { config, endpoint });
+  return endpoint;
 }
+
+/** What was worked out last for a result. */
+const guarded = new WeakMap<Result, { config: Config; endpoint: Endpoint }>();
 
 /** Without a Mesos agent to ask, the wait would have no end, and nobody would see why the task is dead. */
 function refuseEndlessWait({ waitForLabels }: Config, call: Call, services: Services): void {

@@ -1,4 +1,4 @@
-import { hostInterfaceName } from '@weir/resources';
+import { type Endpoint, hostInterfaceName } from '@weir/resources';
 import type { Attaching, Attachment } from '@weir/routing';
 import { z } from 'zod';
 import { type Plugin, pluginFor } from '../chain/plugin.ts';
@@ -11,7 +11,7 @@ import { requestedMac } from '../protocol/requested-mac.ts';
 import { appendResult, type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { taskIdentity } from '../task/task-identity.ts';
-import type { Tool, Underway } from '../tool.ts';
+import type { Neighbours, Tool, Underway } from '../tool.ts';
 import { collectStale } from './collect-stale.ts';
 import { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
 import { weirIpam } from './weir-ipam.ts';
@@ -88,41 +88,67 @@ export const weirRoute: Tool = {
     const config = parseConfig(configSchema, call.config, 'weir-route');
     const { ipam } = config;
     if (config.hostDns) hostDnsOf(call.config.name, services);
-    await ipamFor(services.wiring.spaceFor(call.config.name), call.config.name, ipam.type, services).status(call);
+    await ipamFor(call.config.name, ipam.type, services, { space: services.wiring.spaceFor(call.config.name) }).status(call);
   },
 };
 
 /** All that there will be is known with the addresses; the link is made meanwhile, and after. */
-async function begin(call: Call, services: Services): Promise<Underway> {
+async function begin(call: Call, services: Services, neighbours?: Neighbours): Promise<Underway> {
   const config = parseConfig(configSchema, call.config, 'weir-route');
   const space = services.wiring.spaceFor(call.config.name);
   const dns = dnsFor(call, config, services, space);
   await refuseSecond(call, config.failClosed, services);
-  const ipam = ipamFor(space, call.config.name, config.ipam.type, services);
+  const resultWith = rememberingLast((addresses) => {
+    const made = resultOf(call, link.hostInterface, link.attachmentWith({ addresses, mtu: config.mtu }), addresses, dns(addresses));
+    return call.prevResult === undefined ? made : appendResult(call.prevResult, made);
+  });
+  const endpointWith = neighbours && ((addresses: readonly string[]) => neighbours.endpointNext(resultWith(addresses)));
+  const ipam = ipamFor(call.config.name, config.ipam.type, services, { space, endpointWith });
   const link = beginLink(call, config, services, space);
   const given = await addressesFor(call, ipam, link);
   const addresses = given.ips.map(({ address }) => plainAddress(address));
-  const { attachment, done } = link.finish({ addresses, mtu: config.mtu });
-  const made = resultOf(call, link.hostInterface, attachment, addresses, { ...given.dns, ...dns(addresses) });
-  return { result: call.prevResult === undefined ? made : appendResult(call.prevResult, made), done };
+  const done = link.finish({ addresses, mtu: config.mtu });
+  const result = resultWith(addresses);
+  return { result: Object.keys(given.dns).length === 0 ? result : { ...result, dns: { ...given.dns, ...result.dns } }, done };
+}
+
+/** Equal addresses in turn give the same value. */
+function rememberingLast<T>(work: (addresses: readonly string[]) => T): (addresses: readonly string[]) => T {
+  let last: { of: string; value: T } | undefined;
+  return (addresses) => {
+    const of = addresses.join();
+    if (last?.of !== of) last = { of, value: work(addresses) };
+    return last.value;
+  };
 }
 
 /**
  * Only addresses of our own IPAM come with the space that they are of. It is told which one the link is made in, and holds it against what
  * the store has at that moment.
+ *
+ * @param with.endpointWith what it writes along with the addresses
  */
-function ipamFor(space: string | undefined, network: string, type: string, services: Services): Plugin {
-  if (space === undefined) return pluginFor(type, [weirIpam], services);
+function ipamFor(
+  network: string,
+  type: string,
+  services: Services,
+  {
+    space,
+    endpointWith,
+  }: { space: string | undefined; endpointWith?: ((addresses: readonly string[]) => Endpoint | undefined) | undefined },
+): Plugin {
   if (type !== weirIpam.name) {
+    if (space === undefined) return pluginFor(type, [], services);
     throw new CniError(CNI_CODE.invalidConfig, `the network "${network}" has its own address space, which ${type} gives no addresses of`, {
       details: `"ipam": { "type": "${weirIpam.name}" } in its network file, or spec.addressSpace: Shared in its Network`,
     });
   }
   const { addresses } = services;
+  const here = space === undefined ? {} : { space };
   const within: Services['addresses'] = {
     ...addresses,
-    allocate: (request) => addresses.allocate({ ...request, space }),
-    probe: (request) => addresses.probe({ ...request, space }),
+    allocate: (request) => addresses.allocate({ ...request, ...here, endpointWith }),
+    probe: (request) => addresses.probe({ ...request, ...here }),
   };
   return pluginFor(type, [weirIpam], { ...services, addresses: within });
 }
@@ -152,16 +178,16 @@ function beginLink(call: Call, config: Config, services: Services, space: string
   const attach = (): Attaching => services.wiring.attach({ namespace: namespace!, interfaceName, hostInterface, mac, owner, space });
   const first = attach();
   return {
+    ...first,
     hostInterface,
-    abandon: () => first.abandon(),
-    finish(settings) {
-      const { attachment, done } = first.finish(settings);
-      const again = async (error: unknown) => {
+    async finish(settings) {
+      try {
+        await first.finish(settings);
+      } catch (error) {
         if ((error as { code?: unknown } | null)?.code !== 'EEXIST') throw error;
         await services.wiring.detach(hostInterface);
-        await attach().finish(settings).done;
-      };
-      return { attachment, done: done.catch(again) };
+        await attach().finish(settings);
+      }
     },
   };
 }

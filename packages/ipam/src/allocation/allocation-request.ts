@@ -1,4 +1,5 @@
 /** What is asked of an allocation, and what comes of it. */
+import type { Operation } from '@weir/datastore';
 import type { AddressRange, BlockSpec, Family } from '@weir/resources';
 import type { Owner } from '../block.ts';
 
@@ -21,6 +22,15 @@ export interface AllocationRequest extends Owner {
   claim?: string;
   /** What the selectors of pools look at. */
   endpoint?: { namespace: string; namespaceLabels: Record<string, string>; labels: Record<string, string> };
+  /** What is to be in the store with the addresses, or not at all. Asked for each addresses that are tried; must not throw. */
+  along?: (assigned: readonly Assigned[]) => Companion | undefined;
+}
+
+/** One more write of the transaction that gives addresses, of a key that no allocation writes. */
+export interface Companion {
+  write: Operation;
+  /** Told when it was committed, before whoever asked for the addresses is. */
+  written(revision: number): void;
 }
 
 export interface Assigned {

@@ -22,7 +22,9 @@ import { findRequested } from './requested-address.ts';
 /** Addresses of all families or none. An owner that holds addresses gets those again. */
 export function allocate(draft: Draft, request: AllocationRequest): Outcome<Assigned[]> {
   try {
-    return { done: work(draft, request) };
+    const assigned = work(draft, request);
+    draft.accompany(request.along?.(assigned));
+    return { done: assigned };
   } catch (error) {
     if (error instanceof Missing) return { needs: error.need };
     if (error instanceof IpamError) return { refused: error };

@@ -15,6 +15,7 @@ import {
 import type { IpamError } from '../ipam-error.ts';
 import { poolKey } from '../pool.ts';
 import { claimKey, hostKey, type View } from '../view.ts';
+import type { Companion } from './allocation-request.ts';
 import { restsOnHost } from './pool-choice.ts';
 
 /**
@@ -43,6 +44,8 @@ export class Draft {
   readonly #poolsUsed = new Set<string>();
   readonly #claims = new Map<string, Claim | undefined>();
   readonly #absent = new Set<string>();
+  /** Writes that are not of this package. */
+  readonly companions: Companion[] = [];
   #poolsMatter = false;
 
   /** @param now ms since the epoch */
@@ -55,12 +58,16 @@ export class Draft {
 
   /** No more work fits in the transaction. */
   get full(): boolean {
-    return this.#changed.size + this.#claims.size >= MAX_BLOCKS_CHANGED;
+    return this.#changed.size + this.#claims.size + this.companions.length >= MAX_BLOCKS_CHANGED;
   }
 
   get times(): ReleaseTimes {
     const { cooldownSeconds, emptyBlockSeconds } = this.view.config;
     return { now: this.now, forget: this.now - 1000 * Math.max(cooldownSeconds, emptyBlockSeconds) };
+  }
+
+  accompany(companion: Companion | undefined): void {
+    if (companion !== undefined) this.companions.push(companion);
   }
 
   /** What is decided rests on pools, reservations and config as they were read. */
@@ -170,6 +177,7 @@ export class Draft {
       then.push({ put: affinityKey(host), value: encodeAffinity(this.#lendableAfter()) });
       if (this.#writesList) then.push({ put: affinityBlocksKey(host), value: encodeAffinityBlocks(this.#namesAfter()) });
     }
+    for (const { write } of this.companions) then.push(write);
     return { when, then };
   }
 

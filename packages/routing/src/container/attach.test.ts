@@ -78,7 +78,7 @@ test('packets to the IPv6 addresses of both ends are taken in as soon as attach 
     const container = makeNamespace(t, 'container');
     const { addresses, ...where } = request(container, { addresses: ['fd00:65::7'] });
     if (round % 2 === 0) host.run(() => attach({ ...where, addresses }));
-    else await host.run(() => beginAttach(where)).finish({ addresses }).done;
+    else await host.run(() => beginAttach(where)).finish({ addresses });
     t.true(container.netlink.takesIn('eth0', 'fd00:65::7'));
     t.true(host.netlink.takesIn('weirtest0', 'fe80::1'));
   }
@@ -231,14 +231,15 @@ test('in two steps: the link is made while the addresses are found out', async (
   const host = makeHost(t);
   const container = makeNamespace(t, 'container');
   const { addresses, ...where } = request(container);
-  const { attachment: wired, done } = host.run(() => beginAttach(where)).finish({ addresses, mtu: 1400 });
-  await done;
+  const { attachmentWith, finish } = host.run(() => beginAttach(where));
+  const wired = attachmentWith({ addresses, mtu: 1400 });
+  await finish({ addresses, mtu: 1400 });
   ping(host, '10.65.0.7');
   t.is(wired.gateway4, '169.254.1.1');
   t.like(container.netlink.link('eth0'), { mac: wired.containerMac, mtu: 1400, up: true });
 
   const second = host.run(() => beginAttach(where));
-  await t.throwsAsync(second.finish({ addresses }).done, { code: 'EEXIST', message: /weirtest0 on this host already/ });
+  await t.throwsAsync(second.finish({ addresses }), { code: 'EEXIST', message: /weirtest0 on this host already/ });
   await host.run(() => beginAttach(where)).abandon();
   ping(host, '10.65.0.7');
 });
@@ -251,6 +252,5 @@ test('what was begun and is abandoned leaves nothing', async (t) => {
   t.deepEqual([linksOf(host), linksOf(container)], [['lo'], ['lo']]);
   const nowhere = { ...where, namespace: '/no/such' };
   await host.run(() => beginAttach(nowhere)).abandon();
-  const { done } = host.run(() => beginAttach(nowhere)).finish({ addresses });
-  await t.throwsAsync(done, { code: 'ENOENT', message: /\/no\/such/ });
+  await t.throwsAsync(host.run(() => beginAttach(nowhere)).finish({ addresses }), { code: 'ENOENT', message: /\/no\/such/ });
 });

@@ -36,7 +36,7 @@ export interface LinkRequest {
 
 export interface LinkSettings {
   /** Plain IP addresses, canonical text, of one family or both. */
-  addresses: string[];
+  addresses: readonly string[];
   /** Bytes, of both ends; default: the kernel's. */
   mtu?: number | undefined;
 }
@@ -55,17 +55,12 @@ export interface Attachment {
 
 /** An attachment whose link is being made. It ends with one of the two, and holds descriptors until then. */
 export interface Attaching {
-  /** As `attach` has it. */
-  finish(settings: LinkSettings): Finishing;
+  /** How it will be with these: all of it follows from what was asked for. Does nothing. */
+  attachmentWith(settings: LinkSettings): Attachment;
+  /** Resolves when it is. Rejects as `attach` throws. */
+  finish(settings: LinkSettings): Promise<void>;
   /** Leaves nothing of it. A link that was there before stays. */
   abandon(): Promise<void>;
-}
-
-/** How an attachment will be, all of which follows from what was asked for; and when it is. */
-export interface Finishing {
-  attachment: Attachment;
-  /** Rejects as `attach` throws. */
-  done: Promise<void>;
 }
 
 /**
@@ -95,9 +90,10 @@ export function beginAttach(request: LinkRequest): Attaching {
     refused = error;
   }
   return {
-    finish(settings) {
-      const whole = { ...request, ...settings };
-      return { attachment: attachmentOf(whole), done: ends === undefined ? Promise.reject(refused) : finishAttach(whole, ends) };
+    attachmentWith: (settings) => attachmentOf({ ...request, ...settings }),
+    async finish(settings) {
+      if (ends === undefined) throw refused;
+      await finishAttach({ ...request, ...settings }, ends);
     },
     async abandon() {
       using stack = new DisposableStack();

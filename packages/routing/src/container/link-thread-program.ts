@@ -22,7 +22,7 @@ async function end(order: Exclude<Order, { begin: unknown }>): Promise<Omit<Answ
   const { finish, abandon } = attaching.get(order.id)!;
   attaching.delete(order.id);
   try {
-    await ('finish' in order ? finish(order.finish).done : abandon());
+    await ('finish' in order ? finish(order.finish) : abandon());
     return {};
   } catch (error) {
     return { error: sentError(error) };

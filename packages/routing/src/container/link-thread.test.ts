@@ -23,12 +23,11 @@ test('links are made where the thread lives, several at a time, and packets flow
   const { host, thread } = setUp(t);
   const containers = [0, 1, 2].map(() => makeNamespace(t, 'container'));
   const begun = containers.map((container, number) => thread.attach(requestFor(container, number)));
-  const finishing = begun.map(({ finish }, number) =>
-    finish({ addresses: [`10.65.0.${number + 1}`, `fd00:65::${number + 1}`], mtu: 1400 }),
-  );
-  await Promise.all(finishing.map(({ done }) => done));
-  for (const [number, { attachment }] of finishing.entries()) {
-    for (const address of [`10.65.0.${number + 1}`, `fd00:65::${number + 1}`]) ping(host, address);
+  const settingsOf = (number: number) => ({ addresses: [`10.65.0.${number + 1}`, `fd00:65::${number + 1}`], mtu: 1400 });
+  await Promise.all(begun.map(({ finish }, number) => finish(settingsOf(number))));
+  for (const [number, { attachmentWith }] of begun.entries()) {
+    const attachment = attachmentWith(settingsOf(number));
+    for (const address of settingsOf(number).addresses) ping(host, address);
     t.like(containers[number]!.netlink.link('eth0'), { mac: attachment.containerMac, mtu: 1400, up: true });
     t.like(host.netlink.link(`weirtest${number}`), { mac: attachment.hostMac, mtu: 1400, up: true });
     t.like(attachment, { gateway4: '169.254.1.1', gateway6: 'fe80::1' });
@@ -38,7 +37,7 @@ test('links are made where the thread lives, several at a time, and packets flow
 test("the host's end is in another namespace where one is named", async (t) => {
   const { host, thread } = setUp(t);
   const [network, container] = [makeNamespace(t, 'network'), makeNamespace(t, 'container')];
-  await thread.attach({ ...requestFor(container), hostNamespace: network.path }).finish({ addresses: ['10.65.0.1'] }).done;
+  await thread.attach({ ...requestFor(container), hostNamespace: network.path }).finish({ addresses: ['10.65.0.1'] });
   t.true(network.netlink.link('weirtest0')?.up);
   t.is(host.netlink.link('weirtest0'), undefined);
 });
@@ -56,7 +55,7 @@ test('failures arrive as what they were, and the next attachment does not suffer
     thread
       .attach(request)
       .finish({ addresses: ['10.65.0.1'] })
-      .done.then(
+      .then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -69,6 +68,6 @@ test('failures arrive as what they were, and the next attachment does not suffer
   t.true(gone instanceof KernelError, String(gone));
   t.like(gone, { code: 'ENOENT', operation: 'open network namespace /no/such' });
   ping(host, '10.65.0.1');
-  await thread.attach(requestFor(makeNamespace(t, 'container'), 2)).finish({ addresses: ['10.65.0.2'] }).done;
+  await thread.attach(requestFor(makeNamespace(t, 'container'), 2)).finish({ addresses: ['10.65.0.2'] });
   ping(host, '10.65.0.2');
 });

@@ -36,7 +36,8 @@ export class LinkThread {
     const id = ++this.#begun;
     this.#tell({ id, begin: request });
     return {
-      finish: (settings) => ({ attachment: attachmentOf({ ...request, ...settings }), done: this.#ask({ id, finish: settings }) }),
+      attachmentWith: (settings) => attachmentOf({ ...request, ...settings }),
+      finish: (settings) => this.#ask({ id, finish: settings }),
       abandon: () => this.#ask({ id, abandon: true }),
     };
   }
