@@ -34,10 +34,11 @@ export function takeInventory(folder: LabFolder): LabInventory {
 /** @returns what is left of a lab that was removed, and what it changed on the machine; nothing, when all is well */
 export function findLeftovers(machineBefore: Set<string>, inventory: LabInventory): string[] {
   const machineNow = readMachineState();
+  const namespaces = inventory.namespaces.difference(namespacesOutside(inventory.path));
   return [
     ...(existsSync(inventory.path) ? [`folder ${inventory.path}`] : []),
     ...inventory.processes.filter(isRunning).map(({ pid, what }) => `process ${pid}: ${what}`),
-    ...processIds().flatMap((pid) => findHolds(pid, inventory)),
+    ...processIds().flatMap((pid) => findHolds(pid, { ...inventory, namespaces })),
     ...[...machineNow].filter((line) => !machineBefore.has(line)).map((line) => `new on the machine: ${line}`),
     ...[...machineBefore].filter((line) => !machineNow.has(line)).map((line) => `gone from the machine: ${line}`),
   ];
@@ -45,6 +46,12 @@ export function findLeftovers(machineBefore: Set<string>, inventory: LabInventor
 
 function processIds(): string[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+}
+
+/** Inodes of those that are mounted anywhere else: the kernel gives a number again as soon as its namespace is gone. */
+function namespacesOutside(path: string): Set<number> {
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8').matchAll(/ net:\[(\d+)\] (\S+)/g);
+  return new Set([...mounted].filter(([, , target]) => !target!.startsWith(`${path}/`)).map(([, inode]) => Number(inode)));
 }
 
 /** A namespace lives as long as a process is in it or a mount holds it, be it in another mount namespace. */

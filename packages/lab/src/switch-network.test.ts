@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { inNamespace, Netlink } from '@weir/kernel';
 import test from 'ava';
 import { LabFolder } from './lab-folder.ts';
@@ -40,4 +40,16 @@ test('what is new on the machine is found', (t) => {
     return findLeftovers(machine, { path: '/nowhere', processes: [], namespaces: new Set() });
   });
   t.true(seen.includes(`new on the machine: link ${name}`));
+});
+
+test('a namespace of another lab that got the number of one of this is not this one', async (t) => {
+  const machine = readMachineState();
+  const folder = LabFolder.create(`test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`);
+  t.teardown(() => folder.remove());
+  makeSwitch(folder.namespacePath('switch'));
+  const sleeper = inNamespace(folder.namespacePath('switch'), () => spawn('sleep', ['60'], { stdio: 'ignore' }));
+  t.teardown(() => sleeper.kill());
+  const { namespaces } = takeInventory(folder);
+  t.true(findLeftovers(machine, { path: folder.path, processes: [], namespaces }).some((line) => line.includes('is in a namespace')));
+  t.deepEqual(findLeftovers(machine, { path: '/nowhere', processes: [], namespaces }), []);
 });
