@@ -17,9 +17,6 @@ export interface MarathonClientOptions extends Partial<Connection> {
 /** Redirects of one request. A leader that changes again and again is waited for by the next request. */
 const MAX_REDIRECTS = 5;
 
-/** The answer goes on for months: neither its time nor its length has a limit. */
-const ENDLESS = { timeout: 0, maxContentLength: -1 };
-
 /** What the answer to /v2/apps has of each app, beside its definition. */
 const EMBEDDED = ['apps.tasks', 'apps.deployments', 'apps.readiness'].map((what) => `embed=${what}`).join('&');
 
@@ -66,20 +63,27 @@ export class MarathonClient {
   /**
    * Calls back with the type of each event until Marathon ends the stream, or the signal does. `event_stream_attached` comes first.
    *
-   * @param options.silence milliseconds without a byte after which the stream counts as dead
+   * @param options.silence milliseconds without a byte, the first one included, after which the stream counts as dead
    */
   async followEvents(onEvent: (type: string) => void, options: { silence: number; signal: AbortSignal }): Promise<void> {
     const { silence, signal } = options;
+    let stop = () => {};
     try {
       const headers = { accept: 'text/event-stream' };
-      const { data } = await this.#anyMaster({ url: '/v2/events', responseType: 'stream', headers, signal, ...ENDLESS });
+      // The answer goes on for months: once it has begun, neither its time nor its length has a limit.
+      const endless = { timeout: silence, maxContentLength: -1 };
+      const { data } = await this.#anyMaster({ url: '/v2/events', responseType: 'stream', headers, signal, ...endless });
       const stream = data as Readable;
-      signal.addEventListener('abort', () => stream.destroy(), { once: true });
+      stop = () => stream.destroy();
+      signal.addEventListener('abort', stop, { once: true });
       onEvent('event_stream_attached');
       if (signal.aborted) return;
       await readEvents(stream, onEvent, silence);
     } catch (error) {
       if (!signal.aborted) throw toMarathonError('GET /v2/events', error);
+    } finally {
+      // The signal outlives many streams.
+      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -160,6 +164,7 @@ export class MarathonClient {
         this.#currentIs(answer.headers[LEADER_HEADER]);
         return answer;
       } catch (error) {
+        discardBody(error);
         if (tried >= this.#urls.length || !isUnavailable(error)) throw error;
         this.#current = (this.#current + 1) % this.#urls.length;
       }
@@ -197,10 +202,10 @@ function isBelow(url: string, known: string): boolean {
   return URL.canParse(url) && URL.canParse(known) && new URL(url).origin === new URL(known).origin;
 }
 
-/** Of an answer that is a stream, so that its connection is free again. */
+/** Of an answer that is a stream, which nobody reads: else its connection stays open. */
 function discardBody(error: unknown): void {
   const body: unknown = isHttpError(error) ? error.response?.data : undefined;
-  if (body instanceof Readable) body.resume();
+  if (body instanceof Readable) body.destroy();
 }
 
 /** Where the answer sends to, as a whole address. */

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
@@ -22,7 +22,7 @@ test('types of events, however they are cut; comments, half events and other lin
 });
 
 async function serve(t: ExecutionContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
+  const server = createServer({ keepAliveTimeout: 0 }, listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
     server.close();
@@ -73,4 +73,40 @@ test('another master is asked where one is away or knows no leader, and the lead
   await stranger.listApps();
   await stranger.listApps();
   t.is(asked.at(-1), 'proxy', 'one that the configuration does not name gets no password');
+});
+
+test('a master that takes the connection and says nothing is as silent as a stream that stalls', async (t) => {
+  const dumb = await serve(t, () => {});
+  const leader = await serve(t, (_, response) => void response.end('event: x\ndata: {}\n\n'));
+  const { signal } = new AbortController();
+  const seen: string[] = [];
+  await new MarathonClient({ urls: [dumb, leader] }).followEvents((type) => seen.push(type), { silence: 200, signal });
+  t.deepEqual(seen, ['event_stream_attached', 'x']);
+  await t.throwsAsync(
+    new MarathonClient({ url: dumb }).followEvents(() => {}, { silence: 200, signal }),
+    { code: 'EUNAVAILABLE' },
+  );
+});
+
+test('what was followed, or refused, leaves nothing behind', async (t) => {
+  const { signal } = new AbortController();
+  const leader = await serve(t, (_, response) => void response.end('event: x\ndata: {}\n\n'));
+  await new MarathonClient({ url: leader }).followEvents(() => {}, { silence: 1000, signal });
+  t.deepEqual(getEventListeners(signal, 'abort'), []);
+  let open = 0;
+  const closed = Promise.withResolvers<void>();
+  const url = await serve(t, ({ socket }, response) => {
+    open += 1;
+    socket.once('close', () => --open === 0 && closed.resolve());
+    response.writeHead(503).end('no leader');
+  });
+  const client = new MarathonClient({ url });
+  const refused = () =>
+    t.throwsAsync(
+      client.followEvents(() => {}, { silence: 1000, signal }),
+      { code: 'EHTTP' },
+    );
+  await Promise.all([refused(), refused(), refused()]);
+  await closed.promise;
+  t.pass();
 });
