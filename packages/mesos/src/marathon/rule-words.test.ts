@@ -32,6 +32,8 @@ for (const [text, message] of [
   ['allow from web', /expected any, key=value/],
   ["allow from app=w'||all()", /a label value has/],
   ['allow from 10.0.0.0/8 app=web', /write two rules/],
+  ['allow from namespace=a namespace=b', /write two rules/],
+  ['allow from app=web port 80 port 443', /one "port": write them with commas/],
   ['allow from app=web icmp port 80', /ICMP has no ports/],
   ['allow form app=web', /expected "from", "to"/],
   ['allow from app=web port 80/icmp', /tcp, udp or sctp/],

@@ -50,6 +50,7 @@ function addRule(rules: Rules, words: string[], text: string): void {
       if (peers.length === 0) throw refusal(text, word, 'say whom: any, key=value, namespace=name or a CIDR');
     } else if (word === 'port' || word === 'ports') {
       const list = rest.shift();
+      if (ports.length > 0) throw refusal(text, word, 'a rule has one "port": write them with commas between');
       if (list === undefined) throw refusal(text, word, 'say which: 80, 8000:8080, http or 53/udp');
       ports = portsOf(list, text);
     } else if (word === 'icmp') icmp = true;
@@ -104,8 +105,10 @@ function peerOf(words: readonly string[], rule: string): Peer {
     const [key = '', value] = splitOnce(word, '=');
     if (word === 'any') {
       if (words.length > 1) throw refusal(rule, word, '"any" stands alone');
-    } else if (key === 'namespace' && value !== undefined) namespaceSelector = `${NAMESPACE_NAME_LABEL} == ${quoted(value, rule)}`;
-    else if (value !== undefined) {
+    } else if (key === 'namespace' && value !== undefined) {
+      if (namespaceSelector !== undefined) throw refusal(rule, word, 'nobody is in two namespaces: write two rules');
+      namespaceSelector = `${NAMESPACE_NAME_LABEL} == ${quoted(value, rule)}`;
+    } else if (value !== undefined) {
       if (!/^[A-Za-z0-9_./-]+$/.test(key)) throw refusal(rule, word, 'a label name has letters, digits, "_", ".", "/" and "-"');
       labels.push(`${key} == ${quoted(value, rule)}`);
     } else nets.push(...word.split(',').map((net) => cidrOf(net, rule)));
