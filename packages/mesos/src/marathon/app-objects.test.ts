@@ -58,6 +58,11 @@ test('a sticky address is a claim with what the app says of addresses', (t) => {
 test('two apps never have one name', (t) => {
   t.is(objectName('/a/b'), 'marathon-a.b');
   t.regex(objectName('/a.b'), /^marathon-a\.b-[0-9a-f]{12}$/);
+  t.not(
+    objectName(`/${objectName('/a.b').replace('marathon-', '').replace('.', '/')}`),
+    objectName('/a.b'),
+    'nobody takes the name that another app has',
+  );
   t.true(objectName(`/${'x'.repeat(300)}`).length < 253);
   t.not(objectName(`/${'x'.repeat(300)}`), objectName(`/${'x'.repeat(301)}`));
 });

@@ -140,11 +140,11 @@ function made(app: App, kind: 'Policy' | 'Claim', spec: object, annotations: Lab
   }) as Policy | Claim;
 }
 
-/** `marathon-shop.web` of `/shop/web`. With a digest where another app could come to the same name, or the name would be too long. */
+/** `marathon-shop.web` of `/shop/web`. With a digest where another app could come to the same name, the digest's own form included, or the name would be too long. */
 export function objectName(id: string): string {
   const parts = id.split('/').filter(Boolean);
   const plain = `marathon-${parts.join('.')}`;
-  if (plain.length <= 200 && parts.every((part) => !part.includes('.'))) return plain;
+  if (plain.length <= 200 && parts.every((part) => !part.includes('.')) && !/-[0-9a-f]{12}$/.test(plain)) return plain;
   const digest = createHash('sha256').update(id).digest('hex').slice(0, 12);
   return `${plain.slice(0, 200).replace(/[.-]+$/, '')}-${digest}`;
 }
