@@ -103,6 +103,9 @@ test('services of VIP labels come with addresses, change with the apps behind th
     (await services()).includes("web weir/app in { '/shop/blue', '/shop/green' } 2"),
     'an app that cannot be read now stays behind it',
   );
+  marathon.apps = [{ id: '/shop/green', labels: 'unreadable' }];
+  await follower.sync();
+  t.deepEqual(await services(), ["web weir/app in { '/shop/blue', '/shop/green' } 2"], 'also when the other one behind it has gone');
   marathon.apps = [vip('/shop/green', '/web:80')];
   await follower.sync();
   t.deepEqual(await services(), ["web weir/app == '/shop/green' 2"]);

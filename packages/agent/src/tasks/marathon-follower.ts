@@ -126,8 +126,7 @@ export class MarathonFollower {
     try {
       if (object.kind === 'Service') {
         const known = (await this.#options.objects.get('Service', name, namespace))?.object;
-        // An app that cannot be read now may be behind it still.
-        if (known !== undefined && [...plan.unsure].some((id) => known.spec.selector?.includes(`'${id}'`))) return true;
+        if (known !== undefined && mayBeBehind(plan.unsure, known)) return true;
       }
       return (await putOwned(this.#options, object)) !== undefined;
     } catch (error) {
@@ -144,7 +143,7 @@ export class MarathonFollower {
     const running = new Set(endpoints.objects.map(({ object }) => object.spec.mesos?.app));
     for (const key of surplus) {
       const object = await readOwned(this.#options, key);
-      if (object === undefined) continue;
+      if (object === undefined || mayBeBehind(plan.unsure, object)) continue;
       const app = object.metadata.annotations[APP_ANNOTATION] ?? '';
       const isGone = plan.isComplete && !plan.unsure.has(app) && !running.has(app);
       if (plan.apps.has(app) || isGone) await removeOwned(this.#options, object);
@@ -162,6 +161,11 @@ export class MarathonFollower {
     }
     metrics.marathonFaults.set(faults.size);
   }
+}
+
+/** An app that cannot be read now may be behind a service still. */
+function mayBeBehind(unsure: ReadonlySet<string>, object: AppObject): boolean {
+  return object.kind === 'Service' && [...unsure].some((id) => object.spec.selector?.includes(`'${id}'`));
 }
 
 function addFault({ faults }: Plan, app: string, fault: string): void {
