@@ -1,4 +1,5 @@
 import { CliError } from './cli-error.ts';
+import { printable } from './output/printable.ts';
 
 /** `error: what` and its details, indented, below; `stack` adds where it came from, causes included. */
 export function errorText(error: unknown, { stack }: { stack: boolean }): string {
@@ -9,5 +10,8 @@ export function errorText(error: unknown, { stack }: { stack: boolean }): string
   if (stack && error instanceof Error) {
     for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) lines.push('', cause.stack ?? cause.message);
   }
-  return `${lines.join('\n')}\n`;
+  return lines
+    .flatMap((line) => line.split('\n'))
+    .map((line) => `${printable(line)}\n`)
+    .join('');
 }

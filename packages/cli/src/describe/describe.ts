@@ -1,5 +1,6 @@
 /** Objects as people read them, with what they mean for others. */
 import { type AnyObject, claimedAddresses } from '@weir/resources';
+import { printable } from '../output/printable.ts';
 import { blockFields, ipamFields, poolFields } from './describe-addresses.ts';
 import { bgpFields } from './describe-bgp.ts';
 import { endpointFields } from './describe-endpoint.ts';
@@ -26,7 +27,8 @@ export function describe(object: AnyObject, surroundings: Surroundings): string 
 function formatField([name, value]: Field, column: number): string {
   const lines = typeof value === 'string' ? [value] : value.length === 0 ? ['<none>'] : value;
   return lines
-    .map((line, index) => `${(index === 0 ? `${name}:` : '').padEnd(column)}${line}`.trimEnd())
+    .flatMap((line) => line.split('\n'))
+    .map((line, index) => `${(index === 0 ? `${name}:` : '').padEnd(column)}${printable(line)}`.trimEnd())
     .map((line) => `${line}\n`)
     .join('');
 }

@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 export interface Column<Row> {
   header: string;
   value(row: Row): string;
@@ -34,7 +36,7 @@ export class GrowingTable<Row> {
 
   /** The rows as text; the first time with the header line. */
   add(rows: readonly Row[]): string {
-    const lines = rows.map((row) => this.#columns.map((column) => column.value(row)));
+    const lines = rows.map((row) => this.#columns.map((column) => printable(column.value(row))));
     for (const line of lines) this.#natural = this.#natural.map((width, index) => Math.max(width, length(line[index]!)));
     if (!this.#begun) lines.unshift(this.#columns.map(({ header }) => header));
     this.#begun = true;
