@@ -10,6 +10,7 @@ import { deleteObject, type WriteVerb, writeObject } from '../objects/write-obje
 import { plain } from '../output/object-output.ts';
 import { API_KINDS, clusterListPath, isWritable, listPath, objectPath, pathOf } from './kind-path.ts';
 import { RequestError } from './problem.ts';
+import { authorizeTier } from './tier-authorization.ts';
 import { type Watches, wantsEvents } from './watch.ts';
 
 interface Params {
@@ -62,11 +63,13 @@ function answer({ object, revision }: Versioned<AnyObject>, reply: FastifyReply)
 async function create(kind: KindInfo, request: FastifyRequest, reply: FastifyReply, stores: Stores): Promise<object> {
   const { namespace } = request.params as Omit<Params, 'name'>;
   const object = bodyOf(request.body, kind, namespace === undefined ? {} : { namespace });
+  await authorizeTier(request, stores, object);
   return write(kind, object, reply, stores, { verb: 'create' });
 }
 
 async function put(kind: KindInfo, request: FastifyRequest, reply: FastifyReply, stores: Stores): Promise<object> {
   const object = bodyOf(request.body, kind, request.params as Params);
+  await authorizeTier(request, stores, object);
   return write(kind, object, reply, stores, { verb: 'apply', ...preconditionOf(request) });
 }
 
@@ -84,7 +87,9 @@ async function write(
 
 async function remove({ kind }: KindInfo, request: FastifyRequest, reply: FastifyReply, stores: Stores): Promise<void> {
   const { name, namespace } = request.params as Params;
-  await deleteObject(stores, { kind, name, ...(namespace !== undefined && { namespace }) }, preconditionOf(request));
+  const id = { kind, name, ...(namespace !== undefined && { namespace }) };
+  await authorizeTier(request, stores, { kind, metadata: id });
+  await deleteObject(stores, id, preconditionOf(request));
   reply.code(204);
 }
 

@@ -256,6 +256,18 @@ test('who has no token, a wrong one, or one for other things, is refused, and no
   ] as const) {
     t.like(await api.ask(method, path, { token: api.tokens.shop, body }), { status: 403, body: { code: 'EFORBIDDEN' } }, path);
   }
+  const guard = { spec: { ...WEB.spec, tier: 'kube-admin' } };
+  const GUARD = `${POLICIES}/guard`;
+  const refused = await api.ask('PUT', GUARD, { token: api.tokens.shop, body: guard });
+  t.is(refused.status, 403);
+  t.regex(refused.body.detail, /tier kube-admin .* leave spec\.tier out/);
+  t.is((await api.ask('PUT', GUARD, { token: api.tokens.all, body: guard })).status, 201);
+  for (const [method, path, body] of [
+    ['PUT', GUARD, WEB],
+    ['DELETE', GUARD, undefined],
+    ['POST', POLICIES, { ...guard, metadata: { name: 'another' } }],
+  ] as const)
+    t.is((await api.ask(method, path, { token: api.tokens.shop, body })).status, 403, `${method} of a policy of the cluster's`);
   const file = join(api.weir.folder, 'tokens.yaml');
   t.is(statSync(file).mode & 0o777, 0o600);
   writeFileSync(file, readFileSync(file, 'utf8').replace('name: reads', 'nmae: reads'));
