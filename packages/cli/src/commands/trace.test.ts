@@ -55,6 +55,25 @@ test('what is denied ends with 1, says why no rule matched, and the least that w
   t.regex(stdout, /^To allow it:\n {2}ingress\[0\] of policy\/db in namespace shop would allow it, but source\.selector is run == 'api'/m);
 });
 
+test('a container that waits for the labels of its task is closed, whatever policy says', async (t) => {
+  const weir = await shop(t);
+  const waiting = endpoint('new1', {}, { on: 'h2', address: '10.77.0.68' }) as { spec: object };
+  await weir.seed({ ...waiting, spec: { ...waiting.spec, mesos: {}, waitsForLabels: true } });
+  for (const [from, to, direction] of [
+    ['run=api', 'new1', 'Ingress'],
+    ['new1', 'outside', 'Egress'],
+    ['host/h2', 'new1', 'Ingress'],
+  ] as const) {
+    const { status, stdout } = await weir.run(['trace', '--from', from, '--to', to, '--port', 'tcp/80']);
+    t.is(status, 1);
+    t.regex(stdout, /^Denied: it is closed until the labels of its task are known$/m);
+    t.regex(stdout, new RegExp(`^${direction} of shop/new1-eth0: denied`, 'm'));
+    t.regex(stdout, /^ {2}shop\/new1-eth0 waits for the labels of its task/m);
+  }
+  const reach: { maySend: string }[] = JSON.parse(await weir.ok(t, ['policy', 'who', '--to', 'new1', '--all', '-o', 'json']));
+  t.deepEqual([...new Set(reach.map(({ maySend }) => maySend))], ['nothing']);
+});
+
 test('what is wrong on the hosts of the way is told beside policy', async (t) => {
   const weir = await shop(t);
   await weir.withStore(async (store) => {

@@ -51,6 +51,11 @@ function adviceFor(step: WayStep, asked: Denied): Advice[] {
     return [{ ...at, text: `${name} cannot be in force and closes its endpoints: ${remedy(because)}` }];
   }
   const own = endpointText({ metadata: because.endpoint! });
+  if (because.default === 'labels not known') {
+    return [
+      { ...at, text: `${own} waits for the labels of its task: see on its host why the Mesos agent does not tell them (weir node status)` },
+    ];
+  }
   const flow = flowText(denied.flow);
   if (because.ruleIndex !== undefined && because.policy !== undefined) {
     const name = policyText(because.policy);

@@ -59,6 +59,8 @@ export function becauseText({ direction, endpoint, forwarded, tier, policy, rule
       return `${policyText(policy!)} forbids by a network set that cannot be read, which closes its endpoints`;
     case 'unknown tier':
       return `${policyText(policy!)} is of tier ${tier}, which is not there: that closes its endpoints`;
+    case 'labels not known':
+      return 'it is closed until the labels of its task are known';
     case 'Mesos agent port':
       return "containers always reach the Mesos agent's ports of their host";
     case 'health checks':

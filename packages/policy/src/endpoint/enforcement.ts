@@ -5,7 +5,7 @@ import { PeerSets } from '../peers/peer-sets.ts';
 import { PeerTable } from '../peers/peer-table.ts';
 import type { DefaultAction, NamespaceDefaults } from '../program/namespace-defaults.ts';
 import type { PolicyIndex } from '../program/policy-index.ts';
-import { type LocalSide, type Program, program } from '../program/program.ts';
+import { type Closed, type LocalSide, type Program, program, type Tiers } from '../program/program.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import { type ChainStatement, DENIED, type Statement, statementKey } from '../statements/statement.ts';
 import { SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
@@ -233,13 +233,18 @@ export class Enforcement {
   ): Program | undefined {
     const { member, object } = endpoint;
     if (!this.#policies.hasStaged(member, direction)) return undefined;
-    const tiers = this.#policies.tiersFor(member, direction, { staged: true, forwarded });
+    const tiers = this.#tiersOf(endpoint, direction, { staged: true, forwarded });
     const isTold = !forwarded && member.addresses.includes(address);
     return program(tiers, direction, familyOf(address), {
       ...this.#sideOf(endpoint, isTold ? address : undefined),
       hasOthers: object.kind === 'HostEndpoint',
       defaultAction: forwarded ? PASSES : this.#defaultOf(endpoint, direction),
     });
+  }
+
+  #tiersOf({ object, member }: LocalEndpoint, direction: Direction, options: { staged: boolean; forwarded?: boolean }): Tiers | Closed {
+    if (object.kind === 'Endpoint' && object.spec.waitsForLabels) return { reason: 'labels not known' };
+    return this.#policies.tiersFor(member, direction, options);
   }
 
   #sideOf({ member }: LocalEndpoint, address: string | undefined): Pick<LocalSide, 'member' | 'address' | 'domainSet'> {
@@ -315,7 +320,7 @@ export class Enforcement {
    */
   #enforce(endpoint: LocalEndpoint, direction: Direction): Map<string, Enforced> {
     const { object, member } = endpoint;
-    const tiers = this.#policies.tiersFor(member, direction, { staged: false });
+    const tiers = this.#tiersOf(endpoint, direction, { staged: false });
     const defaultAction = this.#defaultOf(endpoint, direction);
     const hasOthers = object.kind === 'HostEndpoint';
     const enforced = new Map<string, Enforced>();

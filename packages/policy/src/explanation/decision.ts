@@ -180,6 +180,8 @@ function exemptionOf({ endpoint: { object } }: Enforced, flow: ParsedFlow, direc
   const { peer } = endsOf(flow, direction);
   const host = judges.hosts.get(object.spec.host);
   if (object.kind === 'HostEndpoint') return hostExemption(flow, direction, { host, isOwn: judges.isOnHost(peer, object.spec.host) });
+  // Its interface is in no map, so that nothing gets as far.
+  if (object.spec.waitsForLabels) return undefined;
   return host && exemptionFor(flow, direction, peer, host);
 }
 

@@ -53,8 +53,10 @@ export function explain(flow: Flow, judges: Judges & { policies: PolicyIndex; ne
     const step = judgeStep(parsed, direction, judges);
     const found = judges.enforcedAt(endsOf(parsed, direction).local, direction);
     if (step === undefined || found === undefined) return [];
-    const { member } = found.endpoint;
-    return [{ direction, ...step, tiers: visitedTiers(judges, { flow: parsed, direction, member, membership: judges.membership }) }];
+    const { member, object } = found.endpoint;
+    const isWaiting = object.kind === 'Endpoint' && object.spec.waitsForLabels === true;
+    const trial = { flow: parsed, direction, member, membership: judges.membership };
+    return [{ direction, ...step, tiers: visitedTiers(judges, trial, { isWaiting }) }];
   });
   const privatePool = judges.networks.isOfCluster(parsed.source) ? undefined : judges.networks.privatePool(parsed.destination);
   const decisive = steps.find(({ verdict }) => verdict === 'Deny') ?? steps.at(-1);
@@ -81,14 +83,14 @@ export function explainAtHost(flow: Flow, at: AtHost, judges: Judges & { policie
   return { direction, ...step, tiers: visitedTiers(judges, trial, { forwarded }) };
 }
 
-function visitedTiers({ policies }: { policies: PolicyIndex }, trial: Trial, { forwarded = false } = {}): VisitedTier[] {
+function visitedTiers({ policies }: { policies: PolicyIndex }, trial: Trial, { forwarded = false, isWaiting = false } = {}): VisitedTier[] {
   const { member, direction } = trial;
   const selecting = policies.policiesOf(member, direction).filter(({ applyOnForward }) => !forwarded || applyOnForward);
   const enforced = selecting.filter(({ staged }) => !staged);
   // A policy that cannot be in force closes its endpoints, whatever the others say.
-  let isDecided = enforced.some(
-    (policy) => policy.isInvalid || policies.tier(policy.tier) === undefined || policies.isBlind(policy, direction),
-  );
+  let isDecided =
+    isWaiting ||
+    enforced.some((policy) => policy.isInvalid || policies.tier(policy.tier) === undefined || policies.isBlind(policy, direction));
   return policies.inOrder(new Set(selecting.map(({ tier }) => tier))).map((name) => {
     const own = selecting.filter(({ tier }) => tier === name);
     const defaultAction = policies.tier(name)?.defaultAction;

@@ -53,8 +53,15 @@ export interface Origin {
  * - `no rule matched`: policies of the tier select the endpoint, and none of their rules decided: the tier denies.
  * - `default action`: no tier decided; what network and namespace say.
  * - `invalid policy`, `unknown tier`, `unreadable network set`: a policy that cannot be in force closes the endpoint.
+ * - `labels not known`: the endpoint is closed until they are.
  */
-export type PolicyDefault = 'no rule matched' | 'default action' | 'invalid policy' | 'unknown tier' | 'unreadable network set';
+export type PolicyDefault =
+  | 'no rule matched'
+  | 'default action'
+  | 'invalid policy'
+  | 'unknown tier'
+  | 'unreadable network set'
+  | 'labels not known';
 
 /** The policies that select an endpoint in a direction, by tier, all in order. Never an empty tier. */
 export type Tiers = readonly TierPolicies[];
@@ -66,12 +73,10 @@ export interface TierPolicies {
   readonly policies: readonly (readonly PolicyRule[])[];
 }
 
-/** Instead of tiers: a policy that selects the endpoint cannot be in force, so nothing is allowed. */
-export interface Closed {
-  readonly policy: PolicyName;
-  readonly tier?: string;
-  readonly reason: 'invalid' | 'unknown tier' | 'unreadable network set';
-}
+/** Instead of tiers: a policy that selects the endpoint cannot be in force, or who that might be is not known, so nothing is allowed. */
+export type Closed =
+  | { readonly policy: PolicyName; readonly tier?: string; readonly reason: 'invalid' | 'unknown tier' | 'unreadable network set' }
+  | { readonly reason: 'labels not known' };
 
 /** The end of the traffic that a program is for. */
 export interface LocalSide {
@@ -104,6 +109,7 @@ function assemble(tiers: Tiers | Closed, family: Family, local: LocalSide): Asse
   const end = (rest: 'Allow' | 'Deny', origin: Origin): Assembled => ({ rules, origins: [...origins, origin], rest });
 
   if ('reason' in tiers) {
+    if (tiers.reason === 'labels not known') return end('Deny', { default: tiers.reason });
     const { policy, tier, reason } = tiers;
     return end('Deny', { ...(tier !== undefined && { tier }), policy, default: reason === 'invalid' ? 'invalid policy' : reason });
   }
