@@ -101,12 +101,12 @@ export function objectTitle(value: unknown): string | undefined {
 }
 
 /** Kinds of the systems next door that Weir has an own word for. */
-const FOREIGN_KINDS: Readonly<Record<string, string>> = {
-  GlobalNetworkPolicy: 'GlobalPolicy',
-  IPPool: 'Pool',
-  Node: 'Host',
-  WorkloadEndpoint: 'Endpoint',
-};
+const FOREIGN_KINDS: ReadonlyMap<string, string> = new Map([
+  ['GlobalNetworkPolicy', 'GlobalPolicy'],
+  ['IPPool', 'Pool'],
+  ['Node', 'Host'],
+  ['WorkloadEndpoint', 'Endpoint'],
+]);
 
 /** The kind comes first: without it there is nothing to check the rest against. */
 function kindOf(value: unknown): Kind {
@@ -141,6 +141,6 @@ function refuseKind(value: unknown): never {
       'write kind Policy, or apiVersion networking.k8s.io/v1 for a Kubernetes NetworkPolicy',
     );
   }
-  const meant = typeof value === 'string' ? (FOREIGN_KINDS[value] ?? nearest(value, kinds)) : undefined;
+  const meant = typeof value === 'string' ? (FOREIGN_KINDS.get(value) ?? nearest(value, kinds)) : undefined;
   throw ValidationError.of(value, 'is no kind', `${meant ? `did you mean "${meant}"? Allowed are` : 'expected'} ${kinds.join(', ')}`);
 }
