@@ -1,5 +1,5 @@
 /** Claims as people write and delete them. */
-import type { Store } from '@weir/datastore';
+import type { Entry, Store } from '@weir/datastore';
 import { type BlockSpec, blockName, type Claim, cidrContains, claimedAddresses, parseObject, serialize } from '@weir/resources';
 import { BLOCK_PREFIX, blockPlace, decodeBlock, encodeBlock } from './block.ts';
 import { IpamError } from './ipam-error.ts';
@@ -16,9 +16,11 @@ const MAX_TRIES = 20;
 export async function admitClaim(store: Store, claim: Claim, { revision }: { revision: number }): Promise<number> {
   const name = `${claim.metadata.namespace}/${claim.metadata.name}`;
   const entry = await store.get(claimKey(name));
-  const stored = entry && (parseObject(JSON.parse(entry.value)) as Claim);
+  const stored = entry && looseObject(entry);
   const held = stored ? claimedAddresses(stored) : [];
-  if (held.length > 0 && serialize({ ...stored!, metadata: claim.metadata }) !== serialize({ ...claim, status: stored!.status })) {
+  // Of one that cannot be read nobody knows what its spec would be: to write over it is how it is repaired.
+  const known = held.length > 0 ? readable(entry!) : undefined;
+  if (known !== undefined && serialize({ ...known, metadata: claim.metadata }) !== serialize({ ...claim, status: known.status })) {
     throw new IpamError(
       'EINUSE',
       `claim ${name}: it holds ${held.join(', ')}, and its spec cannot change while it does: delete it, and make it anew`,
@@ -49,7 +51,7 @@ export async function removeClaim(
     if (entry === undefined) return false;
     requireRevision(`claim ${name}`, entry, options);
     const { entries } = await store.list(BLOCK_PREFIX);
-    const addresses = claimedAddresses(parseObject(JSON.parse(entry.value)) as Claim);
+    const addresses = claimedAddresses(looseObject(entry));
     const blocks = entries.filter(({ key }) =>
       addresses.some((address) => cidrContains(blockPlace(key.slice(BLOCK_PREFIX.length)).cidr, address)),
     );
@@ -84,6 +86,23 @@ export async function freeKept(store: Store, { block, claim }: { block: string; 
     if (committed) return;
   }
   throw new IpamError('ESTALE', `block ${block} was changed meanwhile, or there is a claim ${claim} again: look again`);
+}
+
+/** Of whatever version wrote it: what it holds is what counts. */
+function looseObject({ value }: Entry): { status?: unknown } {
+  try {
+    return (JSON.parse(value) as { status?: unknown } | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function readable({ value }: Entry): Claim | undefined {
+  try {
+    return parseObject(JSON.parse(value)) as Claim;
+  } catch {
+    return undefined; // no JSON, or no claim
+  }
 }
 
 function withoutClaim(block: BlockSpec, name: string, now: number): BlockSpec {

@@ -75,6 +75,26 @@ test('what a running agent stands for is not deleted from under it; what a dead 
   t.is(await weir.ok(t, ['delete', 'host', 'h1']), 'host/h1 deleted\n');
 });
 
+test('what is stored and cannot be read can be deleted and written over; a claim keeps its address', async (t) => {
+  const weir = await Weir.in(t);
+  const status = { addresses: ['10.77.0.9'] };
+  const bad = (kind: string, more: object = {}) =>
+    JSON.stringify({ apiVersion: 'weir/v1', kind, metadata: { name: 'x', namespace: 'shop' }, spec: { nonsense: 1 }, ...more });
+  const put = (kind: string, value: string) =>
+    weir.withStore((store) => store.transact({ when: [], then: [{ put: `/weir/v1/${kind}/shop/x`, value }] }));
+  for (const kind of ['Claim', 'Endpoint', 'Policy', 'Service', 'NetworkSet']) {
+    for (const value of [bad(kind), 'no JSON']) {
+      await put(kind, value);
+      t.is(await weir.ok(t, ['delete', kind, 'x', '-n', 'shop']), `${kind.toLowerCase()}/x deleted\n`);
+    }
+  }
+  await put('Policy', 'no JSON');
+  t.is(await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY.replace('name: web', 'name: x') }), 'policy/x configured\n');
+  await put('Claim', bad('Claim', { status }));
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: 'apiVersion: weir/v1\nkind: Claim\nmetadata: {name: x, namespace: shop}\n' });
+  t.like(JSON.parse(await weir.ok(t, ['get', 'claim', 'x', '-n', 'shop', '-o', 'json'])), { status });
+});
+
 test('usage: either names or files, and never a whole kind', async (t) => {
   const weir = await Weir.in(t);
   t.regex(await weir.fails(t, 2, ['delete']), /give -f/);

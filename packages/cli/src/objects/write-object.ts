@@ -72,7 +72,9 @@ async function readStored({ store, objects }: Stores, object: AnyObject): Promis
   try {
     return (await objects.get(kind, metadata.name, metadata.namespace)) as { object: AnyObject; revision: number } | undefined;
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'ValidationError') throw error;
+    const { name, code } = error as { name?: unknown; code?: unknown };
+    // No valid object, or not even JSON.
+    if (name !== 'ValidationError' && !(name === 'StoreError' && code === 'EINVAL')) throw error;
     const entry = await store.get(keyOf(object));
     return entry && { revision: entry.revision };
   }
@@ -189,12 +191,24 @@ async function remove({ store, objects }: Stores, id: ObjectId, at: Precondition
 const ipam = () => import('@weir/ipam');
 
 /** What a running agent stands for is not taken from under it: an endpoint goes with its container, a host when its agent has stopped. */
-async function refuseUnderAgent({ store, objects }: Stores, { kind, name, namespace }: ObjectId): Promise<void> {
+async function refuseUnderAgent({ store }: Stores, id: ObjectId): Promise<void> {
+  const { kind, name } = id;
   if (kind !== 'Endpoint' && kind !== 'Host') return;
-  const host = kind === 'Host' ? name : (await objects.get('Endpoint', name, namespace))?.object.spec.host;
+  const host = kind === 'Host' ? name : await hostOf(store, id);
   if (host === undefined || !(await isAgentPresent(store, host))) return;
   const advice = kind === 'Host' ? 'stop it first' : 'it takes the endpoint away when the container goes';
   throw new CliError('EREFUSED', `cannot delete ${referenceText(kind, name)} while the agent of ${host} is running: ${advice}`);
+}
+
+/** Of an endpoint, which may be one that cannot be read; undefined where it does not say. */
+async function hostOf(store: Store, id: ObjectId): Promise<string | undefined> {
+  const entry = await store.get(keyOf({ kind: id.kind, metadata: id }));
+  try {
+    const { spec } = JSON.parse(entry?.value ?? '{}') as { spec?: { host?: unknown } };
+    return typeof spec?.host === 'string' ? spec.host : undefined;
+  } catch {
+    return undefined; // no JSON
+  }
 }
 
 /** Does the work again when others changed the object between its reading and writing. */
