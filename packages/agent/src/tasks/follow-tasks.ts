@@ -102,5 +102,10 @@ async function collectOne({ attachments, collect, log, metrics }: TaskFollower, 
     'collecting a container that the Mesos agent no longer knows',
   );
   metrics.orphansRemoved.inc({ kind: 'container' });
-  await attachments.run({ containerId, interfaceName }, () => collect(endpoint));
+  try {
+    await attachments.run({ containerId, interfaceName }, () => collect(endpoint));
+  } catch (error) {
+    // The store is away, or the kernel refuses: what is left of it belongs to nothing by then, and reconciliation finds it.
+    log.warn({ containerId, interfaceName, error: (error as Error).message }, 'collecting was cut short');
+  }
 }
