@@ -58,7 +58,8 @@ export function readTokens(path: string): Map<string, Access> {
 export class TokenFile {
   readonly #path: string;
   readonly #onFailure: (error: Error) => void;
-  #modified: number;
+  /** Of the file that was read last. */
+  #state: string;
   #tokens: ReadonlyMap<string, Access>;
 
   /**
@@ -68,8 +69,9 @@ export class TokenFile {
   constructor(path: string, onFailure: (error: Error) => void) {
     this.#path = path;
     this.#onFailure = onFailure;
+    // Before it is read: what is written in between is seen the next time.
+    this.#state = stateOf(path);
     this.#tokens = readTokens(path);
-    this.#modified = statSync(path).mtimeMs;
   }
 
   /** Undefined for a token that is not in the file. */
@@ -80,12 +82,18 @@ export class TokenFile {
 
   #readAgain(): void {
     try {
-      const { mtimeMs } = statSync(this.#path);
-      if (mtimeMs === this.#modified) return;
-      this.#modified = mtimeMs;
+      const state = stateOf(this.#path);
+      if (state === this.#state) return;
+      this.#state = state;
       this.#tokens = readTokens(this.#path);
     } catch (error) {
       this.#onFailure(error as Error);
     }
   }
+}
+
+/** Another one whenever the content is. Who installs a file may give it any time of modification, as package managers do: the other times are the kernel's. */
+function stateOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? 'not there' : `${stat.ctimeMs} ${stat.size} ${stat.ino}`;
 }
