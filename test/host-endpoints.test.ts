@@ -77,6 +77,29 @@ for (const interfaceName of ['eth0', '*']) {
   );
 }
 
+test.serial('a host endpoint that never could be read closes its interface all the same, and a trace says so', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const open = globalPolicy(
+    'open',
+    '{ selector: all(), types: [Ingress, Egress], ingress: [{ action: Allow }], egress: [{ action: Allow }] }',
+  );
+  const spec = { host: one.name, interfaceName: 'eth0', defaultAction: 'Allow', ports: 'all' };
+  await bed.apply(open);
+  try {
+    await bed.putRaw(`/weir/v1/HostEndpoint/${one.name}-uplink`, JSON.stringify({ metadata: { labels: {} }, spec }));
+    await expectFlows(t, places, CLOSED);
+    const { code, stdout } = await bed.weir(['trace', '--from', two.addresses.ipv4, '--to', one.addresses.ipv4, '--port', 'tcp/9999']);
+    t.is(code, 1);
+    t.regex(stdout, new RegExp(`^Denied: hostendpoint/${one.name}-uplink is not valid, which closes it$`, 'm'));
+    await bed.mustWeir(['delete', 'hostendpoint', `${one.name}-uplink`]);
+    await expectFlows(t, places, { 'host-2 > host-1 tcp/9999': true, 'host-1 > host-2 tcp/9999': true, 'far > server tcp/80': true });
+  } finally {
+    await bed.weir(['delete', 'hostendpoint', `${one.name}-uplink`]);
+    await bed.delete(open);
+  }
+});
+
 test.serial('policy opens it, by port name and to peers by label, containers and hosts alike', async (t) => {
   const manifests =
     hostEndpoint(one) +

@@ -38,6 +38,7 @@ import { type Flow, parseFlow } from './program/flow.ts';
 import { NamespaceDefaults } from './program/namespace-defaults.ts';
 import { PolicyIndex } from './program/policy-index.ts';
 import { type AllowedTraffic, allowedAt } from './program/traffic-class.ts';
+import { unreadableHostEndpoint } from './program/unreadable-host-endpoint.ts';
 import { unreadableSet } from './program/unreadable-set.ts';
 import { HostPorts } from './services/host-ports.ts';
 import { Services, type UdpSockets } from './services/services.ts';
@@ -55,7 +56,7 @@ export interface DataplaneChange extends TableChange {
 }
 
 /** Kinds that may forbid something, so that without them nothing may be let through. */
-const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier', 'NetworkSet', 'GlobalNetworkSet'];
+const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier', 'NetworkSet', 'GlobalNetworkSet', 'HostEndpoint'];
 
 export interface Standing {
   /** It is of a pool or a host. */
@@ -96,6 +97,8 @@ export class PolicyCalculator {
   readonly #hostPorts: HostPorts;
   readonly #services: Services;
   readonly #hosts = new Map<string, Host>();
+  /** Keys of host endpoints that never could be read. */
+  readonly #standIns = new Set<string>();
   #narrowed = new Set<string>();
   #isSettled = true;
 
@@ -149,7 +152,8 @@ export class PolicyCalculator {
   /**
    * Takes note of an object that is there and cannot be read. The endpoints that a policy is for, as far as that can be read, and those of a
    * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies. So does a network set with those of
-   * policies that forbid by it; otherwise it is as it was. Of other kinds the form before stays.
+   * policies that forbid by it; otherwise it is as it was. A host endpoint is closed where it was or, if it was not yet, where it says or its
+   * name does. Of other kinds the form before stays.
    *
    * @param value what the store has, parsed as JSON as far as it is JSON
    */
@@ -353,10 +357,8 @@ export class PolicyCalculator {
         );
         break;
       case 'HostEndpoint':
-        this.#applyHostEndpoint(
-          key,
-          this.#within(object as HostEndpoint | undefined, () => undefined),
-        );
+        if (invalid !== undefined) this.#closeHostEndpoint(key, id, invalid.value);
+        else this.#applyHostEndpoint(key, object as HostEndpoint | undefined);
         break;
       case 'NetworkSet':
       case 'GlobalNetworkSet':
@@ -450,10 +452,30 @@ export class PolicyCalculator {
   }
 
   #applyHostEndpoint(key: string, object: HostEndpoint | undefined): void {
-    const isLocal = this.#host === undefined || object?.spec.host === this.#host;
+    this.#policies.putUnreadableEndpoint(key, undefined);
+    this.#standIns.delete(key);
+    const present = this.#within(object, () => undefined);
+    this.#replaceEndpoint(key, present && hostMember(key, present), present && this.#localHostEndpoint(key, present));
+  }
+
+  /** To those that select it as a peer it is what it was. */
+  #closeHostEndpoint(key: string, id: ObjectId, value: unknown): void {
+    if (this.#space !== undefined) return;
+    const { standIn, hasLabels } = unreadableHostEndpoint(id, value);
+    const known = this.#standIns.has(key) ? undefined : this.#members.get(key);
+    if (known === undefined) this.#standIns.add(key);
+    const before = known && this.#enforcement.localEndpoint(known)?.object;
+    const local = before?.kind === 'HostEndpoint' ? before : this.#localHostEndpoint(key, standIn);
+    const name = { kind: 'HostEndpoint' as const, name: id.name };
+    this.#policies.putUnreadableEndpoint(key, { name, hasLabels: hasLabels || known !== undefined });
+    this.#replaceEndpoint(key, known === undefined ? local && hostMember(key, local) : { ...known }, local);
+  }
+
+  /** Undefined for another host's. */
+  #localHostEndpoint(key: string, object: HostEndpoint): HostEndpoint | undefined {
+    if (this.#host !== undefined) return object.spec.host === this.#host ? object : undefined;
     // As with the interfaces of containers: of several hosts each may have an eth0.
-    const named = this.#host === undefined && object ? { ...object, spec: { ...object.spec, interfaceName: key } } : object;
-    this.#replaceEndpoint(key, object && hostMember(key, object), isLocal ? named : undefined);
+    return { ...object, spec: { ...object.spec, interfaceName: key } };
   }
 
   #local(key: string, object: Endpoint | undefined): Endpoint | undefined {

@@ -25,6 +25,7 @@ export {
 export type { PolicyName } from './program/policy-rule.ts';
 export type { AllowedTraffic } from './program/traffic-class.ts';
 export { trafficText } from './program/traffic-text.ts';
+export { unreadableHostEndpoint } from './program/unreadable-host-endpoint.ts';
 export { IntervalList, intervalDifference } from './ranges/interval-list.ts';
 export { type ServiceSocket, targetText } from './services/service-statements.ts';
 export type { UdpSockets } from './services/services.ts';

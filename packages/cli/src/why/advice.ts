@@ -48,6 +48,8 @@ function adviceFor(step: WayStep, asked: Denied): Advice[] {
   const remedy = REMEDIES[String(because.default)];
   if (remedy !== undefined) {
     const name = because.policy === undefined ? 'a policy' : policyText(because.policy);
+    if (because.policy?.kind === 'HostEndpoint')
+      return [{ ...at, text: `${name} cannot be read, and is closed: apply it anew, or delete it` }];
     return [{ ...at, text: `${name} cannot be in force and closes its endpoints: ${remedy(because)}` }];
   }
   const own = endpointText({ metadata: because.endpoint! });
@@ -110,7 +112,7 @@ export function ruleOf(
   direction: 'Ingress' | 'Egress',
   { objects }: PolicyState,
 ): Rule | undefined {
-  if (policy.kind === 'Namespace') return undefined;
+  if (policy.kind === 'Namespace' || policy.kind === 'HostEndpoint') return undefined;
   const { kind, ...metadata } = policy;
   const object = objects.get(keyOf({ kind, metadata })) as Policy | GlobalPolicy | undefined;
   return direction === 'Ingress' ? object?.spec.ingress[index] : object?.spec.egress[index];

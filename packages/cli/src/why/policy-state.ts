@@ -1,10 +1,10 @@
 /** Everything that policy depends on, as of one moment: in the shared address space, since elsewhere an address is somebody else's. */
-import { PolicyCalculator } from '@weir/policy';
+import { PolicyCalculator, unreadableHostEndpoint } from '@weir/policy';
 import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectId, parseKey, spaceOf } from '@weir/resources';
 import type { Stores } from '../objects/stores.ts';
 
 export interface PolicyState {
-  /** By key. */
+  /** By key; for a HostEndpoint that cannot be read what stands for it. */
   objects: ReadonlyMap<string, AnyObject>;
   /** What is there and cannot be read. */
   invalid: readonly { id: ObjectId; value: unknown }[];
@@ -25,23 +25,18 @@ const KINDS: readonly Kind[] = [
   'Service',
 ];
 
-export async function readPolicyState({ objects }: Stores): Promise<PolicyState> {
-  const lists = await Promise.all(KINDS.map((kind) => objects.list(kind)));
-  return {
-    objects: new Map(
-      lists.flatMap((list) =>
-        list.objects.flatMap(({ object }): [string, AnyObject][] =>
-          isShared(object as AnyObject) ? [[keyOf(object), object as AnyObject]] : [],
-        ),
-      ),
-    ),
-    invalid: lists.flatMap((list) =>
-      list.invalid.flatMap(({ key, value }) => {
-        const id = parseKey(key);
-        return id === undefined ? [] : [{ id, value }];
-      }),
-    ),
-  };
+export async function readPolicyState(stores: Stores): Promise<PolicyState> {
+  const lists = await Promise.all(KINDS.map((kind) => stores.objects.list(kind)));
+  const objects = lists.flatMap((list) => list.objects.map(({ object }) => object as AnyObject)).filter(isShared);
+  const invalid = lists.flatMap((list) =>
+    list.invalid.flatMap(({ key, value }) => {
+      const id = parseKey(key);
+      return id === undefined ? [] : [{ id, value }];
+    }),
+  );
+  // They close their hosts, so whoever asks what is on a flow's way has to find them.
+  const closed = invalid.flatMap(({ id, value }) => (id.kind === 'HostEndpoint' ? [unreadableHostEndpoint(id, value).standIn] : []));
+  return { objects: new Map([...objects, ...closed].map((object) => [keyOf(object), object])), invalid };
 }
 
 function isShared(object: AnyObject): boolean {

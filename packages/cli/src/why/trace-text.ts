@@ -54,7 +54,7 @@ export function becauseText({ direction, endpoint, forwarded, tier, policy, rule
         return `no policy decides on ${direction?.toLowerCase()}: the defaultAction of ${endpointText({ metadata: endpoint })}${passes}`;
       return `no policy decides on ${direction?.toLowerCase()}: the default of namespace and network${passes}`;
     case 'invalid policy':
-      return `${policyText(policy!)} is not valid, which closes its endpoints`;
+      return `${policyText(policy!)} is not valid, which closes ${policy!.kind === 'HostEndpoint' ? 'it' : 'its endpoints'}`;
     case 'unreadable network set':
       return `${policyText(policy!)} forbids by a network set that cannot be read, which closes its endpoints`;
     case 'unknown tier':

@@ -59,6 +59,8 @@ export class PolicyIndex {
   readonly #byService = new Map<string, Map<string, Policy | GlobalPolicy>>();
   readonly #servicesOf = new Map<string, string[]>();
   readonly #unreadableSets = new Map<string, UnreadableSet>();
+  /** Endpoints that cannot be read, by key; whether it is known what policies are for what passes through them. */
+  readonly #unreadableEndpoints = new Map<string, { name: PolicyName; hasLabels: boolean }>();
   #replaced: IndexedPolicy[] = [];
 
   constructor(membership: Membership, namespaceLabels: (namespace: string) => Labels, services: ServiceLookup) {
@@ -166,6 +168,12 @@ export class PolicyIndex {
     return this.#endpoints.keys();
   }
 
+  /** Takes note of an endpoint of a host that cannot be read or, with undefined, of one that can be, or is gone. To be called before it is added. */
+  putUnreadableEndpoint(key: string, endpoint: { name: PolicyName; hasLabels: boolean } | undefined): void {
+    if (endpoint === undefined) this.#unreadableEndpoints.delete(key);
+    else this.#unreadableEndpoints.set(key, endpoint);
+  }
+
   /** Whether a policy forbids by a network set that nobody can read, so that it cannot be in force. */
   isBlind(policy: IndexedPolicy, direction: Direction): boolean {
     return this.#unreadableFor(policy, direction).length > 0;
@@ -208,6 +216,9 @@ export class PolicyIndex {
     const policies = this.policiesOf(endpoint, direction).filter(
       ({ staged, applyOnForward }) => (options.staged || !staged) && (!options.forwarded || applyOnForward),
     );
+    const unreadable = this.#unreadableEndpoints.get(endpoint.key);
+    if (unreadable !== undefined && (!options.forwarded || (!unreadable.hasLabels && this.#isForwardPoliced(direction))))
+      return { policy: unreadable.name, reason: 'invalid' };
     const invalid = policies.find(({ isInvalid }) => isInvalid);
     if (invalid !== undefined) return { policy: invalid.name, reason: 'invalid' };
     const astray = policies.find(({ tier }) => this.#tiers.get(tier) === undefined);
@@ -274,6 +285,7 @@ export class PolicyIndex {
         affected.add(endpoint);
       }
     }
+    if (old?.applyOnForward || policy?.applyOnForward) for (const endpoint of this.#withoutLabels()) affected.add(endpoint);
     if (policy === undefined) return affected;
     this.#policies.set(key, policy);
     this.#selectors.add(policy);
@@ -287,6 +299,17 @@ export class PolicyIndex {
       affected.add(endpoint);
     }
     return affected;
+  }
+
+  /** Those of which nobody knows what policies are for them. */
+  *#withoutLabels(): Generator<Member> {
+    if (this.#unreadableEndpoints.size === 0) return;
+    for (const endpoint of this.#endpoints.keys()) if (this.#unreadableEndpoints.get(endpoint.key)?.hasLabels === false) yield endpoint;
+  }
+
+  /** Whether there are policies for what passes through hosts. */
+  #isForwardPoliced(direction: Direction): boolean {
+    return this.#policies.values().some(({ applyOnForward, staged, rules }) => applyOnForward && !staged && rules[direction] !== undefined);
   }
 
   #selects({ selector, scope }: Reach, endpoint: Member): boolean {

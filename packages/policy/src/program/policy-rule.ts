@@ -19,9 +19,9 @@ import { EVERYWHERE, endpointsScope, namespaceScope, namespacesScope, type Scope
 import { type NetRanges, netRanges } from '../ranges/net-ranges.ts';
 import { type Ranges, union } from '../ranges/range.ts';
 
-/** Names to people a policy, or the namespace whose default it was. */
+/** Names to people a policy, the namespace whose default it was, or an endpoint of a host that cannot be read. */
 export interface PolicyName {
-  kind: 'Policy' | 'GlobalPolicy' | 'Namespace';
+  kind: 'Policy' | 'GlobalPolicy' | 'Namespace' | 'HostEndpoint';
   namespace?: string;
   name: string;
 }
