@@ -1,7 +1,9 @@
 import { type Document, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
+import { fromCalico, isCalico, isCalicoList } from './calico/from-calico.ts';
 import { isKind, kindInfo } from './kinds/index.ts';
 import { fromClusterPolicy, isClusterPolicy } from './kubernetes/from-cluster-policy.ts';
 import { fromKubernetes, isNetworkPolicy } from './kubernetes/from-network-policy.ts';
+import { withSource } from './kubernetes/server-metadata.ts';
 import { type AnyObject, parseObject, withOrigin } from './object.ts';
 import { lineOf } from './validation/source-position.ts';
 import { type Issue, type Origin, show, ValidationError } from './validation/validation-error.ts';
@@ -17,7 +19,8 @@ export interface ParseOptions {
 }
 
 /**
- * Reads all objects of a YAML or JSON text: several documents, `kind: List`, and Kubernetes' policies, which become Policies and GlobalPolicies.
+ * Reads all objects of a YAML or JSON text: several documents, `kind: List`, and what others wrote: Kubernetes' policies, which become Policies
+ * and GlobalPolicies, and those of Calico, with its network sets and tiers.
  * Documents without content are skipped.
  *
  * All or nothing: where anything is wrong nothing is returned, so that nobody applies half a file.
@@ -92,7 +95,7 @@ function syntaxIssue(error: YAMLError, origin: Origin): Issue {
 }
 
 function isList(value: unknown): value is { items?: unknown } {
-  return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'List';
+  return isCalicoList(value) || (typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'List');
 }
 
 function listItems({ items }: { items?: unknown }, origin: Origin): { value: unknown; origin: Origin; path: string }[] {
@@ -102,11 +105,19 @@ function listItems({ items }: { items?: unknown }, origin: Origin): { value: unk
 }
 
 /**
- * One object as a program gives it: of Weir's kinds, or a policy of Kubernetes.
+ * One object as a program gives it: of Weir's kinds, a policy of Kubernetes, or a policy, network set or tier of Calico.
  *
  * @throws ValidationError
  */
 export function parseResource(value: unknown, origin: Origin | undefined, { namespace }: ParseOptions = {}): AnyObject {
+  if (isCalico(value)) {
+    const object = parseResource(
+      withOrigin(value, origin, () => fromCalico(value)),
+      origin,
+      { ...(namespace !== undefined && { namespace }) },
+    );
+    return { ...object, metadata: withSource(object.metadata, `${value.apiVersion} ${value.kind}`) };
+  }
   const placed = namespace === undefined ? value : withOrigin(value, origin, () => inNamespace(value, namespace));
   if (isClusterPolicy(placed)) return fromClusterPolicy(placed, origin);
   return isNetworkPolicy(placed) ? fromKubernetes(placed, origin) : parseObject(placed, origin);

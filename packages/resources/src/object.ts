@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isKind, KINDS, type Kind, kindInfo, type SpecByKind } from './kinds/index.ts';
+import { kindElsewhere } from './kinds/names-elsewhere.ts';
 import { type Metadata, metadataSchema } from './metadata.ts';
 import { field } from './validation/field.ts';
 import { parseWith } from './validation/parse-with.ts';
@@ -100,14 +101,6 @@ export function objectTitle(value: unknown): string | undefined {
   return typeof metadata?.name === 'string' ? `${kind} ${show(metadata.name)}` : kind;
 }
 
-/** Kinds of the systems next door that Weir has an own word for. */
-const FOREIGN_KINDS: ReadonlyMap<string, string> = new Map([
-  ['GlobalNetworkPolicy', 'GlobalPolicy'],
-  ['IPPool', 'Pool'],
-  ['Node', 'Host'],
-  ['WorkloadEndpoint', 'Endpoint'],
-]);
-
 /** The kind comes first: without it there is nothing to check the rest against. */
 function kindOf(value: unknown): Kind {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -141,6 +134,6 @@ function refuseKind(value: unknown): never {
       'write kind Policy, or apiVersion networking.k8s.io/v1 for a Kubernetes NetworkPolicy',
     );
   }
-  const meant = typeof value === 'string' ? (FOREIGN_KINDS.get(value) ?? nearest(value, kinds)) : undefined;
-  throw ValidationError.of(value, 'is no kind', `${meant ? `did you mean "${meant}"? Allowed are` : 'expected'} ${kinds.join(', ')}`);
+  const meant = typeof value === 'string' ? (kindElsewhere(value) ?? nearest(value, kinds)) : undefined;
+  throw ValidationError.of(value, 'is no kind', meant ? `did you mean "${meant}"?` : `expected ${kinds.join(', ')}`);
 }

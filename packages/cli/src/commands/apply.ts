@@ -5,7 +5,7 @@ export default class Apply extends FileCommand {
   static override summary = 'Make objects what files say: create those that are missing, change those that differ.';
   static override usage = 'apply -f FILE|FOLDER|- [-R] [-n NAME] [STORE FLAGS]';
   static override description = `All documents are checked before the first is written: with one invalid document nothing is changed.
-Kubernetes' policies are taken as they are: NetworkPolicy (networking.k8s.io/v1, extensions/v1beta1) is kept as a Policy, AdminNetworkPolicy,
+Policies, network sets and tiers of Calico (projectcalico.org/v3) are taken as they are, and so are Kubernetes' policies: NetworkPolicy (networking.k8s.io/v1, extensions/v1beta1) is kept as a Policy, AdminNetworkPolicy,
 BaselineAdminNetworkPolicy and ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha1 and v1alpha2) as GlobalPolicies.`;
   static override examples = [
     { description: 'A file, and a folder with those below it', command: '<%= config.bin %> apply -f access-nginx.yaml -f policies/ -R' },

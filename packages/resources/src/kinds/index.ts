@@ -12,7 +12,7 @@ import { type GlobalPolicySpec, globalPolicySpecSchema } from './global-policy.t
 import { type HostSpec, hostSpecSchema } from './host.ts';
 import { type HostEndpointSpec, hostEndpointSpecSchema } from './host-endpoint.ts';
 import { type IpamConfigSpec, ipamConfigSpecSchema } from './ipam-config.ts';
-import { NAMES_ELSEWHERE } from './names-elsewhere.ts';
+import { kindElsewhere } from './names-elsewhere.ts';
 import { type NamespaceSpec, namespaceSpecSchema } from './namespace.ts';
 import { type NetworkSpec, networkSpecSchema } from './network.ts';
 import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
@@ -143,7 +143,8 @@ export function requireKind(name: string): KindInfo {
   const found = findKind(name);
   if (found !== undefined) return found;
   const names = KINDS.flatMap(({ kind, plural, shortNames }) => [kind, plural, ...shortNames]);
-  const meant = NAMES_ELSEWHERE.get(name.toLowerCase()) ?? nearest(name, names);
+  const elsewhere = kindElsewhere(name);
+  const meant = elsewhere === undefined ? nearest(name, names) : kindInfo(elsewhere).plural;
   const allowed = KINDS.map(({ plural }) => plural).join(', ');
   throw ValidationError.of(name, 'is no kind', meant ? `did you mean "${meant}"?` : `expected ${allowed}`);
 }
