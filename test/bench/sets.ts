@@ -1,14 +1,15 @@
 /**
  * `npm run bench:sets`: what a list of 100,000 nets costs the kernel by itself, without anything of Weir's: one net in place of another, and
- * a packet looked up, in the ways in which nftables can hold such a list. As one set of intervals, which is what Weir makes of it; as a hash
- * set for each length of prefix; and as a set of intervals for each first octet. Each is a table of its own, all in a network namespace of
- * their own. Packets go to ever other addresses, few of them in the list; the same without a look-up, in turn.
+ * a packet looked up, in the ways in which nftables can hold such a list. As one set of intervals; as a hash set for each length of prefix;
+ * and as a set of intervals for each part of the address space, found by a map of intervals, which is what Weir makes of it. Each is a table
+ * of its own, all in a network namespace of their own. Packets go to ever other addresses, few of them in the list; the same without a look-up, in turn.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Nftables, NftSocket, type TableChange, type TableReference } from '@weir/kernel';
+import { NETS_PER_SET } from '@weir/policy';
 import { addressFromNumber } from '@weir/resources';
 import { compile } from './compile.ts';
 import { medianRow, progress, type Row, report, type Series } from './table.ts';
@@ -46,7 +47,10 @@ interface Layout {
 
 const address = (number: number): string => addressFromNumber(BigInt(number), 'IPv4');
 const mask = (length: number): string => address(2 ** 32 - 2 ** (32 - length));
-const octetOf = ({ first }: Net): number => Math.floor(first / 2 ** 24);
+/** As many as Weir has in a set of a longer list. */
+const partOf = ({ first }: Net): number => Math.floor(first / (NETS_PER_SET * 2 ** (32 - LONGEST)));
+/** How many bits the addresses of a part have in common. */
+const PART_LENGTH = LONGEST - Math.log2(NETS_PER_SET);
 
 const LAYOUTS: Layout[] = [5, 16].flatMap((lengths) => [
   {
@@ -65,14 +69,14 @@ const LAYOUTS: Layout[] = [5, 16].flatMap((lengths) => [
       `chain look { ${sets.map((set) => `ip daddr & ${mask(Number(set.slice('length'.length)))} @${set} accept;`).join(' ')} }`,
   },
   {
-    name: `sets of intervals by first octet, of ${lengths} lengths`,
+    name: `sets of ${NETS_PER_SET.toLocaleString('en')} intervals by part of the addresses, of ${lengths} lengths`,
     lengths,
     isInterval: true,
-    setOf: (net) => `octet${octetOf(net)}`,
+    setOf: (net) => `part${partOf(net)}`,
     rules: (sets) =>
       [
         ...sets.map((set) => `chain look_${set} { ip daddr @${set} accept; }`),
-        `chain look { ip daddr & 255.0.0.0 vmap { ${sets.map((set) => `${set.slice('octet'.length)}.0.0.0 : goto look_${set}`).join(', ')} }; }`,
+        `chain look { ip daddr vmap { ${sets.map((set, index) => `${address(index * 2 ** (32 - PART_LENGTH))}/${PART_LENGTH} : goto look_${set}`).join(', ')} }; }`,
       ].join('\n'),
   },
 ]);
