@@ -368,6 +368,26 @@ test.serial('a network set that cannot be read closes the endpoints of a policy 
   }
 });
 
+test.serial('a Service that cannot be read closes the endpoints of a policy that denies by it', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const service =
+    "---\napiVersion: weir/v1\nkind: Service\nmetadata: { name: web, namespace: shop }\nspec: { selector: app == 'server', ports: [{ port: 81 }] }\n";
+  const ban = policy(
+    'ban',
+    "{ selector: zone == 'near', types: [Egress], egress: [{ action: Deny, destination: { services: { name: web } } }, { action: Allow }] }",
+  );
+  await bed.apply(service + ban);
+  try {
+    await expectFlows(t, places, { 'near > server tcp/80': true, 'near > server tcp/81': false });
+    await bed.putRaw('/weir/v1/Service/shop/web', '{"spec": {"ports": []}}');
+    await expectFlows(t, places, { 'near > server tcp/80': false, 'far > server tcp/80': true, 'server > near tcp/80': true });
+  } finally {
+    await bed.apply(service);
+    await bed.delete(service + ban);
+  }
+});
+
 test.serial('a NetworkSet names addresses outside', async (t) => {
   const { ipv4, ipv6 } = places['host-2']!;
   const set = `---\napiVersion: weir/v1\nkind: NetworkSet\nmetadata: { name: offices, namespace: shop, labels: { from: office } }\nspec: { nets: [${ipv4}/32, '${ipv6}/128'] }\n`;

@@ -56,7 +56,16 @@ export interface DataplaneChange extends TableChange {
 }
 
 /** Kinds that may forbid something, so that without them nothing may be let through. */
-const CLOSING: readonly Kind[] = ['Policy', 'GlobalPolicy', 'Namespace', 'Tier', 'NetworkSet', 'GlobalNetworkSet', 'HostEndpoint'];
+const CLOSING: readonly Kind[] = [
+  'Policy',
+  'GlobalPolicy',
+  'Namespace',
+  'Tier',
+  'NetworkSet',
+  'GlobalNetworkSet',
+  'Service',
+  'HostEndpoint',
+];
 
 export interface Standing {
   /** It is of a pool or a host. */
@@ -302,10 +311,10 @@ export class PolicyCalculator {
     };
   }
 
-  /** The network sets that cannot be read and that a policy forbids by, so that it cannot be in force and closes its endpoints. */
-  unreadableSetsOf(policy: Policy | GlobalPolicy): ObjectId[] {
+  /** The network sets and services that cannot be read and that a policy forbids by, so that it cannot be in force and closes its endpoints. */
+  unreadableFor(policy: Policy | GlobalPolicy): ObjectId[] {
     this.#settle();
-    return [...this.#policies.unreadableSetsOf(keyOf(policy))].map((key) => parseKey(key)!);
+    return [...this.#policies.unreadableFor(keyOf(policy))].map((key) => parseKey(key)!);
   }
 
   #judges(): Judges {
@@ -366,11 +375,14 @@ export class PolicyCalculator {
         if (invalid === undefined) this.#applyNetworkSet(key, object as NetworkSet | GlobalNetworkSet | undefined);
         break;
       case 'Service':
-        this.#applyService(
-          key,
-          id,
-          this.#within(object as Service | undefined, () => undefined),
-        );
+        this.#changed(this.#policies.putUnreadableService(key, id, invalid !== undefined));
+        if (invalid === undefined) {
+          this.#applyService(
+            key,
+            id,
+            this.#within(object as Service | undefined, () => undefined),
+          );
+        }
         break;
       case 'IpamConfig':
         this.#services.putRanges((object as IpamConfig | undefined)?.spec.serviceRanges ?? DEFAULT_IPAM_CONFIG.serviceRanges);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { PolicyCalculator } from './calculator.ts';
-import { endpoint, globalNetworkSet, globalPolicy, namespaceObject, networkSet, policy, tier } from './test-support/objects.ts';
+import { endpoint, globalNetworkSet, globalPolicy, namespaceObject, networkSet, policy, service, tier } from './test-support/objects.ts';
 
 const WEB = endpoint('web', { run: 'web' }, { addresses: ['10.0.0.1'] });
 const ADMIN = endpoint('admin', { run: 'admin' }, { addresses: ['10.0.0.2'] });
@@ -123,6 +123,41 @@ test('what a policy cannot be read of closes whom it is for, and leaves the othe
   t.is(calculator.decide({ source: STRANGER, destination: '10.0.0.3', protocol: 'TCP' }).verdict, 'Deny');
   calculator.upsert(namespaceObject('other', {}));
   t.is(calculator.decide({ source: STRANGER, destination: '10.0.0.3', protocol: 'TCP' }).verdict, 'Allow');
+});
+
+test('a Service that cannot be read closes the endpoints of policies that forbid by it, and no others', (t) => {
+  const services = { name: 'db', namespace: 'demo' };
+  const db = endpoint('db', { run: 'db' }, { addresses: ['10.0.0.3'] });
+  const calculator = calculatorOf(WEB, ADMIN, db);
+  const rules = {
+    selector: 'run == "web"',
+    types: ['Egress'],
+    egress: [{ action: 'Deny', destination: { services } }, { action: 'Allow' }],
+  };
+  calculator.upsert(globalPolicy('ban', rules));
+  const flow = (port: number) => ({ source: '10.0.0.1', destination: '10.0.0.3', protocol: 'TCP' as const, destinationPort: port });
+  const known = service('db', { selector: 'run == "db"', ports: [{ port: 5432 }] });
+  calculator.upsert(known);
+  t.is(calculator.decide(flow(5432)).verdict, 'Deny');
+  t.is(calculator.decide(flow(80)).verdict, 'Allow');
+  calculator.flush();
+  const bad = { kind: 'Service', namespace: 'demo', name: 'db' } as const;
+  // What an agent that starts sees of it, and one that knew it before.
+  for (const forget of [true, false]) {
+    if (forget) calculator.remove('Service', 'db', 'demo');
+    calculator.upsertInvalid(bad, { spec: 1 });
+    t.like(calculator.decide(flow(80)), { verdict: 'Deny', because: { default: 'unreadable service' } });
+    t.true(calculator.flush().narrowed.size > 0, 'what is established is judged, too');
+    t.is(calculator.decide({ ...flow(80), source: '10.0.0.3', destination: '10.0.0.2' }).verdict, 'Allow', 'others are open');
+    calculator.upsert(known);
+    t.is(calculator.decide(flow(80)).verdict, 'Allow');
+    calculator.flush();
+  }
+  calculator.upsert(globalPolicy('ban', { ...rules, egress: [{ action: 'Allow', destination: { services } }] }));
+  calculator.upsertInvalid(bad, { spec: 1 });
+  t.is(calculator.decide(flow(5432)).verdict, 'Allow', 'what allows by it holds what it held last');
+  calculator.remove('Service', 'db', 'demo');
+  t.is(calculator.decide(flow(5432)).verdict, 'Deny');
 });
 
 test('a network set that cannot be read closes the endpoints of policies that forbid by it, and no others', (t) => {

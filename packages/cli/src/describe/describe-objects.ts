@@ -7,7 +7,7 @@ import { listObjects } from '../objects/list-objects.ts';
 import { notFoundBut } from '../objects/not-found.ts';
 import { parseReferences } from '../objects/references.ts';
 import type { Stores } from '../objects/stores.ts';
-import { readUnreadableSets } from '../objects/unreadable-sets.ts';
+import { readUnreadable } from '../objects/unreadable-for.ts';
 import { isPolicy } from '../output/columns.ts';
 import { describe } from './describe.ts';
 
@@ -29,8 +29,8 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, agents, usage, unreadableSetsOf] =
-    await Promise.all([
+  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, agents, usage, unreadableFor] = await Promise.all(
+    [
       listObjects(stores, 'Endpoint', {}),
       listObjects(stores, 'Policy', {}),
       listObjects(stores, 'GlobalPolicy', {}),
@@ -40,8 +40,9 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
       ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
       presentAgents(stores.store),
       ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
-      ids.some(({ kind }) => isPolicy(kind)) ? readUnreadableSets(stores) : undefined,
-    ]);
+      ids.some(({ kind }) => isPolicy(kind)) ? readUnreadable(stores) : undefined,
+    ],
+  );
   const surroundings = {
     endpoints,
     policies: [...globalPolicies, ...policies],
@@ -51,7 +52,7 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
     services,
     agents,
     usage,
-    ...(unreadableSetsOf && { unreadableSetsOf }),
+    ...(unreadableFor && { unreadableFor }),
   };
   return found.map((object) => describe(object, surroundings)).join('\n');
 }

@@ -8,7 +8,7 @@ import type { Surroundings } from './surroundings.ts';
 import { endpointLine, hostEndpointLine, policyTitle } from './titles.ts';
 
 export function policyFields(policy: Policy | GlobalPolicy, surroundings: Surroundings): Field[] {
-  const { endpoints, namespaces, hostEndpoints = [], policies, tiers = [], unreadableSetsOf = () => [] } = surroundings;
+  const { endpoints, namespaces, hostEndpoints = [], policies, tiers = [], unreadableFor = () => [] } = surroundings;
   const { metadata, spec } = policy;
   const selected = endpoints.filter((endpoint) => selects(policy, endpoint, namespaces));
   const hosts = hostEndpoints.filter((hostEndpoint) => selectsHost(policy, hostEndpoint));
@@ -19,7 +19,7 @@ export function policyFields(policy: Policy | GlobalPolicy, surroundings: Surrou
   const place = ofTier.findIndex((other) => keyOf(other) === keyOf(policy));
   const tierNames = new Set([...BUILT_IN_TIERS.keys(), ...tiers.map((tier) => tier.metadata.name)]);
   return [
-    ['Status', policyStatus(policy, { tiers: tierNames, unreadableSetsOf })],
+    ['Status', policyStatus(policy, { tiers: tierNames, unreadableFor })],
     ['Tier', tierOf(spec)],
     ['Order', spec.order === undefined ? 'last' : String(spec.order)],
     ...(place === -1 ? [] : [['Asked', `${place + 1} of ${ofTier.length} in the tier`] satisfies Field]),

@@ -11,7 +11,7 @@ export interface Surroundings {
   /** Absent: only those that are built in. */
   tiers?: readonly Tier[];
   /** Asked only of a policy: those that cannot be read and that it forbids by. */
-  unreadableSetsOf?: StatusContext['unreadableSetsOf'];
+  unreadableFor?: StatusContext['unreadableFor'];
   hostEndpoints?: readonly HostEndpoint[];
   /** Asked only of an endpoint. */
   services?: readonly Service[];

@@ -10,7 +10,7 @@ import { notFoundBut } from './not-found.ts';
 import { parseReferences, type Reference } from './references.ts';
 import type { Stores } from './stores.ts';
 import { readTiers } from './tier-admission.ts';
-import { readUnreadableSets } from './unreadable-sets.ts';
+import { readUnreadable } from './unreadable-for.ts';
 
 /** `kubernetes`: NetworkPolicies, where they can say the same. */
 export type GetForm = ObjectForm | 'kubernetes';
@@ -77,14 +77,14 @@ export async function getObjects(
 
 /** What a wide table of policies tells of them. */
 export async function readPoliced(stores: Stores): Promise<ColumnOptions['policed']> {
-  const [tiers, unreadableSetsOf, endpoints, hostEndpoints, namespaces] = await Promise.all([
+  const [tiers, unreadableFor, endpoints, hostEndpoints, namespaces] = await Promise.all([
     readTiers(stores),
-    readUnreadableSets(stores),
+    readUnreadable(stores),
     listObjects(stores, 'Endpoint', {}),
     listObjects(stores, 'HostEndpoint', {}),
     listObjects(stores, 'Namespace', {}),
   ]);
-  return { tiers, unreadableSetsOf, endpoints, hostEndpoints, namespaces };
+  return { tiers, unreadableFor, endpoints, hostEndpoints, namespaces };
 }
 
 /** `refusals`: of objects that have no such form. */

@@ -228,7 +228,7 @@ export interface PolicedObjects extends StatusContext {
   namespaces: readonly Namespace[];
 }
 
-const NOTHING: PolicedObjects = { tiers: new Set(), unreadableSetsOf: () => [], endpoints: [], hostEndpoints: [], namespaces: [] };
+const NOTHING: PolicedObjects = { tiers: new Set(), unreadableFor: () => [], endpoints: [], hostEndpoints: [], namespaces: [] };
 
 export interface ColumnOptions {
   wide: boolean;

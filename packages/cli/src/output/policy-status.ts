@@ -23,15 +23,15 @@ export interface InvalidRow {
 export interface StatusContext {
   /** Names of those that there are. */
   tiers: ReadonlySet<string>;
-  /** Network sets that cannot be read and that a policy forbids by. */
-  unreadableSetsOf: (policy: Policy | GlobalPolicy) => readonly ObjectId[];
+  /** Network sets and services that cannot be read and that a policy forbids by. */
+  unreadableFor: (policy: Policy | GlobalPolicy) => readonly ObjectId[];
 }
 
-export function policyStatus(policy: Policy | GlobalPolicy, { tiers, unreadableSetsOf }: StatusContext): string {
+export function policyStatus(policy: Policy | GlobalPolicy, { tiers, unreadableFor }: StatusContext): string {
   if (policy.spec.staged) return 'staged';
   const tier = tierOf(policy.spec);
   if (!tiers.has(tier)) return `closes its endpoints: there is no tier ${tier}`;
-  const sets = unreadableSetsOf(policy);
+  const sets = unreadableFor(policy);
   if (sets.length === 0) return 'in force';
   return `closes its endpoints: it forbids by ${sets.map(setText).join(' and ')}, not valid`;
 }

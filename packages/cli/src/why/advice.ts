@@ -39,6 +39,7 @@ const REMEDIES: Readonly<Record<string, (because: Because) => string>> = {
   'invalid policy': () => 'correct it; weir get policies -o wide says what is wrong',
   'unknown tier': ({ tier }) => `apply the tier ${tier}`,
   'unreadable network set': () => 'correct the network set; weir get networksets,globalnetworksets -A says which',
+  'unreadable service': () => 'correct the Service; weir get services -A says which',
 };
 
 function adviceFor(step: WayStep, asked: Denied): Advice[] {

@@ -57,6 +57,8 @@ export function becauseText({ direction, endpoint, forwarded, tier, policy, rule
       return `${policyText(policy!)} is not valid, which closes ${policy!.kind === 'HostEndpoint' ? 'it' : 'its endpoints'}`;
     case 'unreadable network set':
       return `${policyText(policy!)} forbids by a network set that cannot be read, which closes its endpoints`;
+    case 'unreadable service':
+      return `${policyText(policy!)} forbids by a Service that cannot be read, which closes its endpoints`;
     case 'unknown tier':
       return `${policyText(policy!)} is of tier ${tier}, which is not there: that closes its endpoints`;
     case 'labels not known':

@@ -7,6 +7,7 @@ import {
   type ObjectId,
   type Policy,
   parseSelector,
+  type Rule,
   type Tier,
   type TierSpec,
   tierOf,
@@ -33,6 +34,8 @@ export interface IndexedPolicy extends Reach {
   readonly order: number;
   /** Absent for a direction that the policy is not for. */
   readonly rules: Readonly<Partial<Record<Direction, readonly PolicyRule[]>>>;
+  /** Services, as `namespace/name`, by which it forbids something. */
+  readonly forbiddenServices: Readonly<Partial<Record<Direction, ReadonlySet<string>>>>;
   /** It cannot be read. */
   readonly isInvalid: boolean;
   /** Endpoints of this host that it selects. */
@@ -61,6 +64,8 @@ export class PolicyIndex {
   readonly #unreadableSets = new Map<string, UnreadableSet>();
   /** Endpoints that cannot be read, by key; whether it is known what policies are for what passes through them. */
   readonly #unreadableEndpoints = new Map<string, { name: PolicyName; hasLabels: boolean }>();
+  /** Keys by `namespace/name`. */
+  readonly #unreadableServices = new Map<string, string>();
   #replaced: IndexedPolicy[] = [];
 
   constructor(membership: Membership, namespaceLabels: (namespace: string) => Labels, services: ServiceLookup) {
@@ -117,6 +122,7 @@ export class PolicyIndex {
       applyOnForward: appliesOnForward(value),
       order: 0,
       rules: { Ingress: [], Egress: [] },
+      forbiddenServices: {},
       isInvalid: true,
       endpoints: new Set(),
     });
@@ -174,18 +180,39 @@ export class PolicyIndex {
     else this.#unreadableEndpoints.set(key, endpoint);
   }
 
-  /** Whether a policy forbids by a network set that nobody can read, so that it cannot be in force. */
+  /**
+   * Takes note of a service that cannot be read, or of one that can be, or is gone.
+   *
+   * @returns the endpoints of policies that name it
+   */
+  putUnreadableService(key: string, { namespace, name }: ObjectId, isUnreadable: boolean): Set<Member> {
+    const service = `${namespace}/${name}`;
+    if (isUnreadable === this.#unreadableServices.has(service)) return new Set();
+    if (isUnreadable) this.#unreadableServices.set(service, key);
+    else this.#unreadableServices.delete(service);
+    const policies = [...(this.#byService.get(service)?.keys() ?? [])];
+    return new Set(policies.flatMap((policy) => [...(this.#policies.get(policy)?.endpoints ?? [])]));
+  }
+
+  /** Whether a policy forbids by something that nobody can read, so that it cannot be in force. */
   isBlind(policy: IndexedPolicy, direction: Direction): boolean {
-    return this.#unreadableFor(policy, direction).length > 0;
+    return this.#servicesFor(policy, direction).length > 0 || this.#setsFor(policy, direction).length > 0;
   }
 
-  /** Keys of the network sets that nobody can read and that a policy forbids by; none for a policy that there is not. */
-  unreadableSetsOf(key: string): Set<string> {
+  /** Keys of the network sets and services that nobody can read and that a policy forbids by; none for a policy that there is not. */
+  unreadableFor(key: string): Set<string> {
     const policy = this.#policies.get(key);
-    return new Set(policy && DIRECTIONS.flatMap((direction) => this.#unreadableFor(policy, direction)));
+    return new Set(
+      policy && DIRECTIONS.flatMap((direction) => [...this.#setsFor(policy, direction), ...this.#servicesFor(policy, direction)]),
+    );
   }
 
-  #unreadableFor({ rules }: IndexedPolicy, direction: Direction): string[] {
+  #servicesFor({ forbiddenServices }: IndexedPolicy, direction: Direction): string[] {
+    if (this.#unreadableServices.size === 0) return [];
+    return [...(forbiddenServices[direction] ?? [])].flatMap((service) => this.#unreadableServices.get(service) ?? []);
+  }
+
+  #setsFor({ rules }: IndexedPolicy, direction: Direction): string[] {
     return [...this.#unreadableSets].flatMap(([key, set]) =>
       (rules[direction] ?? []).some((rule) => mightForbid(rule, set, this.#namespaceLabels)) ? [key] : [],
     );
@@ -224,7 +251,10 @@ export class PolicyIndex {
     const astray = policies.find(({ tier }) => this.#tiers.get(tier) === undefined);
     if (astray !== undefined) return { policy: astray.name, tier: astray.tier, reason: 'unknown tier' };
     const blind = policies.find((policy) => this.isBlind(policy, direction));
-    if (blind !== undefined) return { policy: blind.name, tier: blind.tier, reason: 'unreadable network set' };
+    if (blind !== undefined) {
+      const reason = this.#servicesFor(blind, direction).length > 0 ? 'unreadable service' : 'unreadable network set';
+      return { policy: blind.name, tier: blind.tier, reason };
+    }
     const names = this.inOrder(new Set(policies.map(({ tier }) => tier)));
     return names.map((name) => ({
       name,
@@ -323,13 +353,19 @@ function policyName({ kind, metadata: { name, namespace } }: Policy | GlobalPoli
 
 /** Those that its rules name, as `namespace/name`. */
 function servicesIn(object: Policy | GlobalPolicy): string[] {
-  const policy = policyName(object);
-  const named = DIRECTIONS.flatMap((direction) => {
-    const rules = direction === 'Ingress' ? object.spec.ingress : object.spec.egress;
-    return rules.flatMap((rule) => serviceOf(rule, { policy, direction }) ?? []);
-  });
-  return [...new Set(named.map(({ namespace, name }) => `${namespace}/${name}`))];
+  return [...new Set(DIRECTIONS.flatMap((direction) => servicesOf(object, direction, () => true)))];
 }
+
+function servicesOf(object: Policy | GlobalPolicy, direction: Direction, isAsked: (rule: Rule) => boolean): string[] {
+  const policy = policyName(object);
+  const rules = direction === 'Ingress' ? object.spec.ingress : object.spec.egress;
+  return rules.filter(isAsked).flatMap((rule) => {
+    const named = serviceOf(rule, { policy, direction });
+    return named === undefined ? [] : [`${named.namespace}/${named.name}`];
+  });
+}
+
+const keepsOut = ({ action }: Rule) => action === 'Deny' || action === 'Pass';
 
 function indexed(object: Policy | GlobalPolicy, from: { membership: Membership; services: ServiceLookup }): IndexedPolicy {
   const { kind, metadata, spec } = object;
@@ -340,14 +376,17 @@ function indexed(object: Policy | GlobalPolicy, from: { membership: Membership; 
     return spec.namespaceSelector === undefined ? EVERYWHERE : namespacesScope(spec.namespaceSelector);
   };
   const rules: Partial<Record<Direction, readonly PolicyRule[]>> = {};
+  const forbiddenServices: Partial<Record<Direction, ReadonlySet<string>>> = {};
   for (const direction of spec.types) {
+    forbiddenServices[direction] = new Set(servicesOf(object, direction, keepsOut));
     const list = direction === 'Ingress' ? spec.ingress : spec.egress;
     rules[direction] = list.flatMap((rule, index) => policyRules(rule, { policy, direction, index }, from));
   }
   const { staged = false, order = Number.POSITIVE_INFINITY } = spec;
   const applyOnForward = kind === 'GlobalPolicy' && spec.applyOnForward === true;
   const reach = { selector: parseSelector(spec.selector), scope: scope() };
-  return { name: policy, tier: tierOf(spec), staged, applyOnForward, order, ...reach, rules, isInvalid: false, endpoints: new Set() };
+  const place = { name: policy, tier: tierOf(spec), staged, applyOnForward, order };
+  return { ...place, ...reach, rules, forbiddenServices, isInvalid: false, endpoints: new Set() };
 }
 
 function localSets({ rules }: IndexedPolicy): Set<MemberSet> {

@@ -52,7 +52,7 @@ export interface Origin {
 /**
  * - `no rule matched`: policies of the tier select the endpoint, and none of their rules decided: the tier denies.
  * - `default action`: no tier decided; what network and namespace say.
- * - `invalid policy`, `unknown tier`, `unreadable network set`: a policy that cannot be in force closes the endpoint.
+ * - `invalid policy`, `unknown tier`, `unreadable network set`, `unreadable service`: a policy that cannot be in force closes the endpoint.
  * - `labels not known`: the endpoint is closed until they are.
  */
 export type PolicyDefault =
@@ -61,6 +61,7 @@ export type PolicyDefault =
   | 'invalid policy'
   | 'unknown tier'
   | 'unreadable network set'
+  | 'unreadable service'
   | 'labels not known';
 
 /** The policies that select an endpoint in a direction, by tier, all in order. Never an empty tier. */
@@ -75,7 +76,11 @@ export interface TierPolicies {
 
 /** Instead of tiers: a policy that selects the endpoint cannot be in force, or who that might be is not known, so nothing is allowed. */
 export type Closed =
-  | { readonly policy: PolicyName; readonly tier?: string; readonly reason: 'invalid' | 'unknown tier' | 'unreadable network set' }
+  | {
+      readonly policy: PolicyName;
+      readonly tier?: string;
+      readonly reason: 'invalid' | 'unknown tier' | 'unreadable network set' | 'unreadable service';
+    }
   | { readonly reason: 'labels not known' };
 
 /** The end of the traffic that a program is for. */
