@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+import os, { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { AgentError } from './agent-error.ts';
@@ -19,6 +20,22 @@ test('an empty file is all defaults: the embedded store, the machine’s name', 
   t.is(config.runDir, '/run/weir');
   t.is(config.http, '127.0.0.1:9480');
   t.is(config.store.backend, 'embedded');
+});
+
+test.serial('a machine’s name that no host can have is refused at the start, not found in the store by the others', (t) => {
+  const own = os.hostname;
+  t.teardown(() => {
+    os.hostname = own;
+    syncBuiltinESMExports();
+  });
+  const named = (name: string) => {
+    os.hostname = () => name;
+    syncBuiltinESMExports();
+    return () => readConfig(fileOf(t, ''), {}).host;
+  };
+  t.is(named('Node-1.Example.com')(), 'node-1.example.com');
+  t.throws(named('my_host'), { instanceOf: AgentError, code: 'ECONFIG', message: /host: lower-case letters.*the machine's name/ });
+  t.is(readConfig(fileOf(t, 'host: h1'), {}).host, 'h1');
 });
 
 test('the store section is the command line’s', (t) => {

@@ -11,8 +11,12 @@ const schema = z.strictObject({
   /** Name of this host in the cluster; every other host and the CLI know it by this name. */
   host: z
     .string()
-    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'lower-case letters, digits, - and .')
-    .default(() => hostname().toLowerCase()),
+    .regex(
+      /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/,
+      "lower-case letters, digits, - and .; where the file does not say it, the machine's name in lower case, which then has to be such",
+    )
+    // Not `default`, which would go unchecked.
+    .prefault(() => hostname().toLowerCase()),
   /** Addresses by which other hosts reach this one, one per family. Found from the default route when absent. */
   addresses: z.array(z.union([z.ipv4(), z.ipv6()])).optional(),
   /** Where the objects are; the same keys as the CLI's configuration file. */
