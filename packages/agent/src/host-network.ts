@@ -3,9 +3,10 @@
  * The daemon keeps one for its lifetime; a one-shot process, which serves a call while no agent runs, makes one for that call.
  */
 import { join } from 'node:path';
-import { type Call, type Outage, ResultCache, type Services, type Task } from '@weir/cni';
+import { type Call, GUARDED_PREFIX, OPEN_PREFIX, type Outage, ResultCache, type Services, type Task } from '@weir/cni';
 import { ObjectStore, openStore, type Store } from '@weir/datastore';
 import { Allocator } from '@weir/ipam';
+import { Netlink } from '@weir/kernel';
 import { MesosAgentClient } from '@weir/mesos';
 import type { Muted } from '@weir/policy';
 import { type Endpoint, keyOf } from '@weir/resources';
@@ -24,6 +25,7 @@ import { serveNames } from './dns/serve-names.ts';
 import { Zone } from './dns/zone.ts';
 import type { Policy } from './flows/flow-description.ts';
 import { DeadHosts, type Seen } from './hosts/dead-hosts.ts';
+import { holdHostName } from './hosts/host-name.ts';
 import { KernelSync } from './kernel-sync.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -70,6 +72,7 @@ export class HostNetwork {
   #somethingLeft = Promise.withResolvers<void>();
 
   static async open(options: HostNetworkOptions): Promise<HostNetwork> {
+    holdHostName(options.config.runDir, options.config.host, hasContainers);
     hostSetup();
     return new HostNetwork(options, await openStore(options.config.store, { check: false }));
   }
@@ -300,4 +303,10 @@ export class HostNetwork {
     await this.#kernel.close();
     await this.store.close();
   }
+}
+
+/** In the host's own namespace. */
+function hasContainers(): boolean {
+  using netlink = Netlink.open();
+  return netlink.links().some(({ name }) => name.startsWith(GUARDED_PREFIX) || name.startsWith(OPEN_PREFIX));
 }
