@@ -15,7 +15,7 @@ export interface Underway {
 export interface Neighbours {
   /** What the steps before have begun: rejects when one of them failed. */
   earlier: Promise<void>;
-  /** The endpoint that the next step will enforce if this one gives it that result. Undefined where it will enforce none, or cannot say. */
+  /** The endpoint that the next step will enforce if this one gives it that result. Undefined where it enforces none. Throws where it will fail. */
   endpointNext(made: Result): Endpoint | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface Tool {
   add(call: Call, services: Services): Promise<Result>;
   /** ADD for a chain, where the next step of ours needs to know what there will be, and not that it is there already. Absent: `add` does it. */
   begin?(call: Call, services: Services, neighbours: Neighbours): Promise<Underway>;
-  /** The endpoint that an ADD with this call will enforce. Undefined where it will fail. */
+  /** The endpoint that an ADD with this call will enforce. Throws what ADD will, where it cannot. */
   endpoint?(call: Call, services: Services): Endpoint | undefined;
   /**
    * Removes what is there, whatever is missing. Rejects when something could not be removed, after it has tried everything: the

@@ -60,13 +60,13 @@ export class ServicesDouble implements Services {
   readonly ruleDrift: string[] = [];
   readonly #works: Promise<void>[] = [];
   /** Links that are neither finished nor abandoned. */
-  #begun = 0;
+  readonly #underWay = new Map<string, { space: string | undefined }>();
 
   readonly addresses: Services['addresses'] = {
-    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'], addresses: wanted = [], space }) => {
+    allocate: async ({ containerId, interfaceName, network, families = ['IPv4'], addresses: wanted = [], space, endpointWith }) => {
       this.#do('allocate');
       this.spaces.push(space);
-      return families.map((family) => {
+      const assigned = families.map((family) => {
         const key = `${containerId} ${interfaceName} ${family}`;
         const number = [...this.held.keys()].indexOf(key) + 1 || this.held.size + 1;
         const next = family === 'IPv4' ? `10.0.0.${number}` : `fd00::${number.toString(16)}`;
@@ -74,6 +74,8 @@ export class ServicesDouble implements Services {
         this.held.set(key, { address, containerId, interfaceName, network, block: '10.0.0.0/26', sequence: number });
         return { address, family, prefixLength: family === 'IPv4' ? 32 : 128, pool: 'pool', block: '10.0.0.0/26' } as const;
       });
+      this.along.push(endpointWith?.(assigned.map(({ address }) => address)));
+      return assigned;
     },
     release: async ({ containerId, interfaceName }) => {
       this.#do('release');
@@ -88,6 +90,8 @@ export class ServicesDouble implements Services {
     probe: async () => this.#do('probe'),
   };
 
+  /** What was written with the addresses of each allocation. */
+  readonly along: (Endpoint | undefined)[] = [];
   /** Of each allocation. */
   readonly spaces: (string | undefined)[] = [];
   /** Networks with their own address space. */
@@ -95,9 +99,9 @@ export class ServicesDouble implements Services {
 
   readonly wiring: Services['wiring'] = {
     spaceFor: (network) => (this.ownNetworks.has(network) ? network : undefined),
-    spaceOf: (hostInterface) => this.links.get(hostInterface)?.space,
+    spaceOf: (hostInterface) => this.#underWay.get(hostInterface)?.space ?? this.links.get(hostInterface)?.space,
     attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01', space }) => {
-      this.#begun++;
+      this.#underWay.set(hostInterface, { space });
       return {
         attachmentWith: ({ addresses }) => ({
           hostMac: 'ee:ee:ee:ee:ee:ee',
@@ -106,7 +110,7 @@ export class ServicesDouble implements Services {
           ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
         }),
         finish: async ({ addresses }) => {
-          this.#begun--;
+          this.#underWay.delete(hostInterface);
           if (this.linksAreMade !== undefined) await this.linksAreMade;
           this.#do(`attach ${hostInterface}`);
           const containerInterface = `${namespace} ${interfaceName}`;
@@ -116,7 +120,7 @@ export class ServicesDouble implements Services {
           this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
         },
         abandon: async () => {
-          this.#begun--;
+          this.#underWay.delete(hostInterface);
           this.#do(`abandon ${hostInterface}`);
         },
       };
@@ -209,7 +213,7 @@ export class ServicesDouble implements Services {
 
   /** True when nothing of any container is left. */
   get isEmpty(): boolean {
-    return this.kept.size === 0 && this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0 && this.#begun === 0;
+    return this.kept.size === 0 && this.held.size === 0 && this.links.size === 0 && this.endpoints.size === 0 && this.#underWay.size === 0;
   }
 
   #do(event: string): void {

@@ -50,13 +50,7 @@ export const weirPolicy: Tool = {
 
   begin,
 
-  endpoint(call, services) {
-    try {
-      return guardedBy(call, services);
-    } catch {
-      return undefined; // told when its turn comes
-    }
-  },
+  endpoint: guardedBy,
 
   async del(call, services) {
     await services.enforcement.withdraw({ containerId: call.containerId, interfaceName: call.interfaceName });

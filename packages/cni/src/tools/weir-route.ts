@@ -102,7 +102,13 @@ async function begin(call: Call, services: Services, neighbours?: Neighbours): P
     const made = resultOf(call, link.hostInterface, link.attachmentWith({ addresses, mtu: config.mtu }), addresses, dns(addresses));
     return call.prevResult === undefined ? made : appendResult(call.prevResult, made);
   });
-  const endpointWith = neighbours && ((addresses: readonly string[]) => neighbours.endpointNext(resultWith(addresses)));
+  const endpointWith = (addresses: readonly string[]): Endpoint | undefined => {
+    try {
+      return neighbours?.endpointNext(resultWith(addresses));
+    } catch {
+      return undefined; // The allocation is others' too, and the next step says itself why it fails.
+    }
+  };
   const ipam = ipamFor(call.config.name, config.ipam.type, services, { space, endpointWith });
   const link = beginLink(call, config, services, space);
   const given = await addressesFor(call, ipam, link);

@@ -275,6 +275,34 @@ test('policy is in force while the link is still being made, and ADD answers whe
   t.deepEqual(services.verbs, ['find', 'allocate', 'enforce', 'attach', 'openLoopback']);
 });
 
+test('the endpoint that is enforced is the one that was written with its addresses', async (t) => {
+  const services = new ServicesDouble();
+  await callTool('weir', environment('ADD'), POLICY_DEMO, services);
+  t.like(services.along, [{ metadata: { namespace: 'policy-demo' }, spec: { addresses: ['10.0.0.1'], hostInterface: HOST_END } }]);
+  t.is([...services.endpoints.values()][0], services.along[0]);
+  // Alone nobody guards it, and what a step behind another one will guard is not yet known.
+  const ipam = { type: 'weir-ipam' };
+  await callTool('weir-route', environment('ADD', { CNI_CONTAINERID: 'alone' }), { ...NETWORK, ipam }, services);
+  t.is(services.along[1], undefined);
+});
+
+test('a policy step that will fail does not fail the allocation, which other containers may share, and leaves nothing', async (t) => {
+  for (const [policy, code] of [
+    [{ cniVersion: '9.0.0' }, 1],
+    [{ defaultAction: 'Perhaps' }, 7],
+  ] as const) {
+    const services = new ServicesDouble();
+    const chain = [
+      { type: 'weir-route', ipam: { type: 'weir-ipam' } },
+      { type: 'weir-policy', ...policy },
+    ];
+    t.is((await callTool('weir', environment('ADD'), { ...NETWORK, chain }, services)).answer.code, code);
+    t.deepEqual(services.along, [undefined]);
+    await services.settled();
+    t.true(services.isEmpty);
+  }
+});
+
 test('a link that fails when policy is in force already takes policy away first, then what is left of itself, then its address', async (t) => {
   const services = new ServicesDouble();
   services.linksAreMade = nextTurn();
