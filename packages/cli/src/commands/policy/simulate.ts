@@ -18,7 +18,10 @@ outside, and for the flows that the hosts recorded in the last hour. How far eac
     ...fileFlags,
     ...intoNamespaceFlag,
     delete: boolean({ summary: 'The objects of the files are deleted, not applied.' }),
-    by: string({ summary: 'Labels that make a group. Default: all.', helpValue: 'LABEL,…' }),
+    by: string({
+      summary: 'Labels that make a group. Default: all but those that Weir itself gives, weir/app and the like.',
+      helpValue: 'LABEL,…',
+    }),
     flows: boolean({
       allowNo: true,
       default: true,
