@@ -117,8 +117,7 @@ export class Dataplane {
           out: this.#netlink.linkTowards(flow.destination),
         }),
       onFailure: (error) => {
-        log.error({ err: error }, 'established flows could not be judged; all are after the next look at the kernel');
-        this.forgetActual();
+        log.error({ err: error }, 'established flows could not be judged; they are again in a second');
       },
       log,
       metrics,

@@ -21,10 +21,12 @@ const FLOWS_PER_TURN = 500;
 const GATHERING_MS = 10;
 /** A round is followed by a pause of so many times its length, so that steady change costs a quarter of one core at most. */
 const PAUSE_FACTOR = 3;
+/** After a round that failed. */
+const RETRY_MS = 1000;
 
 export interface EstablishedFlowsOptions extends Judge {
   conntrack: Pick<Conntrack, 'list' | 'delete'>;
-  /** Called when a round failed: everything has to be judged again, some time. */
+  /** Called when a round failed: those that it was for are judged again by the next one. */
   onFailure: (error: Error) => void;
   log: Logger;
   metrics: Pick<Metrics, 'flowsCut'>;
@@ -57,17 +59,27 @@ export class EstablishedFlows {
     forwarded?: boolean;
     services?: UdpSockets;
   }): Promise<void> {
-    for (const address of suspects.narrowed ?? []) this.#narrowed.add(address);
-    for (const address of suspects.gone ?? []) this.#gone.add(address);
-    this.#mapped.push(...(suspects.mapped ?? []));
-    this.#forwarded ||= suspects.forwarded === true;
-    for (const [name, socket] of suspects.services ?? []) this.#services.set(name, socket);
-    const count = this.#narrowed.size + this.#gone.size + this.#mapped.length + this.#services.size;
-    if (count === 0 && !this.#forwarded) return Promise.resolve();
-    this.#next ??= Promise.withResolvers<void>();
+    this.#note(suspects);
+    if (this.#next === undefined) return Promise.resolve();
     const { promise } = this.#next;
     if (!this.#isRunning) void this.#run();
     return promise;
+  }
+
+  #note({
+    narrowed = [],
+    gone = [],
+    mapped = [],
+    forwarded = false,
+    services = new Map(),
+  }: Parameters<EstablishedFlows['judge']>[0]): void {
+    for (const address of narrowed) this.#narrowed.add(address);
+    for (const address of gone) this.#gone.add(address);
+    this.#mapped.push(...mapped);
+    this.#forwarded ||= forwarded;
+    for (const [name, socket] of services) this.#services.set(name, socket);
+    const count = this.#narrowed.size + this.#gone.size + this.#mapped.length + this.#services.size;
+    if (count > 0 || this.#forwarded) this.#next ??= Promise.withResolvers<void>();
   }
 
   /** What has not been listed yet stays unjudged; what is being judged is let finish. */
@@ -86,13 +98,17 @@ export class EstablishedFlows {
       const suspects = { narrowed, gone, mapped, forwarded: this.#forwarded, services, hostAddresses: new LocalAddresses() };
       this.#forwarded = false;
       [this.#next, this.#narrowed, this.#gone, this.#mapped, this.#services] = [undefined, new Set(), new Set(), [], new Map()];
+      let pause = 0;
       try {
         await this.#cut(suspects);
       } catch (error) {
+        // What has become of a service since counts.
+        this.#note({ ...suspects, services: new Map([...services, ...this.#services]) });
+        pause = RETRY_MS;
         this.#options.onFailure(error as Error);
       }
       resolve();
-      await delay(PAUSE_FACTOR * (performance.now() - started));
+      await delay(Math.max(pause, PAUSE_FACTOR * (performance.now() - started)));
     }
     this.#isRunning = false;
   }

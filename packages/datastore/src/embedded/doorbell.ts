@@ -28,7 +28,11 @@ export class Doorbell {
   #ringNow(): void {
     clearTimeout(this.#ringing);
     this.#ringing = undefined;
-    writeSync(this.#descriptor, BYTE, 0, 1, 0);
+    try {
+      writeSync(this.#descriptor, BYTE, 0, 1, 0);
+    } catch {
+      // A full disk: what was committed is, and others find it by their slow poll.
+    }
   }
 
   /** Keeps the process alive until `unlisten()`. A watcher that fails is left to the caller's slow poll. */
