@@ -9,6 +9,8 @@ import {
   type ClusterSize,
   clusterObjects,
   endpointAt,
+  equalNamespaceAt,
+  equalNamespaces,
   HERE,
   LOCAL_ENDPOINTS,
   listedObjects,
@@ -78,8 +80,10 @@ function clusterCase(size: ClusterSize): Measured {
     'port of any other policy': (round) => policyOfApp(LOCAL_ENDPOINTS + ((round * 37) % (size.policies - LOCAL_ENDPOINTS)), 1024 + round),
     'label of a namespace, that no rule names': (round) => namespaceAt(round % 10, { build: `${round}` }),
     // The first ten have endpoints, also in the smaller cluster; those here are in the first, and rules of theirs look for such a label.
+    'label of a namespace of 330 endpoints, that rules name': (round) => equalNamespaceAt(round % 10, { team: `team-${round % 9}` }),
     'label of a namespace, that rules name': (round) => namespaceAt(1 + (round % 9), { team: `team-${round % 10}` }),
   };
+  sync(calculator, equalNamespaces());
   const plain = new PlainMaps();
   for (let index = 0; index < size.endpoints; index += 1) plain.put(endpointAt(index, size));
   const changes = {

@@ -58,6 +58,32 @@ export function endpointAt(index: number, { policies }: ClusterSize, labels: Rec
   });
 }
 
+/** Namespaces that have as many endpoints in a cluster of any size, none of them here. */
+const EQUAL = { namespaces: 10, endpoints: 330 };
+
+export function equalNamespaceAt(index: number, labels: Record<string, string> = {}): Namespace {
+  return parsed({ kind: 'Namespace', metadata: { name: `equal-${index}`, labels }, spec: {} });
+}
+
+export function* equalNamespaces(): Generator<AnyObject> {
+  for (let index = 0; index < EQUAL.namespaces; index += 1) {
+    yield equalNamespaceAt(index);
+    for (let at = 0; at < EQUAL.endpoints; at += 1) {
+      const containerId = `equal-${index}-${at}`;
+      const spec = {
+        host: 'host-of-equals',
+        containerId,
+        network: 'weir',
+        interfaceName: 'eth0',
+        hostInterface: hostInterfaceName(containerId, 'eth0'),
+        addresses: [`10.${200 + index}.${at >> 8}.${at & 255}`],
+      };
+      const metadata = { name: endpointName(containerId, 'eth0'), namespace: `equal-${index}`, labels: { tier: 'tier-0' } };
+      yield parsed<Endpoint>({ kind: 'Endpoint', metadata, spec });
+    }
+  }
+}
+
 /**
  * What apps have: two apps of the namespace may come in by some port and by a named one, monitoring may from the namespaces of a team, an
  * office from outside; and out goes what goes to the namespace.

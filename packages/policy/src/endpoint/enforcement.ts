@@ -114,8 +114,9 @@ export class Enforcement {
 
   addressChanged(set: MemberSet, address: string): void {
     this.#peerSets.addressChanged(set, address);
+    const family = familyOf(address);
     for (const shared of this.#tablesBySet.get(set) ?? []) {
-      if (familyOf(address) !== shared.table.program.family) continue;
+      if (family !== shared.table.program.family) continue;
       addTo(this.#dirtyAddresses, shared, address);
     }
     for (const member of this.#policies.endpointsThatLookIn(set)) if (member.addresses.includes(address)) this.endpointChanged(member);

@@ -240,8 +240,8 @@ export class Membership {
   #enter(set: MemberSet, member: Member, cidrs: readonly string[] = member.cidrs): void {
     set.members.add(member);
     addTo(this.#setsOf, member, set);
-    const { addresses, nets } = splitCidrs(cidrs);
-    for (const address of [...member.addresses, ...addresses]) {
+    const { addresses, nets } = split(member, cidrs);
+    for (const address of addresses) {
       const isNew = increment(set.addresses[familyOf(address)], address);
       if (isNew) this.#setsAt.add(address, set);
       if (isNew || 'portName' in set) this.#listener.addressChanged(set, address);
@@ -252,8 +252,8 @@ export class Membership {
   /** @param cidrs those of the member that the set does not have from its new state */
   #leave(set: MemberSet, member: Member, cidrs: readonly string[]): void {
     set.members.delete(member);
-    const { addresses, nets } = splitCidrs(cidrs);
-    for (const address of [...member.addresses, ...addresses]) {
+    const { addresses, nets } = split(member, cidrs);
+    for (const address of addresses) {
       const isGone = decrement(set.addresses[familyOf(address)], address);
       if (isGone) this.#setsAt.delete(address, set);
       if (isGone || 'portName' in set) this.#listener.addressChanged(set, address);
@@ -276,9 +276,12 @@ function changedPart(old: readonly string[], next: readonly string[]): [gone: re
   return [old.slice(start, old.length - end), next.slice(start, next.length - end)];
 }
 
+const NO_NETS: readonly string[] = [];
+
 /** Single addresses, which are looked up by hash, and wider blocks. */
-function splitCidrs(cidrs: readonly string[]): { addresses: string[]; nets: string[] } {
-  const addresses: string[] = [];
+function split(member: Member, cidrs: readonly string[]): { addresses: readonly string[]; nets: readonly string[] } {
+  if (cidrs.length === 0) return { addresses: member.addresses, nets: NO_NETS };
+  const addresses = [...member.addresses];
   const nets: string[] = [];
   for (const cidr of cidrs) {
     if (cidr.endsWith(`/${ADDRESS_BITS[familyOf(cidr)]}`)) addresses.push(cidr.slice(0, cidr.indexOf('/')));

@@ -4,7 +4,6 @@ import { contentHash } from '../statements/content-hash.ts';
 import { type AddressField, type Rule, ruleText } from '../statements/rule.ts';
 import type { ChainStatement, Verdict } from '../statements/statement.ts';
 import { sameVerdict } from '../statements/table.ts';
-import { peerSetName } from './peer-sets.ts';
 
 /** A set of fewer peers is as cheap in a map of the program's own. */
 export const MANY_PEERS = 64;
@@ -35,10 +34,20 @@ export function isLookedUp({ rules, chains }: ByManyPeers, name: string): boolea
   return all.some(({ expressions }) => expressions.some((expression) => expression.kind === 'member' && expression.set === name));
 }
 
+export interface SizedSet {
+  readonly set: MemberSet;
+  readonly key: string;
+  readonly size: number;
+}
+
 /** The largest sets of a program. */
-export function largestSets(sets: Iterable<readonly [MemberSet, number]>, family: Family, atLeast: number): Candidate[] {
-  const sizes = Array.from(sets, ([set, number]) => ({ set, number, key: set.key, size: set.addresses[family].size }));
-  return mostNumerous(sizes, atLeast).map(({ set, number }) => ({ set, number, name: peerSetName(set, family) }));
+export function largestSets(sets: Iterable<MemberSet>, family: Family, atLeast: number): SizedSet[] {
+  const large: SizedSet[] = [];
+  for (const set of sets) {
+    const { size } = set.addresses[family];
+    if (size >= atLeast) large.push({ set, key: set.key, size });
+  }
+  return mostNumerous(large, atLeast);
 }
 
 /**

@@ -10,9 +10,9 @@ import { type AddressRange, type NetRanges, WHOLE } from '../ranges/net-ranges.t
 import type { Stretch } from '../ranges/range-map.ts';
 import { addressType, type KeyField, type MapStatement, statementKey } from '../statements/statement.ts';
 import { type SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
-import { type ByManyPeers, byManyPeers, type Candidate, isLookedUp, largestSets, peerField } from './many-peers.ts';
+import { type ByManyPeers, byManyPeers, type Candidate, isLookedUp, largestSets, peerField, type SizedSet } from './many-peers.ts';
 import { type NetInterval, NetMap } from './net-map.ts';
-import type { PeerSet, PeerSets } from './peer-sets.ts';
+import { type PeerSet, type PeerSets, peerSetName } from './peer-sets.ts';
 
 /** A rule's peer criteria, by the numbers that they have in this table. */
 interface Condition {
@@ -69,6 +69,10 @@ export class PeerTable {
   #largest: readonly Candidate[] = [];
   #lookedUp: { number: number; peers: PeerSet }[] = [];
   #manyClasses: TrafficClass[] = [];
+  /** Classes of addresses that are in these sets and nothing else, by a bit for each set. */
+  #behind: TrafficClass[] = [];
+  /** The last two classes that were compared. */
+  #compared: { was: TrafficClass; now: TrafficClass; narrows: boolean } | undefined;
 
   constructor(
     program: Program,
@@ -138,7 +142,7 @@ export class PeerTable {
    */
   refreshAddresses(changed: ReadonlySet<string>): boolean {
     const wanted = this.#wantedLargest();
-    const isSame = wanted.length === this.#largest.length && wanted.every(({ number }, index) => number === this.#largest[index]!.number);
+    const isSame = wanted.length === this.#largest.length && wanted.every(({ set }, index) => set === this.#largest[index]!.set);
     if (!isSame) return this.#reshape(wanted, changed);
     let narrowed = false;
     for (const address of changed) narrowed = this.#refreshAddress(address) || narrowed;
@@ -148,16 +152,33 @@ export class PeerTable {
   #refreshAddress(address: string, before?: TrafficClass): boolean {
     const criteria = this.#criteriaAt(address);
     const byNet = this.#classOfCriteria(criteria);
-    const was = before ?? this.#elements.get(address) ?? this.#classBehind(byNet, ({ present }) => present.has(address));
+    const was = before ?? this.#elements.get(address) ?? this.#classBehind(byNet, this.#presentIn(address));
     const sets = this.#setsAt(address);
-    const now = sets.length > 0 ? this.#classOf(this.#signature(address, sets, criteria)) : byNet;
-    const base = this.#classBehind(byNet, ({ set }) => set.addresses[this.program.family].has(address));
+    const base = this.#classBehind(byNet, this.#lookedUpAmong(sets));
+    const now = this.#classNow(address, { sets, criteria, byNet, base });
     this.#setElement(address, sameVerdict(now.verdict, base.verdict) ? undefined : now);
-    return !sameVerdict(was.verdict, now.verdict) && narrows(was, now);
+    return !sameVerdict(was.verdict, now.verdict) && this.#narrows(was, now);
+  }
+
+  /** @param of.base what the packet would meet if the map of single addresses did not have its address */
+  #classNow(
+    address: string,
+    { sets, criteria, byNet, base }: { sets: readonly number[]; criteria: Criteria | undefined; byNet: TrafficClass; base: TrafficClass },
+  ): TrafficClass {
+    if (sets.length === 0) return byNet;
+    // Of most members of large sets nothing else is said.
+    if (criteria === undefined && sets.every((number) => this.#lookedUp.some((one) => one.number === number))) return base;
+    return this.#classOf(this.#signature(address, sets, criteria));
+  }
+
+  /** Those who enter or leave a set together mostly had one class, and have one. */
+  #narrows(was: TrafficClass, now: TrafficClass): boolean {
+    if (this.#compared?.was !== was || this.#compared.now !== now) this.#compared = { was, now, narrows: narrows(was, now) };
+    return this.#compared.narrows;
   }
 
   /** Looks peers up in other sets than before: what was in one of them by itself may need an element now, and the other way round. */
-  #reshape(wanted: readonly Candidate[], changed: ReadonlySet<string>): boolean {
+  #reshape(wanted: readonly SizedSet[], changed: ReadonlySet<string>): boolean {
     const affected = new Set([...changed, ...this.#elements.keys()]);
     const [old, now] = [this.#largest, wanted].map((candidates) => new Set(candidates.map(({ set }) => set))) as [
       Set<MemberSet>,
@@ -173,12 +194,13 @@ export class PeerTable {
   }
 
   /** None where peers' ports are looked at: these differ from one member to the next. */
-  #wantedLargest(): Candidate[] {
-    return this.#portSets.size > 0 ? [] : largestSets(this.#setNumbers, this.program.family, this.#manyPeers);
+  #wantedLargest(): SizedSet[] {
+    return this.#portSets.size > 0 ? [] : largestSets(this.#setNumbers.keys(), this.program.family, this.#manyPeers);
   }
 
-  #chooseLargest(wanted: readonly Candidate[]): ByManyPeers {
+  #chooseLargest(largest: readonly SizedSet[]): ByManyPeers {
     const { direction, family } = this.program;
+    const wanted = largest.map(({ set }): Candidate => ({ set, number: this.#setNumbers.get(set)!, name: peerSetName(set, family) }));
     const [lookedUp, classesBefore] = [this.#lookedUp, this.#manyClasses];
     const classes = new Set<TrafficClass>();
     const many = byManyPeers(wanted, peerField(direction, family), (numbers) => {
@@ -190,6 +212,7 @@ export class PeerTable {
     this.#lookedUp = wanted
       .filter(({ name }) => isLookedUp(many, name))
       .map(({ set, number }) => ({ number, peers: this.#peerSets.acquire(set, family) }));
+    this.#behind = [];
     this.#manyClasses = [...classes];
     for (const found of this.#manyClasses) this.#retain(found);
     this.#releaseLargest(lookedUp, classesBefore);
@@ -261,15 +284,32 @@ export class PeerTable {
   /** The class that the maps lead a packet of the address to. */
   classAt(address: string): TrafficClass {
     const byNet = () => this.#classOfCriteria(this.#criteriaAt(address));
-    return this.#elements.get(address) ?? this.#classBehind(byNet(), ({ present }) => present.has(address));
+    return this.#elements.get(address) ?? this.#classBehind(byNet(), this.#presentIn(address));
   }
 
-  /** What a packet meets if the map of single addresses does not have its address. */
-  #classBehind(byNet: TrafficClass, isIn: (peers: PeerSet) => boolean): TrafficClass {
+  /**
+   * What a packet meets if the map of single addresses does not have its address.
+   *
+   * @param lookedUp in which of the sets it is then found: a bit for each
+   */
+  #classBehind(byNet: TrafficClass, lookedUp: number): TrafficClass {
     if (this.#lookedUp.length === 0 || !sameVerdict(byNet.verdict, this.defaultClass.verdict)) return byNet;
-    const numbers: number[] = [];
-    for (const { number, peers } of this.#lookedUp) if (isIn(peers)) numbers.push(number);
-    return this.#classOfNumbers(numbers);
+    this.#behind[lookedUp] ??= this.#classOfNumbers(this.#lookedUp.flatMap(({ number }, at) => ((lookedUp >> at) & 1 ? [number] : [])));
+    return this.#behind[lookedUp];
+  }
+
+  /** Of the sets that are looked up, those which have the address in the table. */
+  #presentIn(address: string): number {
+    let found = 0;
+    for (let at = 0; at < this.#lookedUp.length; at += 1) if (this.#lookedUp[at]!.peers.present.has(address)) found |= 1 << at;
+    return found;
+  }
+
+  /** Of the sets that are looked up, those of these numbers. */
+  #lookedUpAmong(numbers: readonly number[]): number {
+    let found = 0;
+    for (let at = 0; at < this.#lookedUp.length; at += 1) if (numbers.includes(this.#lookedUp[at]!.number)) found |= 1 << at;
+    return found;
   }
 
   #condition({ nets, notNets, within, without }: ProgramRule): Condition {
