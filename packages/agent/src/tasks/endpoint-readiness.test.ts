@@ -1,6 +1,8 @@
-import { type Endpoint, parseObject } from '@weir/resources';
+import { ObjectStore } from '@weir/datastore';
+import { temporaryStore } from '@weir/datastore/testing';
+import { type Endpoint, keyOf, parseObject } from '@weir/resources';
 import test from 'ava';
-import { staleReadiness } from './endpoint-readiness.ts';
+import { putReadiness, staleReadiness } from './endpoint-readiness.ts';
 
 const endpoint = (task: string | undefined, ready?: boolean) =>
   parseObject({
@@ -37,4 +39,14 @@ test('what Marathon says, and what was known last where it does not know', (t) =
 
 test('endpoints of tasks that Marathon does not tell of, or whose task is not known, are left alone', (t) => {
   t.deepEqual(staleReadiness([endpoint('other', false), endpoint(undefined, false)], new Map([['t', 'ready']])), []);
+});
+
+test('one that cannot be read any more is left alone, and ends nothing', async (t) => {
+  const { store } = await temporaryStore(t);
+  const known = endpoint('t', false);
+  for (const value of ['no JSON', '{"kind":"Endpoint","spec":{}}']) {
+    await store.transact({ when: [], then: [{ put: keyOf(known), value }] });
+    await putReadiness(new ObjectStore(store), { endpoint: known, ready: true });
+    t.is((await store.get(keyOf(known)))?.value, value);
+  }
 });

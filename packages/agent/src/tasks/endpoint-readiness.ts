@@ -2,6 +2,7 @@
 import { type ObjectStore, StoreError } from '@weir/datastore';
 import type { Readiness } from '@weir/mesos';
 import type { Endpoint } from '@weir/resources';
+import { isUnreadable } from './app-owned-objects.ts';
 
 /**
  * Pure: endpoints whose `ready` is another one than Marathon's checks say. Where no result is there yet, what was known last holds: a Marathon
@@ -21,10 +22,13 @@ export function staleReadiness(
   return stale;
 }
 
-/** An endpoint that is another one by now, or gone, is left alone: the next look sees it. Throws StoreError. */
+/** An endpoint that is another one by now, gone, or cannot be read any more, is left alone: the next look sees it. Throws StoreError. */
 export async function putReadiness(objects: ObjectStore, { endpoint, ready }: ReturnType<typeof staleReadiness>[0]): Promise<void> {
   const { name, namespace } = endpoint.metadata;
-  const known = await objects.get('Endpoint', name, namespace);
+  const known = await objects.get('Endpoint', name, namespace).catch((error: unknown) => {
+    if (!isUnreadable(error)) throw error;
+    return undefined;
+  });
   if (known === undefined || known.object.spec.mesos?.task !== endpoint.spec.mesos?.task) return;
   const { ready: _, ...spec } = known.object.spec;
   try {
