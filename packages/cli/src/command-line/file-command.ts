@@ -1,3 +1,4 @@
+import type { Kind } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import type { Document } from '../objects/documents.ts';
 import type { WriteVerb } from '../objects/write-object.ts';
@@ -33,7 +34,7 @@ export abstract class FileCommand extends StoreCommand {
         const objects = documents.map(({ object }) => object);
         const check = await tierCheck(stores, objects);
         await attemptAll(documents, title, async ({ object }) => check(object));
-        await attemptAll(tiersFirst(documents), title, async ({ object }) => {
+        await attemptAll(neededFirst(documents), title, async ({ object }) => {
           await warnOfOwner(stores, { kind: object.kind, ...object.metadata });
           const outcome = await writeObject(stores, object, verb);
           this.log(`${referenceText(object.kind, object.metadata.name)} ${outcome}`);
@@ -53,8 +54,11 @@ export abstract class FileCommand extends StoreCommand {
   }
 }
 
+/** By policies, and by pools that name one: `weir delete` takes them last. */
+const NEEDED: ReadonlySet<Kind> = new Set(['Tier', 'Network']);
+
 /** In the order of the files, but for what others need to be there. */
-function tiersFirst(documents: readonly Document[]): Document[] {
-  const isTier = ({ object }: Document) => object.kind === 'Tier';
-  return [...documents.filter(isTier), ...documents.filter((document) => !isTier(document))];
+function neededFirst(documents: readonly Document[]): Document[] {
+  const isNeeded = ({ object }: Document) => NEEDED.has(object.kind);
+  return [...documents.filter(isNeeded), ...documents.filter((document) => !isNeeded(document))];
 }

@@ -150,3 +150,11 @@ test('all is written when nobody reads on, as behind `| head`', async (t) => {
   t.is(status, 0);
   t.is((await weir.ok(t, ['get', 'globalnetworksets', '-o', 'name'])).trim().split('\n').length, names.length);
 });
+
+test('a network is made before the pool that names it, wherever it stands, and deleted after it', async (t) => {
+  const weir = await Weir.in(t);
+  const network = 'apiVersion: weir/v1\nkind: Network\nmetadata: {name: red}\nspec: {addressSpace: Own}\n';
+  const file = await weir.file('red.yaml', `${POOL.replace('cidr:', 'network: red, cidr:')}---\n${network}`);
+  t.is(await weir.ok(t, ['apply', '-f', file]), 'network/red created\npool/main created\n');
+  t.is(await weir.ok(t, ['delete', '-f', file]), 'pool/main deleted\nnetwork/red deleted\n');
+});
