@@ -33,7 +33,9 @@ export function flowQuery({ follow, denied, staged, from, to, since, limit }: Fl
 
 function sinceWhen(text: string, now: number): number {
   const [, amount, unit] = /^(\d+)([smh])$/.exec(text) ?? [];
-  const time = amount === undefined ? Date.parse(text) : now - Number(amount) * UNITS[unit!]!;
+  // What is no date of ISO 8601, such as a number without a unit, Date takes for some year all the same.
+  const date = /^\d{4}-\d{2}-\d{2}([T ]|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  const time = amount === undefined ? date : now - Number(amount) * UNITS[unit!]!;
   if (Number.isNaN(time) || !Number.isFinite(time) || Math.abs(time) > 8.64e15)
     throw new CliError('EUSAGE', `--since "${text}" is no time: write 30s, 10m, 1h, or 2026-01-31T12:00:00Z`);
   return time;
