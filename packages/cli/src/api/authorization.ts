@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Undefined on the routes that are open. */
     access: Access | undefined;
+    /** Whether it would be let in now, too: for answers that go on. */
+    isStillAllowed(): boolean;
   }
 
   interface FastifyContextConfig {
@@ -20,18 +22,29 @@ declare module 'fastify' {
 /** Looks at each request before its body is read. */
 export function authorize(api: FastifyInstance, tokens: TokenFile): void {
   api.decorateRequest('access', undefined);
-  api.addHook('onRequest', async (request) => {
-    const { needs = 'read', scope = 'all' } = request.routeOptions.config;
-    if (needs === 'open' || request.is404) return;
-    const access = accessOf(request, tokens);
-    request.access = access;
-    if (needs === 'write' && access.rights !== 'write') throw new RequestError('EFORBIDDEN', `the token of ${access.name} may only read`);
-    if (access.namespaces === undefined || scope === 'any') return;
-    const { namespace } = request.params as { namespace?: string };
-    if (namespace !== undefined && access.namespaces.includes(namespace)) return;
-    const what = namespace === undefined ? 'what is of no single namespace' : `namespace ${namespace}`;
-    throw new RequestError('EFORBIDDEN', `the token of ${access.name} is for ${access.namespaces.join(', ')}, not for ${what}`);
+  api.decorateRequest('isStillAllowed', function isStillAllowed() {
+    try {
+      check(this, tokens);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      return false;
+    }
   });
+  api.addHook('onRequest', async (request) => check(request, tokens));
+}
+
+function check(request: FastifyRequest, tokens: TokenFile): void {
+  const { needs = 'read', scope = 'all' } = request.routeOptions.config;
+  if (needs === 'open' || request.is404) return;
+  const access = accessOf(request, tokens);
+  request.access = access;
+  if (needs === 'write' && access.rights !== 'write') throw new RequestError('EFORBIDDEN', `the token of ${access.name} may only read`);
+  if (access.namespaces === undefined || scope === 'any') return;
+  const { namespace } = request.params as { namespace?: string };
+  if (namespace !== undefined && access.namespaces.includes(namespace)) return;
+  const what = namespace === undefined ? 'what is of no single namespace' : `namespace ${namespace}`;
+  throw new RequestError('EFORBIDDEN', `the token of ${access.name} is for ${access.namespaces.join(', ')}, not for ${what}`);
 }
 
 function accessOf({ headers }: FastifyRequest, tokens: TokenFile): Access {

@@ -63,7 +63,13 @@ export class Watches {
     reply.hijack();
     this.#options.onCount(++this.#count);
     try {
-      await stream(reply.raw, first, changes(store, prefix, selector, from ?? first.at(-1)!.id!, signal), signal);
+      const later = changes(store, prefix, selector, from ?? first.at(-1)!.id!, signal);
+      // A token that was taken back is told nothing more.
+      const mayGoOn = () => {
+        if (!request.isStillAllowed()) ended.abort();
+        return !ended.signal.aborted;
+      };
+      await stream(reply.raw, { first, later, mayGoOn }, signal);
     } catch {
       // The store is away, or the client took nothing: the end of the answer tells it to come back.
     } finally {
@@ -80,13 +86,20 @@ function lastEventId({ headers }: FastifyRequest): number | undefined {
   throw new RequestError('EUSAGE', 'Last-Event-ID is the id of an event, a whole number');
 }
 
-async function stream(response: ServerResponse, first: readonly Event[], later: AsyncIterable<Event>, signal: AbortSignal): Promise<void> {
+async function stream(
+  response: ServerResponse,
+  { first, later, mayGoOn }: { first: readonly Event[]; later: AsyncIterable<Event>; mayGoOn: () => boolean },
+  signal: AbortSignal,
+): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
   response.write(`retry: ${RETRY}\n\n`);
-  const alive = setInterval(() => response.write(': alive\n\n'), KEEP_ALIVE);
+  const alive = setInterval(() => mayGoOn() && response.write(': alive\n\n'), KEEP_ALIVE);
   try {
     for (const event of first) await send(response, event, signal);
-    for await (const event of later) await send(response, event, signal);
+    for await (const event of later) {
+      if (!mayGoOn()) return;
+      await send(response, event, signal);
+    }
   } finally {
     clearInterval(alive);
   }

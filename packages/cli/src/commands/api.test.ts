@@ -272,7 +272,11 @@ test('who has no token, a wrong one, or one for other things, is refused, and no
   t.is(statSync(file).mode & 0o777, 0o600);
   writeFileSync(file, readFileSync(file, 'utf8').replace('name: reads', 'nmae: reads'));
   t.is((await api.ask('GET', POLICIES, { token: api.tokens.reads })).status, 200, 'a file that cannot be read takes nothing away');
+  const events = new Events(await api.open('GET', POLICIES, { token: api.tokens.reads, headers: { accept: 'text/event-stream' } }));
+  while ((await events.next())?.event !== 'synced');
   writeFileSync(file, 'tokens: []\n');
+  await api.weir.seed({ kind: 'Policy', metadata: { name: 'later', namespace: 'shop' }, spec: {} });
+  t.is(await events.next(), undefined, 'a watch ends with its token');
   t.is((await api.ask('GET', POLICIES, { token: api.tokens.reads })).status, 401, 'taken back without a restart');
   const told = api.log.join('\n');
   t.regex(told, /"path":"\/v1\/namespaces\/shop\/policies\/web","status":201,"token":"shop"/);
