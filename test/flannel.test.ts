@@ -348,6 +348,16 @@ test.serial('a lease that another host took meanwhile is said; new containers ha
   t.deepEqual(await noReasons(host), []);
 });
 
+/** @returns the names of the VXLAN interfaces there, once they are these */
+function hasTunnels(host: LabHost, wanted: string[]): Promise<string> {
+  const links = () =>
+    (JSON.parse(ip(host, '-j', 'link', 'show', 'type', 'vxlan') || '[]') as { ifname?: string }[]).flatMap(({ ifname }) => ifname ?? []);
+  return eventually(
+    () => links().toSorted().join(' '),
+    (names) => names === wanted.toSorted().join(' '),
+  );
+}
+
 test.serial('host-gw and DirectRouting: without tunnels, where hosts share a subnet', async (t) => {
   t.timeout(60_000);
   const { host } = one;
@@ -367,14 +377,18 @@ test.serial('host-gw and DirectRouting: without tunnels, where hosts share a sub
 
   etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...FLANNEL_NETWORK, Backend: { Type: 'host-gw' } }));
   t.is((await hasLease(host, ({ value }) => value.BackendType === 'host-gw'))?.value.BackendData, undefined);
+  t.is(await hasTunnels(host, []), '', 'no interface stays where there are no tunnels');
   const reasons = await eventually(
     () => readReadiness(host),
     (seen) => seen.reasons.length > 0,
   );
   t.regex(reasons.reasons.join('\n'), /its lease 10\.5\.201\.0-24&\S+ is of backend "vxlan", the network's is "host-gw"/);
 
+  etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...FLANNEL_NETWORK, Backend: { Type: 'vxlan', VNI: 7 } }));
+  await hasTunnels(host, ['flannel.7', 'flannel-v6.7']);
   etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify(VXLAN));
   await route(/dev flannel/);
+  t.is(await hasTunnels(host, ['flannel.1', 'flannel-v6.1']), 'flannel-v6.1 flannel.1', 'nor one of another VNI');
   await expectFlows(t, { one, far: far.place }, { 'one > far tcp/80': true, 'far > one tcp/80': true });
 });
 

@@ -21,7 +21,15 @@ export { aliasOf, type LinkOwner, ownerIn } from './container/link-owner.ts';
 export { LinkReaper } from './container/link-reaper.ts';
 export { LinkThread } from './container/link-thread.ts';
 export { type Attached, mendContainers } from './container/mend-containers.ts';
-export { type FlannelRouting, type FlannelState, flannelLink, flannelRoutes, vtepAddress } from './flannel/flannel-routes.ts';
+export {
+  type FlannelRouting,
+  type FlannelState,
+  flannelLink,
+  flannelMac,
+  flannelRoutes,
+  isFlannelLink,
+  vtepAddress,
+} from './flannel/flannel-routes.ts';
 export { type FlannelEnd, type FlannelPeer, leaseName, leaseValue, parseLease, subnetsOf } from './flannel/lease.ts';
 export { chooseLease, type LeaseChoice, type Subnets } from './flannel/lease-choice.ts';
 export { type FlannelBackend, type FlannelNetwork, parseFlannelNetwork, type SubnetPlan } from './flannel/network-config.ts';

@@ -8,9 +8,12 @@ import {
   ensureTunnelDevice,
   type FlannelEnd,
   flannelLink,
+  flannelMac,
   flannelRoutes,
   gatewayIn,
+  isFlannelLink,
   RoutingError,
+  removeTunnelDevice,
   subnetFile,
   TUNNEL_OVERHEAD,
   TunnelPeers,
@@ -32,6 +35,12 @@ export class FlannelEnds {
   readonly #log: Logger;
   readonly #peers: Record<Family, TunnelPeers>;
   #links: Partial<Record<Family, number>> = {};
+  /** Names of interfaces that the network's configuration asks for, … */
+  #wanted = new Set<string>();
+  /** … those beside which others were looked for last, … */
+  #cleared: string | undefined;
+  /** … and all that were brought. */
+  readonly #brought = new Set<string>();
   /** The bridge of flannel's plugin, where it is there. */
   #bridge: string | undefined;
   #mtu: number | undefined;
@@ -98,23 +107,41 @@ export class FlannelEnds {
 
   /** When no route takes them any more. Throws KernelError. */
   removeSurplus(): string[] {
-    return Object.values(this.#peers).flatMap((peers) => peers.removeSurplus());
+    return [...Object.values(this.#peers).flatMap((peers) => peers.removeSurplus()), ...this.#removeFormerLinks()];
+  }
+
+  /** Those of another VNI or family, as the network's configuration had it before; not such as a flanneld has made. */
+  #removeFormerLinks(): string[] {
+    const wanted = [...this.#wanted].join();
+    if (this.#membership.joined === undefined || this.#cleared === wanted) return [];
+    const former = this.#netlink.links().filter(({ name, mac }) => !this.#wanted.has(name) && this.#isOurs(name, mac));
+    const removed = former.filter(({ name }) => removeTunnelDevice(this.#netlink, name));
+    for (const { name } of removed) this.#brought.delete(name);
+    this.#cleared = wanted;
+    return removed.map(({ name }) => `interface ${name} removed`);
+  }
+
+  #isOurs(name: string, mac: string | undefined): boolean {
+    return this.#brought.has(name) || (isFlannelLink(name) && mac === flannelMac(this.#config.host, name));
   }
 
   #bringLinks({ network: { backend }, own }: Joined, underlayMtu: number): string[] {
     const outer = backend.type === 'vxlan' && backend.mtu !== undefined ? Math.min(backend.mtu, underlayMtu) : underlayMtu;
     this.#links = {};
+    this.#wanted = new Set();
     this.#mtu = outer;
     this.#mtuOf.clear();
     if (backend.type !== 'vxlan') return [];
     return (Object.entries(own.ends) as [Family, FlannelEnd][]).flatMap(([family, { subnet, publicAddress, vtep }]) => {
       const name = flannelLink(backend.vni, family);
+      this.#wanted.add(name);
       const mtu = outer - TUNNEL_OVERHEAD[family];
       this.#mtu = Math.min(this.#mtu!, mtu);
       const end = { address: publicAddress, mac: vtep!.mac, port: backend.port, vni: backend.vni, tunnelAddresses: [vtepAddress(subnet)] };
       try {
         const { link, done } = ensureTunnelDevice(this.#netlink, { ...end, name, mtu, setting: SETTING });
         this.#links[family] = link;
+        this.#brought.add(name);
         this.#mtuOf.set(name, mtu);
         this.#failures.delete(name);
         return done.map((what) => `interface ${name} ${what}`);

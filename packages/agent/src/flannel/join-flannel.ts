@@ -1,7 +1,7 @@
 /** The flannel network of this host's configuration, or what an earlier agent left of one. */
 import { join } from 'node:path';
 import type { Netlink } from '@weir/kernel';
-import { flannelLink, tunnelMac } from '@weir/routing';
+import { flannelLink, flannelMac } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
 import type { AgentConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
@@ -37,7 +37,7 @@ export function joinFlannel(of: {
     // The one of an interface that is there stays: hosts that know it go on sending to it while flanneld makes place for this agent.
     macOf: (vni, family) => {
       const present = netlink.link(flannelLink(vni, family));
-      return (present?.kind === 'vxlan' ? present.mac : undefined) ?? tunnelMac(`${config.host} ${flannelLink(vni, family)}`);
+      return (present?.kind === 'vxlan' ? present.mac : undefined) ?? flannelMac(config.host, flannelLink(vni, family));
     },
     onChange,
     log,

@@ -3,12 +3,17 @@ import { cidrContains, type Family, familyOf } from '@weir/resources';
 import { ROUTE_PROTOCOL } from '../addresses.ts';
 import type { BlockRoute } from '../routes/routes.ts';
 import { LAST_RESORT } from '../routes/routes.ts';
-import type { TunnelPeer } from '../tunnel/tunnel.ts';
+import { type TunnelPeer, tunnelMac } from '../tunnel/tunnel.ts';
 import type { FlannelEnd, FlannelPeer } from './lease.ts';
 import type { FlannelBackend } from './network-config.ts';
 
 /** The name that flannel gives its VXLAN interface of a family. */
 export const flannelLink = (vni: number, family: Family): string => (family === 'IPv4' ? `flannel.${vni}` : `flannel-v6.${vni}`);
+
+export const isFlannelLink = (name: string): boolean => /^flannel(-v6)?\.\d+$/.test(name);
+
+/** Of the VXLAN interface of that name, where Weir makes it: the same whenever it does. */
+export const flannelMac = (host: string, name: string): string => tunnelMac(`${host} ${name}`);
 
 /** The first address of a subnet: that of its host's VXLAN interface, by which routes name it. */
 export const vtepAddress = (subnet: string): string => subnet.slice(0, subnet.indexOf('/'));
