@@ -1,12 +1,14 @@
 /** Canal: flanneld and flannel's own CNI plugin on every host, and Weir's policy after them in the chain, by cni-configs/weir-flannel.json. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LabHost, TWO_RACKS } from '@weir/lab';
-import { endpointName } from '@weir/resources';
+import { endpointName, type Host } from '@weir/resources';
 import test from 'ava';
 import { eventually } from '../testbed/eventually.ts';
-import { Etcd, FLANNEL_NETWORK, FLANNEL_PREFIX } from '../testbed/flannel-host.ts';
+import { Etcd, FLANNEL_NETWORK, FLANNEL_POOLS, FLANNEL_PREFIX } from '../testbed/flannel-host.ts';
 import { expectFlows, expectFlowsUnder, hostPlace } from '../testbed/flows.ts';
+import { readReadiness } from '../testbed/health.ts';
 import { Testbed, type Workload } from '../testbed/testbed.ts';
 import { Traffic } from '../testbed/traffic.ts';
 import { findFlannel } from './flannel-programs.ts';
@@ -16,18 +18,19 @@ const { flanneld, plugin, missing } = await findFlannel();
 if (missing !== undefined) test(`Canal with flannel itself is not tried here: ${missing}`, (t) => t.pass());
 const real = missing === undefined ? test.serial : test.serial.skip;
 
-/** A host in each of two racks, with a router between them. */
+/** A host in each of two racks, with a router between them; and one where Weir itself joins the network. */
 let testbed: () => Testbed;
 
 let daemons: Flanneld[];
 let network: string;
+let canalHosts: LabHost[];
 let places: { server: Workload; near: Workload; far: Workload };
 
 if (missing === undefined) {
   testbed = Testbed.share(test, {
-    topology: { subnets: TWO_RACKS.subnets, hosts: ['rack-1', 'rack-2'] },
+    topology: { subnets: TWO_RACKS.subnets, hosts: ['rack-1', 'rack-2', 'rack-1'] },
     store: 'etcd',
-    manifests: '',
+    manifests: FLANNEL_POOLS,
   });
   test.serial.before('flannel on both hosts, three containers', async (t) => {
     t.timeout(60_000);
@@ -36,13 +39,14 @@ if (missing === undefined) {
     const endpoint = storeEnvironment.WEIR_ETCD_ENDPOINTS!;
     const config = { ...FLANNEL_NETWORK, Backend: { Type: 'vxlan' } };
     new Etcd(folder.namespacePath('switch'), endpoint).put(`${FLANNEL_PREFIX}/config`, JSON.stringify(config));
-    daemons = bed.hosts.map(({ name }) => new Flanneld({ path: flanneld, folder, name, endpoint, options: ['--ip-masq'] }));
+    canalHosts = bed.hosts.slice(0, 2);
+    daemons = canalHosts.map(({ name }) => new Flanneld({ path: flanneld, folder, name, endpoint, options: ['--ip-masq'] }));
     await Promise.all(daemons.map((daemon) => daemon.start()));
-    for (const [index, host] of bed.hosts.entries()) {
+    for (const [index, host] of canalHosts.entries()) {
       const files = { subnetFile: daemons[index]!.subnetFile, data: join(folder.path, `data-${host.name}`) };
       network = installFlannelNetwork(host, plugin, files);
     }
-    const [one, two] = bed.hosts as [LabHost, LabHost];
+    const [one, two] = canalHosts as [LabHost, LabHost];
     const task = (host: LabHost, name: string) =>
       bed.launch(host, { app: name === 'server' ? 'server' : 'client', zone: name }, { name, network });
     const [server, near, far] = await Promise.all([task(one, 'server'), task(one, 'near'), task(two, 'far')]);
@@ -156,11 +160,46 @@ real('flanneld, killed and started again, changes nothing of policy and cuts not
   await testbed().delete(closed);
 });
 
+real('a host where Weir joined the network is one more: by labels, both ways, in the rack and behind the router', async (t) => {
+  t.timeout(60_000);
+  const bed = testbed();
+  const host = bed.hosts[2]!;
+  writeFileSync(host.agentConfig, JSON.stringify({ ...JSON.parse(readFileSync(host.agentConfig, 'utf8')), flannel: {} }));
+  await host.stopAgent();
+  await host.startAgent();
+  const lease = await eventually(
+    async () => (JSON.parse(await bed.mustWeir(['get', 'host', host.name, '-o', 'json'])) as Host).spec.flannel,
+    (seen) => seen !== undefined,
+  );
+  t.is(lease?.containers, 'Weir');
+  const joined = await bed.launch(host, { app: 'joined' }, { name: 'joined' });
+  const around = { ...places, joined };
+  await expectFlows(t, around, { 'far > joined tcp/80': true, 'joined > far tcp/80': true, 'near > joined ping': true });
+  for (const canal of canalHosts) {
+    t.regex(run(canal.namespace, 'ip', 'route', 'get', joined.ipv4), / dev flannel\.1 /, 'flanneld’s way, not one of Weir’s beside it');
+    const { reasons } = await eventually(
+      () => readReadiness(canal),
+      (seen) => seen.reasons.length === 0,
+    );
+    t.deepEqual(reasons, []);
+  }
+  const only = (selected: string, by: string) =>
+    `{ apiVersion: weir/v1, kind: Policy, metadata: { name: ${selected} }, spec: { selector: app == '${selected}', ingress: [{ action: Allow, source: { selector: ${by} } }] } }\n`;
+  await expectFlowsUnder(t, bed, `${only('server', "app == 'joined'")}---\n${only('joined', "zone == 'far'")}`, around, {
+    'joined > server tcp/80': true,
+    'far > server tcp/80': false,
+    'far > joined tcp/80': true,
+    'near > joined tcp/80': false,
+    'joined > near tcp/80': true,
+  });
+  await bed.destroy(joined);
+});
+
 real('after the last container nothing of policy is left, and flannel’s is as it was', async (t) => {
   t.timeout(60_000);
   const bed = testbed();
   for (const task of Object.values(places)) await bed.destroy(task);
-  for (const { namespace } of bed.hosts) {
+  for (const { namespace } of canalHosts) {
     const left = await eventually(
       () => run(namespace, '/usr/sbin/nft', 'list', 'ruleset'),
       (text) => !text.includes('table bridge weir') && !text.includes('veth'),

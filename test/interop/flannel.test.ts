@@ -56,7 +56,8 @@ test.after.always(async () => {
   for (const container of Object.values(containers ?? {})) await container.traffic.close();
 });
 
-const configure = (Backend: object): void => etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...FLANNEL_NETWORK, Backend }));
+const configure = (Backend: object, more: object = {}): void =>
+  etcd.put(`${FLANNEL_PREFIX}/config`, JSON.stringify({ ...FLANNEL_NETWORK, ...more, Backend }));
 
 const ip = (namespace: string, ...words: string[]): string =>
   execFileSync('nsenter', [`--net=${namespace}`, 'ip', ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -139,15 +140,17 @@ const ALL = Object.fromEntries(
   ['weir > near', 'weir > far', 'near > weir', 'far > weir'].flatMap((pair) => ['tcp/80', 'ping'].map((kind) => [`${pair} ${kind}`, true])),
 );
 
+/** Who gives containers addresses of the lease, once the Host object says so. */
+const givenBy = (wanted: 'Weir' | 'FlannelPlugin'): Promise<string | undefined> =>
+  eventually(
+    async () => (JSON.parse(await testbed().mustWeir(['get', 'host', host.name, '-o', 'json'])) as Host).spec.flannel?.containers,
+    (containers) => containers === wanted,
+  );
+
 real('vxlan: leases that both kinds read, the same entries in both kernels, packets over IPv4 and IPv6', async (t) => {
   t.timeout(60_000);
   const own = (await hasLease('weir'))!;
-  t.true(
-    await eventually(
-      async () => (JSON.parse(await testbed().mustWeir(['get', 'host', host.name, '-o', 'json'])) as Host).spec.flannel !== undefined,
-      Boolean,
-    ),
-  );
+  t.is(await givenBy('Weir'), 'Weir');
   weir = await testbed().launch(host, { app: 'weir' });
   t.is(weir.ipv4, own.subnets[0]!.replace('0/24', '2'));
   t.is(weir.ipv6, own.subnets[1]!.replace('/64', '2'));
@@ -249,45 +252,48 @@ real('another VNI and port, and DirectRouting', async (t) => {
   t.deepEqual(vxlanOf(host.namespace, 'flannel.42'), vxlanOf(daemons.far.namespace, 'flannel.42'));
 });
 
-real('host-gw: routes alone, among the hosts of one rack', async (t) => {
+real('host-gw: routes alone, among the hosts of one rack; flanneld by nftables', async (t) => {
   t.timeout(60_000);
   await daemons.far.stop();
-  await reconfigure(t, { Type: 'host-gw' }, ['near']);
+  await reconfigure(t, { Type: 'host-gw' }, { names: ['near'], more: { EnableNFTables: true } });
   await expectFlows(t, places(), { 'weir > near tcp/80': true, 'near > weir tcp/80': true, 'near > weir ping': true });
   const [own, near] = [leaseOf('weir')!, leaseOf('near')!];
   t.deepEqual(Object.keys(own.value), Object.keys(near.value));
   t.deepEqual([own.value.BackendType, near.value.BackendType], ['host-gw', 'host-gw']);
   t.regex(ip(host.namespace, '-6', 'route', 'show', near.subnets[1]!), /via 2001:db8::101 dev eth0/);
   t.regex(ip(daemons.near.namespace, '-6', 'route', 'show', own.subnets[1]!), /via 2001:db8::11 dev eth0/);
+  t.regex(
+    execFileSync('nsenter', [`--net=${daemons.near.namespace}`, '/usr/sbin/nft', 'list', 'tables'], { encoding: 'utf8' }),
+    /table ip flannel-ipv4\n/,
+  );
 });
 
-/** flanneld reads it at its start, Weir when it changes. Whoever changes it for flanneld removes the old interfaces by hand. */
+/** flanneld reads it at its start, Weir when it changes. Whoever changes it for flanneld removes by hand what it leaves. */
 async function reconfigure(
   t: ExecutionContext,
   backend: { Type: string; [option: string]: unknown },
-  names: ('near' | 'far')[] = ['near', 'far'],
+  { names = ['near', 'far'], more }: { names?: ('near' | 'far')[]; more?: object } = {},
 ): Promise<void> {
   for (const name of names) {
     const { namespace } = daemons[name];
     await daemons[name].stop();
-    // Its IPv6 routes by the old one would keep it from making new ones: EINVAL.
+    // Its IPv6 routes of before would keep it from making new ones, EINVAL, and from all else while it tries again.
     const links = JSON.parse(ip(namespace, '-j', 'link', 'show', 'type', 'vxlan')) as { ifname?: string }[];
     for (const { ifname } of links) if (ifname !== undefined) ip(namespace, 'link', 'delete', ifname);
+    ip(namespace, '-6', 'route', 'flush', 'root', FLANNEL_NETWORK.IPv6Network, 'proto', 'boot');
   }
-  configure(backend);
+  configure(backend, more);
   await Promise.all(names.map((name) => daemons[name].start()));
   t.truthy(await hasLease('weir', ({ value }) => value.BackendType === backend.Type));
 }
 
 real('cni-configs/weir-flannel.json with the real plugin, which reads the file that Weir writes in flanneld’s place', async (t) => {
   t.timeout(60_000);
-  await reconfigure(t, { Type: 'vxlan' }, ['near']);
+  await reconfigure(t, { Type: 'vxlan' }, { names: ['near'] });
   await testbed().destroy(weir);
   const { folder } = testbed().cluster;
   const subnetFile = join(folder.path, 'flannel', 'subnet.env');
-  writeFileSync(host.agentConfig, JSON.stringify({ ...JSON.parse(readFileSync(host.agentConfig, 'utf8')), flannel: { subnetFile } }));
-  await host.stopAgent();
-  await host.startAgent();
+  await restartWith({ subnetFile });
   t.true(await eventually(() => existsSync(subnetFile), Boolean));
   const keys = (file: string) => readFileSync(file, 'utf8').replace(/=.*/g, '');
   t.is(keys(subnetFile), keys(daemons.near.subnetFile));
@@ -310,4 +316,40 @@ real('cni-configs/weir-flannel.json with the real plugin, which reads the file t
     { 'near > canal tcp/80': false, 'canal > near tcp/80': true },
   );
   await testbed().destroy(canal);
+});
+
+/** @param flannel section of the agent's configuration; absent: none */
+async function restartWith(flannel?: object): Promise<void> {
+  const config = JSON.parse(readFileSync(host.agentConfig, 'utf8')) as object;
+  writeFileSync(host.agentConfig, JSON.stringify({ ...config, flannel }));
+  await host.stopAgent();
+  await host.startAgent();
+}
+
+real('a host goes over from Weir to flannel and back: it keeps its lease, and its interface what others know of it', async (t) => {
+  t.timeout(60_000);
+  ip(host.namespace, 'link', 'delete', 'flannel0');
+  await restartWith();
+  t.is(ip(host.namespace, 'link', 'show', 'type', 'vxlan'), '', 'Weir left the network');
+  const before = leaseOf('weir')!;
+  const { folder, storeEnvironment } = testbed().cluster;
+  const endpoint = storeEnvironment.WEIR_ETCD_ENDPOINTS!;
+  const daemon = new Flanneld({ path: flanneld, folder, name: host.name, endpoint, options: OPTIONS });
+  await daemon.start();
+  const container = await PluginContainer.attach({ plugin, folder, flanneld: daemon, name: 'moving' });
+  t.teardown(() => container.traffic.close());
+  const lease = leaseOf('weir')!;
+  t.is(lease.key, before.key);
+  await expectFlows(t, { container, near: containers.near }, { 'container > near tcp/80': true, 'near > container tcp/80': true });
+
+  await daemon.stop();
+  await container.remove();
+  ip(host.namespace, 'link', 'delete', 'cni0');
+  await restartWith({});
+  const again = await hasLease('weir', (seen) => seen.lease !== lease.lease);
+  t.deepEqual([again!.key, again!.text], [lease.key, lease.text]);
+  t.is(await givenBy('Weir'), 'Weir');
+  weir = await testbed().launch(host, { app: 'weir' });
+  t.is(weir.ipv4.replace(/\d+$/, '0/24'), again!.subnets[0]!);
+  await expectFlows(t, { weir, near: containers.near }, { 'weir > near tcp/80': true, 'near > weir tcp/80': true });
 });

@@ -13,6 +13,7 @@ import {
   type BlockRoute,
   desiredRoutes,
   ensureTunnelDevice,
+  isFlannelLink,
   type RouteFailure,
   RouteTable,
   RoutingError,
@@ -141,6 +142,7 @@ export class HostRouting {
       pools,
       ...(this.#tunnel !== undefined && { tunnel: this.#tunnel }),
       dead: this.#dead,
+      hasFlanneld: this.#hasFlanneld(pools),
       ...(pools.some(({ spec }) => spec.routes === 'Bgp') && { byBgp: this.#byBgp() }),
     });
     const toServices = this.#serviceRoutes(self);
@@ -153,6 +155,12 @@ export class HostRouting {
     if (link !== undefined) done.push(...this.#peers.removeSurplus());
     done.push(...(this.#flannel?.removeSurplus() ?? []));
     return done;
+  }
+
+  /** Its interface says so. Where it makes routes alone (`host-gw`), they lead as ours do. */
+  #hasFlanneld(pools: readonly Pool[]): boolean {
+    if (this.#flannel !== undefined || !pools.some(({ spec }) => spec.routes === 'Flannel')) return false;
+    return this.#netlink.links().some(({ name }) => isFlannelLink(name));
   }
 
   #serviceRoutes(self: Host | undefined): BlockRoute[] {

@@ -59,6 +59,21 @@ test('of another host the store alone is asked; what holds a route up is said', 
   ]);
 });
 
+test('flannel: on a host with a flanneld none of its routes is expected to be Weir’s', (t) => {
+  const blocks = [block('10.5.1.0/26', 'a', 'flannel'), block('10.5.2.0/26', 'b', 'flannel')];
+  const objects = {
+    hosts: [host('a', 1), host('b', 2)],
+    pools: [object<Pool>('Pool', 'flannel', { cidr: '10.5.0.0/16', routes: 'Flannel' })],
+    blocks,
+  };
+  const theirs = { destination: '10.5.2.0/24', type: 'unicast', via: '10.5.2.0', device: 'flannel.1', protocol: 3 };
+  t.deepEqual(routeRows('a', objects, [theirs]), []);
+  t.deepEqual(
+    routeRows('a', objects, []).map(({ destination }) => destination),
+    ['10.5.2.0/26'],
+  );
+});
+
 test('flannel: leases of hosts that Weir knows, and of others as the kernel has them', (t) => {
   const lease = (number: number) => ({ flannel: { subnets: [`10.5.${number}.0/24`] } });
   const objects = {

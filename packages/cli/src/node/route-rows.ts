@@ -1,6 +1,6 @@
 /** The routes of a host, with whose they are: what the objects call for, held against what its kernel has. Pure. */
 import { type Block, cidrContains, type Host, type Pool } from '@weir/resources';
-import { BIRD_PROTOCOL, desiredRoutes, ROUTE_PROTOCOL, TUNNEL_LINK } from '@weir/routing';
+import { BIRD_PROTOCOL, desiredRoutes, isFlannelLink, ROUTE_PROTOCOL, TUNNEL_LINK } from '@weir/routing';
 import { compareAddresses } from '../output/address-order.ts';
 
 export interface RouteRow {
@@ -42,7 +42,8 @@ export function routeRows(on: string, objects: RouteObjects, kernel: readonly Ke
   const { hosts, blocks, pools } = objects;
   const self = hosts.find(({ metadata }) => metadata.name === on);
   const tunnel = self?.spec.vxlan && { ...self.spec.vxlan, link: 0 };
-  const { routes } = desiredRoutes({ self: on, hosts, blocks, pools, ...(tunnel && { tunnel }) });
+  const hasFlanneld = kernel?.some(({ device }) => device !== undefined && isFlannelLink(device)) ?? false;
+  const { routes } = desiredRoutes({ self: on, hosts, blocks, pools, hasFlanneld, ...(tunnel && { tunnel }) });
   const ours = kernel?.filter(isOurs);
   const rows = [...routes.values()].map((route): RouteRow => {
     const owner = ownerOf(route.destination, objects);

@@ -169,12 +169,13 @@ test('to blocks of a flannel pool leads what its leases say, where this host has
   const outside = host('a', '192.0.2.1');
   const joined = { ...outside, spec: { ...outside.spec, flannel: { subnets: ['10.0.0.0/26'], containers: 'Weir' as const } } };
   const blocks = [block('10.0.0.0/28', 'a'), block('10.0.0.64/28', 'b')];
-  const ways = (self: typeof outside) =>
-    [...desiredRoutes({ self: 'a', hosts: [self, host('b', '192.0.2.2')], blocks, pools: [flannel] }).routes.values()].map(
+  const ways = (self: typeof outside, hasFlanneld = false) =>
+    [...desiredRoutes({ self: 'a', hosts: [self, host('b', '192.0.2.2')], blocks, pools: [flannel], hasFlanneld }).routes.values()].map(
       ({ destination, type }) => `${type} ${destination}`,
     );
   t.deepEqual(ways(joined), []);
-  t.deepEqual(ways(outside), ['blackhole 10.0.0.0/28', 'unicast 10.0.0.64/28']);
+  t.deepEqual(ways(outside, true), [], 'a flanneld on this host knows the way');
+  t.deepEqual(ways(outside), ['unicast 10.0.0.64/28'], 'what it had of a lease may be a flanneld’s again');
   t.true(changesRoutes(outside, joined));
 });
 

@@ -27,6 +27,8 @@ export interface RoutingState {
   tunnel?: (VxlanEnd & { link: number }) | { problem: string };
   /** Names of hosts that are taken for dead. */
   dead?: ReadonlySet<string>;
+  /** A flanneld looks after this host's part of the flannel network, which this host itself has not joined. */
+  hasFlanneld?: boolean;
   /** Of pools whose routes are by BGP. */
   byBgp?: {
     /** Whether the kernel has a route of the routing daemon's to this destination. */
@@ -68,12 +70,12 @@ const BORROWED = LAST_RESORT - 1;
  *   route, to be sent back here, round and round;
  * - a block whose host is dead or cannot be reached in its family: unreachable, so that the sender hears of it at once, for the same reason.
  */
-export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp }: RoutingState): Routing {
+export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, hasFlanneld = false, byBgp }: RoutingState): Routing {
   const byName = new Map([...hosts].map((host) => [host.metadata.name, host]));
   const specs = new Map([...pools].map(({ metadata, spec }) => [metadata.name, spec]));
   const subnets = byName.get(self)?.spec.subnets ?? [];
   const own = byName.get(self)?.spec.addresses;
-  const hasJoined = byName.get(self)?.spec.flannel !== undefined;
+  const hasLeases = hasFlanneld || byName.get(self)?.spec.flannel !== undefined;
   const owners = ownersOfAddresses(byName.values());
   const routes = new Map<string, BlockRoute>();
   const peers = new Map<string, { mac: string; address: string; gateways: Set<string> }>();
@@ -82,8 +84,8 @@ export function desiredRoutes({ self, hosts, blocks, pools, tunnel, dead, byBgp 
     if (spec.network !== undefined) continue;
     const pool = specs.get(spec.pool);
     if (pool?.routes === 'None') continue;
-    // Where this host has joined the network leases lead, the own one to this host; a bridge of flannel's plugin may have all of it.
-    if (pool?.routes === 'Flannel' && hasJoined) continue;
+    // Where this host is in the network leases lead. Of the own one, also of one that it had, a bridge of flannel's plugin may have all.
+    if (pool?.routes === 'Flannel' && (hasLeases || spec.host === self)) continue;
     const mode = pool?.vxlan ?? 'Never';
     const isOthers = (destination: string) => pool?.routes === 'Bgp' && !(byBgp?.isThere(destination) && !byBgp.isLearnt(destination));
     if (spec.host === self || !isOthers(spec.cidr))
