@@ -55,6 +55,20 @@ test('a block is told as it was written, before the address is', async (t) => {
   }
 });
 
+// The refused one learnt of the other's block as its own, and not that its range is taken: it made it anew, over who had its address.
+test('two processes of one host: a block that one of them took is not taken again by the other', async (t) => {
+  const store = await storeWith(pool('x', '10.0.0.0/24', 32), pool('y', '10.1.0.0/24', 32));
+  const [one, two] = [new Allocator({ store, host: 'a' }), new Allocator({ store, host: 'a' })];
+  const from = async (allocator: Allocator, name: string) => {
+    const [given] = await allocator.allocate({ ...request(`${name}${store.transactions}`), pools: [name] });
+    return given!.address;
+  };
+  const given = await Promise.all([from(one, 'x'), from(two, 'y')]);
+  given.push(await from(two, 'x'), await from(one, 'y'));
+  t.is(new Set(given).size, 4);
+  t.deepEqual((await one.held()).map(({ address }) => address).sort(), given.sort());
+});
+
 test('what is to come with the addresses is in their transaction, is told of before they are, and is worked out for those that were given', async (t) => {
   const store = await storeWith(pool('four', '10.0.0.0/24', 26));
   const [here, there] = [new Allocator({ store, host: 'a' }), new Allocator({ store, host: 'a' })];

@@ -14,7 +14,7 @@ import {
 } from '@weir/resources';
 import { type KnownPool, type PoolsHost, readPool } from './allocation/pool-choice.ts';
 import { BLOCK_PREFIX, concerns, decodeBlock } from './block.ts';
-import { ClusterBlocks } from './cluster-blocks.ts';
+import { ClusterBlock, ClusterBlocks } from './cluster-blocks.ts';
 import { AFFINITY_PREFIX, affinityBlocksKey, affinityKey, decodeAffinity, decodeAffinityBlocks, POOLS_GUARD } from './guard.ts';
 import { Holdings, type Versioned } from './holdings.ts';
 import { NETWORK_PREFIX } from './network.ts';
@@ -105,7 +105,11 @@ export async function refreshView(store: Store, view: View, current: ReadonlyMap
   const blocks = await readBlocks(store, view.host, changed, current);
   for (const name of new Set(holdings.blocks.keys()).difference(new Set(held))) holdings.delete(name);
   for (const name of changed) holdings.delete(name);
-  for (const [name, block] of blocks) holdings.set(name, block);
+  for (const [name, block] of blocks) {
+    holdings.set(name, block);
+    // Its range is taken: it may have come after the cluster's were listed.
+    cluster?.set(new ClusterBlock({ key: BLOCK_PREFIX + name, ...block }));
+  }
   return { ...known, ...(cluster && { cluster }), affinityRevision: affinity!.revision };
 }
 
