@@ -1,7 +1,7 @@
 /**
  * One nftables table: what it should hold (desired), what it holds (actual), and the difference, applied. A change is one transaction.
  */
-import { DeltaTracker, KernelError, type Nftables, type NftObject, type NftSocket, type TableReference } from '@weir/kernel';
+import { DeltaTracker, KernelError, type Nftables, type NftObject, type NftSocket, type Pending, type TableReference } from '@weir/kernel';
 import {
   type ActualTable,
   type BaseTable,
@@ -192,8 +192,26 @@ export class NftablesTable {
   }
 
   #applyPending(): void {
-    const pending = this.#tracker.pending();
-    this.#socket.apply(this.#reference, tableChanges(pending, this.#tracker.actual));
-    this.#tracker.applied(pending);
+    const first = this.#tracker.pending();
+    const unreached = newStructure(first);
+    // Under Linux 6.18 packets that come while the kernel carries out a long transaction can miss what is new with it in long lists of nets.
+    if (hasLongList(unreached)) this.#applyChange({ set: unreached, delete: new Set() });
+    this.#applyChange(this.#tracker.pending());
   }
+
+  #applyChange(change: Pending<string, Statement>): void {
+    this.#socket.apply(this.#reference, tableChanges(change, this.#tracker.actual));
+    this.#tracker.applied(change);
+  }
+}
+
+/** Chains, maps and sets that come, with what is in them: nothing leads there yet. */
+function newStructure({ set }: Pending<string, Statement>): Map<string, Statement> {
+  const isNew = (statement: Statement) =>
+    statement.kind === 'chain' || statement.kind === 'map' || ('set' in statement && set.has(`map/${statement.set}`));
+  return new Map([...set].filter(([, statement]) => isNew(statement)));
+}
+
+function hasLongList(statements: ReadonlyMap<string, Statement>): boolean {
+  return statements.values().some(({ kind }) => kind === 'intervals');
 }
