@@ -94,7 +94,6 @@ export class PolicyCalculator {
   readonly #space: string | undefined;
   readonly #pending = new Map<string, Pending>();
   readonly #namespaces = new Map<string, Namespace>();
-  readonly #members = new Map<string, Member>();
   readonly #table = new Table();
   readonly #bridgeTable = new Table();
   readonly #networks = new NetworkSets(this.#table);
@@ -322,7 +321,7 @@ export class PolicyCalculator {
     return {
       enforcedAt: (address, direction) => this.#enforcement.enforcedAt(address, direction),
       hostEnforced: (name, direction, address, options) => {
-        const member = this.#members.get(keyOf({ kind: 'HostEndpoint', metadata: { name } }));
+        const member = this.#membership.member(keyOf({ kind: 'HostEndpoint', metadata: { name } }));
         return member && this.#enforcement.hostEnforced(member, direction, address, options);
       },
       stagedProgram: (endpoint, address, direction, options) => this.#enforcement.stagedProgram(endpoint, address, direction, options),
@@ -474,7 +473,7 @@ export class PolicyCalculator {
   #closeHostEndpoint(key: string, id: ObjectId, value: unknown): void {
     if (this.#space !== undefined) return;
     const { standIn, hasLabels } = unreadableHostEndpoint(id, value);
-    const known = this.#standIns.has(key) ? undefined : this.#members.get(key);
+    const known = this.#standIns.has(key) ? undefined : this.#membership.member(key);
     if (known === undefined) this.#standIns.add(key);
     const before = known && this.#enforcement.localEndpoint(known)?.object;
     const local = before?.kind === 'HostEndpoint' ? before : this.#localHostEndpoint(key, standIn);
@@ -498,7 +497,7 @@ export class PolicyCalculator {
 
   /** @param local the object, if it is an endpoint of this host */
   #replaceEndpoint(key: string, member: Member | undefined, local: Endpoint | HostEndpoint | undefined): void {
-    const before = this.#members.get(key);
+    const before = this.#membership.member(key);
     if (before !== undefined && this.#enforcement.localEndpoint(before) !== undefined) {
       this.#policies.deleteEndpoint(before);
       this.#enforcement.deleteEndpoint(before);
@@ -517,12 +516,9 @@ export class PolicyCalculator {
   }
 
   #applyMember(key: string, member: Member | undefined): void {
-    if (member === undefined) this.#members.delete(key);
-    else this.#members.set(key, member);
-    const before = this.#membership.setsOf(key);
-    this.#membership.put(key, member);
+    const { before, after } = this.#membership.put(key, member);
     this.#services.membersChanged(before);
-    this.#services.membersChanged(this.#membership.setsOf(key));
+    this.#services.membersChanged(after);
   }
 
   #labelsOf(namespace: string, ownLabels: Labels): Labels {

@@ -4,14 +4,14 @@ import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { Scope } from './scope.ts';
 import { narrowestPlace } from './selector-index.ts';
 
-/** Finds the members that a new selector may take without trying all of them: by label and value, else by namespace. */
+const NO_MEMBERS: ReadonlySet<Member> = new Set();
+
+/** Finds members without trying all of them: by label and value, else by namespace. */
 export class MemberIndex {
-  readonly #all = new Set<Member>();
   readonly #byNamespace = new Map<string, Set<Member>>();
   readonly #byLabel = new Map<string, Map<string, Set<Member>>>();
 
   add(member: Member): void {
-    this.#all.add(member);
     if (member.namespace !== undefined) addTo(this.#byNamespace, member.namespace, member);
     for (const [label, value] of Object.entries(member.labels)) {
       addTo(
@@ -23,7 +23,6 @@ export class MemberIndex {
   }
 
   delete(member: Member): void {
-    this.#all.delete(member);
     if (member.namespace !== undefined) deleteFrom(this.#byNamespace, member.namespace, member);
     for (const [label, value] of Object.entries(member.labels)) {
       const values = this.#byLabel.get(label)!;
@@ -32,22 +31,20 @@ export class MemberIndex {
     }
   }
 
-  all(): Iterable<Member> {
-    return this.#all;
-  }
-
   inNamespace(namespace: string): Iterable<Member> {
     return this.#byNamespace.get(namespace) ?? [];
   }
 
-  /** A superset of the members that the selector takes within the scope; none comes twice. */
-  candidates(selector: Selector, scope: Scope): Iterable<Member> {
+  /**
+   * A superset of the members that the selector takes within the scope; none comes twice. Undefined where all there are have to be tried.
+   */
+  candidates(selector: Selector, scope: Scope): Iterable<Member> | undefined {
     const place = narrowestPlace(selector);
-    const own = scope.kind === 'namespace' ? (this.#byNamespace.get(scope.namespace) ?? new Set<Member>()) : this.#all;
+    const own = scope.kind === 'namespace' ? (this.#byNamespace.get(scope.namespace) ?? NO_MEMBERS) : undefined;
     if (place.kind === 'rest') return own;
     const values = this.#byLabel.get(place.label) ?? new Map<string, Set<Member>>();
     const sets = place.kind === 'label' ? [...values.values()] : [...place.values].flatMap((value) => values.get(value) ?? []);
     const count = sets.reduce((sum, set) => sum + set.size, 0);
-    return count < own.size ? sets.flatMap((set) => [...set]) : own;
+    return own !== undefined && own.size <= count ? own : sets.flatMap((set) => [...set]);
   }
 }

@@ -57,7 +57,13 @@ export interface MembershipListener {
   netsChanged(set: MemberSet, ranges: Readonly<Record<Family, readonly AddressRange[]>>): void;
 }
 
-const NO_ADDRESSES: ReadonlySet<MemberSet> = new Set();
+const NO_SETS: ReadonlySet<MemberSet> = new Set();
+
+interface Known {
+  readonly member: Member;
+  /** Those of selectors and port names that it is in. */
+  readonly sets: Set<MemberSet>;
+}
 
 /**
  * Which addresses belong to which criterion, kept up to date change by change. A change of one member costs by the number of sets that it
@@ -67,9 +73,8 @@ export class Membership {
   readonly #listener: MembershipListener;
   readonly #namespaceLabels: (namespace: string) => Labels;
   readonly #members = new MemberIndex();
-  readonly #byKey = new Map<string, Member>();
+  readonly #known = new Map<string, Known>();
   readonly #byAddress = new Map<string, Set<Member>>();
-  readonly #setsOf = new Map<Member, Set<MemberSet>>();
   readonly #setsAt = new SingleAddresses<MemberSet>();
   readonly #selectorSets = new Map<string, SelectorSet>();
   readonly #selectors = new SelectorIndex<SelectorSet>();
@@ -91,21 +96,34 @@ export class Membership {
     this.#namespaceLabels = namespaceLabels;
   }
 
-  /** Puts, replaces or, with undefined, removes the member of that key. */
-  put(key: string, next: Member | undefined): void {
-    const old = this.#byKey.get(key);
+  /**
+   * Puts, replaces or, with undefined, removes the member of that key.
+   *
+   * @returns the sets of selectors and port names that it was in, and those that it is in
+   */
+  put(key: string, next: Member | undefined): { before: ReadonlySet<MemberSet>; after: ReadonlySet<MemberSet> } {
+    const known = this.#known.get(key);
+    const old = known?.member;
     if (old !== undefined) {
       this.#members.delete(old);
-      this.#byKey.delete(key);
       if (isEndpoint(old)) for (const address of old.addresses) deleteFrom(this.#byAddress, address, old);
     }
     if (next !== undefined) {
       this.#members.add(next);
-      this.#byKey.set(key, next);
       if (isEndpoint(next)) for (const address of next.addresses) addTo(this.#byAddress, address, next);
     }
-    this.#move(old, next);
-    if (next === undefined) this.#domains.forget(key);
+    const before = known?.sets ?? NO_SETS;
+    const after = next === undefined ? NO_SETS : this.#remember(next);
+    this.#move({ old, before }, { next, after });
+    if (next === undefined) {
+      this.#known.delete(key);
+      this.#domains.forget(key);
+    }
+    return { before, after };
+  }
+
+  member(key: string): Member | undefined {
+    return this.#known.get(key)?.member;
   }
 
   /** The set of an endpoint for some domains; it is there as long as the endpoint. */
@@ -126,10 +144,10 @@ export class Membership {
   namespaceChanged(namespace: string, before: Labels): void {
     const { gone, come } = this.#scopes.changed(before, this.#namespaceLabels(namespace));
     // Entering before leaving keeps an address that stays from being reported as gone and come again.
-    for (const set of come) for (const member of this.#selectedIn(namespace, set)) this.#enter(set, member);
+    for (const set of come) for (const member of this.#selectedIn(namespace, set)) this.#enterAlone(set, member);
     for (const set of gone) {
       for (const member of this.#selectedIn(namespace, set)) {
-        this.#setsOf.get(member)!.delete(set);
+        this.#known.get(member.key)!.sets.delete(set);
         this.#leave(set, member, member.cidrs);
       }
     }
@@ -148,7 +166,9 @@ export class Membership {
       this.#selectorSets.set(key, set);
       this.#selectors.add(set);
       this.#scopes.add(set);
-      for (const member of this.#members.candidates(selector, scope)) if (this.#takes(set, member)) this.#enter(set, member);
+      for (const member of this.#members.candidates(selector, scope) ?? this.#all()) {
+        if (this.#takes(set, member)) this.#enterAlone(set, member);
+      }
     }
     set.references += 1;
     return set;
@@ -160,7 +180,7 @@ export class Membership {
     if (set === undefined) {
       set = { key: `port|${portName}`, portName, references: 0, ...emptySet() };
       this.#portSets.set(portName, set);
-      for (const member of this.#members.all()) if (member.ports.some(({ name }) => name === portName)) this.#enter(set, member);
+      for (const member of this.#all()) if (member.ports.some(({ name }) => name === portName)) this.#enterAlone(set, member);
     }
     set.references += 1;
     return set;
@@ -170,7 +190,7 @@ export class Membership {
     const set = released as SelectorSet | PortSet;
     set.references -= 1;
     if (set.references > 0) return;
-    for (const member of set.members) this.#setsOf.get(member)?.delete(set);
+    for (const member of set.members) this.#known.get(member.key)?.sets.delete(set);
     for (const addresses of Object.values(set.addresses)) for (const address of addresses.keys()) this.#setsAt.delete(address, set);
     if ('portName' in set) {
       this.#portSets.delete(set.portName);
@@ -181,15 +201,9 @@ export class Membership {
     }
   }
 
-  /** The sets of selectors and port names that a member is in. A snapshot: a change of the member makes another. */
-  setsOf(key: string): ReadonlySet<MemberSet> {
-    const member = this.#byKey.get(key);
-    return (member && this.#setsOf.get(member)) ?? NO_ADDRESSES;
-  }
-
   /** The sets that hold an address as such, not by a net that it lies in. */
   setsAt(address: string): ReadonlySet<MemberSet> {
-    return this.#setsAt.at(address) ?? NO_ADDRESSES;
+    return this.#setsAt.at(address) ?? NO_SETS;
   }
 
   /** The addresses in a range that any set holds as such. */
@@ -204,7 +218,7 @@ export class Membership {
 
   /** The members of a namespace that the set takes, if its scope takes the namespace. */
   #selectedIn(namespace: string, { selector }: SelectorSet): Member[] {
-    return [...this.#members.candidates(selector, namespaceScope(namespace))].filter(
+    return [...(this.#members.candidates(selector, namespaceScope(namespace)) ?? this.#all())].filter(
       (member) => member.namespace === namespace && matches(selector, member.labels),
     );
   }
@@ -214,12 +228,22 @@ export class Membership {
     return matches(set.selector, member.labels) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
   }
 
+  #all(): Iterable<Member> {
+    return this.#known.values().map(({ member }) => member);
+  }
+
+  /** @returns the sets that it has to be in */
+  #remember(member: Member): Set<MemberSet> {
+    const sets = this.#setsFor(member);
+    this.#known.set(member.key, { member, sets });
+    return sets;
+  }
+
   /** Brings the sets from a member's old state to its new one, which is another object. */
-  #move(old: Member | undefined, next: Member | undefined): void {
-    const before: ReadonlySet<MemberSet> = (old && this.#setsOf.get(old)) ?? NO_ADDRESSES;
-    const after = next === undefined ? new Set<MemberSet>() : this.#setsFor(next);
-    if (old !== undefined) this.#setsOf.delete(old);
-    if (next !== undefined) this.#setsOf.set(next, after);
+  #move(
+    { old, before }: { old: Member | undefined; before: ReadonlySet<MemberSet> },
+    { next, after }: { next: Member | undefined; after: ReadonlySet<MemberSet> },
+  ): void {
     const [gone, come] = old === undefined || next === undefined ? [old?.cidrs, next?.cidrs] : changedPart(old.cidrs, next.cidrs);
     // Entering before leaving keeps an address that stays from being reported as gone and come again.
     for (const set of after) this.#enter(set, next!, before.has(set) ? come! : next!.cidrs);
@@ -236,10 +260,15 @@ export class Membership {
     return sets;
   }
 
+  /** Into one set more than it is in. */
+  #enterAlone(set: MemberSet, member: Member): void {
+    this.#known.get(member.key)!.sets.add(set);
+    this.#enter(set, member);
+  }
+
   /** @param cidrs those of the member that the set does not have from its old state */
   #enter(set: MemberSet, member: Member, cidrs: readonly string[] = member.cidrs): void {
     set.members.add(member);
-    addTo(this.#setsOf, member, set);
     const { addresses, nets } = split(member, cidrs);
     for (const address of addresses) {
       const isNew = increment(set.addresses[familyOf(address)], address);

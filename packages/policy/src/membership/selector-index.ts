@@ -1,5 +1,5 @@
 import { type Labels, labelRestrictions, type Selector } from '@weir/resources';
-import { addTo, deleteFrom } from './multimap.ts';
+import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { Scope } from './scope.ts';
 
 interface Selecting {
@@ -16,41 +16,54 @@ type Place = { kind: 'value'; label: string; values: ReadonlySet<string> } | { k
  */
 export class SelectorIndex<T extends Selecting> {
   /** By namespace, label and value, each of them `ANY` where it makes no difference. */
-  readonly #entries = new Map<string, Set<T>>();
+  readonly #entries = new Map<string, Map<string, Map<string, Set<T>>>>();
 
   add(entry: T): void {
-    for (const key of keysOf(entry)) addTo(this.#entries, key, entry);
+    const { namespace, label, values } = conditionOf(entry);
+    const byLabel = getOrCreate(this.#entries, namespace, () => new Map<string, Map<string, Set<T>>>());
+    const byValue = getOrCreate(byLabel, label, () => new Map<string, Set<T>>());
+    for (const value of values) addTo(byValue, value, entry);
   }
 
   delete(entry: T): void {
-    for (const key of keysOf(entry)) deleteFrom(this.#entries, key, entry);
+    const { namespace, label, values } = conditionOf(entry);
+    const byLabel = this.#entries.get(namespace);
+    const byValue = byLabel?.get(label);
+    if (byLabel === undefined || byValue === undefined) return;
+    for (const value of values) deleteFrom(byValue, value, entry);
+    if (byValue.size === 0) byLabel.delete(label);
+    if (byLabel.size === 0) this.#entries.delete(namespace);
   }
 
   /** A superset of the entries that take the object; none comes twice. */
-  *candidates(namespace: string | undefined, labels: Labels): Generator<T> {
+  candidates(namespace: string | undefined, labels: Labels): T[] {
+    const found: T[] = [];
+    const given = Object.entries(labels);
     for (const scope of namespace === undefined ? [ANY] : [ANY, namespace]) {
-      yield* this.#entries.get(keyOf(scope, ANY, ANY)) ?? [];
-      for (const [label, value] of Object.entries(labels)) {
-        yield* this.#entries.get(keyOf(scope, label, ANY)) ?? [];
-        yield* this.#entries.get(keyOf(scope, label, value)) ?? [];
+      const byLabel = this.#entries.get(scope);
+      if (byLabel === undefined) continue;
+      for (const entry of byLabel.get(ANY)?.get(ANY) ?? NONE) found.push(entry);
+      for (const [label, value] of given) {
+        const byValue = byLabel.get(label);
+        if (byValue === undefined) continue;
+        for (const entry of byValue.get(ANY) ?? NONE) found.push(entry);
+        for (const entry of byValue.get(value) ?? NONE) found.push(entry);
       }
     }
+    return found;
   }
 }
 
 /** No namespace, label or value. */
 const ANY = '\n';
+const NONE: readonly never[] = [];
 
-function keyOf(namespace: string, label: string, value: string): string {
-  return `${namespace} ${label} ${value}`;
-}
-
-function keysOf({ selector, scope }: Selecting): string[] {
+/** What objects have to have that the selector takes: a label with one of the values, in the namespace. */
+function conditionOf({ selector, scope }: Selecting): { namespace: string; label: string; values: Iterable<string> } {
   const namespace = scope.kind === 'namespace' ? scope.namespace : ANY;
   const place = narrowestPlace(selector);
-  if (place.kind === 'rest') return [keyOf(namespace, ANY, ANY)];
-  if (place.kind === 'label') return [keyOf(namespace, place.label, ANY)];
-  return [...place.values].map((value) => keyOf(namespace, place.label, value));
+  if (place.kind === 'rest') return { namespace, label: ANY, values: [ANY] };
+  return { namespace, label: place.label, values: place.kind === 'label' ? [ANY] : place.values };
 }
 
 /** The condition to look a selector's matches up by: the equality with the fewest values, else a label that has to be there. */

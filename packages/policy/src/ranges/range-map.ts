@@ -76,20 +76,18 @@ export class RangeMap<V> {
   /** Puts stretches in the place of those that share an address with the range; these and their neighbours are made one where they are equal. */
   #replace(range: AddressRange, next: readonly Stretch<V>[]): void {
     const touched = { first: range.first - 1n, last: range.last + 1n };
-    const from = this.#chunkFrom(touched.first);
-    const left: Stretch<V>[] = [];
-    const right: Stretch<V>[] = [];
-    let to = from;
-    for (; to < this.#chunks.length && (to === from || this.#chunks[to]![0]!.first <= touched.last); to += 1) {
-      for (const stretch of this.#chunks[to]!) {
-        if (stretch.last < range.first) left.push(stretch);
-        else if (stretch.first > range.last) right.push(stretch);
-      }
-    }
+    // What comes behind all others goes into the last chunk.
+    const from = Math.min(this.#chunkFrom(touched.first), Math.max(this.#chunks.length - 1, 0));
+    const to = firstIndex(this.#chunks, (chunk) => chunk[0]!.first > touched.last, from + 1);
+    const stretches = to === from + 1 ? this.#chunks[from]! : this.#chunks.slice(from, to).flat();
+    const start = stretchFrom(stretches, touched.first);
+    const end = firstIndex(stretches, ({ first }) => first > touched.last, start);
+    const around = stretches.slice(start, end);
+    const left = around.filter(({ last }) => last < range.first);
+    const right = around.filter(({ first }) => first > range.last);
     const fused = fuse([...left, ...next, ...right], this.#equal);
-    const before = this.#chunks.slice(from, to).reduce((sum, chunk) => sum + chunk.length, 0);
-    this.#size += fused.length - before;
-    this.#chunks.splice(from, to - from, ...inChunks(fused));
+    this.#size += fused.length - around.length;
+    this.#chunks.splice(from, to - from, ...inChunks(stretches.slice(0, start).concat(fused, stretches.slice(end))));
   }
 
   /** Index of the first chunk that does not end before the address. */
@@ -102,9 +100,9 @@ function stretchFrom(chunk: readonly AddressRange[], address: bigint): number {
   return firstIndex(chunk, ({ last }) => last >= address);
 }
 
-/** Of the first for which it holds, when it holds for all that follow. */
-function firstIndex<T>(sorted: readonly T[], holds: (item: T) => boolean): number {
-  let [low, high] = [0, sorted.length];
+/** Of the first from an index on for which it holds, when it holds for all that follow. */
+function firstIndex<T>(sorted: readonly T[], holds: (item: T) => boolean, from = 0): number {
+  let [low, high] = [Math.min(from, sorted.length), sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (holds(sorted[middle]!)) high = middle;
