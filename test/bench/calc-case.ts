@@ -40,7 +40,7 @@ export interface Turn {
 }
 
 /** What it is like to know endpoints at all: a peer for what grows with their number. */
-export const PLAIN_MAPS = 'endpoint put into plain maps';
+const PLAIN_MAPS = 'new endpoint elsewhere, put into plain maps';
 
 /** What is measured, for another object each time: its milliseconds. */
 type Change = (round: number) => number;
@@ -69,7 +69,6 @@ function clusterCase(size: ClusterSize): Measured {
   const remote = (round: number) => LOCAL_ENDPOINTS + ((round * 37) % (size.endpoints - LOCAL_ENDPOINTS));
   const local = (round: number) => (round * 37) % LOCAL_ENDPOINTS;
   const makers: Record<string, (round: number) => AnyObject> = {
-    'new endpoint elsewhere': (round) => endpointAt(size.endpoints + round, size),
     'label of an endpoint elsewhere': (round) => endpointAt(remote(round), size, { app: `app-${round % LOCAL_ENDPOINTS}` }),
     'label that no rule names, elsewhere': (round) => endpointAt(remote(round), size, { build: `${round}` }),
     'label that no rule names, here': (round) => endpointAt(local(round), size, { build: `${round}` }),
@@ -82,6 +81,8 @@ function clusterCase(size: ClusterSize): Measured {
     // The first ten have endpoints, also in the smaller cluster; those here are in the first, and rules of theirs look for such a label.
     'label of a namespace of 330 endpoints, that rules name': (round) => equalNamespaceAt(round % 10, { team: `team-${round % 9}` }),
     'label of a namespace, that rules name': (round) => namespaceAt(1 + (round % 9), { team: `team-${round % 10}` }),
+    // The last: so many more endpoints make the smaller cluster's sets large ones, and a policy that looks in them another change.
+    'new endpoint elsewhere': (round) => endpointAt(size.endpoints + round, size),
   };
   sync(calculator, equalNamespaces());
   const plain = new PlainMaps();
@@ -89,7 +90,7 @@ function clusterCase(size: ClusterSize): Measured {
   const changes = {
     ...Object.fromEntries(Object.entries(makers).map(([kind, make]) => [kind, changing(calculator, make)])),
     [PLAIN_MAPS]: (round: number) => {
-      const object = endpointAt(remote(round), size, { build: `${round}` });
+      const object = endpointAt(size.endpoints + round, size);
       return timed(() => plain.put(object));
     },
   };
