@@ -59,6 +59,11 @@ export function createMetrics() {
       help: 'Times that packets which the table told of could not be taken in',
       registers,
     }),
+    flowEndsLost: new Counter({
+      name: 'weir_flow_ends_lost_total',
+      help: 'Times that flows ended faster than their last counts could be taken in',
+      registers,
+    }),
     endpoints: new Gauge({ name: 'weir_endpoints', help: "This host's endpoints", registers }),
     dnsMessages: new Counter({
       name: 'weir_dns_messages_total',

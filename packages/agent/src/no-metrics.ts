@@ -11,6 +11,7 @@ export const NO_METRICS: Metrics = {
   deniedPackets: none,
   flowRecords: none,
   flowPacketsLost: none,
+  flowEndsLost: none,
   mutedSources: none,
   mutedDestinations: none,
   dnsMessages: none,

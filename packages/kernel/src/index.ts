@@ -10,7 +10,8 @@ export {
   NamespaceHandle,
   openNamespace,
 } from './namespace.ts';
-export { Conntrack, describeFlow, type Flow, type FlowTuple } from './netfilter/conntrack.ts';
+export { Conntrack, describeFlow, type Flow, type FlowCount, type FlowTuple } from './netfilter/conntrack.ts';
+export { EndedFlows } from './netfilter/ended-flows.ts';
 export type { LoggedPacket } from './netfilter/logged-packet.ts';
 export { PacketLog, type PacketLogOptions } from './netfilter/packet-log.ts';
 export { PacketQueue, type PacketQueueOptions } from './netfilter/packet-queue.ts';

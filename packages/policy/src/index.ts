@@ -14,6 +14,7 @@ export { NETS_PER_SET } from './peers/net-list.ts';
 export { PolicyError } from './policy-error.ts';
 export type { Flow } from './program/flow.ts';
 export {
+  ALLOW_PREFIX,
   DENIALS,
   type Denial,
   FLOOD_PREFIX,

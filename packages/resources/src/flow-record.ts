@@ -25,10 +25,15 @@ export interface FlowRecord {
   because: FlowReason;
   /** What it would have been if staged policies were enforced; absent where none selects an end. */
   staged?: { verdict: 'Allow' | 'Deny'; because: FlowReason };
-  /** That were told of; of what was allowed, first packets of flows only. The kernel tells of so many a second and counts the rest. */
+  /** From source to destination. Of what was denied or logged, those that were told of: the kernel tells of so many a second and counts the rest. */
   packets: number;
   /** Of these packets, with their IP headers. */
   bytes: number;
+  /** From destination to source; absent for what was not allowed, and where the host counted none of its flows. */
+  replyPackets?: number;
+  replyBytes?: number;
+  /** Of what was allowed: flows that began and were told of. 0 for a record of those that began before. */
+  connections?: number;
 }
 
 /** Who has an address. With neither endpoint nor host it is outside of the cluster, or nobody's. */

@@ -35,7 +35,7 @@ export { chooseLease, type LeaseChoice, type Subnets } from './flannel/lease-cho
 export { type FlannelBackend, type FlannelNetwork, parseFlannelNetwork, type SubnetPlan } from './flannel/network-config.ts';
 export { gatewayIn, subnetFile } from './flannel/subnet-file.ts';
 export { dnsAddresses, removeDnsAddresses } from './host/dns-addresses.ts';
-export { hostSetup } from './host/host-setup.ts';
+export { countFlows, hostSetup } from './host/host-setup.ts';
 export { type Applied, type RouteFailure, RouteTable } from './routes/route-table.ts';
 export { type BlockRoute, changesRoutes, desiredRoutes, type Routing, type RoutingState } from './routes/routes.ts';
 export { serviceRoutes } from './routes/service-routes.ts';

@@ -38,7 +38,7 @@ export function isForbidden(tracked: TrackedFlow, suspects: Suspects, judge: Jud
 }
 
 /** Policy judges the packet that opened the flow, after a host port was replaced by what it leads to, and before a source was. */
-function asPolicySeesIt({ original, reply, protocol }: TrackedFlow): Flow {
+export function asPolicySeesIt({ original, reply, protocol }: TrackedFlow): Flow {
   return {
     ...original,
     destination: reply.source,

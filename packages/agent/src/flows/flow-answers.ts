@@ -39,11 +39,11 @@ export class FlowAnswers {
   readonly #host: string;
   readonly #memory: FlowMemory;
   readonly #log: Logger;
-  readonly #remember: () => void;
+  readonly #remember: () => void | Promise<void>;
   readonly #questions = new Map<string, Question>();
 
   /** @param of.remember puts what has come until now in the memory */
-  constructor(of: { store: Store; host: string; memory: FlowMemory; remember: () => void; log: Logger }) {
+  constructor(of: { store: Store; host: string; memory: FlowMemory; remember: () => void | Promise<void>; log: Logger }) {
     this.#store = of.store;
     this.#host = of.host;
     this.#memory = of.memory;
@@ -81,21 +81,22 @@ export class FlowAnswers {
     const { entries, revision } = await this.#store.list(prefix);
     const asked = new Set(entries.map(({ key }) => key));
     for (const key of this.#questions.keys()) if (!asked.has(key)) this.#questions.delete(key);
-    for (const { key, value } of entries) this.#take(key, value);
+    for (const { key, value } of entries) await this.#take(key, value);
     for await (const { events } of this.#store.watch(prefix, { from: revision + 1, signal })) {
       for (const event of events) {
-        if (event.type === 'put') this.#take(event.entry.key, event.entry.value);
+        // One after the other: a question that is taken back must not be noted afterwards.
+        if (event.type === 'put') await this.#take(event.entry.key, event.entry.value);
         else this.#questions.delete(event.key);
       }
     }
   }
 
-  #take(key: string, value: string): void {
+  async #take(key: string, value: string): Promise<void> {
     if (this.#questions.has(key) || this.#questions.size >= MAX_QUESTIONS) return;
     try {
       const request = flowRequestSchema.parse(JSON.parse(value));
       const isWanted = flowTest(request);
-      this.#remember();
+      await this.#remember();
       const { records, dropped } = this.#memory.find(isWanted, request.limit);
       const reachesTo = new Date(this.#memory.since).toISOString();
       const id = key.slice(flowRequestKey().length);

@@ -2,6 +2,7 @@
 import type { LoggedPacket } from '@weir/kernel';
 import type { Because, Decision, Denial, LogCause, PolicyCalculator, Reason } from '@weir/policy';
 import type { FlowReason, FlowRecord } from '@weir/resources';
+import type { FlowIdentity } from './flow-window.ts';
 
 export type Policy = Pick<PolicyCalculator, 'decide' | 'partyAt'>;
 
@@ -20,14 +21,37 @@ const DENIED_BECAUSE: Readonly<Record<Exclude<Denial, 'policy'>, string>> = {
 const CHANGED: FlowReason = { default: 'policy has changed since' };
 
 export function describeFlow(packet: LoggedPacket, cause: LogCause, policy: Policy): FlowDescription {
+  return describe(packet, cause, decisionOn(packet, policy), policy);
+}
+
+function describe(packet: FlowIdentity, cause: LogCause, decision: Decision | undefined, policy: Policy): FlowDescription {
   const [source, destination] = [policy.partyAt(packet.source), policy.partyAt(packet.destination)];
-  const decision = decisionOn(packet, policy);
   const staged = decision && stagedOutcome(decision);
   return { verdict: cause.kind, source, destination, because: reasonOf(cause, decision), ...(staged && { staged }) };
 }
 
+/** What is allowed beside all policy, which the table does not tell of. */
+const NOT_TOLD: ReadonlySet<Because['default']> = new Set<Because['default']>([
+  'Mesos agent port',
+  'health checks',
+  'DNS of its host',
+  'failsafe port',
+  'own traffic',
+]);
+
+/**
+ * Why a flow is allowed whose first packet was not told of, by the rules as they are now. Undefined for one that the table would not tell of,
+ * or with no container of this host at an end.
+ */
+export function describeAllowed(flow: FlowIdentity, policy: Policy): FlowDescription | undefined {
+  const decision = decisionOn(flow, policy);
+  if (decision === undefined || !decision.steps.some(({ because }) => because.endpoint?.namespace !== undefined)) return undefined;
+  if (NOT_TOLD.has(decision.because.default)) return undefined;
+  return describe(flow, { kind: 'Allow' }, decision, policy);
+}
+
 /** Undefined for what is no flow to policy. */
-function decisionOn(packet: LoggedPacket, policy: Policy): Decision | undefined {
+function decisionOn(packet: FlowIdentity, policy: Policy): Decision | undefined {
   // Hop-by-hop options are all that was to be seen of it.
   if (packet.protocol === 0) return undefined;
   const { source, destination, protocol, sourcePort, destinationPort, icmpType, icmpCode } = packet;

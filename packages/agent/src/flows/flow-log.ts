@@ -7,8 +7,9 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Floods } from './floods.ts';
 import { FlowAnswers } from './flow-answers.ts';
-import { describeFlow, type Policy } from './flow-description.ts';
+import { describeAllowed, describeFlow, type Policy } from './flow-description.ts';
 import { FlowMemory } from './flow-memory.ts';
+import { FlowMeter } from './flow-meter.ts';
 import { FlowWindow } from './flow-window.ts';
 
 /** Length of a window, in milliseconds. */
@@ -37,6 +38,11 @@ class FlowLog {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #mute: FlowLogOptions['mute'];
+  readonly #policy: Policy;
+  #meter: FlowMeter | undefined;
+  /** The window, ms since 1970. */
+  #began = Date.now();
+  #closing: Promise<void> | undefined;
   readonly #floods = new Floods();
   /** Packets of each chain when it was last read. */
   readonly #counted = new Map<string, number>();
@@ -45,6 +51,7 @@ class FlowLog {
     this.#log = log;
     this.#metrics = metrics;
     this.#mute = mute;
+    this.#policy = policy;
     this.#window = new FlowWindow({ host, describe: (packet, cause) => describeFlow(packet, cause, policy) });
     this.answers = new FlowAnswers({ store, host, memory: this.#memory, remember: () => this.#closeWindow(), log });
   }
@@ -96,20 +103,61 @@ class FlowLog {
 
   async keepWindows(signal: AbortSignal): Promise<void> {
     using counters = NftCounters.open();
-    while (!signal.aborted) {
-      try {
-        this.#count(counters);
-      } catch (error) {
-        this.#log.warn({ err: error }, 'the counters of denied packets could not be read');
-      }
-      await delay(WINDOW, undefined, { signal }).catch(() => {});
-      this.#closeWindow();
-      this.#unmute();
+    try {
+      while (!signal.aborted) await this.#keepWindow(counters, signal);
+    } finally {
+      await this.#closing;
+      this.#meter?.close();
+      this.#meter = undefined;
     }
   }
 
-  #closeWindow(): void {
+  async #keepWindow(counters: NftCounters, signal: AbortSignal): Promise<void> {
+    await this.#openMeter();
+    try {
+      this.#count(counters);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the counters of denied packets could not be read');
+    }
+    await delay(WINDOW, undefined, { signal }).catch(() => {});
+    await this.#closeWindow();
+    this.#unmute();
+  }
+
+  /** Without it flows are told of with their first packets alone. */
+  async #openMeter(): Promise<void> {
+    try {
+      this.#meter ??= await FlowMeter.open({
+        onVolume: (flow, volume) => {
+          const isTaken = this.#window.addVolume(flow, volume, { from: this.#began, to: Date.now() }, () =>
+            describeAllowed(flow, this.#policy),
+          );
+          if (!isTaken) this.#metrics.flowPacketsLost.inc();
+        },
+        onLost: () => this.#metrics.flowEndsLost.inc(),
+        onFailure: (error) => this.#log.warn({ err: error }, 'flows that ended could not be read'),
+      });
+    } catch (error) {
+      this.#log.warn({ err: error }, 'what flows carry cannot be counted; trying again');
+    }
+  }
+
+  /** Who asks meanwhile waits for the same. */
+  #closeWindow(): Promise<void> {
+    this.#closing ??= this.#closeNow().finally(() => {
+      this.#closing = undefined;
+    });
+    return this.#closing;
+  }
+
+  async #closeNow(): Promise<void> {
+    try {
+      await this.#meter?.read();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'what flows carry could not be read');
+    }
     const records = this.#window.close();
+    this.#began = Date.now();
     for (const { verdict } of records) this.#metrics.flowRecords.inc({ verdict });
     this.#memory.add(records, Date.now());
     this.answers.tell(records);

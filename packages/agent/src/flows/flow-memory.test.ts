@@ -40,3 +40,15 @@ test('what is older than an hour goes, and what there is no room for', (t) => {
   t.is(records.at(-1)?.destinationPort, 29_999);
   t.is(memory.since, 3_600_003, 'some of that moment are missing');
 });
+
+test('where there is no room, flows that only went on go before what was denied, and before the begin of a flow', (t) => {
+  const memory = new FlowMemory(0);
+  const denied = record(1);
+  const begun = { ...record(2), verdict: 'Allow' as const, connections: 1 };
+  const wentOn = Array.from({ length: 20_000 }, (_, at) => ({ ...record(3 + at), verdict: 'Allow' as const, connections: 0 }));
+  memory.add([denied, begun, ...wentOn], 30_000);
+  const { records } = memory.find(() => true, 40_000);
+  t.deepEqual(records.slice(0, 3), [denied, begun, wentOn[2]!]);
+  t.is(records.length, 20_000);
+  t.is(memory.since, 5);
+});

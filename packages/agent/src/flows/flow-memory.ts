@@ -22,9 +22,10 @@ export class FlowMemory {
   /** @param now ms since 1970 */
   add(records: readonly FlowRecord[], now: number): void {
     const all = [...this.#records.filter(({ end }) => now - Date.parse(end) <= MAX_AGE), ...records];
-    const lost = all.length > MAX_RECORDS ? Date.parse(all[all.length - MAX_RECORDS - 1]!.end) + 1 : 0;
+    const dropped = new Set(leastWorth(all, all.length - MAX_RECORDS));
+    const lost = [...dropped].reduce((latest, { end }) => Math.max(latest, Date.parse(end) + 1), 0);
     this.#since = Math.max(this.#since, now - MAX_AGE, lost);
-    this.#records = all.slice(-MAX_RECORDS);
+    this.#records = dropped.size === 0 ? all : all.filter((record) => !dropped.has(record));
   }
 
   /** The latest that pass the test, by age; `dropped` counts those beyond the limit. */
@@ -32,4 +33,12 @@ export class FlowMemory {
     const found = this.#records.filter(isWanted);
     return { records: found.slice(-limit), dropped: Math.max(0, found.length - limit) };
   }
+}
+
+/** The oldest of flows that only went on, of which there is one in each window; then the oldest. Some long flows are not to push out what was denied. */
+function leastWorth(records: readonly FlowRecord[], count: number): FlowRecord[] {
+  if (count <= 0) return [];
+  const goesOn = ({ connections }: FlowRecord) => connections === 0;
+  const first = records.filter(goesOn).slice(0, count);
+  return [...first, ...records.filter((record) => !goesOn(record)).slice(0, count - first.length)];
 }

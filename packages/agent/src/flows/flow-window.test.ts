@@ -2,8 +2,8 @@ import type { LoggedPacket } from '@weir/kernel';
 import { PolicyCalculator } from '@weir/policy';
 import { parseObject } from '@weir/resources';
 import test from 'ava';
-import { describeFlow } from './flow-description.ts';
-import { FlowWindow } from './flow-window.ts';
+import { describeAllowed, describeFlow } from './flow-description.ts';
+import { type FlowIdentity, FlowWindow } from './flow-window.ts';
 
 const endpoint = (name: string, address: string) =>
   parseObject({
@@ -67,6 +67,7 @@ test('packets that differ in their source port alone are one record', (t) => {
     because: { direction: 'Ingress', tier: 'default', policy: POLICY_WEB, ruleIndex: 0 },
     packets: 2,
     bytes: 100,
+    connections: 2,
   });
   t.like(denied, {
     verdict: 'Deny',
@@ -138,4 +139,50 @@ test('ICMP by type and code, protocols without a name by number, and a window th
   t.like(records[0], { protocol: 'ICMP', icmpType: 8, icmpCode: 0 });
   t.like(records[1], { protocol: 47 });
   t.like(records[2], { protocol: 0, because: { default: 'no endpoint is known at the interface' } });
+});
+
+const TO_WEB: FlowIdentity = { source: '10.0.0.2', destination: '10.0.0.1', protocol: 6, sourcePort: 40_000, destinationPort: 80 };
+const SOME = { packets: 10, bytes: 5_000, replyPackets: 8, replyBytes: 400 };
+const NOTHING = { packets: 0, bytes: 0, replyPackets: 0, replyBytes: 0 };
+
+test('what the kernel counted takes the place of the first packets, which it counted too', (t) => {
+  const { window, calculator } = open(WEB);
+  const explain = (flow: FlowIdentity) => () => describeAllowed(flow, calculator);
+  window.add(packet('weir allow'), 1_000);
+  window.addVolume(TO_WEB, SOME, { from: 0, to: 9_000 }, explain(TO_WEB));
+  const other = { ...TO_WEB, sourcePort: 40_001 };
+  window.addVolume(other, SOME, { from: 0, to: 9_000 }, explain(other));
+  const [record, ...others] = window.close();
+  t.deepEqual(others, []);
+  t.like(record, { start: '1970-01-01T00:00:01.000Z', end: '1970-01-01T00:00:09.000Z', connections: 1 });
+  t.like(record, { packets: 20, bytes: 10_000, replyPackets: 16, replyBytes: 800, because: { policy: POLICY_WEB, ruleIndex: 0 } });
+});
+
+test('a flow that goes on is in each window in which it carries something, with the rule of its first packet', (t) => {
+  const { window, calculator } = open(WEB);
+  const explain = () => describeAllowed(TO_WEB, calculator);
+  window.add(packet('weir allow'), 1_000);
+  window.close();
+  calculator.upsert(policy('first', { order: -1, ingress: [{ action: 'Allow' }] }));
+  window.addVolume(TO_WEB, NOTHING, { from: 10_000, to: 20_000 }, explain);
+  t.deepEqual(window.close(), [], 'nothing to tell of');
+  window.addVolume(TO_WEB, SOME, { from: 20_000, to: 30_000 }, explain);
+  const [record] = window.close();
+  t.like(record, { start: '1970-01-01T00:00:20.000Z', end: '1970-01-01T00:00:30.000Z', connections: 0, bytes: 5_000 });
+  t.like(record?.because, { policy: POLICY_WEB });
+  window.close();
+  window.addVolume(TO_WEB, SOME, { from: 40_000, to: 50_000 }, explain);
+  t.like(window.close()[0]?.because, { policy: { name: 'first' } }, 'gone from one window, it is forgotten');
+});
+
+test('a flow whose begin nobody saw is explained by the rules of now; strangers, and what is allowed beside policy, have no record', (t) => {
+  const { window, calculator } = open(WEB);
+  const add = (flow: FlowIdentity) => window.addVolume(flow, SOME, { from: 0, to: 1 }, () => describeAllowed(flow, calculator));
+  t.true(add({ source: '192.0.2.1', destination: '192.0.2.2', protocol: 47 }));
+  t.true(add(TO_WEB));
+  t.true(add({ ...TO_WEB, destinationPort: 22 }));
+  const [allowed, changed, ...others] = window.close();
+  t.deepEqual(others, []);
+  t.like(allowed, { verdict: 'Allow', because: { policy: POLICY_WEB }, connections: 0, ...SOME });
+  t.deepEqual(changed?.because, { default: 'policy has changed since' });
 });

@@ -1,8 +1,9 @@
-/** Pure: packets of some seconds come to one record for each flow. */
+/** Pure: packets of some seconds, and what the kernel counted of flows meanwhile, come to one record for each flow. */
 import type { LoggedPacket } from '@weir/kernel';
-import { type LogCause, parseLogPrefix } from '@weir/policy';
+import { ALLOW_PREFIX, type LogCause, parseLogPrefix } from '@weir/policy';
 import { type FlowRecord, parseProtocol } from '@weir/resources';
 import type { FlowDescription } from './flow-description.ts';
+import type { Volume } from './flow-volumes.ts';
 
 /** Flows of one window. Beyond it they are counted as lost: the table tells of so many packets a second that it takes a while. */
 const MAX_FLOWS = 10_000;
@@ -13,18 +14,30 @@ export interface FlowWindowOptions {
   describe: (packet: LoggedPacket, cause: LogCause) => FlowDescription;
 }
 
+/** What tells one record from another. */
+export type FlowIdentity = Pick<
+  LoggedPacket,
+  'source' | 'destination' | 'protocol' | 'sourcePort' | 'destinationPort' | 'icmpType' | 'icmpCode'
+>;
+
 interface OpenFlow {
-  packet: LoggedPacket;
+  packet: FlowIdentity;
   description: FlowDescription;
   first: number;
   last: number;
+  /** That were told of. */
   packets: number;
   bytes: number;
+  /** Of allowed flows, as the kernel counted it. */
+  volume?: Volume;
 }
 
 export class FlowWindow {
   readonly #options: FlowWindowOptions;
   #flows = new Map<string, OpenFlow>();
+  /** What became of allowed flows that are still there, so that those who see no more first packets know it. */
+  #allowed = new Map<string, FlowDescription>();
+  #live = new Set<string>();
 
   constructor(options: FlowWindowOptions) {
     this.#options = options;
@@ -35,7 +48,7 @@ export class FlowWindow {
    * @returns false when there is no room for it
    */
   add(packet: LoggedPacket, at: number): boolean {
-    const key = keyOf(packet);
+    const key = keyOf(packet.prefix, packet);
     const known = this.#flows.get(key);
     if (known !== undefined) {
       known.last = at;
@@ -50,6 +63,33 @@ export class FlowWindow {
     const description = this.#options.describe(packet, cause);
     if (!isOurs(description)) return true;
     this.#flows.set(key, { packet, description, first: at, last: at, packets: 1, bytes: packet.length });
+    if (cause.kind === 'Allow') this.#allowed.set(key, description);
+    return true;
+  }
+
+  /**
+   * What an allowed flow carried until now; nothing, to say that it is still there.
+   *
+   * @param span from when it may have carried it until now, ms since 1970
+   * @param explain asked where no first packet of the like was told of; undefined: it is none of ours
+   * @returns false when there is no room for it
+   */
+  addVolume(flow: FlowIdentity, volume: Volume, span: { from: number; to: number }, explain: () => FlowDescription | undefined): boolean {
+    const key = keyOf(ALLOW_PREFIX, flow);
+    const known = this.#flows.get(key);
+    if (this.#allowed.has(key)) this.#live.add(key);
+    if (volume.packets + volume.replyPackets === 0) return true;
+    if (known !== undefined) {
+      known.last = Math.max(known.last, span.to);
+      known.volume = addVolumes(known.volume, volume);
+      return true;
+    }
+    const description = this.#allowed.get(key) ?? explain();
+    if (description === undefined) return true;
+    if (this.#flows.size >= MAX_FLOWS) return false;
+    this.#allowed.set(key, description);
+    this.#live.add(key);
+    this.#flows.set(key, { packet: flow, description, first: span.from, last: span.to, packets: 0, bytes: 0, volume });
     return true;
   }
 
@@ -57,6 +97,9 @@ export class FlowWindow {
   close(): FlowRecord[] {
     const flows = this.#flows;
     this.#flows = new Map();
+    // Those of this window too: the next one tells whether their flows are still there.
+    for (const key of this.#allowed.keys()) if (!this.#live.has(key) && !flows.has(key)) this.#allowed.delete(key);
+    this.#live.clear();
     return [...flows.values()].map((flow) => recordOf(flow, this.#options.host));
   }
 }
@@ -66,11 +109,21 @@ function isOurs({ verdict, because }: FlowDescription): boolean {
   return verdict !== 'Allow' || because.default !== 'no local endpoint';
 }
 
-function keyOf({ prefix, source, destination, protocol, destinationPort, icmpType, icmpCode }: LoggedPacket): string {
+function addVolumes(one: Volume | undefined, other: Volume): Volume {
+  if (one === undefined) return other;
+  return {
+    packets: one.packets + other.packets,
+    bytes: one.bytes + other.bytes,
+    replyPackets: one.replyPackets + other.replyPackets,
+    replyBytes: one.replyBytes + other.replyBytes,
+  };
+}
+
+function keyOf(prefix: string, { source, destination, protocol, destinationPort, icmpType, icmpCode }: FlowIdentity): string {
   return `${prefix} ${source} ${destination} ${protocol} ${destinationPort ?? `${icmpType} ${icmpCode}`}`;
 }
 
-function recordOf({ packet, description, first, last, packets, bytes }: OpenFlow, host: string): FlowRecord {
+function recordOf({ packet, description, first, last, packets, bytes, volume }: OpenFlow, host: string): FlowRecord {
   const { protocol, destinationPort, icmpType, icmpCode } = packet;
   const { verdict, source, destination, because, staged } = description;
   return {
@@ -86,7 +139,8 @@ function recordOf({ packet, description, first, last, packets, bytes }: OpenFlow
     ...(icmpCode !== undefined && { icmpCode }),
     because,
     ...(staged !== undefined && { staged }),
-    packets,
-    bytes,
+    // What the kernel counted has the first packets in it. Where it counts nothing, they are all that is known.
+    ...(volume ?? { packets, bytes }),
+    ...(verdict === 'Allow' && { connections: packets }),
   };
 }

@@ -31,6 +31,9 @@ test('flows of all hosts, by age, with who and why', async (t) => {
     protocol: 'ICMP',
     icmpType: 8,
     icmpCode: 0,
+    replyPackets: 2,
+    replyBytes: 96_000,
+    connections: 1,
     because: { direction: 'Ingress', default: 'default action' },
     staged: { verdict: 'Deny', because: { direction: 'Ingress', tier: 'default', default: 'no rule matched' } },
   });
@@ -54,10 +57,10 @@ test('flows of all hosts, by age, with who and why', async (t) => {
   t.is(
     output,
     lines(
-      'LAST                   HOST   VERDICT   FROM                      TO                                PORT       PACKETS   BYTES   BECAUSE',
-      '2026-03-01T12:00:01Z   h2     Allow     host h1                   shop/client (10.77.0.1)           ICMP/8.0         3     180   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
-      '2026-03-01T12:00:07Z   h1     Deny      shop/client (10.77.0.1)   192.0.2.7 (partners, shop/mail)   TCP/25           3     180   egress[2] of policy shop/out (tier default)',
-      '2026-03-01T12:00:07Z   h1     Deny      /shop/web (10.77.0.2)     192.0.2.7 (partners, shop/mail)   47               3     180   egress[2] of policy shop/out (tier default)',
+      'LAST                   HOST   VERDICT   FROM                      TO                                PORT       PACKETS       BYTES   BECAUSE',
+      '2026-03-01T12:00:01Z   h2     Allow     host h1                   shop/client (10.77.0.1)           ICMP/8.0       3/2   180/96000   default action (ingress); staged: Deny, no rule matched (tier default, ingress)',
+      '2026-03-01T12:00:07Z   h1     Deny      shop/client (10.77.0.1)   192.0.2.7 (partners, shop/mail)   TCP/25           3         180   egress[2] of policy shop/out (tier default)',
+      '2026-03-01T12:00:07Z   h1     Deny      /shop/web (10.77.0.2)     192.0.2.7 (partners, shop/mail)   47               3         180   egress[2] of policy shop/out (tier default)',
     ),
   );
   t.like(request.question, { denied: true, from: 'app == "client"', follow: false, limit: 1000 });

@@ -10,10 +10,15 @@ export const FLOW_COLUMNS: Column<FlowRecord>[] = [
   { header: 'FROM', value: ({ source }) => partyText(source), shrinks: true },
   { header: 'TO', value: ({ destination }) => partyText(destination), shrinks: true },
   { header: 'PORT', value: portText },
-  { header: 'PACKETS', value: ({ packets }) => String(packets), align: 'right' },
-  { header: 'BYTES', value: ({ bytes }) => String(bytes), align: 'right' },
+  { header: 'PACKETS', value: ({ packets, replyPackets }) => bothWays(packets, replyPackets), align: 'right' },
+  { header: 'BYTES', value: ({ bytes, replyBytes }) => bothWays(bytes, replyBytes), align: 'right' },
   { header: 'BECAUSE', value: ({ because, staged }) => `${reasonText(because)}${stagedText(staged)}`, shrinks: true },
 ];
+
+/** `812/410`: there and back. */
+function bothWays(there: number, back: number | undefined): string {
+  return back === undefined ? String(there) : `${there}/${back}`;
+}
 
 /**
  * Of an end of a flow: `/shop/web (10.64.0.2)`, of what is no Marathon app `shop/run=web (10.64.0.2)`, since containers' names tell nobody

@@ -10,7 +10,8 @@ const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
 const IPCTNL_MSG_CT_GET_STATS = 5;
 const CTA_STATS_GLOBAL_ENTRIES = 1;
-const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, MARK: 8, ID: 12, ZONE: 18 } as const;
+const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, MARK: 8, COUNTERS_ORIG: 9, COUNTERS_REPLY: 10, ID: 12, ZONE: 18 } as const;
+const CTA_COUNTERS = { PACKETS: 1, BYTES: 2 } as const;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
 const IP = { V4_SRC: 1, V4_DST: 2, V6_SRC: 3, V6_DST: 4 } as const;
@@ -53,6 +54,15 @@ export interface Flow {
   id: number;
   /** Absent for zone 0. */
   zone?: number;
+  /** Since it began; absent for a flow that began while `net.netfilter.nf_conntrack_acct` was off. */
+  counts?: { original: FlowCount; reply: FlowCount };
+}
+
+/** Of one direction. */
+export interface FlowCount {
+  packets: number;
+  /** With IP headers. */
+  bytes: number;
 }
 
 export class Conntrack {
@@ -179,13 +189,14 @@ function writeTuple(writer: MessageWriter, { version, protocol, original }: Flow
   });
 }
 
-/** Reads one IPCTNL_MSG_CT_NEW message; undefined for one without both tuples. */
+/** Reads one IPCTNL_MSG_CT_NEW or IPCTNL_MSG_CT_DELETE message; undefined for one without both tuples. */
 export function decodeFlow({ payload }: Message): Flow | undefined {
   const attributes = decodeAttributes(payload, HEADER_LENGTH);
   const original = decodeTuple(attributes.get(CTA.TUPLE_ORIG));
   const reply = decodeTuple(attributes.get(CTA.TUPLE_REPLY));
   if (!original || !reply) return undefined;
   const zone = attributes.get(CTA.ZONE)?.readUInt16BE(0);
+  const counted = [decodeCount(attributes.get(CTA.COUNTERS_ORIG)), decodeCount(attributes.get(CTA.COUNTERS_REPLY))] as const;
   return {
     version: original.version,
     protocol: original.protocol,
@@ -194,7 +205,15 @@ export function decodeFlow({ payload }: Message): Flow | undefined {
     mark: attributes.get(CTA.MARK)?.readUInt32BE(0) ?? 0,
     id: attributes.get(CTA.ID)?.readUInt32BE(0) ?? 0,
     ...(zone !== undefined && { zone }),
+    ...(counted[0] && counted[1] && { counts: { original: counted[0], reply: counted[1] } }),
   };
+}
+
+function decodeCount(value: Buffer | undefined): FlowCount | undefined {
+  if (value === undefined) return undefined;
+  const counters = decodeAttributes(value);
+  const number = (type: number) => Number(counters.get(type)?.readBigUInt64BE(0) ?? 0n);
+  return { packets: number(CTA_COUNTERS.PACKETS), bytes: number(CTA_COUNTERS.BYTES) };
 }
 
 function decodeTuple(value: Buffer | undefined): { version: IpVersion; protocol: number; tuple: FlowTuple } | undefined {

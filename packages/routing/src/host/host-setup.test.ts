@@ -19,6 +19,15 @@ test('forwarding is on, and a link that hears router advertisements goes on hear
   t.is(read('net/ipv6/conf/later/accept_ra'), '1');
 });
 
+test('flows are counted', (t) => {
+  const host = makeHosts(t, { a: [] }).a;
+  const counting = () => host.run(() => sysctl('net/netfilter/nf_conntrack_acct'));
+  t.is(counting(), '0');
+  t.true(host.run(hostSetup).includes('net.netfilter.nf_conntrack_acct'));
+  t.is(counting(), '1');
+  t.deepEqual(host.run(hostSetup), []);
+});
+
 test('a link that was told not to hear router advertisements stays deaf', (t) => {
   const host = makeHosts(t, { a: [] }).a;
   host.run(() => {

@@ -1,15 +1,29 @@
-/** What the host's kernel must be told once, so that it forwards between containers and the network. */
+/** What the host's kernel must be told once, so that it forwards between containers and the network, and counts what it forwards. */
 import { existsSync, readdirSync } from 'node:fs';
 import { sysctl } from '@weir/kernel';
 
+const COUNTING = 'net/netfilter/nf_conntrack_acct';
+
 /**
- * Switches forwarding on, for both families as far as the kernel has them, in the namespace that the process is in. Cheap to call again.
+ * Has the kernel count packets and bytes of the flows that begin from now on. A kernel that tracks no flows yet cannot be told: the agent
+ * tries again when its table is there. Throws KernelError.
+ *
+ * @returns whether that was changed
+ */
+export function countFlows(): boolean {
+  if (!existsSync(`/proc/sys/${COUNTING}`) || sysctl(COUNTING) !== '0') return false;
+  sysctl(COUNTING, 1);
+  return true;
+}
+
+/**
+ * Switches forwarding on, and the counting of flows, for both families as far as the kernel has them, in the namespace that the process is in. Cheap to call again.
  * Throws KernelError.
  *
  * @returns the parameters that were set
  */
 export function hostSetup(): string[] {
-  const done: string[] = [];
+  const done = countFlows() ? ['net.netfilter.nf_conntrack_acct'] : [];
   if (sysctl('net/ipv4/ip_forward') !== '1') {
     sysctl('net/ipv4/ip_forward', 1);
     done.push('net.ipv4.ip_forward');
