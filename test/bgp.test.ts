@@ -607,9 +607,11 @@ test.serial('the last peer goes away: BIRD takes its routes back and ends', asyn
   const pids = bed().hosts.map(birdPid);
   await bed().delete(peers());
   await bed().mustWeir(['delete', 'bgppeer', 'none']);
-  t.true(await soon(() => bed().hosts.every(({ namespace }) => ip(namespace, 'route', 'show', 'proto', 'bird') === '')));
-  t.true(await soon(() => pids.every((pid) => !existsSync(`/proc/${pid}`))));
-  t.true(await soon(() => !fabric.outside.routes().includes('10.64.')));
-  t.true(await soon(async () => (await sessionsOf(one.host)).length === 0));
+  const routes = () => bed().hosts.map(({ namespace }) => ip(namespace, 'route', 'show', 'proto', 'bird'));
+  // BIRD may wait 10 s for a session to end.
+  t.true(await soon(() => routes().every((text) => text === ''), 60_000), routes().join('\n'));
+  t.true(await soon(() => pids.every((pid) => !existsSync(`/proc/${pid}`))), 'its processes have ended');
+  t.true(await soon(() => !fabric.outside.routes().includes('10.64.')), fabric.outside.routes());
+  t.true(await soon(async () => (await sessionsOf(one.host)).length === 0), 'nobody is spoken with');
   t.true(await one.traffic.tcp({ address: two.ipv4, port: 80 }));
 });

@@ -24,8 +24,8 @@ const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
 const USER = 'bird';
 /** Until it answers, in milliseconds. */
 const START_PATIENCE = 5_000;
-/** Until it has ended, in milliseconds. */
-const STOP_PATIENCE = 10_000;
+/** Until it has ended, in milliseconds: it gives each session 10 s to send its last message (`bgp_conn_enter_close_state`, proto/bgp/bgp.c). */
+const STOP_PATIENCE = 15_000;
 const POLL = 20;
 
 const FILES = { config: 'bird.conf', candidate: 'bird.conf.new', socket: 'bird.ctl', pid: 'bird.pid' };
