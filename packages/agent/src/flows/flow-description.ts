@@ -25,9 +25,8 @@ export function describeFlow(packet: LoggedPacket, cause: LogCause, policy: Poli
 }
 
 function describe(packet: FlowIdentity, cause: LogCause, decision: Decision | undefined, policy: Policy): FlowDescription {
-  const [source, destination] = [policy.partyAt(packet.source), policy.partyAt(packet.destination)];
   const staged = decision && stagedOutcome(decision);
-  return { verdict: cause.kind, source, destination, because: reasonOf(cause, decision), ...(staged && { staged }) };
+  return { verdict: cause.kind, ...flowEnds(packet, policy), because: reasonOf(cause, decision), ...(staged && { staged }) };
 }
 
 /** What is allowed beside all policy, which the table does not tell of. */
@@ -48,6 +47,10 @@ export function describeAllowed(flow: FlowIdentity, policy: Policy): FlowDescrip
   if (decision === undefined || !decision.steps.some(({ because }) => because.endpoint?.namespace !== undefined)) return undefined;
   if (NOT_TOLD.has(decision.because.default)) return undefined;
   return describe(flow, { kind: 'Allow' }, decision, policy);
+}
+
+export function flowEnds({ source, destination }: FlowIdentity, policy: Policy): Pick<FlowDescription, 'source' | 'destination'> {
+  return { source: policy.partyAt(source), destination: policy.partyAt(destination) };
 }
 
 /** Undefined for what is no flow to policy. */

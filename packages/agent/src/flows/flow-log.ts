@@ -7,7 +7,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Floods } from './floods.ts';
 import { FlowAnswers } from './flow-answers.ts';
-import { describeAllowed, describeFlow, type Policy } from './flow-description.ts';
+import { describeAllowed, describeFlow, flowEnds, type Policy } from './flow-description.ts';
 import { FlowMemory } from './flow-memory.ts';
 import { FlowMeter } from './flow-meter.ts';
 import { FlowWindow } from './flow-window.ts';
@@ -52,7 +52,11 @@ class FlowLog {
     this.#metrics = metrics;
     this.#mute = mute;
     this.#policy = policy;
-    this.#window = new FlowWindow({ host, describe: (packet, cause) => describeFlow(packet, cause, policy) });
+    this.#window = new FlowWindow({
+      host,
+      describe: (packet, cause) => describeFlow(packet, cause, policy),
+      ends: (flow) => flowEnds(flow, policy),
+    });
     this.answers = new FlowAnswers({ store, host, memory: this.#memory, remember: () => this.#closeWindow(), log });
   }
 

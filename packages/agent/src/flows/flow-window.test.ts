@@ -2,7 +2,7 @@ import type { LoggedPacket } from '@weir/kernel';
 import { PolicyCalculator } from '@weir/policy';
 import { parseObject } from '@weir/resources';
 import test from 'ava';
-import { describeAllowed, describeFlow } from './flow-description.ts';
+import { describeAllowed, describeFlow, flowEnds } from './flow-description.ts';
 import { type FlowIdentity, FlowWindow } from './flow-window.ts';
 
 const endpoint = (name: string, address: string) =>
@@ -31,7 +31,14 @@ const WEB = policy('web', {
 function open(...objects: ReturnType<typeof parseObject>[]): { window: FlowWindow; calculator: PolicyCalculator } {
   const calculator = new PolicyCalculator({ host: 'h1' });
   for (const object of [endpoint('web', '10.0.0.1'), endpoint('client', '10.0.0.2'), ...objects]) calculator.upsert(object);
-  return { calculator, window: new FlowWindow({ host: 'h1', describe: (packet, cause) => describeFlow(packet, cause, calculator) }) };
+  return {
+    calculator,
+    window: new FlowWindow({
+      host: 'h1',
+      describe: (packet, cause) => describeFlow(packet, cause, calculator),
+      ends: (flow) => flowEnds(flow, calculator),
+    }),
+  };
 }
 
 const packet = (prefix: string, changes: Partial<LoggedPacket> = {}): LoggedPacket => ({
@@ -166,10 +173,13 @@ test('a flow that goes on is in each window in which it carries something, with 
   calculator.upsert(policy('first', { order: -1, ingress: [{ action: 'Allow' }] }));
   window.addVolume(TO_WEB, NOTHING, { from: 10_000, to: 20_000 }, explain);
   t.deepEqual(window.close(), [], 'nothing to tell of');
+  const client = endpoint('client', '10.0.0.2');
+  calculator.upsert({ ...client, metadata: { ...client.metadata, labels: { app: 'other' } } });
   window.addVolume(TO_WEB, SOME, { from: 20_000, to: 30_000 }, explain);
   const [record] = window.close();
   t.like(record, { start: '1970-01-01T00:00:20.000Z', end: '1970-01-01T00:00:30.000Z', connections: 0, bytes: 5_000 });
   t.like(record?.because, { policy: POLICY_WEB });
+  t.deepEqual(record?.source.endpoint?.labels, { app: 'other' }, 'with the labels of now');
   window.close();
   window.addVolume(TO_WEB, SOME, { from: 40_000, to: 50_000 }, explain);
   t.like(window.close()[0]?.because, { policy: { name: 'first' } }, 'gone from one window, it is forgotten');

@@ -12,6 +12,8 @@ export interface FlowWindowOptions {
   host: string;
   /** Asked once for each flow, at its first packet: policy may be another one when the window closes. */
   describe: (packet: LoggedPacket, cause: LogCause) => FlowDescription;
+  /** Who has the addresses now, for a flow that goes on: labels may be others than at its first packet. */
+  ends: (flow: FlowIdentity) => Pick<FlowDescription, 'source' | 'destination'>;
 }
 
 /** What tells one record from another. */
@@ -84,7 +86,8 @@ export class FlowWindow {
       known.volume = addVolumes(known.volume, volume);
       return true;
     }
-    const description = this.#allowed.get(key) ?? explain();
+    const before = this.#allowed.get(key);
+    const description = before === undefined ? explain() : { ...before, ...this.#options.ends(flow) };
     if (description === undefined) return true;
     if (this.#flows.size >= MAX_FLOWS) return false;
     this.#allowed.set(key, description);
