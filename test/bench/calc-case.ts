@@ -39,8 +39,8 @@ export interface Turn {
   rounds: number;
 }
 
-/** What it is like to know endpoints at all: a peer for what grows with their number. */
-const PLAIN_MAPS = 'new endpoint elsewhere, put into plain maps';
+/** What it is like to know endpoints at all: peers for what grows with their number. */
+const PLAIN_MAPS = { new: 'new endpoint elsewhere, put into plain maps', label: 'label that no rule names, elsewhere, in plain maps' };
 
 /** What is measured, for another object each time: its milliseconds. */
 type Change = (round: number) => number;
@@ -89,7 +89,11 @@ function clusterCase(size: ClusterSize): Measured {
   for (let index = 0; index < size.endpoints; index += 1) plain.put(endpointAt(index, size));
   const changes = {
     ...Object.fromEntries(Object.entries(makers).map(([kind, make]) => [kind, changing(calculator, make)])),
-    [PLAIN_MAPS]: (round: number) => {
+    [PLAIN_MAPS.label]: (round: number) => {
+      const object = endpointAt(remote(round), size, { build: `${round}` });
+      return timed(() => plain.relabel(object));
+    },
+    [PLAIN_MAPS.new]: (round: number) => {
       const object = endpointAt(size.endpoints + round, size);
       return timed(() => plain.put(object));
     },
