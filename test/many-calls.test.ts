@@ -25,8 +25,12 @@ async function seen() {
     threads: readdirSync(join(folder, 'task')).length,
     files: readdirSync(join(dirname(host!.agentConfig), 'run'), { recursive: true }).length,
     links: netlink.links().length,
-    // Those of blocks apart, of which the host may take another one ahead of need.
-    routes: netlink.routes().filter(({ type }) => type !== 'blackhole').length,
+    // A host may take another block ahead of need; and link-local addresses have theirs a moment after the link is up.
+    routes: netlink
+      .routes()
+      .filter(({ type, destination }) => type !== 'blackhole' && !destination.startsWith('fe80:'))
+      .map(({ destination, link, type }) => `${type ?? 'unicast'} ${destination} dev ${link}`)
+      .sort(),
     neighbours: netlink.neighbours().filter(({ state }) => state === 'permanent').length,
     table: JSON.stringify(nftables.list('inet weir')).replaceAll(/"(handle|packets|bytes)": ?\d+/g, '').length,
     endpoints: (await testbed().objects.list('Endpoint')).objects.length,
