@@ -5,20 +5,13 @@ import koffi from 'koffi';
 import { checked, SOCK_CLOEXEC, SOCK_RAW, socket } from '../libc.ts';
 import { inNamespace } from '../namespace.ts';
 import { parseAddress } from '../netlink/ip-address.ts';
-import { Netlink } from '../netlink/netlink.ts';
-import { Nftables } from '../nftables/nftables.ts';
-import { openDescriptors, runWithin, temporaryNamespace } from '../testing/temporary-namespace.ts';
+import { openDescriptors, runWithin, type temporaryNamespace } from '../testing/temporary-namespace.ts';
+import { trackedNamespace } from '../testing/tracked-namespace.ts';
 import { Conntrack, describeFlow, type Flow } from './conntrack.ts';
 
 /** A namespace whose loopback is up and whose packets are tracked. */
 function open(t: Parameters<typeof temporaryNamespace>[0]): { conntrack: Conntrack; namespace: string } {
-  const namespace = temporaryNamespace(t);
-  using netlink = Netlink.open({ namespace });
-  netlink.setLink('lo', { up: true });
-  using nftables = Nftables.open({ namespace });
-  nftables.run(
-    'add table inet track\nadd chain inet track output { type filter hook output priority 0; }\nadd rule inet track output ct state new accept',
-  );
+  const namespace = trackedNamespace(t);
   const conntrack = Conntrack.open({ namespace });
   t.teardown(() => conntrack.close());
   return { conntrack, namespace };

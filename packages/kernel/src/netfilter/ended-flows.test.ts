@@ -1,19 +1,12 @@
 import test from 'ava';
-import { Netlink } from '../netlink/netlink.ts';
-import { Nftables } from '../nftables/nftables.ts';
 import { sysctl } from '../sysctl.ts';
-import { runWithin, temporaryNamespace } from '../testing/temporary-namespace.ts';
+import { runWithin } from '../testing/temporary-namespace.ts';
+import { trackedNamespace } from '../testing/tracked-namespace.ts';
 import { Conntrack } from './conntrack.ts';
 import { EndedFlows } from './ended-flows.ts';
 
 test('flows are listed with what they carried until now, and told of with all of it when they end', async (t) => {
-  const namespace = temporaryNamespace(t);
-  using netlink = Netlink.open({ namespace });
-  netlink.setLink('lo', { up: true });
-  using nftables = Nftables.open({ namespace });
-  nftables.run(
-    'add table inet track\nadd chain inet track output { type filter hook output priority 0; }\nadd rule inet track output ct state new accept',
-  );
+  const namespace = trackedNamespace(t);
   const send = (port: number) => runWithin(namespace, 'bash', '-c', `echo 0123456789 > /dev/udp/127.0.0.1/${port}`);
   using conntrack = Conntrack.open({ namespace });
   using ended = EndedFlows.open({ namespace });

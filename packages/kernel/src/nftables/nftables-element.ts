@@ -1,6 +1,19 @@
 /** Elements of nftables sets and maps in the kernel's bytes (linux/netfilter/nf_tables.h). Pure. */
+
 import { formatAddress, parseAddress } from '../netlink/ip-address.ts';
 import type { MessageWriter } from '../netlink/message.ts';
+import {
+  NFT_SET_ELEM_INTERVAL_END,
+  NFTA_DATA_VALUE,
+  NFTA_DATA_VERDICT,
+  NFTA_SET_ELEM_DATA,
+  NFTA_SET_ELEM_FLAGS,
+  NFTA_SET_ELEM_KEY,
+  NFTA_SET_ELEM_KEY_END,
+  NFTA_VERDICT_CHAIN,
+  NFTA_VERDICT_CODE,
+  VERDICT_CODES,
+} from './element-attributes.ts';
 import { encodeField, encodeKey, type KeyField } from './nftables-field.ts';
 
 export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
@@ -27,16 +40,6 @@ export interface Element {
 }
 
 const NFTA_LIST_ELEM = 1;
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_DATA = 2;
-const NFTA_SET_ELEM_FLAGS = 3;
-const NFTA_SET_ELEM_KEY_END = 10;
-const NFTA_DATA_VALUE = 1;
-const NFTA_DATA_VERDICT = 2;
-const NFTA_VERDICT_CODE = 1;
-const NFTA_VERDICT_CHAIN = 2;
-const NFT_SET_ELEM_INTERVAL_END = 1;
-const VERDICT_CODES = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
 
 /** The number after `bytes`, big endian; undefined after all ones. */
 export function successor(bytes: Uint8Array): Uint8Array | undefined {

@@ -1,29 +1,29 @@
 /** What sets and maps hold, out of the messages in which the kernel lists it (linux/netfilter/nf_tables.h). Pure. */
+
 import { attributeList, decodeAttributes, decodeString } from '../netlink/message.ts';
+import {
+  NFT_SET_ELEM_INTERVAL_END,
+  NFTA_DATA_VALUE,
+  NFTA_DATA_VERDICT,
+  NFTA_SET_ELEM_DATA,
+  NFTA_SET_ELEM_FLAGS,
+  NFTA_SET_ELEM_KEY,
+  NFTA_SET_ELEM_KEY_END,
+  NFTA_VERDICT_CHAIN,
+  NFTA_VERDICT_CODE,
+  VERDICT_CODES,
+} from './element-attributes.ts';
 import type { Element, Verdict } from './nftables-element.ts';
 import { decodeField, type FieldType, fieldLength, type KeyField, padded, typeLength } from './nftables-field.ts';
 import type { SetShape } from './nftables-set.ts';
 
 const NFGENMSG_BYTES = 4;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_DATA = 2;
-const NFTA_SET_ELEM_FLAGS = 3;
-const NFTA_SET_ELEM_KEY_END = 10;
-const NFTA_DATA_VALUE = 1;
-const NFTA_DATA_VERDICT = 2;
-const NFTA_VERDICT_CODE = 1;
-const NFTA_VERDICT_CHAIN = 2;
-const NFT_SET_ELEM_INTERVAL_END = 1;
 const NLA_TYPE_MASK = 0x3fff;
 const ATTRIBUTE_HEADER = 4;
-const VERDICTS = new Map([
-  [0, 'drop'],
-  [1, 'accept'],
-  [-3, 'jump'],
-  [-4, 'goto'],
-  [-5, 'return'],
-] as const);
+const VERDICTS = new Map<number | undefined, Verdict['kind']>(
+  Object.entries(VERDICT_CODES).map(([kind, code]) => [code, kind as Verdict['kind']]),
+);
 
 /** Elements as they were given to the kernel, but for their order. @param payloads of NFT_MSG_NEWSETELEM */
 export function decodeElements(payloads: readonly Buffer[], { key: types, data, interval }: SetShape): Element[] {
@@ -148,7 +148,7 @@ function valueIn(data: Buffer): Buffer {
 function verdictOf(data: Buffer): Verdict {
   const attributes = decodeAttributes(decodeAttributes(data).get(NFTA_DATA_VERDICT) ?? Buffer.alloc(0));
   const code = attributes.get(NFTA_VERDICT_CODE)?.readInt32BE(0);
-  const kind = VERDICTS.get(code as 0);
+  const kind = VERDICTS.get(code);
   if (kind === undefined) throw new TypeError(`the kernel lists a verdict of code ${code}`);
   return kind === 'jump' || kind === 'goto' ? { kind, chain: decodeString(attributes.get(NFTA_VERDICT_CHAIN)!) } : { kind };
 }
