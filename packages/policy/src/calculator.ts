@@ -30,6 +30,7 @@ import { type ExplainedStep, type Explanation, explain, explainAtHost } from './
 import { endpointMember, hostMember, networkSetMember } from './membership/member-of.ts';
 import { type Member, Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
+import { type NotedChange, NotedChanges } from './noted-changes.ts';
 import { MANY_PEERS } from './peers/many-peers.ts';
 import { NETS_PER_SET } from './peers/net-list.ts';
 import { NetworkSets } from './peers/network-sets.ts';
@@ -74,15 +75,6 @@ export interface Standing {
   privatePool: string | undefined;
 }
 
-interface Pending {
-  id: ObjectId;
-  object?: AnyObject;
-  /** It is there and cannot be read; what the store has. */
-  invalid?: { value: unknown };
-  /** An endpoint that went, and one of its name that came, with nothing worked off between: what DNS told the first is not the second's. */
-  isAnother?: boolean;
-}
-
 /**
  * From resources to the desired nftables table of one host. Pure: takes objects in, gives statements out.
  *
@@ -92,7 +84,7 @@ interface Pending {
 export class PolicyCalculator {
   readonly #host: string | undefined;
   readonly #space: string | undefined;
-  readonly #pending = new Map<string, Pending>();
+  readonly #noted = new NotedChanges();
   readonly #namespaces = new Map<string, Namespace>();
   readonly #table = new Table();
   readonly #bridgeTable = new Table();
@@ -154,7 +146,7 @@ export class PolicyCalculator {
   upsert(object: AnyObject): void {
     const { kind, metadata } = object;
     const { name, namespace } = metadata;
-    this.#note({ id: { kind, ...(namespace !== undefined && { namespace }), name }, object });
+    this.#noted.note({ id: { kind, ...(namespace !== undefined && { namespace }), name }, object });
   }
 
   /**
@@ -166,11 +158,11 @@ export class PolicyCalculator {
    * @param value what the store has, parsed as JSON as far as it is JSON
    */
   upsertInvalid(id: ObjectId, value: unknown): void {
-    if (CLOSING.includes(id.kind)) this.#note({ id, invalid: { value } });
+    if (CLOSING.includes(id.kind)) this.#noted.note({ id, invalid: { value } });
   }
 
   remove(kind: Kind, name: string, namespace?: string): void {
-    this.#note({ id: { kind, ...(namespace !== undefined && { namespace }), name } });
+    this.#noted.note({ id: { kind, ...(namespace !== undefined && { namespace }), name } });
   }
 
   /**
@@ -189,14 +181,6 @@ export class PolicyCalculator {
   /** Takes note of the addresses of a flannel network's hosts, other than this one, from which alone its tunnels come. */
   flannelHosts(addresses: Iterable<string>): void {
     this.#networks.putFlannelHosts(addresses);
-  }
-
-  #note(pending: Pending): void {
-    const { kind, ...metadata } = pending.id;
-    const key = keyOf({ kind, metadata });
-    const before = this.#pending.get(key);
-    const isAnother = kind === 'Endpoint' && before !== undefined && (before.object === undefined || before.isAnother === true);
-    this.#pending.set(key, { ...pending, isAnother });
   }
 
   /** What has changed in the desired tables since the last flush; at first, the whole of them. */
@@ -343,16 +327,12 @@ export class PolicyCalculator {
 
   /** In the order in which they came: what DNS told an endpoint that goes is to go with it. */
   #settleObjects(): void {
-    if (this.#pending.size === 0) return;
-    for (const [key, pending] of this.#pending) {
-      if (pending.isAnother) this.#apply(key, { id: pending.id });
-      this.#apply(key, pending);
-    }
-    this.#pending.clear();
+    if (this.#noted.size === 0) return;
+    this.#noted.workOff((key, change) => this.#apply(key, change));
     this.#isSettled = false;
   }
 
-  #apply(key: string, { id, object, invalid }: Pending): void {
+  #apply(key: string, { id, object, invalid }: NotedChange): void {
     switch (id.kind) {
       case 'Namespace':
         this.#applyNamespace(id.name, object as Namespace | undefined);

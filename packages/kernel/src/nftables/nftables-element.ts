@@ -1,5 +1,4 @@
 /** Elements of nftables sets and maps in the kernel's bytes (linux/netfilter/nf_tables.h). Pure. */
-
 import { formatAddress, parseAddress } from '../netlink/ip-address.ts';
 import type { MessageWriter } from '../netlink/message.ts';
 import {

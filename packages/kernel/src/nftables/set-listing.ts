@@ -1,5 +1,4 @@
 /** What sets and maps hold, out of the messages in which the kernel lists it (linux/netfilter/nf_tables.h). Pure. */
-
 import { attributeList, decodeAttributes, decodeString } from '../netlink/message.ts';
 import {
   NFT_SET_ELEM_INTERVAL_END,
