@@ -14,6 +14,7 @@ import {
 } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { isAgentPresent } from '../node/presence.ts';
+import { withHostFacts } from './host-facts.ts';
 import { notFound } from './not-found.ts';
 import type { Precondition } from './precondition.ts';
 import { referenceText } from './references.ts';
@@ -48,16 +49,16 @@ export function checkWritable(object: AnyObject, verb: WriteVerb): void {
  */
 export async function writeObject(
   stores: Stores,
-  object: AnyObject,
+  given: AnyObject,
   verb: WriteVerb,
   { revision }: Precondition = {},
 ): Promise<WriteOutcome> {
-  checkWritable(object, verb);
-  return retryConflicts(object, async () => {
-    const stored = await readStored(stores, object);
-    checkRevision(object, revision, stored?.revision ?? 0);
-    checkPresence(object, verb, stored !== undefined);
-    if (object.kind === 'Host') checkHost(object, stored?.object as Host | undefined);
+  checkWritable(given, verb);
+  return retryConflicts(given, async () => {
+    const stored = await readStored(stores, given);
+    checkRevision(given, revision, stored?.revision ?? 0);
+    checkPresence(given, verb, stored !== undefined);
+    const object = given.kind === 'Host' ? withHostFacts(given, stored as { object?: Host } | undefined) : given;
     const wanted = stored?.object?.status === undefined ? object : { ...object, status: stored.object.status };
     if (verb === 'apply' && stored?.object !== undefined && serialize(stored.object) === serialize(wanted)) return 'unchanged';
     await put(stores, wanted, stored?.revision ?? 0);
@@ -242,26 +243,5 @@ function checkPresence(object: AnyObject, verb: WriteVerb, present: boolean): vo
   }
   if (verb === 'replace' && !present) {
     throw new CliError('ENOTFOUND', `${notFound({ kind, ...metadata }).message}: weir apply or create makes it`);
-  }
-}
-
-/**
- * A host's object is its agent's own but for labels, annotations and the allowance for Mesos.
- * @throws CliError EREFUSED
- */
-export function checkHost(host: Host, stored: Host | undefined): void {
-  const reference = referenceText(host.kind, host.metadata.name);
-  if (stored === undefined) {
-    throw new CliError(
-      'EREFUSED',
-      `cannot make ${reference}: the agent of a host does so when it starts there; then its spec.mesosTraffic can be changed`,
-    );
-  }
-  const [given, known] = [host.spec.addresses.join(', '), stored.spec.addresses.join(', ')];
-  if (given !== known) {
-    throw new CliError(
-      'EREFUSED',
-      `cannot change spec.addresses of ${reference} from ${known} to ${given}: they are set in the configuration of its agent`,
-    );
   }
 }

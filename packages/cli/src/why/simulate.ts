@@ -1,8 +1,9 @@
 /** What a change of objects would let through or cut, before anybody makes it. */
 import { type AnyObject, BUILT_IN_TIERS, checkTier, type Host, keyOf, tierOf } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
+import { withHostFacts } from '../objects/host-facts.ts';
 import { referenceText } from '../objects/references.ts';
-import { checkHost, checkWritable } from '../objects/write-object.ts';
+import { checkWritable } from '../objects/write-object.ts';
 import { objectsOf, type PolicyState } from './policy-state.ts';
 
 /**
@@ -19,8 +20,7 @@ export function changedState(state: PolicyState, changes: readonly AnyObject[], 
       throw new CliError('EREFUSED', `${reference}: policy does not depend on it: give ${CHANGEABLE.join(', ')}`);
     const key = keyOf(object);
     if (verb === 'apply') {
-      checkAppliable(object, state.objects.get(key));
-      objects.set(key, object);
+      objects.set(key, asApplied(object, state, key));
     } else if (!objects.delete(key) && !state.invalid.some(({ id }) => isOf(id, object)))
       throw new CliError('ENOTFOUND', `${reference} is not there`);
   }
@@ -29,10 +29,13 @@ export function changedState(state: PolicyState, changes: readonly AnyObject[], 
   return after;
 }
 
-function checkAppliable(object: AnyObject, present: AnyObject | undefined): void {
+function asApplied(object: AnyObject, state: PolicyState, key: string): AnyObject {
   checkWritable(object, 'apply');
   if (object.kind === 'Tier') checkTier(object);
-  if (object.kind === 'Host') checkHost(object, present as Host | undefined);
+  if (object.kind !== 'Host') return object;
+  const present = state.objects.get(key) as Host | undefined;
+  const isUnreadable = state.invalid.some(({ id }) => isOf(id, object));
+  return withHostFacts(object, present === undefined && !isUnreadable ? undefined : { object: present });
 }
 
 const CHANGEABLE: readonly string[] = [

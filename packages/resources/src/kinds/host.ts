@@ -7,7 +7,7 @@ import { type FailsafePorts, failsafePortsSchema } from './failsafe-ports.ts';
 
 /** A Mesos agent's machine that runs `weir agent`. */
 export interface HostSpec {
-  /** Its addresses on the network between the hosts: next hops of the routes to its containers. */
+  /** Its addresses on the network between the hosts: next hops of the routes to its containers. Its agent writes them. */
   addresses: string[];
   /** The subnets that these are in: hosts of one subnet need no router between them. Default none. */
   subnets: string[];
@@ -79,7 +79,7 @@ const flannelLeaseSchema: z.ZodType<FlannelLease> = z.strictObject({
 });
 
 export const hostSpecSchema: z.ZodType<HostSpec> = z.strictObject({
-  addresses: z.array(field(parseAddress)),
+  addresses: z.array(field(parseAddress)).prefault([]),
   subnets: z.array(field(parseCidr)).prefault([]),
   vxlan: vxlanEndSchema.optional(),
   flannel: flannelLeaseSchema.optional(),
