@@ -159,6 +159,9 @@ test('bad ends and ports say what is meant', async (t) => {
     weir.fails(t, status, ['trace', '--from', from, '--to', 'run=db', '--port', port]);
   t.regex(await fails(1, 'shop/run=wep', 'tcp/80'), /^error: no endpoint is "run=wep" in namespace shop\n {2}did you mean "run=web"\?$/m);
   t.regex(await fails(1, 'shpo/run=web', 'tcp/80'), /did you mean "shop"\?/);
+  t.regex(await weir.fails(t, 2, ['trace', '--to', 'run=db']), /^error: --from, --port are missing\n/);
+  t.regex(await weir.fails(t, 2, ['trace', '--from', 'run=web', '--to', 'run=db']), /^error: --port is missing\n/);
+  t.regex(await fails(2, 'run=web', '80'), /^error: --port: "80" may be a port or a protocol: expected tcp\/80 or udp\/80/);
   t.regex(await fails(2, 'run=web', 'tpc/80'), /^error: --port: "tpc\/80" names no protocol: did you mean "tcp"\?/);
   t.regex(
     await fails(1, 'run=web', 'tcp/http'),

@@ -24,7 +24,7 @@ It is calculated from the store by the code that the agents run; no agent is ask
     from: string({ summary: 'Who begins the flow.', required: true, helpValue: 'END' }),
     to: string({ summary: 'Whom it is for.', required: true, helpValue: 'END' }),
     port: string({
-      summary: 'tcp/80, udp/53, tcp/http by name, icmp, icmp/8/0, or a protocol number.',
+      summary: 'tcp/80, udp/53, tcp/http by name, icmp, icmp/8/0, or protocol/47 by number.',
       required: true,
       helpValue: 'PROTOCOL/PORT',
     }),

@@ -7,9 +7,9 @@ test('protocol and port, as people write them', (t) => {
   t.deepEqual(parseProtocolPort('6/80'), { protocol: 'TCP', port: 80 });
   t.deepEqual(parseProtocolPort('icmp'), { protocol: 'ICMP' });
   t.deepEqual(parseProtocolPort('icmpv6/128/0'), { protocol: 'ICMPv6', icmpType: 128, icmpCode: 0 });
-  t.deepEqual(parseProtocolPort(47), { protocol: 47 });
+  t.deepEqual(parseProtocolPort('protocol/47'), { protocol: 47 });
   t.deepEqual(
-    ['tcp/80', 'icmp/8/0', '47'].map((text) => protocolPortText(parseProtocolPort(text))),
+    ['tcp/80', 'icmp/8/0', 'protocol/47'].map((text) => protocolPortText(parseProtocolPort(text))),
     ['TCP 80', 'ICMP type 8 code 0', 'protocol 47'],
   );
 });
@@ -23,7 +23,10 @@ test('what is no protocol and port says what would be', (t) => {
     ['tcp/', /names no port/],
     ['icmp/300', /expected numbers from 0 to 255/],
     ['47/80', /is no protocol and port/],
-    ['300', /is no protocol/],
+    ['80', /^"80" may be a port or a protocol: expected tcp\/80 or udp\/80; for IP protocol 80, protocol\/80$/],
+    [9100, /^9100 may be a port or a protocol: expected tcp\/9100/],
+    ['protocol/300', /is no protocol/],
+    ['protocol/gre', /names no protocol/],
     [80.5, /is no protocol|names no protocol/],
     [undefined, /is missing/],
   ];

@@ -3,7 +3,7 @@ import { ValidationError } from '../validation/validation-error.ts';
 import { parsePortNumber } from './port.ts';
 import { hasPorts, isIcmp, type Protocol, type ProtocolName, parseProtocol } from './protocol.ts';
 
-/** What a flow is to: `tcp/80`, `udp/dns`, `icmp/8/0`, `47`. */
+/** What a flow is to: `tcp/80`, `udp/dns`, `icmp/8/0`, `protocol/47`. */
 export interface ProtocolPort {
   protocol: Protocol;
   /** Of protocols that have ports: a number, or a name that the destination has for one of its ports. */
@@ -22,17 +22,24 @@ const NAMES: Readonly<Record<string, ProtocolName>> = {
   icmpv6: 'ICMPv6',
 };
 const PORT_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
-const EXPECTED = 'expected tcp/80, udp/53, tcp/http by name, icmp, icmp/8, icmpv6/128/0, or a protocol number';
+const EXPECTED = 'expected tcp/80, udp/53, tcp/http by name, icmp, icmp/8, icmpv6/128/0, or protocol/47 by number';
 
 /**
- * Reads `tcp/80` and the like; letter case does not matter.
+ * Reads `tcp/80` and the like; letter case does not matter. A number alone is refused: most people mean a port by it, and it would be a protocol.
  *
  * @throws ValidationError
  */
 export function parseProtocolPort(value: unknown): ProtocolPort {
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text !== 'string') throw ValidationError.of(value, 'is no protocol and port', EXPECTED);
-  const [word = '', ...rest] = text.split('/');
+  if (/^\d+$/.test(text)) {
+    throw ValidationError.of(
+      value,
+      'may be a port or a protocol',
+      `expected tcp/${text} or udp/${text}; for IP protocol ${text}, protocol/${text}`,
+    );
+  }
+  const [word = '', ...rest] = text.replace(/^protocol\//i, '').split('/');
   const protocol = protocolOf(word, text);
   if (hasPorts(protocol) && rest.length === 1) return { protocol, port: portOf(rest[0]!, text) };
   if (isIcmp(protocol) && rest.length <= 2) return { protocol, ...messageOf(rest, text) };
