@@ -242,10 +242,36 @@ test("a foreign plugin's failure keeps its code and words", async (t) => {
   const add = async (type: string) =>
     (await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), { ...NETWORK, chain: [{ type }] }, new ServicesDouble())).answer;
   t.deepEqual(await add('proper'), { cniVersion: '1.0.0', code: 101, msg: 'proper: pool is dry', details: 'dig' });
-  t.like(await add('rude'), { code: 104, msg: 'rude answered ADD with something other than JSON: "oops\\n"' });
+  t.like(await add('rude'), { code: 104, msg: 'rude ended ADD with 2: last words: it answered "oops"' });
   t.like(await add('silent'), { code: 104, msg: 'silent ended ADD with 7' });
   t.like(await add('empty'), { code: 104, msg: 'empty ended ADD without a result on its standard output' });
   t.like(await add('absent'), { code: 5 });
+});
+
+test('a foreign plugin that answers ADD with no result is named; what it says of other commands that it ended well is nothing to us, as to libcni', async (t) => {
+  const folder = await PluginFolder.make(t);
+  const services = new ServicesDouble();
+  const call = (command: string, more: object) =>
+    callTool('weir', environment(command, { CNI_PATH: folder.path }), { ...NETWORK, cniVersion: '1.1.0', ...more }, services);
+  await folder.add('wrong', '[ $CNI_COMMAND = DEL ] || echo \'{"ips":[{"address":"10.0.0.1"}]}\'');
+  await folder.add('talker', '[ $CNI_COMMAND = ADD ] && echo oops || echo done');
+  t.like((await call('ADD', { chain: [{ type: 'wrong' }] })).answer, {
+    code: 6,
+    msg: 'wrong: a result of version 1.1.0 is wrong at ips.0.address: "10.0.0.1" is no address with prefix length',
+  });
+  t.like((await call('ADD', { chain: [{ type: 'talker' }] })).answer, {
+    code: 104,
+    msg: 'talker answered ADD with something other than JSON: "oops\\n"',
+    details: undefined,
+  });
+  const prevResult = { cniVersion: '1.1.0', ips: [] };
+  for (const [command, more] of Object.entries({
+    DEL: { prevResult },
+    CHECK: { prevResult },
+    STATUS: {},
+    GC: { 'cni.dev/valid-attachments': [] },
+  }))
+    t.like(await call(command, { chain: [{ type: 'talker' }], ...more }), { exitCode: 0, answer: undefined }, command);
 });
 
 test('a foreign IPAM plugin under weir-route: its address, given back before DEL answers', async (t) => {
@@ -400,6 +426,19 @@ test('weir-policy over a bridge: the port is looked for, whatever the result say
     const [{ spec } = { spec: undefined }] = services.endpoints.values();
     t.like(spec, { hostInterface: 'veth7', bridge: 'cni0', addresses: ['10.0.0.1'] });
   }
+});
+
+test("a bridge with a name as Weir's links have it is not taken for one, and refused: the table drops what is not known of such a name", async (t) => {
+  const services = new ServicesDouble();
+  services.hostEnd = { hostInterface: 'veth7', bridge: 'weir0' };
+  const prevResult = {
+    cniVersion: '1.0.0',
+    interfaces: [{ name: 'weir0' }, { name: 'veth7' }, { name: 'eth0', sandbox: '/ns' }],
+    ips: [{ address: '10.0.0.1/24', interface: 2 }],
+  };
+  const { answer } = await callTool('weir-policy', environment('ADD'), { ...NETWORK, type: 'weir-policy', prevResult }, services);
+  t.like(answer, { code: 7, msg: `weir-policy: names that begin with "weir" are those of Weir's links, and weir0 is none` });
+  t.is(services.endpoints.size, 0);
 });
 
 test("the network's labels and namespace hold where the task says nothing", async (t) => {

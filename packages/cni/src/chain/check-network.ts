@@ -13,6 +13,7 @@ import { weirPolicy } from '../tools/weir-policy.ts';
 import { weirRoute } from '../tools/weir-route.ts';
 import { stepSchema } from './chain.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
+import { changesMac } from './mac-change.ts';
 
 /** Of a plugin to say its versions, in milliseconds. */
 const VERSION_TIMEOUT = 5000;
@@ -69,13 +70,14 @@ export async function checkNetwork(config: unknown, pluginFolders: readonly stri
 
 /** What each step is right in itself with, and the chain is not. */
 function checkOrder(chain: readonly Record<string, unknown>[]): NetworkProblem[] {
-  return chain.flatMap(({ type, ...step }, index): NetworkProblem[] => {
+  return chain.flatMap((step, index): NetworkProblem[] => {
+    const { type } = step;
     const where = `chain.${index} (${type})`;
     if (type === weirPolicy.name && index === 0)
       return [{ severity: 'error', message: `${where} has no interface to guard: put it behind the step that makes one` }];
     if (type === weirIpam.name)
       return [{ severity: 'error', message: `${where} is no step: it goes into "ipam" of the step that makes the interface` }];
-    if (type === 'tuning' && changesMac(step) && isAfterForeignLink(chain.slice(0, index)))
+    if (changesMac(step) && isAfterForeignLink(chain.slice(0, index)))
       return [
         {
           severity: 'error',
@@ -85,9 +87,6 @@ function checkOrder(chain: readonly Record<string, unknown>[]): NetworkProblem[]
     return [];
   });
 }
-
-const changesMac = ({ mac, capabilities }: Record<string, unknown>): boolean =>
-  mac !== undefined || (capabilities as { mac?: unknown } | undefined)?.mac === true;
 
 /** weir-route makes its link with the address that it is to have in the end. */
 function isAfterForeignLink(before: readonly Record<string, unknown>[]): boolean {

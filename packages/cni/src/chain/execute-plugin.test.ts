@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { PluginFolder } from '../testing/plugin-folder.ts';
 import { executePlugin, findPlugin } from './execute-plugin.ts';
@@ -53,6 +54,17 @@ test('what cannot be started has code 5', async (t) => {
   const folder = await PluginFolder.make(t);
   await writeFile(join(folder.path, 'broken'), '#!/no/such/interpreter\n', { mode: 0o755 });
   await t.throwsAsync(executePlugin({ path: join(folder.path, 'broken'), environment, stdin: '' }), { code: 5 as never });
+});
+
+test('a plugin that somebody is just writing is waited for', async (t) => {
+  const folder = await PluginFolder.make(t);
+  await folder.add('fresh', 'echo done');
+  const path = join(folder.path, 'fresh');
+  const writer = await open(path, 'r+');
+  const outcome = executePlugin({ path, environment, stdin: '' });
+  await pause(20);
+  await writer.close();
+  t.is((await outcome).stdout, 'done\n');
 });
 
 test('plugins are found in the order of CNI_PATH; only executable files count', async (t) => {

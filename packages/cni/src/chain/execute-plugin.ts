@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 
 export interface Execution {
@@ -21,6 +22,10 @@ export interface Outcome {
 }
 
 const DEFAULT_TIMEOUT = 50_000;
+
+/** A plugin that is being written cannot be started. libcni tries for as long. */
+const BUSY_TIME = 5_000;
+const BUSY_PAUSE = 100;
 
 /** How long to read on after the plugin's end, in milliseconds, while a process that it left behind holds its output open. */
 const DRAIN_TIME = 500;
@@ -61,13 +66,28 @@ async function isExecutableFile(path: string): Promise<boolean> {
  * Runs a plugin, with no shell and with the given environment alone.
  * @throws CniError 5 when it cannot be started, 11 when it takes too long (it is killed)
  */
-export function executePlugin({ path, environment, stdin, timeout = DEFAULT_TIMEOUT }: Execution): Promise<Outcome> {
+export async function executePlugin(execution: Execution): Promise<Outcome> {
+  const patience = performance.now() + BUSY_TIME;
+  for (;;) {
+    try {
+      return await run(execution);
+    } catch (error) {
+      if (error instanceof CniError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'ETXTBSY' || performance.now() > patience) {
+        throw new CniError(CNI_CODE.io, `${execution.path} cannot be started: ${message}`, { cause: error, plugin: execution.path });
+      }
+      await pause(BUSY_PAUSE);
+    }
+  }
+}
+
+/** Rejects with Node's own error when it cannot be started. */
+function run({ path, environment, stdin, timeout = DEFAULT_TIMEOUT }: Execution): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(path, [], { env: environment, stdio: ['pipe', 'pipe', 'pipe'], timeout, killSignal: 'SIGKILL' });
     const started = performance.now();
-    child.once('error', (error) =>
-      reject(new CniError(CNI_CODE.io, `${path} cannot be started: ${error.message}`, { cause: error, plugin: path })),
-    );
+    child.once('error', reject);
     // A plugin may end without reading its configuration: its exit code tells, not the broken pipe.
     child.stdin.on('error', () => {});
     child.stdin.end(stdin);

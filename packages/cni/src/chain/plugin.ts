@@ -6,7 +6,7 @@ import { decodeResult, encodeResult, type Result } from '../protocol/result.ts';
 import { isAtLeast } from '../protocol/version.ts';
 import type { Services } from '../services.ts';
 import type { Neighbours, Tool, Underway } from '../tool.ts';
-import { executePlugin, findPlugin } from './execute-plugin.ts';
+import { executePlugin, findPlugin, type Outcome } from './execute-plugin.ts';
 
 /** One link of a chain, or a delegate: a tool of ours in this process, or anybody's executable. */
 export interface Plugin {
@@ -45,7 +45,7 @@ function ownPlugin(tool: Tool, services: Services): Plugin {
 
 function foreignPlugin(type: string, { say }: Services): Plugin {
   const run = (command: AnyCall['command'], call: AnyCall) => execute(type, command, call, say);
-  const add = async (call: Call) => decodeResult(await run('ADD', call), call.cniVersion);
+  const add = async (call: Call) => resultOf(type, await run('ADD', call), call.cniVersion);
   return {
     type,
     own: false,
@@ -64,8 +64,8 @@ function knowsNewVerbs({ cniVersion }: AnyCall): boolean {
   return isAtLeast(cniVersion, '1.1.0');
 }
 
-/** @returns the plugin's answer on stdout, as JSON; undefined when it said nothing */
-async function execute(type: string, command: AnyCall['command'], call: AnyCall, say: Services['say']): Promise<unknown> {
+/** @returns what the plugin said on stdout, where it ended well. Of commands other than ADD nothing is expected there, and libcni does not look at it either. */
+async function execute(type: string, command: AnyCall['command'], call: AnyCall, say: Services['say']): Promise<string> {
   // As libcni does: DEL was given no result before 0.4.0.
   const withResult = command !== 'DEL' || isAtLeast(call.cniVersion, '0.4.0');
   const known = 'prevResult' in call && withResult ? call.prevResult : undefined;
@@ -76,39 +76,37 @@ async function execute(type: string, command: AnyCall['command'], call: AnyCall,
     stdin: JSON.stringify({ ...call.config, type, prevResult }),
   });
   say?.(outcome.stderr);
-  const answer = outcome.stdout.trim() === '' ? undefined : parseAnswer(type, command, outcome.stdout);
-  if (outcome.exitCode !== 0) throw failureOf(type, command, outcome.exitCode, answer, outcome.stderr);
-  if (command === 'ADD' && answer === undefined) {
-    throw new CniError(CNI_CODE.plugin, `${type} ended ADD without a result on its standard output`, { plugin: type });
-  }
-  return answer;
+  if (outcome.exitCode !== 0) throw failureOf(type, command, outcome);
+  return outcome.stdout;
 }
 
-function parseAnswer(type: string, command: string, stdout: string): unknown {
+function resultOf(type: string, stdout: string, version: string): Result {
+  if (stdout.trim() === '')
+    throw new CniError(CNI_CODE.plugin, `${type} ended ADD without a result on its standard output`, { plugin: type });
   try {
-    return parseJson(stdout);
+    return decodeResult(parseJson(stdout), version);
   } catch (error) {
-    throw new CniError(
-      CNI_CODE.plugin,
-      `${type} answered ${command} with something other than JSON: ${JSON.stringify(stdout.slice(0, 200))}`,
-      {
-        cause: error,
-        plugin: type,
-      },
-    );
+    if (error instanceof CniError) throw new CniError(error.code, `${type}: ${error.message}`, { cause: error, plugin: type });
+    const message = `${type} answered ADD with something other than JSON: ${JSON.stringify(stdout.slice(0, 200))}`;
+    throw new CniError(CNI_CODE.plugin, message, { cause: error, plugin: type });
   }
 }
 
 /** Keeps the plugin's own code and words when it answered as the specification asks. */
-function failureOf(type: string, command: string, exitCode: number | string, answer: unknown, stderr: string): CniError {
-  const { code, msg, details } = (typeof answer === 'object' && answer !== null ? answer : {}) as Partial<
-    Record<'code' | 'msg' | 'details', unknown>
-  >;
+function failureOf(type: string, command: string, { exitCode, stdout, stderr }: Outcome): CniError {
+  const { code, msg, details } = errorIn(stdout);
   if (typeof code === 'number' && typeof msg === 'string') {
     return new CniError(code, `${type}: ${msg}`, { details: typeof details === 'string' ? details : '', plugin: type });
   }
-  const lastWords = stderr.trim().slice(-200);
-  return new CniError(CNI_CODE.plugin, `${type} ended ${command} with ${exitCode}${lastWords === '' ? '' : `: ${lastWords}`}`, {
-    plugin: type,
-  });
+  const [lastWords, answer] = [stderr.trim().slice(-200), stdout.trim().slice(0, 200)];
+  const words = [lastWords, ...(answer === '' ? [] : [`it answered ${JSON.stringify(answer)}`])].filter((text) => text !== '');
+  return new CniError(CNI_CODE.plugin, [`${type} ended ${command} with ${exitCode}`, ...words].join(': '), { plugin: type });
+}
+
+function errorIn(stdout: string): Partial<Record<'code' | 'msg' | 'details', unknown>> {
+  try {
+    return (parseJson(stdout) ?? {}) as object;
+  } catch {
+    return {};
+  }
 }

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { checkNetwork } from '../chain/check-network.ts';
+import { PluginFolder } from '../testing/plugin-folder.ts';
 import { convertConfig } from './convert-config.ts';
 
 const ROUTE_AND_POLICY = [{ type: 'weir-route', ipam: { type: 'weir-ipam' } }, { type: 'weir-policy' }];
@@ -133,6 +134,40 @@ test("a list of others' plugins gets policy after the one that makes the interfa
   t.deepEqual(single.config.chain, [bridge, { type: 'weir-policy' }]);
 });
 
+test('policy comes behind what gives the interface its hardware address, and the plugin that makes it need not be the first', async (t) => {
+  const folder = await PluginFolder.make(t);
+  for (const name of ['bridge', 'bandwidth', 'loopback', 'tuning']) await folder.add(name, 'exit 1');
+  const bridge = { type: 'bridge', ipam: { type: 'weir-ipam' } };
+  const [mac, told, bandwidth] = [
+    { type: 'tuning', mac: '02:00:5e:00:53:07' },
+    { type: 'tuning', capabilities: { mac: true } },
+    { type: 'bandwidth' },
+  ];
+  const policy = { type: 'weir-policy' };
+  for (const [plugins, chain] of [
+    [
+      [bridge, mac],
+      [bridge, mac, policy],
+    ],
+    [
+      [bridge, bandwidth, told, bandwidth],
+      [bridge, bandwidth, told, policy, bandwidth],
+    ],
+    [
+      [{ type: 'portmap' }, bridge],
+      [bridge, policy],
+    ],
+    [
+      [{ type: 'loopback' }, bridge, bandwidth],
+      [{ type: 'loopback' }, bridge, policy, bandwidth],
+    ],
+  ]) {
+    const { config } = convertConfig({ name: 'b', cniVersion: '1.0.0', plugins });
+    t.deepEqual(config.chain, chain);
+    t.deepEqual(await checkNetwork(config, [folder.path]), []);
+  }
+});
+
 test('what comes out is a network that the tools take', async (t) => {
   for (const given of [
     { name: 'c', type: 'calico', ipam: { type: 'calico-ipam', assign_ipv4: 'false', assign_ipv6: 'true' }, mtu: 1440 },
@@ -147,6 +182,7 @@ for (const [given, message] of [
   [[], /no network/],
   [{ name: 'x', type: 'weir' }, /nothing to convert/],
   [{ name: 'x', type: 'mesos-cni-port-mapper' }, /"delegate" is missing/],
+  [{ name: 'x', plugins: [{ type: 'portmap' }] }, /no plugin of this network makes an interface/],
   [{ name: 'x', type: 'calico', ipam: { assign_ipv4: 'false' } }, /no address at all/],
 ] as const)
   test(`refused: ${JSON.stringify(given)}`, (t) => {

@@ -1,5 +1,6 @@
 /** Other configurations of the same networks: for Calico on Mesos and DC/OS, and lists as libcni has them. */
 import { z } from 'zod';
+import { changesMac } from '../chain/mac-change.ts';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { highestVersion } from '../protocol/version.ts';
 import { TOOLS } from '../tool-table.ts';
@@ -63,8 +64,9 @@ export function convertConfig(given: unknown): Conversion {
     ),
   ];
   if (plugins.some(({ type }) => TOOLS.has(String(type)))) throw refusal('a tool of Weir is in this network: there is nothing to convert');
-  const steps = plugins.flatMap((plugin, index) =>
-    stepsOf(plugin, { where: network.plugins === undefined ? '' : `plugins.${index}.`, isFirst: index === 0, notes }),
+  const steps = withPolicy(
+    plugins.flatMap((plugin, index) => stepsOf(plugin, { where: network.plugins === undefined ? '' : `plugins.${index}.`, notes })),
+    notes,
   );
   if (network.runtimeConfig !== undefined)
     notes.push({ key: 'runtimeConfig', text: 'left out: the runtime makes it anew for each container' });
@@ -103,8 +105,21 @@ function noteFolder({ name, plugins, loadOnlyInlinedPlugins }: Config & { name: 
   });
 }
 
-function stepsOf(plugin: Config, context: { where: string; isFirst: boolean; notes: ConversionNote[] }): Config[] {
-  const { where, isFirst, notes } = context;
+/**
+ * Policy comes next to the plugin that makes the interface, before anything that only adorns it; but behind what gives that its hardware
+ * address, which policy keeps the container to.
+ */
+function withPolicy(steps: readonly Config[], notes: ConversionNote[]): Config[] {
+  if (steps.some(({ type }) => type === 'weir-policy')) return [...steps];
+  const maker = steps.find(({ type }) => type !== 'loopback');
+  if (maker === undefined) throw refusal('no plugin of this network makes an interface');
+  const before = Math.max(steps.indexOf(maker), steps.findLastIndex(changesMac));
+  notes.push({ key: 'type', text: `${maker.type} stays, and weir-policy comes after it: policy is in force on its interface now` });
+  return steps.toSpliced(before + 1, 0, { type: 'weir-policy' });
+}
+
+function stepsOf(plugin: Config, context: { where: string; notes: ConversionNote[] }): Config[] {
+  const { where, notes } = context;
   if (plugin.type === 'mesos-cni-port-mapper') return delegateOf(plugin, context);
   if (plugin.type === 'calico') return fromCalico(plugin, where, notes);
   if (PORT_MAPPERS.includes(String(plugin.type))) {
@@ -114,17 +129,11 @@ function stepsOf(plugin: Config, context: { where: string; isFirst: boolean; not
     });
     return [];
   }
-  // The first plugin makes the interface; policy comes next, before anything that only adorns it.
-  if (!isFirst) return [plugin];
-  notes.push({
-    key: `${where}type`,
-    text: `${plugin.type} stays, and weir-policy comes after it: policy is in force on its interface now`,
-  });
-  return [plugin, { type: 'weir-policy' }];
+  return [plugin];
 }
 
 /** Mesos' and DC/OS' port mapper holds the plugin that does the work. */
-function delegateOf(mapper: Config, { where, isFirst, notes }: { where: string; isFirst: boolean; notes: ConversionNote[] }): Config[] {
+function delegateOf(mapper: Config, { where, notes }: { where: string; notes: ConversionNote[] }): Config[] {
   const { success, data } = pluginSchema.safeParse(mapper.delegate);
   if (!success) throw refusal(`"${where}delegate" is missing, or has no "type"`);
   for (const key of Object.keys(without(mapper, ['type', 'delegate']))) {
@@ -138,7 +147,7 @@ function delegateOf(mapper: Config, { where, isFirst, notes }: { where: string; 
       data,
       NETWORK_KEYS.filter((key) => key !== 'type'),
     ),
-    { where: `${where}delegate.`, isFirst, notes },
+    { where: `${where}delegate.`, notes },
   );
 }
 

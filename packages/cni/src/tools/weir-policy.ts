@@ -3,6 +3,7 @@ import {
   type Endpoint,
   type EndpointSpec,
   endpointName,
+  hostInterfaceName,
   hostSockets,
   parseObject,
   socketText,
@@ -177,7 +178,7 @@ function unfollowed(call: Call, { findTask }: Services): string[] {
 
 /** Ours may be in a network with its own address space. What others made is in the host's own namespace, where such a network must not be. */
 function spaceIn(call: Call, made: Result, services: Services): Pick<EndpointSpec, 'addressSpace'> {
-  const ours = ownLink(made);
+  const ours = ownLink(call, made);
   if (ours !== undefined) return services.wiring.spaceOf(ours.name) === undefined ? {} : { addressSpace: 'Own' };
   if (services.wiring.spaceFor(call.config.name) === undefined) return {};
   throw new CniError(
@@ -189,8 +190,13 @@ function spaceIn(call: Call, made: Result, services: Services): Pick<EndpointSpe
   );
 }
 
-function ownLink(made: Result): Interface | undefined {
-  return made.interfaces.find((link) => !isInContainer(link) && link.name.startsWith(GUARDED_PREFIX));
+function ownLink(call: Call, made: Result): Interface | undefined {
+  const name = ownNameOf(call);
+  return made.interfaces.find((link) => !isInContainer(link) && link.name === name);
+}
+
+function ownNameOf({ containerId, interfaceName }: Call): string {
+  return hostInterfaceName(containerId, interfaceName, GUARDED_PREFIX);
 }
 
 function hostPortsOf({ runtimeConfig }: Config): Pick<EndpointSpec, 'hostPorts'> {
@@ -205,9 +211,24 @@ function aliasesOf({ config }: Call): Pick<EndpointSpec, 'aliases'> {
 
 /** Ours is named in the result. Where others made it, it is looked for: what their results name is the bridge too, or nothing at all. */
 function hostEndOf(call: Call, made: Result, services: Services): HostEnd {
-  const ours = ownLink(made);
+  const ours = ownLink(call, made);
   if (ours !== undefined) return { hostInterface: ours.name };
-  return services.wiring.findHostEnd({ namespace: call.namespace!, interfaceName: call.interfaceName });
+  const found = services.wiring.findHostEnd({ namespace: call.namespace!, interfaceName: call.interfaceName });
+  refuseReserved(found, call);
+  return found;
+}
+
+/** What has such a name is closed until Weir's table knows it as a link of Weir's own. */
+function refuseReserved({ hostInterface, bridge }: HostEnd, call: Call): void {
+  const reserved = [bridge, hostInterface].find((name) => name?.startsWith(GUARDED_PREFIX) && name !== ownNameOf(call));
+  if (reserved === undefined) return;
+  throw new CniError(
+    CNI_CODE.invalidConfig,
+    `weir-policy: names that begin with "${GUARDED_PREFIX}" are those of Weir's links, and ${reserved} is none`,
+    {
+      details: `give ${reserved} another name in the network file`,
+    },
+  );
 }
 
 function addressesOf(made: Result, interfaceName: string): string[] {
