@@ -1,6 +1,7 @@
 export { type InvalidObject, ObjectStore, type PutOptions, type Versioned } from './objects.ts';
 export { type OpenOptions, openStore } from './open-store.ts';
 export { parseEntry } from './parse-entry.ts';
+export { Rehearsal } from './rehearsal.ts';
 export type { ObjectEvent } from './snapshot-and-watch.ts';
 export type {
   Change,

@@ -59,6 +59,12 @@ export const selectorFlag = {
   }),
 };
 
+/** Of what changes objects. */
+export const dryRunFlags = {
+  'dry-run': boolean({ summary: 'Only say what would be done and show what would differ; the store checks it, and nothing is written.' }),
+  'exit-code': boolean({ summary: 'With --dry-run: exit status 4 where something would change.', dependsOn: ['dry-run'] }),
+};
+
 export const fileFlags = {
   filename: string({
     char: 'f',

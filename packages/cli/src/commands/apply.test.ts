@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { endpoint, host, KUBERNETES_POLICY, POLICY, POOL, Weir } from '../testing/weir.ts';
+import { endpoint, host, KUBERNETES_POLICY, lines, POLICY, POOL, Weir } from '../testing/weir.ts';
 
 test('apply says created, then unchanged, then configured', async (t) => {
   const weir = await Weir.in(t);
@@ -157,4 +157,82 @@ test('a network is made before the pool that names it, wherever it stands, and d
   const file = await weir.file('red.yaml', `${POOL.replace('cidr:', 'network: red, cidr:')}---\n${network}`);
   t.is(await weir.ok(t, ['apply', '-f', file]), 'network/red created\npool/main created\n');
   t.is(await weir.ok(t, ['delete', '-f', file]), 'pool/main deleted\nnetwork/red deleted\n');
+});
+
+test('a dry run says what apply would say, with what differs, and writes nothing', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
+  const revision = () => weir.withStore(async (store) => (await store.list('')).revision);
+  const before = await revision();
+  const tier = 'apiVersion: weir/v1\nkind: Tier\nmetadata: {name: first}\nspec: {order: 1}\n';
+  const policy = POLICY.replace("'client'", "'front'").replace('spec:', 'spec:\n  tier: first');
+  const file = await weir.file('all.yaml', [policy, POOL, tier].join('---\n'));
+  t.is(
+    await weir.ok(t, ['apply', '--dry-run', '-f', file]),
+    lines(
+      'tier/first created (dry run)',
+      '  + apiVersion: weir/v1',
+      '  + kind: Tier',
+      '  + metadata:',
+      '  +   name: first',
+      '  + spec:',
+      '  +   order: 1',
+      '  +   defaultAction: Deny',
+      'policy/web configured (dry run)',
+      '  …',
+      '      name: web',
+      '      namespace: shop',
+      '    spec:',
+      '  +   tier: first',
+      "      selector: run == 'web'",
+      '      types:',
+      '        - Ingress',
+      '  …',
+      '        - action: Allow',
+      '          protocol: TCP',
+      '          source:',
+      "  -         selector: run == 'client'",
+      "  +         selector: run == 'front'",
+      '          destination:',
+      '            ports:',
+      '              - 80',
+      'pool/main created (dry run)',
+      '  + apiVersion: weir/v1',
+      '  + kind: Pool',
+      '  + metadata:',
+      '  +   name: main',
+      '  + spec:',
+      '  +   cidr: 10.77.0.0/16',
+      '  +   blockSize: 26',
+      '  +   disabled: false',
+      '  +   vxlan: Never',
+      '  +   natOutgoing: false',
+      '  +   visibility: Routed',
+      '  +   routes: Blocks',
+    ),
+  );
+  const overlapping = POOL.replace('main', 'second').replace('/16', '/20');
+  const refused = await weir.run(['apply', '--dry-run', '--exit-code', '-f', '-'], { stdin: [POOL, overlapping].join('---\n') });
+  t.is(refused.status, 1, 'a fault counts for more than a change');
+  t.regex(refused.stderr, /^error: 1 of 2 failed:\n {2}stdin, document 2: pool "second".*overlap.*"main"/);
+  t.regex(await weir.fails(t, 1, ['create', '--dry-run', '-f', '-'], { stdin: POLICY }), /policy\/web exists already/);
+  t.regex(await weir.fails(t, 1, ['replace', '--dry-run', '-f', '-'], { stdin: POOL }), /pool\/main was not found/);
+  t.is(await revision(), before);
+});
+
+test('for CI: whether the store is as the files say', async (t) => {
+  const weir = await Weir.in(t);
+  const check = (stdin: string) => weir.run(['apply', '--dry-run', '--exit-code', '-f', '-'], { stdin });
+  t.like(await check(POLICY), { status: 4, stderr: '' });
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
+  t.deepEqual(await check(POLICY), { status: 0, stdout: 'policy/web unchanged (dry run)\n', stderr: '' });
+  t.is((await check(POLICY.replace('80', '81'))).status, 4);
+  t.regex(await weir.fails(t, 2, ['apply', '--exit-code', '-f', '-'], { stdin: POLICY }), /--dry-run/);
+});
+
+test('a dry run makes no store where there is none', async (t) => {
+  const weir = await Weir.in(t);
+  const path = join(weir.folder, 'none.db');
+  t.regex(await weir.fails(t, 3, ['apply', '--dry-run', '--store-path', path, '-f', '-'], { stdin: POLICY }), /there is no store at/);
+  await t.throwsAsync(stat(path), { code: 'ENOENT' });
 });

@@ -9,6 +9,10 @@ test('delete by file takes the Kubernetes form, and by kind and name any form of
   t.is(await weir.ok(t, ['delete', 'pol', 'web', '-n', 'shop']), 'policy/web deleted\n');
   t.is(await weir.ok(t, ['delete', 'pool/main']), 'pool/main deleted\n');
   await weir.ok(t, ['apply', '-f', all]);
+  t.is(
+    await weir.ok(t, ['delete', '--dry-run', '-f', all]),
+    'policy/access-nginx deleted (dry run)\npolicy/web deleted (dry run)\npool/main deleted (dry run)\n',
+  );
   t.is(await weir.ok(t, ['delete', '-f', all]), 'policy/access-nginx deleted\npolicy/web deleted\npool/main deleted\n');
 });
 
@@ -54,6 +58,7 @@ test('a pool with addresses in use stays', async (t) => {
     metadata: { name: '10.77.0.0-26' },
     spec: { cidr: '10.77.0.0/26', pool: 'main', host: 'h1', allocations },
   });
+  t.regex(await weir.fails(t, 1, ['delete', 'pool', 'main', '--dry-run']), /pool "main" .*1 of its addresses is in use/);
   t.regex(
     await weir.fails(t, 1, ['delete', 'pool', 'main']),
     /pool "main" \(10\.77\.0\.0\/16\): 1 of its addresses is in use, by 1 container on h1/,

@@ -1,6 +1,7 @@
 import { boolean, integer, string } from '@oclif/core/flags';
 import { outputFlag } from '../command-line/output-flag.ts';
 import { StoreCommand } from '../command-line/store-command.ts';
+import { untilInterrupted } from '../command-line/until-interrupted.ts';
 
 export default class Flows extends StoreCommand {
   static override summary = 'Show who talked to whom, on all hosts: allowed or denied, and by which rule.';
@@ -37,10 +38,7 @@ that runs did not answer.`;
     const query = flowQuery(flags, Date.now());
     const { showFlows } = await import('../flows/show-flows.ts');
     const { terminalWidth } = await import('../output/table.ts');
-    const interrupted = new AbortController();
-    const interrupt = () => interrupted.abort();
-    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-    const options = { form: flags.output, width: terminalWidth(), signal: interrupted.signal };
+    const options = { form: flags.output, width: terminalWidth(), signal: untilInterrupted() };
     await this.withStore(flags, (store) => showFlows(store, query, options, (text) => void process.stdout.write(text)));
   }
 }

@@ -211,6 +211,17 @@ test('--watch -o json prints a line for each event', async (t) => {
   t.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
+test('who watches and reads no more ends it', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
+  const child = weir.start(['get', 'policies', '-A', '--watch', '-o', 'name']);
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child.stdout!, 'data');
+  child.stdout!.destroy();
+  await weir.ok(t, ['delete', 'policy', 'web', '-n', 'shop']);
+  t.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
 test('who pipes into head gets no complaint', async (t) => {
   const weir = await Weir.in(t);
   await weir.seed(...Array.from({ length: 400 }, (_, index) => endpoint(`container-${index}`, {}, { on: 'h1', address: '10.77.0.1' })));

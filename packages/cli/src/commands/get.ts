@@ -3,6 +3,7 @@ import { CliError } from '../cli-error.ts';
 import { outputFlag } from '../command-line/output-flag.ts';
 import { type FlagValues, StoreCommand } from '../command-line/store-command.ts';
 import { namespacesFlags, selectorFlag } from '../command-line/store-flags.ts';
+import { untilInterrupted } from '../command-line/until-interrupted.ts';
 import type { GetOptions } from '../objects/get-objects.ts';
 
 export default class Get extends StoreCommand {
@@ -48,9 +49,6 @@ What -o yaml and -o json print can be changed and given to weir apply.
     const { form } = options;
     if (form === 'kubernetes') throw new CliError('EUSAGE', 'give either --watch or -o kubernetes, not both');
     const { watchObjects } = await import('../objects/watch-objects.ts');
-    const interrupted = new AbortController();
-    const interrupt = () => interrupted.abort();
-    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-    await this.withObjects(flags, (stores) => watchObjects(stores, words, { ...options, form, signal: interrupted.signal }, print));
+    await this.withObjects(flags, (stores) => watchObjects(stores, words, { ...options, form, signal: untilInterrupted() }, print));
   }
 }

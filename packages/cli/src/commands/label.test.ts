@@ -5,6 +5,10 @@ test('labels are set, changed and taken away; of endpoints, which else are not f
   const weir = await Weir.in(t);
   await weir.seed(endpoint('c1', { run: 'access' }, { on: 'h1', address: '10.77.0.1' }));
   const label = ['label', 'endpoint', 'c1-eth0', '-n', 'shop'];
+  t.regex(
+    await weir.ok(t, [...label, 'run-', '--dry-run']),
+    /^endpoint\/c1-eth0 labeled \(dry run\)\n(?:.*\n)+ {2}- {3}labels:\n {2}- {5}run: access\n/,
+  );
   t.is(await weir.ok(t, [...label, 'run-', 'env=prod']), 'endpoint/c1-eth0 labeled\n');
   t.is(await weir.ok(t, [...label, 'env=prod']), 'endpoint/c1-eth0 unchanged\n');
   t.regex(await weir.fails(t, 1, [...label, 'env=test', 'run=web']), /"env" is "prod" already: give --overwrite/);

@@ -1,11 +1,10 @@
 import { boolean } from '@oclif/core/flags';
-import { finishUnheard } from '../command-line/finish-unheard.ts';
-import { StoreCommand } from '../command-line/store-command.ts';
-import { namespaceFlag, selectorFlag } from '../command-line/store-flags.ts';
+import { ChangingCommand } from '../command-line/changing-command.ts';
+import { dryRunFlags, namespaceFlag, selectorFlag } from '../command-line/store-flags.ts';
 
-export default class Label extends StoreCommand {
+export default class Label extends ChangingCommand {
   static override summary = 'Set labels of an object, or take them away.';
-  static override usage = 'label KIND NAME|-l SELECTOR KEY=VALUE|KEY-… [--overwrite] [-n NAME] [STORE FLAGS]';
+  static override usage = 'label KIND NAME|-l SELECTOR KEY=VALUE|KEY-… [--overwrite] [-n NAME] [--dry-run [--exit-code]] [STORE FLAGS]';
   static override description = `All changes of an object happen in one step: policy never sees half of them.
 A label of an endpoint that is changed here lasts as long as its container. A namespace that has no object yet gets one.`;
   static override examples = [
@@ -17,14 +16,14 @@ A label of an endpoint that is changed here lasts as long as its container. A na
   static override flags = {
     ...namespaceFlag,
     ...selectorFlag,
+    ...dryRunFlags,
     overwrite: boolean({ summary: 'Change labels that have another value already.' }),
   };
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(Label);
     const { labelObjects, readLabelWords } = await import('../objects/label-objects.ts');
-    finishUnheard();
     const request = readLabelWords(argv as string[], flags);
-    await this.withObjects(flags, (stores) => labelObjects(stores, request, (line) => this.log(line)));
+    await this.change(flags, (stores, report) => labelObjects(stores, request, report));
   }
 }

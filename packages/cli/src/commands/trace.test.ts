@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { presenceKey } from '@weir/resources';
 import test from 'ava';
 import { endpoint, host, Weir } from '../testing/weir.ts';
@@ -30,6 +31,13 @@ async function shop(t: Parameters<typeof Weir.in>[0]): Promise<Weir> {
   await weir.ok(t, ['apply', '-f', '-'], { stdin: POLICY });
   return weir;
 }
+
+test('the exit status is the verdict, also where nobody reads on, as behind `| head`', async (t) => {
+  const weir = await shop(t);
+  const child = weir.start(['trace', '--from', 'shop/run=web', '--to', 'run=db', '--port', 'tcp/5432']);
+  child.stdout!.destroy();
+  t.deepEqual(await once(child, 'exit'), [1, null]);
+});
 
 test('what is allowed ends with 0, and names the rule', async (t) => {
   const weir = await shop(t);

@@ -6,6 +6,7 @@ import { listObjects } from './list-objects.ts';
 import { notFoundBut } from './not-found.ts';
 import { parseReferences, type Reference, referenceText } from './references.ts';
 import type { Stores } from './stores.ts';
+import type { Report } from './write-documents.ts';
 import { put, retryConflicts } from './write-object.ts';
 
 export interface LabelRequest {
@@ -38,7 +39,7 @@ export function readLabelWords(
  * Changes labels, of each object by one compare-and-swap.
  * @throws CliError ENOTFOUND, EREFUSED; ValidationError for a label that may not be; StoreError
  */
-export async function labelObjects(stores: Stores, request: LabelRequest, report: (line: string) => void): Promise<void> {
+export async function labelObjects(stores: Stores, request: LabelRequest, report: Report): Promise<void> {
   const ids = await idsOf(stores, request);
   if (ids.length === 0) throw new CliError('ENOTFOUND', 'nothing matches the selector');
   await attemptAll(
@@ -46,7 +47,7 @@ export async function labelObjects(stores: Stores, request: LabelRequest, report
     ({ kind, name }) => referenceText(kind, name),
     async (id) => {
       const changed = await retryConflicts({ kind: id.kind, metadata: id }, () => labelOne(stores, id, request));
-      report(`${referenceText(id.kind, id.name)} ${changed ? 'labeled' : 'unchanged'}`);
+      await report(id, changed ? 'labeled' : 'unchanged');
     },
   );
 }

@@ -39,6 +39,11 @@ export async function readPolicyState(stores: Stores): Promise<PolicyState> {
   return { objects: new Map([...objects, ...closed].map((object) => [keyOf(object), object])), invalid };
 }
 
+/** Whether policy depends on it, in the shared address space. */
+export function isOfPolicyState(object: AnyObject): boolean {
+  return KINDS.includes(object.kind) && isShared(object);
+}
+
 function isShared(object: AnyObject): boolean {
   switch (object.kind) {
     case 'Endpoint':

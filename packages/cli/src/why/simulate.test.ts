@@ -1,4 +1,4 @@
-import { type AnyObject, keyOf, parseObject } from '@weir/resources';
+import { type AnyObject, keyOf, parseObject, serialize } from '@weir/resources';
 import test from 'ava';
 import { endpoint, host } from '../testing/weir.ts';
 import { FlowJudge } from './flow-judge.ts';
@@ -23,7 +23,12 @@ function stateOf(values: object[]): PolicyState {
 }
 
 function changes(state: PolicyState, values: object[], verb: 'apply' | 'delete'): string[] {
-  const after = changedState(state, values.map(parsed), verb);
+  const entry = (one: AnyObject) => ({ key: keyOf(one), value: serialize(one), revision: 2, created: 2 });
+  const written = values.map(parsed).map((one) => [keyOf(one), verb === 'apply' ? entry(one) : undefined] as const);
+  const after = changedState(
+    state,
+    new Map([...written, ['/weir/guard/pools', { key: '/weir/guard/pools', value: '{}', revision: 2, created: 2 }]]),
+  );
   return changedRows(new FlowJudge(state), new FlowJudge(after), state).map(
     ({ from, to, traffic: [before, then] }) => `${from} to ${to}: ${before}, then ${then}`,
   );

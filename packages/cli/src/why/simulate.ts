@@ -1,74 +1,35 @@
-/** What a change of objects would let through or cut, before anybody makes it. */
-import { type AnyObject, BUILT_IN_TIERS, checkTier, type Host, keyOf, tierOf } from '@weir/resources';
-import { CliError } from '../cli-error.ts';
-import { withHostFacts } from '../objects/host-facts.ts';
-import { referenceText } from '../objects/references.ts';
-import { checkWritable } from '../objects/write-object.ts';
-import { objectsOf, type PolicyState } from './policy-state.ts';
+/** The state that policy depends on as a change of objects would make it, before anybody makes it. */
+import { type Entry, ObjectStore, parseEntry, Rehearsal } from '@weir/datastore';
+import { type AnyObject, keyOf, parseKey } from '@weir/resources';
+import type { Document } from '../objects/documents.ts';
+import type { Stores } from '../objects/stores.ts';
+import { checkDocuments, deleteTargets, targetOf, writeDocuments } from '../objects/write-documents.ts';
+import { isOfPolicyState, type PolicyState } from './policy-state.ts';
+
+export type Written = ReadonlyMap<string, Entry | undefined>;
 
 /**
- * The state with objects put in, or taken out.
- *
- * @throws CliError EREFUSED, ValidationError for what policy does not depend on, or what `weir apply` would refuse; CliError ENOTFOUND for what is to be deleted and is not there
+ * What `weir apply` or `weir delete` of the documents would write, by key; undefined: would delete. The store is only read.
+ * @throws what these commands would fail with
  */
-export function changedState(state: PolicyState, changes: readonly AnyObject[], verb: 'apply' | 'delete'): PolicyState {
-  const objects = new Map(state.objects);
-  const touched = new Set(changes.map(keyOf));
-  for (const object of changes) {
-    const reference = referenceText(object.kind, object.metadata.name);
-    if (!CHANGEABLE.includes(object.kind))
-      throw new CliError('EREFUSED', `${reference}: policy does not depend on it: give ${CHANGEABLE.join(', ')}`);
-    const key = keyOf(object);
-    if (verb === 'apply') {
-      objects.set(key, asApplied(object, state, key));
-    } else if (!objects.delete(key) && !state.invalid.some(({ id }) => isOf(id, object)))
-      throw new CliError('ENOTFOUND', `${reference} is not there`);
+export async function rehearse({ store }: Stores, documents: readonly Document[], verb: 'apply' | 'delete'): Promise<Written> {
+  const rehearsal = new Rehearsal(store);
+  const stores = { store: rehearsal, objects: new ObjectStore(rehearsal) };
+  if (verb === 'apply') {
+    await checkDocuments(documents, verb);
+    await writeDocuments(stores, documents, verb, () => {});
+  } else await deleteTargets(stores, documents.map(targetOf), {}, () => {});
+  return rehearsal.written;
+}
+
+/** The state with what was written to the store since; what policy does not depend on changes nothing. */
+export function changedState({ objects, invalid }: PolicyState, written: Written): PolicyState {
+  const changed = new Map<string, AnyObject>(objects);
+  for (const [key, entry] of written) {
+    if (parseKey(key) === undefined) continue; // a guard, or another thing beside the objects
+    changed.delete(key);
+    const object = entry && parseEntry(entry);
+    if (object !== undefined && isOfPolicyState(object)) changed.set(key, object);
   }
-  const after = { objects, invalid: state.invalid.filter(({ id }) => !touched.has(keyOfId(id))) };
-  checkTiers(changes, after, verb);
-  return after;
-}
-
-function asApplied(object: AnyObject, state: PolicyState, key: string): AnyObject {
-  checkWritable(object, 'apply');
-  if (object.kind === 'Tier') checkTier(object);
-  if (object.kind !== 'Host') return object;
-  const present = state.objects.get(key) as Host | undefined;
-  const isUnreadable = state.invalid.some(({ id }) => isOf(id, object));
-  return withHostFacts(object, present === undefined && !isUnreadable ? undefined : { object: present });
-}
-
-const CHANGEABLE: readonly string[] = [
-  'Policy',
-  'GlobalPolicy',
-  'Tier',
-  'Namespace',
-  'NetworkSet',
-  'GlobalNetworkSet',
-  'Service',
-  'Pool',
-  'Host',
-  'HostEndpoint',
-];
-
-type Id = PolicyState['invalid'][number]['id'];
-
-function keyOfId({ kind, ...metadata }: Id): string {
-  return keyOf({ kind, metadata });
-}
-
-function isOf(id: Id, object: AnyObject): boolean {
-  return keyOfId(id) === keyOf(object);
-}
-
-function checkTiers(changes: readonly AnyObject[], after: PolicyState, verb: 'apply' | 'delete'): void {
-  const tiers = new Set([...BUILT_IN_TIERS.keys(), ...objectsOf(after, 'Tier').map(({ metadata }) => metadata.name)]);
-  const policies = verb === 'apply' ? changes : [...after.objects.values()];
-  for (const object of policies) {
-    if ((object.kind !== 'Policy' && object.kind !== 'GlobalPolicy') || tiers.has(tierOf(object.spec))) continue;
-    throw new CliError(
-      'EREFUSED',
-      `${referenceText(object.kind, object.metadata.name)}: spec.tier: there would be no tier ${JSON.stringify(tierOf(object.spec))}`,
-    );
-  }
+  return { objects: changed, invalid: invalid.filter(({ id: { kind, ...metadata } }) => !written.has(keyOf({ kind, metadata }))) };
 }

@@ -1,6 +1,5 @@
 import { Command } from '@oclif/core/command';
 import { boolean, integer, string } from '@oclif/core/flags';
-import { finishUnheard } from '../../command-line/finish-unheard.ts';
 import { outputFlag } from '../../command-line/output-flag.ts';
 import { storePlaceFlags } from '../../command-line/store-flags.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
@@ -44,7 +43,6 @@ The host runs Weir from where this program is.`;
         import('../../host-install/carry-out.ts'),
         import('../../host-install/report.ts'),
       ]);
-    finishUnheard();
     const { 'dry-run': future, force } = flags;
     const folders = hostFolders(flags);
     const { files, obstacles } = await filesToInstall({ folders, networks: flags.network, storeFlags: flags, timeout: flags.timeout });

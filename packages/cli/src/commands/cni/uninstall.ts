@@ -1,6 +1,5 @@
 import { Command } from '@oclif/core/command';
 import { boolean, string } from '@oclif/core/flags';
-import { finishUnheard } from '../../command-line/finish-unheard.ts';
 import { outputFlag } from '../../command-line/output-flag.ts';
 import { hostFlags, hostFolders } from '../../host-install/host-folders.ts';
 
@@ -43,7 +42,6 @@ or its agent runs. The agent's configuration stays, and so does the store.`;
       import('../../host-install/carry-out.ts'),
       import('../../host-install/report.ts'),
     ]);
-    finishUnheard();
     const { 'dry-run': future, force } = flags;
     const folders = hostFolders(flags);
     const files = await filesToUninstall(folders, flags.network);

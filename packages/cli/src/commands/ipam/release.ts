@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { boolean, string } from '@oclif/core/flags';
 import type { Inventory, Repair } from '@weir/ipam';
 import { CliError } from '../../cli-error.ts';
-import { finishUnheard } from '../../command-line/finish-unheard.ts';
 import { outputFlag } from '../../command-line/output-flag.ts';
 import { StoreCommand } from '../../command-line/store-command.ts';
 
@@ -40,7 +39,6 @@ Of a report only leaked addresses are freed, and only if they are held as they w
     ]);
     const addresses = (argv as string[]).map((word) => parseAddress(word));
     const released: string[] = [];
-    finishUnheard();
     await this.withStore(flags, async (store) => {
       const inventory = await readInventory(store);
       const releases = report === undefined ? addresses.map((address) => releaseOf(address, inventory)) : await readReport(report);

@@ -31,14 +31,25 @@ test('what a policy would change, before it is applied; and what its end would',
 test('a simulation refuses what apply and delete refuse', async (t) => {
   const weir = await shop(t);
   const simulate = (stdin: string, ...flags: string[]) => weir.fails(t, 1, ['policy', 'simulate', '-f', '-', ...flags], { stdin });
-  t.regex(await simulate(DB, '--delete'), /^error: policy\/db is not there$/m);
-  t.regex(await simulate(DB.replace('spec:', 'spec:\n  tier: gone')), /there would be no tier "gone"/);
+  t.regex(await simulate(DB, '--delete'), /^error: policy\/db was not found in namespace shop$/m);
+  t.regex(await simulate(DB.replace('spec:', 'spec:\n  tier: gone')), /there is no tier "gone"/);
   t.regex(await simulate(DB.replace('selector', 'selecter')), /did you mean "selector"\?/);
   const object = (kind: string, spec: object, name = 'default') =>
     JSON.stringify({ apiVersion: 'weir/v1', kind, metadata: { name }, spec });
   t.regex(await simulate(object('Tier', { order: 1 })), /"default" is a built-in tier/);
   t.regex(await simulate(object('Host', { addresses: ['192.0.2.1'] }, 'h9')), /cannot make host\/h9/);
-  t.regex(await simulate(object('Claim', { addresses: ['10.77.0.9'] }, 'web')), /policy does not depend on it/);
+  const held = { containerId: 'db1', interfaceName: 'eth0', network: 'weir', host: 'h2' };
+  await weir.seed(
+    { kind: 'Pool', metadata: { name: 'main' }, spec: { cidr: '10.77.0.0/16' } },
+    {
+      kind: 'Block',
+      metadata: { name: '10.77.0.64-26' },
+      spec: { cidr: '10.77.0.64/26', pool: 'main', host: 'h2', allocations: { '10.77.0.67': held } },
+    },
+  );
+  const pool = (cidr: string, name = 'main') => object('Pool', { cidr }, name);
+  t.regex(await simulate(pool('10.77.0.0/16'), '--delete'), /pool "main" .*1 of its addresses is in use/);
+  t.regex(await simulate(pool('10.77.0.0/17', 'second')), /overlap/);
 });
 
 const NOW = Date.now();

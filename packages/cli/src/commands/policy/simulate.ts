@@ -35,7 +35,7 @@ outside, and for the flows that the hosts recorded in the last hour. How far eac
     const [
       { readPolicyState },
       { FlowJudge },
-      { changedState },
+      { changedState, rehearse },
       { changedRows, formatChanges },
       { recordedFlows, recordedText },
       { changedFlows },
@@ -48,12 +48,12 @@ outside, and for the flows that the hosts recorded in the last hour. How far eac
       import('../../why/changed-flows.ts'),
     ]);
     const documents = await this.readFiles('simulate', flags);
-    const { state, recorded } = await this.withObjects(flags, async (stores) => ({
+    const { state, written, recorded } = await this.withObjects(flags, async (stores) => ({
+      written: await rehearse(stores, documents, flags.delete ? 'delete' : 'apply'),
       state: await readPolicyState(stores),
       recorded: flags.flows ? await recordedFlows(stores.store, Date.now()) : undefined,
     }));
-    const changes = documents.map(({ object }) => object);
-    const [before, after] = [new FlowJudge(state), new FlowJudge(changedState(state, changes, flags.delete ? 'delete' : 'apply'))];
+    const [before, after] = [new FlowJudge(state), new FlowJudge(changedState(state, written))];
     const rows = changedRows(before, after, state, { by: flags.by?.split(',') });
     const flows = recorded && changedFlows(recorded.records, before, after);
     if (flags.output === 'json') {
