@@ -1,5 +1,5 @@
 import test from 'ava';
-import { endpoint, host, lines, POLICY, Weir } from '../testing/weir.ts';
+import { endpoint, host, lines, POLICY, POOL, Weir } from '../testing/weir.ts';
 
 test('what a policy, an endpoint and a host have to do with each other', async (t) => {
   const weir = await Weir.in(t);
@@ -84,4 +84,48 @@ test('what a policy, an endpoint and a host have to do with each other', async (
     'error: endpoint/c1 was not found in namespace shop\n  it is endpoint/c1-eth0\n',
   );
   t.regex(await weir.fails(t, 2, ['describe', 'policies']), /name what to describe/);
+});
+
+test('the same for programs: the object, and what it has to do with others', async (t) => {
+  const weir = await Weir.in(t);
+  const service =
+    'apiVersion: weir/v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {selector: run == "web", ports: [{port: 80}]}\n';
+  const tier = 'apiVersion: weir/v1\nkind: Tier\nmetadata: {name: first}\nspec: {order: 1}\n';
+  const agents = `apiVersion: weir/v1
+kind: GlobalPolicy
+metadata: {name: agents}
+spec: {tier: first, selector: role == 'agent', applyOnForward: true, ingress: []}
+---
+apiVersion: weir/v1
+kind: HostEndpoint
+metadata: {name: h1-eth0, labels: {role: agent}}
+spec: {host: h1, interfaceName: eth0, expectedIPs: [172.16.0.1]}
+`;
+  await weir.seed(host('h1', '172.16.0.1'), endpoint('c1', { run: 'web' }, { on: 'h1', address: '10.77.0.1' }));
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: [POLICY, POOL, service, tier, agents].join('---\n') });
+  const describe = async (...words: string[]) => JSON.parse(await weir.ok(t, ['describe', ...words, '-o', 'json']));
+  const get = async (...words: string[]) => JSON.parse(await weir.ok(t, ['get', ...words, '-o', 'json']));
+  const c1 = { kind: 'Endpoint', namespace: 'shop', name: 'c1-eth0', host: 'h1', addresses: ['10.77.0.1'] };
+  const web = { kind: 'Policy', namespace: 'shop', name: 'web' };
+  const ofAgents = { kind: 'GlobalPolicy', name: 'agents' };
+  t.deepEqual(await describe('policy', 'web', '-n', 'shop'), {
+    object: await get('policy', 'web', '-n', 'shop'),
+    related: { status: 'in force', tier: 'default', place: 1, asked: 1, selects: [c1] },
+  });
+  const [first, second] = await describe('endpoint/c1-eth0', 'service/web', '-n', 'shop');
+  t.deepEqual(first.related, {
+    agentIsUp: false,
+    services: [{ kind: 'Service', namespace: 'shop', name: 'web', ready: true }],
+    ingress: [web],
+    egress: [],
+    defaultIngress: 'Allow',
+    defaultEgress: 'Allow',
+  });
+  t.deepEqual(second.related, { backends: [{ endpoint: c1, addresses: ['10.77.0.1'], ready: true }] });
+  t.deepEqual((await describe('host', 'h1')).related, { agent: null, endpoints: [c1] });
+  t.deepEqual((await describe('hostendpoint', 'h1-eth0')).related, { policies: [ofAgents], forward: [ofAgents] });
+  t.deepEqual((await describe('tier', 'first')).related, { policies: [ofAgents] });
+  t.like((await describe('pool', 'main')).related, { use: { size: 65536, used: 0, blocks: [] } });
+  await weir.ok(t, ['label', 'namespace', 'shop', 'team=web']);
+  t.deepEqual((await describe('namespace', 'shop')).related, { endpoints: [c1] });
 });

@@ -1,27 +1,19 @@
 /** A container's endpoint: where it is, whose, and what policy is for it. */
-import { type Endpoint, type HostPort, type NamespaceDefault, WARNINGS_ANNOTATION } from '@weir/resources';
-import { inOrderOfEvaluation, selects } from '../output/policy-selection.ts';
+import { type Endpoint, type GlobalPolicy, type HostPort, type NamespaceDefault, type Policy, WARNINGS_ANNOTATION } from '@weir/resources';
 import { behindText } from './describe-service.ts';
 import type { Field } from './field.ts';
+import { endpointRelations } from './relations.ts';
 import type { Surroundings } from './surroundings.ts';
 import { policyTitle } from './titles.ts';
 
-export function endpointFields(endpoint: Endpoint, { policies, namespaces, services = [], tiers = [], agents }: Surroundings): Field[] {
+export function endpointFields(endpoint: Endpoint, surroundings: Surroundings): Field[] {
   const { spec } = endpoint;
-  const behind = services.flatMap((service) => behindText(service, endpoint, namespaces));
-  const own = inOrderOfEvaluation(
-    policies.filter((policy) => selects(policy, endpoint, namespaces)),
-    tiers,
-  );
-  const named = (direction: 'Ingress' | 'Egress') =>
-    own.filter((policy) => policy.spec.types.includes(direction)).map((policy) => policyTitle(policy));
-  const home = namespaces.find(({ metadata }) => metadata.name === endpoint.metadata.namespace)?.spec;
-  const none = (own: NamespaceDefault | undefined) => [
-    `<none>: ${spec.defaultAction === 'Deny' ? 'Deny' : (own ?? home?.defaultAction ?? 'Allow')} by default`,
-  ];
+  const { agentIsUp, services, ingress, egress, defaultIngress, defaultEgress } = endpointRelations(endpoint, surroundings);
+  const by = (policies: readonly (Policy | GlobalPolicy)[], preset: NamespaceDefault) =>
+    policies.length > 0 ? policies.map((policy) => policyTitle(policy)) : [`<none>: ${preset} by default`];
   return [
     ...warningFields(endpoint),
-    ['Host', agents?.has(spec.host) === false ? `${spec.host}, whose agent is down` : spec.host],
+    ['Host', agentIsUp ? spec.host : `${spec.host}, whose agent is down`],
     ['Container', spec.containerId],
     ...mesosFields(spec),
     ['Network', spec.network],
@@ -31,9 +23,9 @@ export function endpointFields(endpoint: Endpoint, { policies, namespaces, servi
     ...(spec.aliases === undefined ? [] : [['Aliases', spec.aliases] satisfies Field]),
     ['Host ports', (spec.hostPorts ?? []).map(hostPortText)],
     ['Ports', spec.ports.map(({ name, port, protocol }) => `${name} ${port}/${protocol}`)],
-    ...(behind.length === 0 ? [] : [['Services', behind] satisfies Field]),
-    ['Ingress by', named('Ingress').length > 0 ? named('Ingress') : none(home?.defaultIngress)],
-    ['Egress by', named('Egress').length > 0 ? named('Egress') : none(home?.defaultEgress)],
+    ...(services.length === 0 ? [] : [['Services', services.map(behindText)] satisfies Field]),
+    ['Ingress by', by(ingress, defaultIngress)],
+    ['Egress by', by(egress, defaultEgress)],
   ];
 }
 

@@ -1,9 +1,9 @@
 /** Hosts, and hosts as endpoints. */
-import type { GlobalPolicy, Host, HostEndpoint, Policy } from '@weir/resources';
+import type { Host, HostEndpoint } from '@weir/resources';
 import type { AgentPresence } from '../node/presence.ts';
-import { inOrderOfEvaluation, selectsHost } from '../output/policy-selection.ts';
 import { hostBgpText } from './describe-bgp.ts';
 import type { Field } from './field.ts';
+import { hostEndpointRelations } from './relations.ts';
 import type { Surroundings } from './surroundings.ts';
 import { endpointLine, policyTitle } from './titles.ts';
 
@@ -25,21 +25,17 @@ function agentLines(agent: AgentPresence | undefined): string[] {
   return [`${problems.length === 0 ? 'up' : 'degraded'}, version ${version}, since ${since}`, ...problems];
 }
 
-export function hostEndpointFields(hostEndpoint: HostEndpoint, { policies, tiers = [] }: Surroundings): Field[] {
+export function hostEndpointFields(hostEndpoint: HostEndpoint, surroundings: Surroundings): Field[] {
   const { spec } = hostEndpoint;
-  const own = inOrderOfEvaluation(
-    policies.filter((policy) => selectsHost(policy, hostEndpoint)),
-    tiers,
-  );
-  const isForwarding = (policy: Policy | GlobalPolicy) => policy.kind === 'GlobalPolicy' && policy.spec.applyOnForward === true;
+  const { policies, forward } = hostEndpointRelations(hostEndpoint, surroundings);
   return [
     ['Host', spec.host],
     ['Interface', spec.interfaceName === '*' ? 'all of the host that have no HostEndpoint of their own' : spec.interfaceName],
     ['Addresses', spec.expectedIPs],
     ['Ports', spec.ports.map(({ name, protocol, port }) => `${name} ${protocol.toLowerCase()}/${port}`)],
     ['Default action', `${spec.defaultAction} what no policy is for, but for failsafe ports of its Host`],
-    ['Policies', own.map((policy) => policyTitle(policy))],
-    ['Of what passes', own.filter(isForwarding).map((policy) => policyTitle(policy))],
+    ['Policies', policies.map((policy) => policyTitle(policy))],
+    ['Of what passes', forward.map((policy) => policyTitle(policy))],
   ];
 }
 

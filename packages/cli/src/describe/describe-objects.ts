@@ -10,12 +10,17 @@ import type { Stores } from '../objects/stores.ts';
 import { readUnreadable } from '../objects/unreadable-for.ts';
 import { isPolicy } from '../output/columns.ts';
 import { describe } from './describe.ts';
+import { describeJson } from './describe-json.ts';
 
 /**
- * The named objects as text, with an empty line between them.
+ * The named objects as text, with an empty line between them; as JSON one by itself, several in a list.
  * @throws CliError ENOTFOUND
  */
-export async function describeObjects(stores: Stores, words: readonly string[], namespace: string): Promise<string> {
+export async function describeObjects(
+  stores: Stores,
+  words: readonly string[],
+  { namespace, form }: { namespace: string; form: 'text' | 'json' },
+): Promise<string> {
   const ids = parseReferences(words).map(({ kind: { kind, namespaced }, name }) => {
     if (name === undefined) throw new CliError('EUSAGE', `name what to describe: weir describe ${kind.toLowerCase()} NAME`);
     return { kind, name, ...(namespaced && { namespace }) };
@@ -54,5 +59,7 @@ export async function describeObjects(stores: Stores, words: readonly string[], 
     usage,
     ...(unreadableFor && { unreadableFor }),
   };
-  return found.map((object) => describe(object, surroundings)).join('\n');
+  if (form === 'text') return found.map((object) => describe(object, surroundings)).join('\n');
+  const described = found.map((object) => describeJson(object, surroundings));
+  return `${JSON.stringify(described.length === 1 ? described[0] : described, null, 2)}\n`;
 }

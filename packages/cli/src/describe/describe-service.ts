@@ -1,21 +1,13 @@
 /** Services, and what is behind them. */
-import {
-  type Endpoint,
-  type Namespace,
-  type Service,
-  type ServiceBackend,
-  type ServicePort,
-  serviceAddresses,
-  serviceBackends,
-  targetPortOf,
-} from '@weir/resources';
-import { labelsOfNamespace, servicePortText } from '../output/columns.ts';
+import { type Endpoint, type Service, type ServiceBackend, type ServicePort, serviceAddresses, targetPortOf } from '@weir/resources';
+import { servicePortText } from '../output/columns.ts';
 import type { Field } from './field.ts';
+import { type BehindService, serviceRelations } from './relations.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function serviceFields(service: Service, { endpoints, namespaces }: Surroundings): Field[] {
+export function serviceFields(service: Service, surroundings: Surroundings): Field[] {
   const { selector, ports, sessionAffinity } = service.spec;
-  const backends = serviceBackends(service, endpoints, labelsOfNamespace(service, namespaces));
+  const { backends } = serviceRelations(service, surroundings);
   return [
     ['Addresses', serviceAddresses(service)],
     ['Ports', ports.map(servicePortText)],
@@ -41,11 +33,8 @@ function whyNot({ spec: { waitsForLabels, ready } }: Endpoint): string {
   return ready === false ? ': its health checks fail, or have not passed yet, or it is about to end' : ': its health checks fail';
 }
 
-/** `shop/web`, and whether it leads to the endpoint now; nothing where the endpoint is none of its backends. */
-export function behindText(service: Service, endpoint: Endpoint, namespaces: readonly Namespace[]): string[] {
-  const [own] = serviceBackends(service, [endpoint], labelsOfNamespace(service, namespaces)).filter(
-    (backend) => backend.endpoint !== undefined,
-  );
+/** `shop/web`, and whether it leads to the endpoint now. */
+export function behindText({ service, ready }: BehindService): string {
   const { namespace, name } = service.metadata;
-  return own === undefined ? [] : [`${namespace}/${name}${own.ready ? '' : ', which leads nobody to it: it is not ready'}`];
+  return `${namespace}/${name}${ready ? '' : ', which leads nobody to it: it is not ready'}`;
 }
