@@ -35,6 +35,7 @@ const NOT_TOLD: ReadonlySet<Because['default']> = new Set<Because['default']>([
   'health checks',
   'DNS of its host',
   'failsafe port',
+  'tunnel port',
   'own traffic',
 ]);
 

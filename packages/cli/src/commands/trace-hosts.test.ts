@@ -80,6 +80,16 @@ test('a failsafe port is the reason', async (t) => {
   );
 });
 
+test('the port of the tunnels stays open, whatever failsafe ports are said', async (t) => {
+  const weir = await shop(t, H2);
+  const yaml = await weir.ok(t, ['get', 'host', 'h2', '-o', 'yaml']);
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: `${yaml}  failsafePorts: {inbound: [tcp/2222]}\n` });
+  t.regex(await weir.ok(t, trace('h1', 'h2', 'udp/4789')), /^Allowed: the port of the tunnels between hosts, .*failsafePorts/m);
+  t.is((await weir.run(trace('h1', 'h2', 'tcp/22'))).status, 1);
+  const who = await weir.ok(t, ['policy', 'who', '--from', 'outside', '--to', 'h2']);
+  t.regex(who, /hosts\/role=agent +TCP 2222; UDP 4789$/m);
+});
+
 test('through a host: policies with applyOnForward are asked on the way, and within the host nobody is', async (t) => {
   const weir = await shop(t, H2 + THROUGH);
   const allowed = await weir.ok(t, trace('run=web', 'run=db', 'tcp/5432'));

@@ -133,5 +133,5 @@ test('a Pool and a Host that change', (t) => {
     [object('Host', { name: 'h2' }, { addresses: ['192.168.0.2'], failsafePorts: { inbound: ['tcp/2222'], outbound: [] } })],
     'apply',
   ).filter((one) => one.startsWith('outside'));
-  t.regex(row!, /^outside to hosts\/role=agent: TCP 22,.*, then TCP 2222$/);
+  t.regex(row!, /^outside to hosts\/role=agent: TCP 22,.*, then TCP 2222; UDP 4789$/);
 });

@@ -71,6 +71,8 @@ export function becauseText({ direction, endpoint, forwarded, tier, policy, rule
       return 'containers always reach the DNS server of their host (dns.queries)';
     case 'failsafe port':
       return 'a failsafe port of its host, which no policy closes (failsafePorts)';
+    case 'tunnel port':
+      return "the port of the tunnels between hosts, which stays open whatever failsafePorts say; what comes through Weir's tunnels comes from its hosts alone";
     case 'own traffic':
       return 'traffic of a host with itself and its own containers: its host endpoints are not asked';
     default:

@@ -2,10 +2,11 @@ import { cidrContains, type Direction, type Host, protocolNumber } from '@weir/r
 import type { Enforced } from '../endpoint/enforcement.ts';
 import type { LocalEndpoint } from '../endpoint/local-endpoint.ts';
 import type { Membership } from '../membership/membership.ts';
-import { failsafeNumbers } from '../program/failsafe.ts';
+import { failsafeNumbers, tunnelNumbers } from '../program/failsafe.ts';
 import { type Flow, type ParsedFlow, parseFlow } from '../program/flow.ts';
 import type { PolicyName } from '../program/policy-rule.ts';
 import type { PolicyDefault, Program } from '../program/program.ts';
+import type { PortNumber } from '../program/traffic.ts';
 import { type AllowedTraffic, allowedAt, trafficTo, uniteTraffic } from '../program/traffic-class.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
 
@@ -55,6 +56,7 @@ export interface RuleName {
  * - `Mesos agent port`, `health checks`: traffic of Mesos' own with this host, which is allowed beside all policy.
  * - `DNS of its host`: what a container asks there, which is allowed beside all policy.
  * - `failsafe port`: of this host, or of another that it reaches, which no policy closes.
+ * - `tunnel port`: of the tunnels between hosts, which failsafe ports that leave it out do not close either.
  * - `own traffic`: of a host with itself and with its own containers, which host endpoints are not asked about.
  * - `no local endpoint`: nothing that this host decides.
  */
@@ -64,6 +66,7 @@ export type Default =
   | 'health checks'
   | 'DNS of its host'
   | 'failsafe port'
+  | 'tunnel port'
   | 'own traffic'
   | 'no local endpoint';
 
@@ -163,7 +166,8 @@ export function trafficAtHost(
   const { allowed } = found.table.classAt(peer);
   if (forwarded) return allowed;
   const host = judges.hosts.get(found.endpoint.object.spec.host);
-  return uniteTraffic(allowed, trafficTo(failsafeNumbers(host?.spec ?? {}, direction), allowed.family));
+  const open = [...failsafeNumbers(host?.spec ?? {}, direction), ...tunnelNumbers(host?.spec ?? {})];
+  return uniteTraffic(allowed, trafficTo(open, allowed.family));
 }
 
 function reasonOf({ verdict, origin, passedBy }: Evaluation, at: Pick<Because, 'direction' | 'endpoint' | 'forwarded'>): Reason {
@@ -194,8 +198,9 @@ function hostExemption(
   const { peer } = endsOf(flow, direction);
   const isItself = host?.spec.addresses.includes(peer) || cidrContains(LOOPBACK, peer) || peer === '::1';
   if (isItself || isOwn) return 'own traffic';
-  const open = failsafeNumbers(host?.spec ?? {}, direction);
-  return open.some(({ protocol, port }) => protocol === flow.protocol && port === flow.second) ? 'failsafe port' : undefined;
+  const isFor = (ports: readonly PortNumber[]) => ports.some(({ protocol, port }) => protocol === flow.protocol && port === flow.second);
+  if (isFor(failsafeNumbers(host?.spec ?? {}, direction))) return 'failsafe port';
+  return isFor(tunnelNumbers(host?.spec ?? {})) ? 'tunnel port' : undefined;
 }
 
 const DNS = 53;

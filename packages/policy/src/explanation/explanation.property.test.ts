@@ -42,7 +42,7 @@ function decidingRule({ tiers }: ExplainedStep): string | undefined {
   return undefined;
 }
 
-const EXEMPT = ['Mesos agent port', 'health checks', 'failsafe port', 'own traffic'];
+const EXEMPT = ['Mesos agent port', 'health checks', 'failsafe port', 'tunnel port', 'own traffic'];
 
 test('the rules that are said to match are those that decide', (t) => {
   let decided = 0;
