@@ -1,5 +1,10 @@
 /** What an agent's death, absence and return do to traffic: nothing that policy allows is cut, nothing that it forbids gets through. */
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { text } from 'node:stream/consumers';
 import { deleteNamespace, Netlink, Nftables, openNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import test from 'ava';
@@ -195,6 +200,20 @@ test.serial('/healthz, /readyz and /metrics', async (t) => {
     );
   }
   t.true(lines.includes('weir_orphans_removed_total{kind="link"} 1'), 'of the test before');
+});
+
+test.serial('an agent whose port another process has ends and says so, and touches nothing', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-second-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const config = join(folder, 'agent.yaml'); // the store and the port of the agent that runs
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(one.agentConfig, 'utf8')), host: 'another', runDir: folder }));
+  const agent = testbed().startWeir(['agent', '--config', config]);
+  t.teardown(() => agent.kill('SIGKILL'));
+  agent.stdout!.resume();
+  const [said, [status]] = await Promise.all([text(agent.stderr!), once(agent, 'exit')]);
+  t.is(status, 2);
+  t.regex(said, /^error: http: cannot listen on 127\.0\.0\.1:\d+: another process has it\n {2}end that process, or give another/);
+  t.deepEqual(readdirSync(folder).sort(), ['agent.yaml', 'host.lock']);
 });
 
 test.serial('a policy in the store that is not valid: whom it may be for is closed, the metrics tell, and apply repairs it', async (t) => {

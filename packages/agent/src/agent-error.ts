@@ -1,5 +1,5 @@
 /**
- * Stable codes: ECONFIG (configuration file), ENOTREADY (try again later), EALREADY (another agent runs on this host), EHOSTPORT (another
+ * Stable codes: ECONFIG (configuration file, or what it says cannot be had), ENOTREADY (try again later), EALREADY (another agent runs on this host), EHOSTPORT (another
  * container has the port), ENOLINK (an interface is gone that was there a moment ago), ENOBIRD (the routing daemon is not installed), EBIRD (it
  * refuses, or does not answer).
  */

@@ -42,8 +42,25 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   using lock = await waitForLock(config.runDir, stop.signal, log);
   if (lock === undefined) return;
   const metrics = createMetrics();
-  const network = await HostNetwork.open({ config, log, metrics, stays: true });
+  // Whatever fails, also in the middle of the start, closes all that was opened: what is left open keeps the process, and its calls, waiting.
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => log.info('agent stopped'));
+  let network: HostNetwork | undefined;
+  // First: that another process has its port is to end the agent before it touches anything.
+  const health = await serveHealth({
+    listen: config.http,
+    readiness: () => (network ? { ready: network.ready, reasons: network.problems } : { ready: false, reasons: ['the agent is starting'] }),
+    metrics: metrics.registry,
+  });
+  opened.defer(() => {
+    health.close();
+    health.closeAllConnections();
+  });
+  network = await HostNetwork.open({ config, log, metrics, stays: true });
+  opened.defer(() => network.close());
+  // Calls under way end, so that none is left half-done.
   const attachments = new Attachments();
+  opened.defer(() => attachments.idle());
   const registered = Promise.withResolvers<void>();
   const untilReady = readiness(network, registered.promise);
   const server = await serveCni({
@@ -51,36 +68,22 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
     handle: (request) => serveCall(request, { network, untilReady, attachments, metrics, log }),
     log,
   });
-  const health = await serveHealth({
-    listen: config.http,
-    readiness: () => ({ ready: network.ready, reasons: network.problems }),
-    metrics: metrics.registry,
-  });
+  opened.defer(() => void server.close());
+  opened.defer(() => stop.abort());
   log.info({ version: VERSION, runDir: config.runDir, http: config.http, store: config.store.backend }, 'agent started');
-  try {
-    await Promise.all([
-      network.follow(stop.signal),
-      keepRouting(network, stop.signal),
-      keepBgp(network, stop.signal),
-      present(network, { config, addresses, registered: registered.resolve }, stop.signal, log),
-      reconcileNowAndThen(network, attachments, stop.signal, log),
-      watchTable(network, stop.signal),
-      followTasks(network, attachments, stop.signal),
-      followMarathon(network, stop.signal),
-      network.followDns(stop.signal),
-      network.serveNames(stop.signal),
-      recordFlows(network, { config, metrics, log }, stop.signal),
-    ]);
-  } finally {
-    stop.abort();
-    // No new calls; those under way end, so that none is left half-done.
-    server.close();
-    health.close();
-    health.closeAllConnections();
-    await attachments.idle();
-    await network.close();
-    log.info('agent stopped');
-  }
+  await Promise.all([
+    network.follow(stop.signal),
+    keepRouting(network, stop.signal),
+    keepBgp(network, stop.signal),
+    present(network, { config, addresses, registered: registered.resolve }, stop.signal, log),
+    reconcileNowAndThen(network, attachments, stop.signal, log),
+    watchTable(network, stop.signal),
+    followTasks(network, attachments, stop.signal),
+    followMarathon(network, stop.signal),
+    network.followDns(stop.signal),
+    network.serveNames(stop.signal),
+    recordFlows(network, { config, metrics, log }, stop.signal),
+  ]);
 }
 
 /** Undefined when the agent was told to end while it waited. */

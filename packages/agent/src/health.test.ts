@@ -22,3 +22,14 @@ test('health, readiness with its reasons, and metrics', async (t) => {
   t.regex((await get('/metrics')).body, /^weir_endpoints 3$/m);
   t.is((await get('/nothing')).status, 404);
 });
+
+test('a port that another process has is said with what to do', async (t) => {
+  const options = { readiness: () => ({ ready: true, reasons: [] }), metrics: createMetrics().registry };
+  const server = await serveHealth({ ...options, listen: '127.0.0.1:0' });
+  t.teardown(() => server.close());
+  const listen = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await t.throwsAsync(serveHealth({ ...options, listen }), {
+    code: 'ECONFIG',
+    message: `http: cannot listen on ${listen}: another process has it\nend that process, or give another address and port in "http" of the agent's configuration`,
+  });
+});

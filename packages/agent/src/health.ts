@@ -1,6 +1,7 @@
 /** /healthz: the process answers. /readyz: policy and routes of this host are in step. /metrics: Prometheus' text format. */
 import { createServer, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
+import { AgentError } from './agent-error.ts';
 
 export interface Readiness {
   ready: boolean;
@@ -8,6 +9,7 @@ export interface Readiness {
   reasons: string[];
 }
 
+/** @throws AgentError ECONFIG when the address or port cannot be had */
 export async function serveHealth(options: { listen: string; readiness: () => Readiness; metrics: Registry }): Promise<Server> {
   const server = createServer(async (request, response) => {
     const path = request.url?.split('?', 1)[0];
@@ -27,7 +29,12 @@ export async function serveHealth(options: { listen: string; readiness: () => Re
   });
   const { hostname, port } = new URL(`http://${options.listen}`);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        { EADDRINUSE: 'another process has it', EADDRNOTAVAIL: 'it is no address of this host' }[cause.code ?? ''] ?? cause.message;
+      const advice = 'end that process, or give another address and port in "http" of the agent\'s configuration';
+      reject(new AgentError('ECONFIG', `http: cannot listen on ${options.listen}: ${why}\n${advice}`, { cause }));
+    });
     server.listen(Number(port || 80), hostname.replace(/^\[|\]$/g, ''), resolve);
   });
   return server;
