@@ -53,8 +53,9 @@ test('every address of a block is given, the first and the last too', (t) => {
 test('a returned address rests', (t) => {
   const full = ['10.0.0.0', '10.0.0.1'].reduce((block, address) => withAllocation(block, address, allocation), empty('10.0.0.0/31'));
   let block = withoutAddresses(full, ['10.0.0.1'], { now: 5000, forget: 0 });
-  t.is(nextFree(block, { restingSince: 4999 }), undefined);
-  t.is(nextFree(block, { restingSince: 5000 }), '10.0.0.1');
+  t.is(nextFree(block, { rest: { since: 4999, until: 9999 } }), undefined);
+  t.is(nextFree(block, { rest: { since: 5000, until: 9999 } }), '10.0.0.1');
+  t.is(nextFree(block, { rest: { since: 1000, until: 4999 } }), '10.0.0.1', 'by a clock that was ahead');
   t.is(nextFree(block), '10.0.0.1', 'nobody asked for rest');
   block = withoutAddresses(block, ['10.0.0.0'], { now: 6000, forget: 0 });
   t.is(longestRested(block), '10.0.0.1');
@@ -70,11 +71,13 @@ test('a block is spent as long as all that nobody has rests', (t) => {
   const full = ['10.0.0.0', '10.0.0.1'].reduce((block, address) => withAllocation(block, address, allocation), empty('10.0.0.0/31'));
   const one = withoutAddresses(full, ['10.0.0.1'], { now: 5000, forget: 0 });
   const both = withoutAddresses(one, ['10.0.0.0'], { now: 6000, forget: 0 });
-  const spent = (block: BlockSpec) => [undefined, 4999, 5000, 5999, 6000].map((since) => isSpent(block, since));
+  const spent = (block: BlockSpec) =>
+    [undefined, 4999, 5000, 5999, 6000].map((since) => isSpent(block, since === undefined ? undefined : { since, until: 9000 }));
   t.deepEqual(spent(empty('10.0.0.0/31')), [false, false, false, false, false]);
   t.deepEqual(spent(full), [true, true, true, true, true]);
   t.deepEqual(spent(one), [false, true, false, false, false]);
   t.deepEqual(spent(both), [false, true, false, false, false]);
+  t.false(isSpent(both, { since: 0, until: 5999 }), 'the last one was given back by a clock that was ahead');
 });
 
 test('the search goes on behind the address given last, and passes what is reserved', (t) => {

@@ -45,13 +45,21 @@ export interface FreeOptions {
   recent?: string;
   /** Addresses that are not given unasked. */
   reserved?: readonly AddressRange[];
-  /** Addresses given back after this time, in ms since the epoch, rest. Default: none does. */
-  restingSince?: number;
+  /** Addresses given back in this time rest. Default: none does. */
+  rest?: RestPeriod;
+}
+
+/** Both in ms since the epoch. */
+export interface RestPeriod {
+  /** Who was given back until then has rested. */
+  since: number;
+  /** And who was later, by a clock that was ahead and was set right since, is not to wait until that time has come. */
+  until: number;
 }
 
 /** The next free address that does not rest, so that packets and cached names meant for its last holder do not reach the next. */
-export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince }: FreeOptions = {}): string | undefined {
-  if (isSpent(block, restingSince)) return undefined;
+export function nextFree(block: BlockSpec, { recent, reserved = [], rest }: FreeOptions = {}): string | undefined {
+  if (isSpent(block, rest)) return undefined;
   const { family, first } = cidrRange(block.cidr);
   const size = blockSize(block.cidr);
   const start = recent === undefined ? 0 : Number(addressToNumber(recent) - first) + 1;
@@ -60,28 +68,31 @@ export function nextFree(block: BlockSpec, { recent, reserved = [], restingSince
     const number = first + BigInt((start + step) % size);
     const address = addressFromNumber(number, family);
     if (block.allocations[address] !== undefined || isReserved(kept, number)) continue;
-    if (restingSince === undefined || (block.released[address] ?? 0) <= restingSince) return address;
+    if (rest === undefined || !isWithin(rest, block.released[address] ?? 0)) return address;
   }
   return undefined;
 }
 
+const isWithin = ({ since, until }: RestPeriod, time: number) => time > since && time <= until;
+
 /**
- * Whether all addresses that nobody has were given back after that time. Told without a look at each: hosts where tasks come and go have
+ * Whether all addresses that nobody has rest. Told without a look at each: hosts where tasks come and go have
  * many whole blocks at rest, and every allocation passes them.
  */
-export function isSpent(block: BlockSpec, restingSince: number | undefined): boolean {
-  const { free, resting, since } = restOf(block);
-  if (restingSince === undefined) return free === 0;
-  const still = since > restingSince ? resting : Object.values(block.released).filter((time) => time > restingSince).length;
-  return still >= free;
+export function isSpent(block: BlockSpec, rest: RestPeriod | undefined): boolean {
+  const { free, resting, first, last } = restOf(block);
+  if (rest === undefined) return free === 0;
+  const isWhole = isWithin(rest, first) && isWithin(rest, last);
+  return (isWhole ? resting : Object.values(block.released).filter((time) => isWithin(rest, time)).length) >= free;
 }
 
 interface Rest {
   /** Addresses that nobody has. */
   free: number;
-  /** Of these, the ones whose release is remembered, and when the first of them was. */
+  /** Of these, the ones whose release is remembered, and when the first and the last of them was. */
   resting: number;
-  since: number;
+  first: number;
+  last: number;
 }
 
 /** A block that nobody changed is the same value, and is not gone through again. */
@@ -89,7 +100,7 @@ function restOf(block: BlockSpec): Rest {
   let known = rests.get(block);
   if (known === undefined) {
     const times = Object.values(block.released);
-    known = { free: blockSize(block.cidr) - usedIn(block), resting: times.length, since: Math.min(...times) };
+    known = { free: blockSize(block.cidr) - usedIn(block), resting: times.length, first: Math.min(...times), last: Math.max(...times) };
     rests.set(block, known);
   }
   return known;

@@ -41,13 +41,13 @@ export function releaseAddress(
 /** Gives back own blocks that have been empty for long, all but the last with room of a pool that is in use. Says which. */
 export function releaseEmptyBlocks(draft: Draft): Outcome<string[]> {
   const { host, config, holdings, pools } = draft.view;
-  const before = draft.now - 1000 * config.emptyBlockSeconds;
   const released: string[] = [];
   const free = new Map<string, number>();
   for (const block of [...draft.blocks()]) {
     if (draft.full) break;
     const since = block.host === host ? emptySince(block) : undefined;
-    if (since === undefined || since > before) continue;
+    // One that is empty since a time far ahead is so by a clock that went wrong.
+    if (since === undefined || Math.abs(draft.now - since) < 1000 * config.emptyBlockSeconds) continue;
     const left = (free.get(block.pool) ?? holdings.free(block.pool)) - blockSize(block.cidr);
     const pool = pools.get(block.pool)?.pool;
     if (pool !== undefined && !pool.spec.disabled && left < blockSize(block.cidr) / 2) continue;

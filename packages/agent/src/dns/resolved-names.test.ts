@@ -7,11 +7,12 @@ import { ResolvedNames } from './resolved-names.ts';
 const WEB = 'endpoint';
 
 function open(t: ExecutionContext, path = join(temporaryFolder(t), 'names.json')) {
-  const clock = { now: 0 };
+  const clock = { now: 0, sinceBoot: 0 };
   const known = new Map<string, string[]>();
   const names = new ResolvedNames({
     path,
     now: () => clock.now,
+    wallClock: () => clock.now + clock.sinceBoot,
     onChange: (endpoint, name, addresses) => known.set(`${endpoint} ${name}`, addresses),
   });
   return { names, known, clock, path };
@@ -74,6 +75,23 @@ test('what was saved is there after a restart, and what cannot be read is nothin
   const broken = open(t, path);
   t.notThrows(() => broken.names.load());
   t.is(broken.known.size, 0);
+});
+
+test('a wall clock that somebody sets makes no name older or younger, and what was saved by one far ahead stays for a day', (t) => {
+  const { names, clock, path } = open(t);
+  names.learn(WEB, told('a.test', '10.0.0.1', 60));
+  clock.sinceBoot = 10 * 86_400_000;
+  t.false(names.isAnythingOver);
+  names.save();
+  clock.sinceBoot = 0;
+  clock.now = 60_000;
+  t.true(names.expire(unused));
+  const after = open(t, path);
+  after.names.load();
+  after.clock.now = 86_399_999;
+  t.false(after.names.isAnythingOver);
+  after.clock.now = 86_400_000;
+  t.true(after.names.expire(unused));
 });
 
 test('one endpoint that asks for ever more names forgets its own oldest', (t) => {

@@ -11,7 +11,7 @@ const NAMES_PER_ENDPOINT = 4096;
 const ADDRESSES_PER_NAME = 1024;
 const ADDRESSES_PER_ENDPOINT = 16_384;
 
-/** By endpoint's key, name and address: until when, in milliseconds of the clock. */
+/** By endpoint's key, name and address: until when, in milliseconds since 1970. */
 const schema = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.number())));
 
 export interface ResolvedNamesOptions {
@@ -19,8 +19,10 @@ export interface ResolvedNamesOptions {
   path: string;
   /** Told of the addresses of a name when they have changed. */
   onChange: (endpoint: string, name: string, addresses: string[]) => void;
-  /** The clock, in milliseconds. */
+  /** Milliseconds of a clock that nobody sets; for tests. */
   now?: () => number;
+  /** Milliseconds since 1970, for the file: what is saved by a clock that went wrong is kept for a day at the most. For tests. */
+  wallClock?: () => number;
 }
 
 export class ResolvedNames {
@@ -28,16 +30,18 @@ export class ResolvedNames {
   readonly #endpoints = new Map<string, Map<string, Map<string, number>>>();
   #isSaved = true;
 
-  constructor({ now = Date.now, ...options }: ResolvedNamesOptions) {
-    this.#options = { ...options, now };
+  constructor({ now = () => performance.now(), wallClock = Date.now, ...options }: ResolvedNamesOptions) {
+    this.#options = { ...options, now, wallClock };
   }
 
   /** Takes in what was saved. What cannot be read is as if there were nothing: containers ask again. */
   load(): void {
-    for (const [endpoint, names] of Object.entries(readSaved(this.#options.path))) {
+    const { path, now, wallClock, onChange } = this.#options;
+    const left = (until: number) => Math.min(until - wallClock(), 1000 * LONGEST_TTL);
+    for (const [endpoint, names] of Object.entries(readSaved(path))) {
       for (const [name, addresses] of Object.entries(names)) {
-        this.#namesOf(endpoint).set(name, new Map(Object.entries(addresses)));
-        this.#options.onChange(endpoint, name, Object.keys(addresses));
+        this.#namesOf(endpoint).set(name, new Map(Object.entries(addresses).map(([address, until]) => [address, now() + left(until)])));
+        onChange(endpoint, name, Object.keys(addresses));
       }
     }
   }
@@ -115,11 +119,14 @@ export class ResolvedNames {
   /** Writes what has changed since the last time: all of it or, when cut, nothing. */
   save(): void {
     if (this.#isSaved) return;
-    const { path } = this.#options;
+    const { path, now, wallClock } = this.#options;
+    const ahead = wallClock() - now();
+    const saved = (addresses: ReadonlyMap<string, number>) =>
+      Object.fromEntries(Array.from(addresses, ([address, until]) => [address, Math.round(until + ahead)]));
     const content = Object.fromEntries(
-      [...this.#endpoints].map(([endpoint, names]) => [
+      Array.from(this.#endpoints, ([endpoint, names]) => [
         endpoint,
-        Object.fromEntries([...names].map(([name, addresses]) => [name, Object.fromEntries(addresses)])),
+        Object.fromEntries(Array.from(names, ([name, addresses]) => [name, saved(addresses)])),
       ]),
     );
     writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });

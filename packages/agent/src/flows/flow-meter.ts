@@ -85,7 +85,7 @@ export class FlowMeter {
     this.#isListing = true;
     try {
       const flows = await this.#conntrack.list();
-      const now = Date.now();
+      const now = performance.now();
       for (const [index, flow] of flows.entries()) {
         if (index > 0 && index % FLOWS_PER_TURN === 0) await setImmediate();
         const volume = this.#volumes.listed(flow, now);

@@ -17,7 +17,7 @@ const PATIENCE = 60_000;
 
 interface Known {
   total: Volume;
-  /** When it was last listed, ms since 1970. */
+  /** When it was last listed, ms of the monotonic clock. */
   seen: number;
 }
 
@@ -32,7 +32,7 @@ export class FlowVolumes {
   /**
    * Of a flow that is listed: what it carried since it was listed last, or since it began.
    *
-   * @param now ms since 1970
+   * @param now ms of the monotonic clock
    * @returns undefined when the kernel does not count it, or there is no room for it until it ends
    */
   listed(flow: Flow, now: number): Volume | undefined {

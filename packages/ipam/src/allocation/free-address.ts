@@ -20,9 +20,10 @@ export function findFree(
   const known = usable.filter(({ pool }) => familyOf(pool.spec.cidr) === family);
   const pools = known.map(({ pool }) => pool);
   const reserved = [...reservedRanges(draft), ...kept, ...known.flatMap(keptOf)];
-  const restingSince = draft.now - 1000 * draft.view.config.cooldownSeconds;
+  const cooldown = 1000 * draft.view.config.cooldownSeconds;
+  const rest = { since: draft.now - cooldown, until: draft.now + cooldown };
   const rested = (block: BlockSpec) =>
-    isSpent(block, restingSince) ? undefined : nextFree(block, { recent: draft.recent.get(blockName(block)), reserved, restingSince });
+    isSpent(block, rest) ? undefined : nextFree(block, { recent: draft.recent.get(blockName(block)), reserved, rest });
   const resting = (block: BlockSpec) => longestRested(block, reserved);
   for (const { metadata } of pools) {
     for (const block of ownRoomy(draft, metadata.name)) {
@@ -39,7 +40,7 @@ export function findFree(
   const borrowed = borrow(draft, pools, rested);
   if (borrowed !== undefined) return borrowed;
   if (pools.length > 0 && !draft.view.config.strictAffinity) needLenders(draft);
-  return rest(draft, pools, resting) ?? borrow(draft, pools, resting);
+  return fromOwn(draft, pools, resting) ?? borrow(draft, pools, resting);
 }
 
 /** Throws Missing while there may be a lender that is not known of: those that say so are asked first, then everybody. */
@@ -98,7 +99,7 @@ function firstOf<T, R>(values: readonly T[], find: (value: T) => R | undefined):
   return undefined;
 }
 
-function rest(draft: Draft, pools: Pools, search: Search): Place | undefined {
+function fromOwn(draft: Draft, pools: Pools, search: Search): Place | undefined {
   for (const { metadata } of pools) {
     for (const block of ownRoomy(draft, metadata.name)) {
       const address = search(block);
