@@ -1,5 +1,5 @@
 /** Addresses of links (RTM_*ADDR of linux/rtnetlink.h, linux/if_addr.h): requests written, messages read. Pure. */
-import { familyOf, formatPrefix, type IpVersion, parsePrefix } from './ip-address.ts';
+import { AF_INET, AF_INET6, familyOf, formatPrefix, type IpVersion, parsePrefix } from './ip-address.ts';
 import { decodeAttributes, type Message, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request } from './message.ts';
 import { SCOPES, type Scope, scopeName } from './scope.ts';
 
@@ -100,15 +100,17 @@ export function dumpAddresses({ link = 0, version }: AddressFilter = {}): Reques
   };
 }
 
-/** Reads an RTM_NEWADDR or RTM_DELADDR message. */
-export function decodeAddress({ payload }: Message): Address {
+/** Reads an RTM_NEWADDR or RTM_DELADDR message; undefined for those of other families: a list of all has those of MCTP and Phonet, too, of one byte each. */
+export function decodeAddress({ payload }: Message): Address | undefined {
+  const family = payload.readUInt8(0);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
   const attributes = decodeAttributes(payload, HEADER_LENGTH);
   // IPv4 tells the own address as local, and the other side of a point-to-point link as address; IPv6 mostly has address alone.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS) ?? Buffer.alloc(0);
   const flags = attributes.get(IFA_FLAGS)?.readUInt32LE(0) ?? payload.readUInt8(2);
   return {
     link: payload.readUInt32LE(4),
-    version: bytes.length === 4 ? 4 : 6,
+    version: family === AF_INET ? 4 : 6,
     cidr: formatPrefix(bytes, payload.readUInt8(1)),
     scope: scopeName(payload.readUInt8(3)),
     tentative: (flags & IFA_F_TENTATIVE) !== 0,

@@ -44,8 +44,10 @@ export function decodeChange(message: Message): Change | undefined {
         ? { type: 'link', action: message.type === RTM_NEWLINK ? 'set' : 'delete', link: decodeLink(message) }
         : undefined;
     case RTM_NEWADDR:
-    case RTM_DELADDR:
-      return { type: 'address', action: message.type === RTM_NEWADDR ? 'set' : 'delete', address: decodeAddress(message) };
+    case RTM_DELADDR: {
+      const address = decodeAddress(message);
+      return address && { type: 'address', action: message.type === RTM_NEWADDR ? 'set' : 'delete', address };
+    }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const route = decodeRoute(message);
