@@ -1,6 +1,7 @@
 /** A DNS message over UDP as it passes (RFC 1035), and what an answer says of names. Pure. */
 import { canonicalName, parseAddress } from '@weir/resources';
-import { decode, type Packet } from 'dns-packet';
+import type { Packet } from 'dns-packet';
+import { decodeMessage } from './decode-message.ts';
 
 export interface DnsMessage {
   isAnswer: boolean;
@@ -20,12 +21,14 @@ const UDP_HEADER = 8;
 const IPV6_HEADER = 40;
 const DNS = 53;
 const LONGEST_CHAIN = 16;
+/** Of a message that names are learnt from: a name has up to 1,024 addresses (`ResolvedNames`). */
+const MOST_RECORDS = 1_100;
 
 /** @param packet from its IP header on. Undefined for what is no DNS message with one question, or is cut off. */
 export function decodeDnsMessage(packet: Buffer): DnsMessage | undefined {
   const datagram = decodeUdp(packet);
   if (datagram === undefined) return undefined;
-  const message = decodeOrNothing(datagram.payload);
+  const message = decodeMessage(datagram.payload, MOST_RECORDS);
   const [question, ...others] = message?.questions ?? [];
   if (message === undefined || question === undefined || others.length > 0) return undefined;
   const isAnswer = message.type === 'response';
@@ -40,19 +43,10 @@ export function decodeDnsMessage(packet: Buffer): DnsMessage | undefined {
 
 /** What an answer says of the name that it is asked for, wherever it came by. Undefined for what is none. */
 export function decodeAnswer(payload: Buffer): Pick<DnsMessage, 'names' | 'addresses'> | undefined {
-  const message = decodeOrNothing(payload);
+  const message = decodeMessage(payload, MOST_RECORDS);
   const [question, ...others] = message?.questions ?? [];
   if (message?.type !== 'response' || question === undefined || others.length > 0) return undefined;
   return resolution(canonicalName(question.name), message);
-}
-
-function decodeOrNothing(payload: Buffer): Packet | undefined {
-  try {
-    return decode(payload);
-  } catch {
-    // Whatever came: it is for the container to make something of it.
-    return undefined;
-  }
 }
 
 /** Only what the name asked for leads to: an answer may say things of other names too, unasked. */

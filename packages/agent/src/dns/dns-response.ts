@@ -1,5 +1,6 @@
 /** A DNS message that came, and what goes back: the protocol round the zone's answers (RFC 1035, RFC 6891, RFC 7766). Pure. */
-import { type Answer, type DecodedPacket, decode, encode, encodingLength, type OptAnswer, type Packet, type Question } from 'dns-packet';
+import { type Answer, type DecodedPacket, encode, encodingLength, type OptAnswer, type Packet, type Question } from 'dns-packet';
+import { decodeMessage } from './decode-message.ts';
 import type { Zone } from './zone.ts';
 import { type AnswerOptions, answerFrom, type Reply } from './zone-answer.ts';
 
@@ -26,6 +27,8 @@ const OPCODE = 0xf << 11;
 const LARGEST_DATAGRAM = 1232;
 const SMALLEST_DATAGRAM = 512;
 const LARGEST_MESSAGE = 65_535;
+/** Of a query: the question, EDNS, a signature, and some that nobody knows yet. */
+const MOST_RECORDS = 8;
 /** One more EDNS version than we know. */
 const BAD_VERSION = 1;
 /** Nobody else's business, or for transfers of zones. */
@@ -37,7 +40,7 @@ export function respond(message: Buffer, zone: Zone, options: ResponseOptions): 
   // To answer an answer makes two servers talk to each other for ever.
   if ((flags & FLAG.answer) !== 0) return { kind: 'none' };
   if ((flags & OPCODE) !== 0) return headerAlone(message, 'NOTIMP');
-  const query = decodeOrNothing(message);
+  const query = decodeMessage(message, MOST_RECORDS);
   const [question, ...others] = query?.questions ?? [];
   if (query === undefined || question === undefined || others.length > 0 || !canBeSaid(question)) return headerAlone(message, 'FORMERR');
   if (ednsOf(query)?.ednsVersion) return reply(query, { rcode: 'NOERROR', extendedRcode: BAD_VERSION }, options);
@@ -49,7 +52,7 @@ export function respond(message: Buffer, zone: Zone, options: ResponseOptions): 
 
 /** For a query that nobody answered. */
 export function failure(message: Buffer, rcode: 'SERVFAIL' | 'REFUSED'): Buffer {
-  const query = decodeOrNothing(message)!;
+  const query = decodeMessage(message, MOST_RECORDS)!;
   return encode(packetOf(query, { rcode }));
 }
 
@@ -58,16 +61,7 @@ export function failure(message: Buffer, rcode: 'SERVFAIL' | 'REFUSED'): Buffer 
  * none grow beyond a label's 63, and a dot in a label may leave an empty one.
  */
 function canBeSaid(question: Question): boolean {
-  return decodeOrNothing(encode({ questions: [question] }))?.questions?.[0]?.name === question.name;
-}
-
-function decodeOrNothing(message: Buffer): DecodedPacket | undefined {
-  try {
-    return decode(message);
-  } catch {
-    // Whatever came, it is answered with what is wrong with it.
-    return undefined;
-  }
+  return decodeMessage(encode({ questions: [question] }), MOST_RECORDS)?.questions?.[0]?.name === question.name;
 }
 
 /** What it asks cannot be told, so it is not said again. */
