@@ -1,18 +1,20 @@
 /**
  * `npm run bench:sync`: from all objects to the kernel, as an agent does it that starts: calculation, then one nfnetlink transaction into a
  * network namespace of its own; then the same by an agent that finds the table there, which has to read it; and changes. A cluster of 10,000
- * policies and 100,000 endpoints, 100 of them here, and lists of 100,000 and 1,000,000 nets. Without store and links.
+ * policies and 100,000 endpoints, 100 of them here, and lists of 100,000 and 1,000,000 nets, and of as many single addresses. Without store and links.
  */
 import { execFileSync } from 'node:child_process';
 import { Nftables, NftSocket } from '@weir/kernel';
 import { baseTable, PolicyCalculator } from '@weir/policy';
 import type { AnyObject } from '@weir/resources';
 import { NftablesTable } from '../../packages/agent/src/dataplane/nftables-table.ts';
-import { clusterObjects, endpointAt, HERE, listedObjects, netAt, networkSets } from './calc-objects.ts';
+import { clusterObjects, endpointAt, HERE, listedObjects, type NetForm, netAt, networkSets } from './calc-objects.ts';
 import { median, progress, type Row, report, spread } from './table.ts';
 
 const SIZE = { policies: 10_000, endpoints: 100_000 };
-const LISTED = [100_000, 1_000_000];
+const LISTED = (['nets', 'single addresses'] as const satisfies NetForm[]).flatMap((form) =>
+  [100_000, 1_000_000].map((count) => ({ form, count })),
+);
 const CHANGES = 200;
 const INSIDE = '--inside';
 
@@ -29,12 +31,12 @@ const CASES: Case[] = [
     objects: () => [...clusterObjects(SIZE)],
     change: (round) => endpointAt(SIZE.endpoints + round * SIZE.policies, SIZE),
   },
-  ...LISTED.map((count): Case => {
-    const [first, ...others] = networkSets({ form: 'nets', count });
+  ...LISTED.map(({ form, count }): Case => {
+    const [first, ...others] = networkSets({ form, count });
     return {
-      name: `${count.toLocaleString('en')} nets`,
+      name: `${count.toLocaleString('en')} ${form}`,
       objects: () => [...listedObjects(), first!, ...others],
-      change: (round) => ({ ...first!, spec: { nets: first!.spec.nets.with(0, netAt(count + round, 'nets')) } }),
+      change: (round) => ({ ...first!, spec: { nets: first!.spec.nets.with(0, netAt(count + round, form)) } }),
     };
   }),
 ];

@@ -101,6 +101,7 @@ export class PolicyCalculator {
   readonly #standIns = new Set<string>();
   #narrowed = new Set<string>();
   #isSettled = true;
+  readonly #netsPerSet: number;
 
   /**
    * @param options.host name of the Host whose endpoints the table is for. Absent: those of all hosts are judged, each by its own host's
@@ -108,11 +109,12 @@ export class PolicyCalculator {
    * @param options.space name of the network whose own address space they are in; absent: the shared one. Endpoints, pools and hosts of
    * other spaces are nobody here: their addresses may be the same
    * @param options.manyPeers see `MANY_PEERS`, its default
-   * @param options.netsPerSet see `NETS_PER_SET`, its default
+   * @param options.netsPerSet see `NETS_PER_SET`, its default; a network set of more has its single addresses among its nets
    */
   constructor(options: { host?: string; space?: string | undefined; manyPeers?: number; netsPerSet?: number } = {}) {
     this.#host = options.host;
     this.#space = options.space;
+    this.#netsPerSet = options.netsPerSet ?? NETS_PER_SET;
     const labels = (namespace: string): Labels => namespaceLabels(namespace, this.#namespaces.get(namespace));
     this.#membership = new Membership(
       {
@@ -138,7 +140,7 @@ export class PolicyCalculator {
       table: this.#table,
       bridgeTable: this.#bridgeTable,
       manyPeers: options.manyPeers ?? MANY_PEERS,
-      netsPerSet: options.netsPerSet ?? NETS_PER_SET,
+      netsPerSet: this.#netsPerSet,
     });
   }
 
@@ -490,7 +492,7 @@ export class PolicyCalculator {
   }
 
   #applyNetworkSet(key: string, object: NetworkSet | GlobalNetworkSet | undefined): void {
-    const member = object && networkSetMember(key, object);
+    const member = object && networkSetMember(key, object, this.#netsPerSet);
     this.#setNames.put(key, member);
     this.#applyMember(key, member);
   }

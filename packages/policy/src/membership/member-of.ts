@@ -13,7 +13,9 @@ export function hostMember(key: string, { metadata, spec }: HostEndpoint): Membe
   return { key, labels, ownLabels: labels, addresses: [...new Set(spec.expectedIPs)], cidrs: [], ports: spec.ports };
 }
 
-export function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet): Member {
+/** @param longList with more CIDRs than that, single addresses are nets like the others */
+export function networkSetMember(key: string, { metadata, spec }: NetworkSet | GlobalNetworkSet, longList: number): Member {
   const { namespace, labels } = metadata;
-  return { key, ...(namespace !== undefined && { namespace }), labels, addresses: [], cidrs: spec.nets, ports: [] };
+  const areAllNets = spec.nets.length > longList;
+  return { key, ...(namespace !== undefined && { namespace }), labels, addresses: [], cidrs: spec.nets, areAllNets, ports: [] };
 }

@@ -23,6 +23,8 @@ export interface Member {
   readonly addresses: readonly string[];
   /** Of a network set; empty for endpoints. */
   readonly cidrs: readonly string[];
+  /** Whether CIDRs of one address count as nets, too: to read a hash set of a million back from the kernel takes forty seconds, and from lists of nets four. */
+  readonly areAllNets?: boolean;
   readonly ports: readonly NamedPort[];
 }
 
@@ -35,7 +37,7 @@ export interface MemberSet {
   readonly members: Set<Member>;
   /** Single addresses, each with the number of members that have it: two endpoints may claim one address for a while. */
   readonly addresses: Readonly<Record<Family, Map<string, number>>>;
-  /** CIDRs of more than one address; those of one are among `addresses`. */
+  /** CIDRs of more than one address, and all of those who have many; other single ones are among `addresses`. */
   readonly nets: NetCover;
 }
 
@@ -244,7 +246,8 @@ export class Membership {
     { old, before }: { old: Member | undefined; before: ReadonlySet<MemberSet> },
     { next, after }: { next: Member | undefined; after: ReadonlySet<MemberSet> },
   ): void {
-    const [gone, come] = old === undefined || next === undefined ? [old?.cidrs, next?.cidrs] : changedPart(old.cidrs, next.cidrs);
+    const isSameForm = old !== undefined && next !== undefined && old.areAllNets === next.areAllNets;
+    const [gone, come] = isSameForm ? changedPart(old.cidrs, next.cidrs) : [old?.cidrs, next?.cidrs];
     // Entering before leaving keeps an address that stays from being reported as gone and come again.
     for (const set of after) this.#enter(set, next!, before.has(set) ? come! : next!.cidrs);
     for (const set of before) this.#leave(set, old!, after.has(set) ? gone! : old!.cidrs);
@@ -312,6 +315,7 @@ function split(member: Member, cidrs: readonly string[]): { addresses: readonly 
   if (cidrs.length === 0) return { addresses: member.addresses, nets: NO_NETS };
   const addresses = [...member.addresses];
   const nets: string[] = [];
+  if (member.areAllNets) return { addresses, nets: cidrs };
   for (const cidr of cidrs) {
     if (cidr.endsWith(`/${ADDRESS_BITS[familyOf(cidr)]}`)) addresses.push(cidr.slice(0, cidr.indexOf('/')));
     else nets.push(cidr);
