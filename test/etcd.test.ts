@@ -1,4 +1,5 @@
 /** The main job on a real etcd, which is killed and started again in between. */
+import { cpSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { deleteNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
@@ -102,6 +103,40 @@ async function heldBy(): Promise<Record<string, string[]>> {
   }
   return held;
 }
+
+test.serial(
+  'etcd is restored from a backup: its policy is in force, and a container that it does not know is cut off and cleared away',
+  async (t) => {
+    t.timeout(90_000);
+    const bed = testbed();
+    const backup = `${bed.etcdData}-backup`;
+    let start = bed.killEtcd();
+    cpSync(bed.etcdData, backup, { recursive: true });
+    start();
+    await backInStep(t);
+    await bed.apply(ONLY_FRIENDS.replace("'yes'", "'no'"));
+    const since = await bed.launch(one, { ...SHOP, friend: 'yes' }, { name: 'since' });
+    const places = { server, friend, stranger, since };
+    await expectFlows(t, places, { 'friend > server tcp/80': false, 'stranger > server tcp/80': true, 'since > stranger ping': true });
+    start = bed.killEtcd();
+    rmSync(bed.etcdData, { recursive: true });
+    cpSync(backup, bed.etcdData, { recursive: true });
+    start();
+    await backInStep(t);
+    await expectFlows(t, places, { 'friend > server tcp/80': true, 'stranger > server tcp/80': false, 'since > stranger ping': false });
+    const trace = hostInterfaceName(since.containerId, 'eth0', 'weir');
+    const traces = await eventually(
+      () => tracesOnHost(one),
+      (found) => !found.some((text) => text.includes(trace)),
+      { limitMs: 2 * RECOVERY_MS },
+    );
+    t.deepEqual(
+      traces.filter((text) => text.includes(trace)),
+      [],
+    );
+    await bed.destroy(since);
+  },
+);
 
 test.serial('etcd is killed: what was known stays in force, readiness tells, ADD says to try again, DEL succeeds', async (t) => {
   t.timeout(90_000);

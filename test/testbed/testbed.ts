@@ -263,6 +263,11 @@ export class Testbed {
     return () => process.kill(pid, 'SIGCONT');
   }
 
+  /** Folder of etcd's data; to be copied while it is killed. */
+  get etcdData(): string {
+    return join(this.cluster.folder.path, 'etcd');
+  }
+
   #pidOf(what: string): number {
     const found = this.cluster.folder.runningProcesses().find((process) => process.what === what);
     if (found === undefined) throw new Error(`there is no ${what}`);

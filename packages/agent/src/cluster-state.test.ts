@@ -40,6 +40,22 @@ test('a deletion that comes before the put it deletes wins', (t) => {
   t.deepEqual(told, []);
 });
 
+test('of another history all that is told is taken, and what is not told is gone, whatever its revision was', (t) => {
+  const { state, told } = watched();
+  const own = { ...namespace('Deny'), metadata: { ...namespace('Deny').metadata, name: 'own' } };
+  state.put(namespace('Deny'), 1000);
+  state.put(own, 1001);
+  state.remove(keyOf({ kind: 'Namespace', metadata: { name: 'back' } }), 1002);
+  state.doubtAll();
+  state.put(namespace('Allow'), 7);
+  state.put({ ...own, metadata: { ...own.metadata, name: 'back' } }, 8);
+  state.dropUntold();
+  t.deepEqual(told, ['Deny', 'Deny', 'Allow', 'Deny', undefined]);
+  t.deepEqual(Array.from(state.list('Namespace'), ({ metadata }) => metadata.name).sort(), ['back', 'shop']);
+  state.put(own, 3);
+  t.is(told.at(-1), 'Deny', 'and what comes later is judged by the revisions of that history');
+});
+
 test('deletions are remembered for a while, not for ever: endpoints come and go as long as the agent runs', (t) => {
   const { state } = watched();
   const names = ['a', 'b', 'c', 'd'].map((name) => keyOf({ kind: 'Namespace', metadata: { name } }));

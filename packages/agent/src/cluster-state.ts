@@ -19,6 +19,9 @@ export type Listener = (change: Change) => void;
  */
 const MEMORY = 20 * 60_000;
 
+/** Before any that a store has. */
+const DOUBTED = 0;
+
 interface Known {
   revision: number;
   /** Absent: deleted at that revision. */
@@ -62,6 +65,23 @@ export class ClusterState {
   forget(key: string): void {
     const known = this.#known.get(key);
     if (known?.object !== undefined) this.#learn(key, { revision: known.revision });
+  }
+
+  /** The store has another history: its revisions are not to be compared with those that are known. What is not told again until `dropUntold` is gone. */
+  doubtAll(): void {
+    for (const [key, { object }] of this.#known) {
+      if (object === undefined) this.#known.delete(key);
+      else this.#known.set(key, { revision: DOUBTED, object });
+    }
+    this.#deletedAt.clear();
+  }
+
+  dropUntold(): void {
+    for (const [key, { revision, object }] of this.#known) {
+      if (revision !== DOUBTED || object === undefined) continue;
+      this.#learn(key, { revision });
+      this.#known.delete(key);
+    }
   }
 
   *list<K extends Kind>(kind: K): Generator<ObjectOf<K>> {

@@ -47,6 +47,8 @@ export class StoreFollower {
   readonly #invalid = new Map<string, string>();
   readonly #synced = Promise.withResolvers<void>();
   #isInForce = false;
+  /** This host's endpoints before the store was another one, until all that it has is known. */
+  #endpointsBefore: string[] | undefined;
   #isConnected = true;
 
   constructor(options: StoreFollowerOptions) {
@@ -122,7 +124,16 @@ export class StoreFollower {
         log.error({ key: event.key, error: event.error.message }, 'an object in the store is not valid');
         if (event.id !== undefined) kernel.learnInvalid(event.id, event.value);
         break;
+      case 'restored':
+        this.#endpointsBefore = state.localEndpoints().map(keyOf);
+        state.doubtAll();
+        log.warn(
+          { revisionBefore: event.before, revision: event.revision },
+          'the store is not the one that it was, as after a restore from a backup: all of it is read anew',
+        );
+        break;
       case 'synced':
+        this.#dropWhatIsLost();
         this.#sync();
         break;
       case 'disconnected':
@@ -136,6 +147,22 @@ export class StoreFollower {
     }
     metrics.invalidObjects.set(this.#invalid.size);
     metrics.storeConnected.set(this.#isConnected ? 1 : 0);
+  }
+
+  /** Of what the store had before it was restored. */
+  #dropWhatIsLost(): void {
+    const { state, log } = this.#of;
+    const before = this.#endpointsBefore;
+    if (before === undefined) return;
+    this.#endpointsBefore = undefined;
+    state.dropUntold();
+    const now = new Set(state.localEndpoints().map(keyOf));
+    const endpoints = before.filter((key) => !now.has(key)).map((key) => key.slice(keyPrefix('Endpoint').length));
+    if (endpoints.length > 0)
+      log.warn(
+        { endpoints },
+        'the restored store does not know these containers: they are cut off and their links removed; start their tasks again',
+      );
   }
 
   #sync(): void {

@@ -23,6 +23,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
   },
   ECLOSED: { code: CNI_CODE.tryAgain, details: 'the agent is stopping or starting; launch the task again' },
   ECOMPACTED: { code: CNI_CODE.tryAgain, details: 'the agent is reading the store anew; launch the task again' },
+  EHISTORY: { code: CNI_CODE.tryAgain, details: 'the agent is reading the store anew; launch the task again' },
   ECONFLICT: { code: CNI_CODE.tryAgain, details: 'many hosts wrote the same object at once; launch the task again' },
   ENOTREADY: { code: CNI_CODE.tryAgain, details: 'the agent is not ready yet; see its /readyz, then launch the task again' },
   EAUTH: {

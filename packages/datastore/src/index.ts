@@ -9,6 +9,7 @@ export type {
   Entry,
   Lease,
   LeaseId,
+  Listed,
   ListOptions,
   Operation,
   Store,

@@ -145,6 +145,25 @@ test('snapshotAndWatch: after compaction, the difference', async (t) => {
   await events.return(undefined);
 });
 
+test('snapshotAndWatch: what changed in an outage is told in one turn of the event loop, so that nobody applies half of it', async (t) => {
+  const { objects, store } = opened(t, { changes: 5, step: 1 });
+  for (let index = 0; index < 250; index++) await objects.put(policy(`old-${index}`));
+  const held = holding(store);
+  const events = new ObjectStore(held.store).snapshotAndWatch(['Policy']);
+  await nextOf(events, 251);
+  held.fail();
+  t.deepEqual(await nextOf(events, 1), ['disconnected']);
+  for (let index = 0; index < 250; index++) await objects.put(policy(`new-${index}`));
+  await objects.remove('Policy', 'old-0', 'shop');
+  held.mend();
+  t.deepEqual(await nextOf(events, 2), ['connected', 'remove Policy shop old-0']);
+  let turns = 0;
+  setImmediate(() => turns++);
+  t.is((await nextOf(events, 251)).at(-1), 'synced');
+  t.is(turns, 0);
+  await events.return(undefined);
+});
+
 test('snapshotAndWatch: an outage is told once, then what changed meanwhile; nothing is told twice', async (t) => {
   const { objects, store } = opened(t);
   await objects.put(policy('a'));

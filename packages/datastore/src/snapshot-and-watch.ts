@@ -2,7 +2,8 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type Kind, keyPrefix, type ObjectId, type ObjectOf, parseKey } from '@weir/resources';
 import type { IBackoff } from 'cockatiel';
 import { looseValue, parseEntry } from './parse-entry.ts';
-import type { Entry, Store } from './store.ts';
+import { type Place, placeAfter, placeBehind } from './place.ts';
+import type { Entry, Listed, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 
 /**
@@ -10,6 +11,8 @@ import { StoreError } from './store-error.ts';
  * - remove: what a put or an invalid told of is gone
  * - invalid: the value under the key is no valid object (`id` says which it should be, if the key can be read), parsed as far as it is JSON
  * - synced: all that was there at `revision` has been told
+ * - restored: the store's history is another one than before, as after a restore from a backup. What follows, up to `synced`, is all that it has;
+ *   revisions that were told before say nothing of those that follow
  * - disconnected: the store cannot be used, for the reason of `error`; what was told may be old. Told once per outage
  * - connected: the outage is over; what changed meanwhile follows
  */
@@ -18,6 +21,7 @@ export type ObjectEvent<K extends Kind = Kind> =
   | ({ type: 'remove'; revision: number } & ObjectId)
   | { type: 'invalid'; key: string; id?: ObjectId; value: unknown; error: Error; revision: number }
   | { type: 'synced'; revision: number }
+  | { type: 'restored'; before: number; revision: number }
   | { type: 'disconnected'; error: StoreError }
   | { type: 'connected' };
 
@@ -38,7 +42,8 @@ const BACKOFF = { initialDelay: 100, maxDelay: 5_000 };
  * The state of some kinds, kept up to date: first a put for each object and `synced`, then each change as it comes, in the store's order, without a gap.
  *
  * An outage of the store ends nothing: it is told, tried again with growing pauses, and followed by what changed meanwhile. Where the store no longer
- * has the changes (ECOMPACTED), all is listed again, the difference is told, and `synced` once more.
+ * has the changes (ECOMPACTED), all is listed again, the difference is told at once, and `synced` once more. Where its history is another one, all
+ * is told that is there now, too.
  * Ends when `signal` is aborted. Throws ECLOSED when the store is closed.
  */
 export async function* snapshotAndWatch<K extends Kind>(
@@ -47,33 +52,43 @@ export async function* snapshotAndWatch<K extends Kind>(
   { signal, isKnown }: WatchObjectsOptions = {},
 ): AsyncGenerator<ObjectEvent<K>> {
   const view = new View(kinds, isKnown);
-  let next: number | undefined;
+  let place: Place | undefined;
+  let mustList = true;
+  let isRestored = false;
   let connected = true;
   let backoff: IBackoff<unknown> | undefined;
   while (!signal?.aborted) {
     try {
-      const listed = next === undefined ? await store.list(view.prefix) : undefined;
+      const listed = mustList ? await store.list(view.prefix) : undefined;
       // A watch does not tell that it has begun; a read does tell that the store answers.
       if (!listed && !connected) await store.get(view.prefix);
       if (!connected) yield { type: 'connected' };
       connected = true;
       if (listed) {
-        yield* view.replace(listed.entries, listed.revision);
+        isRestored ||= place !== undefined && view.isOfAnotherHistory(listed, place);
+        const told = view.replace(listed, isRestored);
+        // What is in force meanwhile is one or the other: who applies what he was told in a turn of his own finds no half of it.
+        const changes = place === undefined ? told : await Array.fromAsync(told);
+        if (isRestored) yield { type: 'restored', before: place!.from - 1, revision: listed.revision };
+        yield* changes;
         yield { type: 'synced', revision: listed.revision };
-        next = listed.revision + 1;
+        place = placeBehind(listed);
+        isRestored = false;
+        mustList = false;
       }
-      for await (const { revision, events } of store.watch(view.prefix, { from: next!, signal })) {
-        for (const event of events) {
-          const told = event.type === 'put' ? view.put(event.entry) : view.remove(event.key, revision);
+      for await (const change of store.watch(view.prefix, { ...place!, signal })) {
+        for (const event of change.events) {
+          const told = event.type === 'put' ? view.put(event.entry) : view.remove(event.key, change.revision);
           if (told) yield told;
         }
-        next = revision + 1;
+        place = placeAfter(place!, change);
         backoff = undefined;
       }
     } catch (error) {
       if (signal?.aborted) return;
       if (!(error instanceof StoreError) || error.code === 'ECLOSED' || error.code === 'EINVAL') throw error;
-      if (error.code === 'ECOMPACTED') next = undefined;
+      isRestored ||= error.code === 'EHISTORY';
+      if (error.code === 'ECOMPACTED' || error.code === 'EHISTORY') mustList = true;
       else if (connected) {
         connected = false;
         yield { type: 'disconnected', error };
@@ -101,11 +116,11 @@ class View<K extends Kind> {
     this.#kinds = new Set(kinds);
   }
 
-  put(entry: Entry): ObjectEvent<K> | undefined {
+  put(entry: Entry, isRestored = false): ObjectEvent<K> | undefined {
     const { key, revision } = entry;
     if (!this.#wants(key)) return undefined;
     this.#told.set(key, revision);
-    if (this.#isKnown(key, revision)) return undefined;
+    if (!isRestored && this.#isKnown(key, revision)) return undefined;
     try {
       return { type: 'put', object: parseEntry(entry) as ObjectOf<K>, revision };
     } catch (error) {
@@ -119,7 +134,14 @@ class View<K extends Kind> {
     return id && { type: 'remove', ...id, revision };
   }
 
-  async *replace(entries: Entry[], revision: number): AsyncGenerator<ObjectEvent<K>> {
+  /** Whether it cannot have come of what was told: a key never goes back to a revision that it had. */
+  isOfAnotherHistory({ entries, revision, history }: Listed, place: Place): boolean {
+    if (history !== place.history || revision < place.from - 1) return true;
+    return entries.some((entry) => entry.revision < (this.#told.get(entry.key) ?? 0));
+  }
+
+  /** @param isAll what is there as it was told is told, too, since revisions do not say that it is */
+  async *replace({ entries, revision }: Listed, isAll: boolean): AsyncGenerator<ObjectEvent<K>> {
     const listed = new Set(entries.map(({ key }) => key));
     for (const key of [...this.#told.keys()]) {
       const told = listed.has(key) ? undefined : this.remove(key, revision);
@@ -127,9 +149,9 @@ class View<K extends Kind> {
     }
     let parsed = 0;
     for (const entry of entries) {
-      if (this.#told.get(entry.key) === entry.revision) continue;
+      if (!isAll && this.#told.get(entry.key) === entry.revision) continue;
       if (++parsed % OBJECTS_PER_TURN === 0) await setImmediate();
-      const told = this.put(entry);
+      const told = this.put(entry, isAll);
       if (told) yield told;
     }
   }

@@ -1,3 +1,5 @@
+import type { Place } from './place.ts';
+
 /** A stored key with its value and the revisions that wrote it. */
 export interface Entry {
   key: string;
@@ -37,14 +39,20 @@ export interface Change {
   events: StoreEvent[];
 }
 
+export interface Listed {
+  entries: Entry[];
+  revision: number;
+  /** Names the history that the revisions count. Absent where a store cannot have another one while it is open. */
+  history?: string;
+}
+
 export interface ListOptions {
   /** The entries come with empty values, whose transport and parsing would cost more than they are worth to who wants the keys. Default false. */
   keysOnly?: boolean;
 }
 
-export interface WatchOptions {
-  /** The first revision wanted: `list().revision + 1` goes on where a list ended. */
-  from: number;
+/** `from` is the first revision wanted: `placeBehind` a list goes on where that ended. */
+export interface WatchOptions extends Place {
   /** Aborting ends the iteration without an error. */
   signal?: AbortSignal;
 }
@@ -71,7 +79,7 @@ export interface Lease {
 export interface Store {
   get(key: string): Promise<Entry | undefined>;
   /** All entries whose key begins with `prefix` (plain text: `/a` finds `/ab` too), sorted by key, as of one revision. */
-  list(prefix: string, options?: ListOptions): Promise<{ entries: Entry[]; revision: number }>;
+  list(prefix: string, options?: ListOptions): Promise<Listed>;
   /**
    * Does all of `then`, in one revision, if each of `when` holds; else nothing.
    * `revision` of the result is the store's after the transaction. A key may stand once in `then` (EINVAL).
@@ -80,7 +88,9 @@ export interface Store {
   transact(transaction: Transaction): Promise<TransactionResult>;
   /**
    * The changes under `prefix` from revision `from` on: whole revisions, in order, none missing, none twice, over reconnects too.
-   * Throws ECOMPACTED when `from` is no longer kept, or lies so far ahead that it must come from another store's history: list again.
+   * Throws ECOMPACTED when `from` is no longer kept: list again.
+   * Throws EHISTORY when the store's history is not the one that the caller knows: `from` lies ahead of it, `seen` was not in it, or `history` is
+   * another. List again, and take nothing for known because of its revision.
    * Throws EUNAVAILABLE when the store could not be reached for its timeout; a new watch from the last revision seen plus one goes on.
    * Throws ECLOSED when the store is closed.
    */

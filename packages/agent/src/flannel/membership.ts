@@ -51,6 +51,7 @@ export class FlannelMembership {
   #problem: string | undefined;
   #store: Store | undefined;
   #next: number | undefined;
+  #history: string | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -109,7 +110,7 @@ export class FlannelMembership {
         await this.#follow(this.#store, signal);
       } catch (error) {
         if (!(error instanceof StoreError || error instanceof RoutingError)) throw error;
-        if (error instanceof StoreError && error.code === 'ECOMPACTED') this.#next = undefined;
+        if (error instanceof StoreError && (error.code === 'ECOMPACTED' || error.code === 'EHISTORY')) this.#next = undefined;
         else this.#say(error);
         await delay(pause, undefined, { signal }).catch(() => {});
         pause = Math.min(2 * pause, LONGEST_RETRY);
@@ -129,7 +130,7 @@ export class FlannelMembership {
     const { config, log, onChange } = this.#options;
     for (let races = 0; this.#next === undefined; races++) {
       if (races > MAX_RACES) throw new RoutingError('EFLANNEL', `this host lost ${MAX_RACES} races for a subnet to others`);
-      const { entries, revision } = await store.list(`${config.prefix}/`);
+      const { entries, revision, history } = await store.list(`${config.prefix}/`);
       const records = new FlannelRecords(config.prefix, entries);
       const network = records.network();
       const held = await this.#hold(store, records, network);
@@ -142,6 +143,7 @@ export class FlannelMembership {
       this.#own = held.name;
       this.#isWithout = false;
       this.#next = revision + 1;
+      this.#history = history;
       this.#save();
       onChange();
     }
@@ -182,6 +184,7 @@ export class FlannelMembership {
     void lease?.lost.then(() => lost.abort());
     for await (const { revision, events } of store.watch(`${config.prefix}/`, {
       from: this.#next!,
+      history: this.#history,
       signal: AbortSignal.any([signal, lost.signal]),
     })) {
       const changed = events.map((event) => ({ what: this.#records!.take(event), event }));

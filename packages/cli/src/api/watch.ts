@@ -20,6 +20,12 @@ const PATIENCE = 30_000;
 /** After which a client that lost its connection is to come back, in milliseconds. */
 const RETRY = 2_000;
 
+/** Why what a client knows is of no use, by the code of the store's error. */
+const RESETS: Readonly<Record<string, string>> = {
+  ECOMPACTED: 'the changes since then are no longer kept',
+  EHISTORY: 'the store was restored from a backup',
+};
+
 interface Event {
   event: 'put' | 'remove' | 'invalid' | 'synced' | 'reset';
   data: Record<string, unknown>;
@@ -134,8 +140,9 @@ async function* changes(store: Store, prefix: string, selector: Selector, after:
       for await (const change of store.watch(prefix, { from: known + 1, signal })) yield* eventsOf(change, selector);
       return;
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ECOMPACTED') throw error;
-      yield { event: 'reset', data: { reason: 'the changes since then are no longer kept: forget what you know, all of it follows' } };
+      const reason = RESETS[(error as { code?: string }).code ?? ''];
+      if (reason === undefined) throw error;
+      yield { event: 'reset', data: { reason: `${reason}: forget what you know, all of it follows` } };
       const all = await snapshot(store, prefix, selector);
       yield* all;
       known = all.at(-1)!.id!;

@@ -62,6 +62,9 @@ export async function watchObjects(
       case 'invalid':
         process.stderr.write(unreadableText(event.error));
         break;
+      case 'restored':
+        process.stderr.write('warning: the store was restored from a backup; what it has follows\n');
+        break;
       case 'disconnected':
         if (first !== undefined) throw event.error;
         process.stderr.write(`warning: ${event.error.message}; waiting for the store\n`);

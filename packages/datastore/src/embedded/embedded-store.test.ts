@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -163,6 +163,27 @@ test('what is no store of ours is refused with the file and what to do', async (
   database.close();
   await t.throwsAsync(openStore({ ...options(), path: newer }), { code: 'EINVAL', message: /format 99.*reads format 1/ });
   await t.throwsAsync(openStore({ ...options(), path: '/dev/null/weir.db' }), { code: 'EUNAVAILABLE' });
+});
+
+test('a file that was put in the place of the one in use is neither read nor written, and said to be there', async (t) => {
+  const path = join(folder, 'replaced.db');
+  const first = await openStore({ ...options(), path });
+  await put(first, '/a', 'old');
+  await first.close();
+  copyFileSync(path, `${path}.backup`);
+  const store = await openStore({ ...options(), path });
+  t.teardown(() => store.close());
+  await put(store, '/a', 'new');
+  const watching = collect(store, '/', 4, 1);
+  renameSync(`${path}.backup`, path);
+  await t.throwsAsync(watching, { code: 'EUNAVAILABLE', message: /another file was put in its place.*-wal/ });
+  await t.throwsAsync(put(store, '/a', 'newer'), { code: 'EUNAVAILABLE' });
+  await store.close();
+  // As the message says.
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+  const restored = await openStore({ ...options(), path });
+  t.teardown(() => restored.close());
+  t.is((await restored.get('/a'))?.value, 'old');
 });
 
 test('only its owner can read the file', async (t) => {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
@@ -33,6 +34,7 @@ export function openEmbeddedStore(options: Omit<EmbeddedOptions, 'backend'>, ret
  * Calls are synchronous within SQLite and short; waiting for another process' transaction is done off the event loop,
  * up to `timeoutMilliseconds`, then EUNAVAILABLE. A commit survives the death of the process (synchronous=NORMAL in WAL mode);
  * a power cut may take the last commits but never breaks the file. Watches of other processes hear of a commit by inotify.
+ * A file that is put in the place of the one that is open is not used: SQLite's log beside it is the other one's. Each call then fails.
  * The last 10,000 changes, or the last 64 MiB of values, are kept for watches.
  */
 export class EmbeddedStore implements Store {
@@ -45,6 +47,8 @@ export class EmbeddedStore implements Store {
   readonly #doorbell: Doorbell;
   readonly #changed = new Wakeup();
   readonly #leases = new Set<RenewedLease>();
+  readonly #file: string;
+  #isReplaced = false;
   #watches = 0;
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -54,6 +58,7 @@ export class EmbeddedStore implements Store {
     this.#timeout = timeoutMilliseconds;
     try {
       this.#database = openDatabase(path);
+      this.#file = identityOf(path)!;
       this.#tables = new Tables(this.#database, retention);
       const prepared = (text: string) => this.#database.prepare(text);
       this.#frame = { reading: prepared('BEGIN'), writing: prepared('BEGIN IMMEDIATE'), commit: prepared('COMMIT') };
@@ -130,7 +135,8 @@ export class EmbeddedStore implements Store {
     for (const lease of this.#leases) lease.stop();
     clearInterval(this.#poll);
     this.#doorbell.close();
-    this.#database.close();
+    // SQLite would remove the log that is there by now, which may be somebody else's.
+    if (!this.#isReplaced) this.#database.close();
     this.#changed.wake();
   }
 
@@ -174,6 +180,7 @@ export class EmbeddedStore implements Store {
     const deadline = performance.now() + this.#timeout;
     for (;;) {
       if (this.#closed) throw new StoreError('ECLOSED', `the store ${this.#path} was closed`);
+      if (this.#isReplaced) throw replaced(this.#path);
       try {
         return action();
       } catch (error) {
@@ -196,6 +203,9 @@ export class EmbeddedStore implements Store {
     if (this.#watches++ > 0 || this.#closed) return;
     this.#doorbell.listen(() => this.#changed.wake());
     this.#poll = setInterval(() => {
+      // For good: whoever puts the first one back may have had another program change it.
+      const file = identityOf(this.#path);
+      this.#isReplaced ||= file !== undefined && file !== this.#file;
       // A failure shows in the watches, which read the same file on this wake-up.
       this.#expireLeases().catch(() => {});
       this.#changed.wake();
@@ -207,4 +217,17 @@ export class EmbeddedStore implements Store {
     this.#doorbell.unlisten();
     clearInterval(this.#poll);
   }
+}
+
+/** Undefined while there is none. */
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
+
+function replaced(path: string): StoreError {
+  return new StoreError(
+    'EUNAVAILABLE',
+    `embedded store ${path}: another file was put in its place while it was in use; stop all agents and \`weir api\` of this machine, put the file that you want there once more, without ${path}-wal and ${path}-shm beside it, and start them again`,
+  );
 }

@@ -92,12 +92,12 @@ export class Tables {
     return { committed: true, revision: this.#apply(then) };
   }
 
-  /** The changes of the revisions `from` to at most `from + revisions - 1`, and the revision to go on with. Throws ECOMPACTED. */
+  /** The changes of the revisions `from` to at most `from + revisions - 1`, and the revision to go on with. Throws ECOMPACTED, EHISTORY. */
   changes(prefix: string, from: number, revisions: number): { changes: Change[]; next: number } {
     const { revision: head, compacted } = this.state();
     if (from <= compacted)
       throw new StoreError('ECOMPACTED', `revision ${from} is no longer kept, the oldest is ${compacted + 1}; list again`);
-    if (from > head + 1) throw new StoreError('ECOMPACTED', `revision ${from} is not of this store, which is at ${head}; list again`);
+    if (from > head + 1) throw new StoreError('EHISTORY', `revision ${from} is not of this store, which is at ${head}; list again`);
     const last = Math.min(head, from + revisions - 1);
     const changes: Change[] = [];
     for (const row of this.#statements.changes.iterate(from, last, prefix, prefixEnd(prefix) ?? null) as Iterable<unknown>) {

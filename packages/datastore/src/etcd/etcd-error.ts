@@ -14,7 +14,8 @@ export interface EtcdFailure {
 const PATTERNS: [RegExp, StoreErrorCode][] = [
   [/authentication failed, invalid user ID or password|user name is empty|user name not found|invalid auth token/i, 'EAUTH'],
   [/permission denied|authentication is not enabled|Unauthenticated/i, 'EAUTH'],
-  [/required revision has been compacted|required revision is a future revision/i, 'ECOMPACTED'],
+  [/required revision has been compacted/i, 'ECOMPACTED'],
+  [/required revision is a future revision/i, 'EHISTORY'],
   [/requested lease not found/i, 'ELEASE'],
   [/request is too large|too many operations|duplicate key given|key is not provided/i, 'EINVAL'],
   [/certificate|self.signed|CERT_|altname|wrong version number|SSL|TLS|unable to (get|verify)|tlsv1|handshake/i, 'ETLS'],
@@ -51,6 +52,7 @@ function adviceFor(code: StoreErrorCode, reason: string, { username, caFile, cer
         certFile ? `that the server trusts ${certFile}` : 'whether the server wants a client certificate'
       }, and http or https`;
     case 'ECOMPACTED':
+    case 'EHISTORY':
       return 'list again and watch from there';
     case 'ELEASE':
       return 'take a new lease';

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { ObjectStore } from '../objects.ts';
 import { openStore } from '../open-store.ts';
+import type { ObjectEvent } from '../snapshot-and-watch.ts';
 import type { Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdOptions } from '../store-options.ts';
@@ -15,7 +18,8 @@ const optionsFor = (...endpoints: string[]): EtcdOptions => ({ backend: 'etcd', 
 async function startForwarder(
   t: ExecutionContext,
   server: EtcdServer,
-): Promise<{ endpoint: string; cut(): void; cutAfter(octets: number): void }> {
+): Promise<{ endpoint: string; cut(): void; cutAfter(octets: number): void; switchTo(other: EtcdServer): void }> {
+  let target = server;
   const sockets = new Set<Socket>();
   let allowed = Number.POSITIVE_INFINITY;
   const cut = () => {
@@ -24,7 +28,7 @@ async function startForwarder(
   };
   const forwarder = createServer(async (client) => {
     const { connect } = await import('node:net');
-    const upstream = connect(Number(new URL(server.endpoint).port), '127.0.0.1');
+    const upstream = connect(Number(new URL(target.endpoint).port), '127.0.0.1');
     for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)));
     client.pipe(upstream);
     upstream.on('data', (data) => {
@@ -41,7 +45,11 @@ async function startForwarder(
     cut();
     forwarder.close();
   });
-  return { endpoint, cut, cutAfter: (octets) => (allowed = octets) };
+  const switchTo = (other: EtcdServer) => {
+    target = other;
+    cut();
+  };
+  return { endpoint, cut, cutAfter: (octets) => (allowed = octets), switchTo };
 }
 
 /** Accepts connections and never says a word. */
@@ -182,6 +190,73 @@ test('compacted: a watch from before fails, at once and for a delete at the very
   const after = collect(store, '/', revision + 1, 1);
   await put(store, '/b', '1');
   t.is((await after)[0]!.revision, revision + 1);
+});
+
+/** Follows the namespaces in a store: how each one is labelled, by the revision that it was told with, and what else was told. */
+function followNamespaces(t: ExecutionContext, store: Store) {
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  const known = new Map<string, string | undefined>();
+  const told: ObjectEvent['type'][] = [];
+  void (async () => {
+    for await (const event of new ObjectStore(store).snapshotAndWatch(['Namespace'], { signal: stop.signal })) {
+      if (event.type === 'put') known.set(event.object.metadata.name, event.object.metadata.labels.is);
+      else if (event.type === 'remove') known.delete(event.name);
+      else if (event.type !== 'disconnected' && event.type !== 'connected') told.push(event.type);
+    }
+  })();
+  const until = async (wanted: Record<string, string>) => {
+    while (JSON.stringify(Object.fromEntries([...known].sort())) !== JSON.stringify(wanted)) await delay(20);
+  };
+  return { told, until };
+}
+
+const putNamespace = (store: Store, name: string, is: string) =>
+  put(
+    store,
+    `/weir/v1/Namespace/${name}`,
+    JSON.stringify({ apiVersion: 'weir/v1', kind: 'Namespace', metadata: { name, labels: { is } } }),
+  );
+
+for (const later of [0, 20])
+  test(`an etcd with an old copy of its data, ${later === 0 ? 'behind' : 'by now ahead of'} what was seen: told as restored, and what it has is what is known`, async (t) => {
+    const server = await startServer(t);
+    const forwarder = await startForwarder(t, server);
+    const [writer, reader] = [await opened(t, optionsFor(server.endpoint)), await opened(t, optionsFor(forwarder.endpoint))];
+    for (const name of ['changed', 'gone', 'same']) await putNamespace(writer, name, 'old');
+    await server.kill();
+    const restore = await server.backUp();
+    await server.start();
+    const { told, until } = followNamespaces(t, reader);
+    await until({ changed: 'old', gone: 'old', same: 'old' });
+    await writer.transact({ when: [], then: [{ delete: '/weir/v1/Namespace/gone' }] });
+    for (const name of ['changed', 'lost']) await putNamespace(writer, name, 'new');
+    await until({ changed: 'new', lost: 'new', same: 'old' });
+    await server.kill();
+    await restore();
+    forwarder.switchTo({ ...server, endpoint: 'http://127.0.0.1:1' });
+    await server.start();
+    for (let index = 0; index < later; index++) await putNamespace(writer, 'other', `${index}`);
+    forwarder.switchTo(server);
+    await until({ changed: 'old', gone: 'old', ...(later > 0 && { other: `${later - 1}` }), same: 'old' });
+    t.deepEqual(told, ['synced', 'restored', 'synced']);
+    await putNamespace(writer, 'changed', 'newest');
+    await until({ changed: 'newest', gone: 'old', ...(later > 0 && { other: `${later - 1}` }), same: 'old' });
+  });
+
+test('another cluster behind the same address is told as restored, also where its revisions and the last object are the same', async (t) => {
+  const servers = [await startServer(t), await startServer(t)] as const;
+  const forwarder = await startForwarder(t, servers[0]);
+  const writers = [await opened(t, optionsFor(servers[0].endpoint)), await opened(t, optionsFor(servers[1].endpoint))] as const;
+  for (const [index, writer] of writers.entries()) {
+    await putNamespace(writer, 'first', `${index}`);
+    await putNamespace(writer, 'last', 'same');
+  }
+  const { told, until } = followNamespaces(t, await opened(t, optionsFor(forwarder.endpoint)));
+  await until({ first: '0', last: 'same' });
+  forwarder.switchTo(servers[1]);
+  await until({ first: '1', last: 'same' });
+  t.deepEqual(told, ['synced', 'restored', 'synced']);
 });
 
 test('unreachable: EUNAVAILABLE names the endpoints and what to check, within the timeout', async (t) => {

@@ -1,11 +1,13 @@
 import type { ILeaseKeepAliveResponse, ITxnResponse } from 'etcd3';
 import { checkFrom, checkKey, checkTransaction, checkTtl } from '../check-transaction.ts';
+import { type Place, placeAfter } from '../place.ts';
 import { RenewedLease } from '../renewed-lease.ts';
 import type {
   Change,
   Entry,
   Lease,
   LeaseId,
+  Listed,
   ListOptions,
   Operation,
   Store,
@@ -60,9 +62,9 @@ export class EtcdStore implements Store {
     return kvs[0] && entryOf(kvs[0]);
   }
 
-  async list(prefix: string, { keysOnly = false }: ListOptions = {}): Promise<{ entries: Entry[]; revision: number }> {
+  async list(prefix: string, { keysOnly = false }: ListOptions = {}): Promise<Listed> {
     const { kvs, header } = await this.#call(({ kv }) => kv.range({ ...rangeOf(prefix), keys_only: keysOnly }), READS);
-    return { entries: kvs.map(entryOf), revision: Number(header.revision) };
+    return { entries: kvs.map(entryOf), revision: Number(header.revision), history: header.cluster_id };
   }
 
   async transact(transaction: Transaction): Promise<TransactionResult> {
@@ -82,19 +84,20 @@ export class EtcdStore implements Store {
     return { committed: false, current: answer.responses.map(({ response_range: { kvs } }) => kvs[0] && entryOf(kvs[0])) };
   }
 
-  async *watch(prefix: string, { from, signal }: WatchOptions): AsyncGenerator<Change> {
-    checkFrom(from);
+  async *watch(prefix: string, { signal, ...start }: WatchOptions): AsyncGenerator<Change> {
+    checkFrom(start.from);
     const ending = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
-    let next = from;
+    let place: Place = start;
     while (!ending.aborted) {
-      const open = await this.#openWatch(prefix, next, ending);
+      const open = await this.#openWatch(prefix, place, ending);
       if (!open) break;
+      place = { ...place, history: open.history };
       ending.addEventListener('abort', open.cancel);
       try {
         for await (const change of open.changes) {
           if (ending.aborted) break;
           yield change;
-          next = change.revision + 1;
+          place = placeAfter(place, change);
         }
       } catch (error) {
         if (ending.aborted) break;
@@ -148,10 +151,10 @@ export class EtcdStore implements Store {
   }
 
   /** Tries until the timeout; undefined when `ending` came first. */
-  async #openWatch(prefix: string, from: number, ending: AbortSignal): Promise<OpenWatch | undefined> {
+  async #openWatch(prefix: string, place: Place, ending: AbortSignal): Promise<OpenWatch | undefined> {
     const timeout = this.#options.timeoutMilliseconds;
     try {
-      const open = await this.#endpoints.call((connection) => openWatch(connection, prefix, from, timeout), {
+      const open = await this.#endpoints.call((connection) => openWatch(connection, prefix, place, timeout), {
         writes: false,
         signal: ending,
       });

@@ -1,5 +1,7 @@
 import type { IDuplexStream, IWatchRequest, IWatchResponse } from 'etcd3';
+import type { Place } from '../place.ts';
 import type { Change } from '../store.ts';
+import { StoreError } from '../store-error.ts';
 import type { Connection } from './connection.ts';
 import { entryOf, rangeOf } from './key-value.ts';
 
@@ -8,6 +10,8 @@ type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse> & AsyncIterable<
 /** A watch that etcd has confirmed. Ends by an error: of the connection, of etcd's refusal, or `cancel()`. */
 export interface OpenWatch {
   changes: AsyncGenerator<Change>;
+  /** Of the cluster. */
+  history: string;
   cancel(): void;
 }
 
@@ -17,9 +21,10 @@ export interface OpenWatch {
  * etcd3's `Watcher` is not used: it resumes after the revision in the header of any response, the first ("created") included. That header holds
  * the store's revision, not the watch's place, so a connection that breaks while a watch is catching up loses what lies between.
  */
-export async function openWatch(connection: Connection, prefix: string, from: number, timeoutMilliseconds: number): Promise<OpenWatch> {
+export async function openWatch(connection: Connection, prefix: string, place: Place, timeoutMilliseconds: number): Promise<OpenWatch> {
+  const { from } = place;
   // Before, too: it renews a token that ran out, which a stream takes for missing rights.
-  await checkHistory(connection, prefix, from);
+  const history = await checkHistory(connection, prefix, place);
   const stream = (await connection.watches.watch()) as WatchStream;
   // The iterator below reports errors; one that comes after its end has nobody to tell.
   stream.on('error', () => {});
@@ -35,8 +40,8 @@ export async function openWatch(connection: Connection, prefix: string, from: nu
     const first = await responses.next();
     if (first.done) throw new Error('the watch stream ended');
     refuseCanceled(first.value);
-    await checkHistory(connection, prefix, from);
-    return { changes: readChanges(responses, from), cancel };
+    await checkHistory(connection, prefix, { ...place, history });
+    return { changes: readChanges(responses, from), history, cancel };
   } catch (error) {
     cancel();
     throw timedOut ? new Error(`no answer to a watch request in ${timeoutMilliseconds} ms`, { cause: error }) : error;
@@ -46,13 +51,30 @@ export async function openWatch(connection: Connection, prefix: string, from: nu
 }
 
 /**
- * Throws etcd's "compacted" when something from `from` on may be lost, "future revision" when `from` is of another store's history.
+ * Throws etcd's "compacted" when something from `from` on may be lost, "future revision" when `from` lies ahead of the store's history, and
+ * EHISTORY when that is another one than is known: a cluster restored from a backup has a new id, unless it was made with the token and addresses
+ * of the old one, and by its revisions it may have come further than the old one was.
  * The watch itself does not tell: etcd before 3.4.36 drops a delete made at the very revision of a compaction and lets a watch begin there,
  * and it lets a watch wait for a revision that lies ahead. Asking after the watch is confirmed leaves no time between.
+ *
+ * @returns the cluster's id
  */
-async function checkHistory({ kv }: Connection, prefix: string, from: number): Promise<void> {
+async function checkHistory({ kv }: Connection, prefix: string, { from, history, seen }: Place): Promise<string> {
+  const range = seen === undefined ? { ...rangeOf(prefix), limit: 1, count_only: true } : { key: Buffer.from(seen.key) };
   // Revision 0 asks for the newest, which is always there: before the first revision nothing can be lost.
-  await kv.range({ ...rangeOf(prefix), revision: from - 1, limit: 1, count_only: true });
+  const { header, kvs } = await kv.range({ ...range, revision: from - 1 });
+  if (history !== undefined && header.cluster_id !== history)
+    throw new StoreError(
+      'EHISTORY',
+      `etcd is cluster ${header.cluster_id}, and was ${history}: as after a restore from a backup; list again`,
+    );
+  const found = kvs[0] && entryOf(kvs[0]);
+  if (seen !== undefined && (found?.revision !== seen.revision || found.value !== seen.value))
+    throw new StoreError(
+      'EHISTORY',
+      `etcd has another ${seen.key} at revision ${from - 1} than it had: as after a restore from a backup; list again`,
+    );
+  return header.cluster_id;
 }
 
 async function* readChanges(responses: AsyncIterator<IWatchResponse>, from: number): AsyncGenerator<Change> {

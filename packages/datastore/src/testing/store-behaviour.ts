@@ -201,10 +201,10 @@ export function testStoreBehaviour(test: TestFn, { open, options, revoke, remain
     t.deepEqual(await collect(late!, root, revision + 1, 1000), seen);
   });
 
-  test('watch: of a revision far ahead is another history: ECOMPACTED', async (t) => {
+  test('watch: of a revision far ahead is another history: EHISTORY', async (t) => {
     const store = await opened(t, open);
     const { revision } = await store.list('/');
-    await t.throwsAsync(collect(store, '/', revision + 1_000_000, 1), { code: 'ECOMPACTED' });
+    await t.throwsAsync(collect(store, '/', revision + 1_000_000, 1), { code: 'EHISTORY' });
   });
 
   test('watch: an abort ends it, also while waiting; a close fails it with ECLOSED', async (t) => {
