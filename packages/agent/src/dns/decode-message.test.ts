@@ -34,8 +34,8 @@ function chained(length: number, others: number): Buffer {
 
 test('a chain of pointers is not followed, and one as programs might write it is', (t) => {
   t.is(decodeMessage(chained(8_100, 1_500), MOST), undefined);
-  t.is(decodeMessage(chained(9, 3), MOST), undefined);
-  t.is(decodeMessage(chained(8, 3), MOST)?.answers?.length, 4);
+  t.is(decodeMessage(chained(8, 3), MOST), undefined);
+  t.is(decodeMessage(chained(7, 3), MOST)?.answers?.length, 4);
 });
 
 test('a message of more records than anybody needs is not read, whatever the header says is in it', (t) => {
