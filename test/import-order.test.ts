@@ -7,7 +7,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import test from 'ava';
 
 /** From the highest to the lowest; a package may name only those after it. */
-const ORDER = ['lab', 'cli', 'agent', 'mesos', 'cni', 'routing', 'ipam', 'policy', 'kernel', 'datastore', 'resources'];
+const ORDER = ['lab', 'cli', 'agent', 'docker', 'mesos', 'cni', 'routing', 'ipam', 'policy', 'kernel', 'datastore', 'resources'];
 /** Packages that calculate only, and the built-in modules that calculate only. */
 const PURE = ['policy', 'resources'];
 const PURE_BUILT_INS = ['node:crypto'];

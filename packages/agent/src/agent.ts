@@ -79,6 +79,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
     reconcileNowAndThen(network, attachments, stop.signal, log),
     watchTable(network, stop.signal),
     followTasks(network, attachments, stop.signal),
+    network.serveDocker({ attachments, untilReady }, stop.signal),
     followMarathon(network, stop.signal),
     network.followDns(stop.signal),
     network.serveNames(stop.signal),

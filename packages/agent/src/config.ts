@@ -65,6 +65,19 @@ const schema = z.strictObject({
       ...connectionFields,
     })
     .optional(),
+  /** The Docker engine of this host, whose networks `weir` are served. Absent: none. */
+  docker: z
+    .strictObject({
+      /** Of the engine's API, which tells labels of containers. */
+      socket: z.string().startsWith('/').default('/var/run/docker.sock'),
+      /** Folder where the engine looks for the sockets of its plugins. */
+      plugins: z.string().startsWith('/').default('/run/docker/plugins'),
+      /** Seconds between two looks while nothing is awaited. */
+      interval: z.int().min(1).max(3600).default(10),
+      /** Seconds for which the engine has to deny an endpoint before what it left behind is collected. */
+      orphanGrace: z.int().min(5).max(86_400).default(60),
+    })
+    .optional(),
   /** Where labels of apps become objects. One agent of those with this section does it, the others stand by. */
   marathon: z
     .strictObject({

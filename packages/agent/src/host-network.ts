@@ -23,6 +23,7 @@ import { hostLearner } from './dns/host-learner.ts';
 import { ResolvedNames } from './dns/resolved-names.ts';
 import { serveNames } from './dns/serve-names.ts';
 import { Zone } from './dns/zone.ts';
+import { serveDocker } from './docker/serve-docker.ts';
 import type { Policy } from './flows/flow-description.ts';
 import { DeadHosts, type Seen } from './hosts/dead-hosts.ts';
 import { holdHostName } from './hosts/host-name.ts';
@@ -61,6 +62,7 @@ export class HostNetwork {
   readonly #learner: DnsLearner;
   readonly #zone = new Zone();
   #dnsProblem: string | undefined;
+  #dockerProblem: string | undefined;
   readonly #allocator: Allocator;
   readonly #reaper: LinkReaper;
   readonly #links: HostLinks;
@@ -179,6 +181,7 @@ export class HostNetwork {
   get problems(): string[] {
     const problems = [...this.#follower.problems, ...this.#kernel.problems, ...this.bgp.problems];
     if (this.#dnsProblem !== undefined) problems.push(this.#dnsProblem);
+    if (this.#dockerProblem !== undefined) problems.push(`${this.#dockerProblem}; labels of containers are awaited`);
     if (this.#tasks?.failure !== undefined) problems.push(`${this.#tasks.failure}; labels of tasks are awaited`);
     return problems;
   }
@@ -248,15 +251,43 @@ export class HostNetwork {
       attachments,
       unknown: new UnknownContainers({ graceSeconds: mesos.orphanGrace }),
       prepare: (task: Task, endpoint: Endpoint) => this.#taskLabels.prepareLate(task, endpoint),
-      collect: async ({ spec }: Endpoint) => {
-        await this.#enforcement.withdraw(spec);
-        await this.#reaper.remove(spec.hostInterface);
-        await this.#allocator.release(spec);
-      },
+      collect: (endpoint: Endpoint) => this.#collect(endpoint),
       log,
       metrics,
     };
     await followTasks(follower, { intervalSeconds: mesos.interval, signal });
+  }
+
+  /** Serves the drivers of this host's Docker engine, where the configuration says so, and follows its containers, until the signal. */
+  async serveDocker(calls: { attachments: Attachments; untilReady: () => Promise<void> }, signal: AbortSignal): Promise<void> {
+    const { config, log, metrics } = this.#of;
+    const { docker, host } = config;
+    if (docker === undefined) return;
+    const parts = { config: docker, host, store: this.store, state: this.#state, enforcement: this.#enforcement };
+    const of = {
+      ...parts,
+      ...calls,
+      allocator: this.#allocator,
+      links: this.#links,
+      services: (later: Later) => this.services(later, calls.attachments),
+      synced: this.synced,
+      collect: (endpoint: Endpoint) => this.#collect(endpoint),
+      asksMesos: this.#tasks !== undefined,
+      onTask: () => this.#tasks?.expect(),
+      onState: (problem: string | undefined) => {
+        this.#dockerProblem = problem;
+      },
+      log,
+      metrics,
+    };
+    await serveDocker(of, signal);
+  }
+
+  /** All that a container left: policy first, then its link, then its address. */
+  async #collect({ spec }: Endpoint): Promise<void> {
+    await this.#enforcement.withdraw(spec);
+    await this.#reaper.remove(spec.hostInterface);
+    await this.#allocator.release(spec);
   }
 
   /** Looks at the table again when somebody else changed nftables. Cheap when nobody did. */

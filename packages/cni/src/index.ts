@@ -9,7 +9,7 @@ export { type Call, type Environment, parseRequest, type Request } from './proto
 export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './protocol/result.ts';
 export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './protocol/version.ts';
 export type { Collection, Outage, Services } from './services.ts';
-export { joinTask } from './task/join-task.ts';
+export { joinLabels, joinTask, type LateLabels } from './task/join-task.ts';
 export { cleanLabelText } from './task/label-text.ts';
 export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './task/network-info.ts';
 export { containerPorts, type Task, type TaskPort } from './task/task.ts';

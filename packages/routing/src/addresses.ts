@@ -7,7 +7,10 @@ export const ROUTE_PROTOCOL = 121;
 /** The same of BIRD (RTPROT_BIRD, linux/rtnetlink.h), which the agent has write what it learns by BGP. */
 export const BIRD_PROTOCOL = 12;
 
-/** A container's gateway. It is the same in each, as it never leaves the link: no interface has it, the neighbour entry alone tells where it is. */
+/**
+ * A container's gateway. It is the same in each, as it never leaves the link: the neighbour entry tells where it is, and no interface
+ * has it, but for those of containers whose neighbours are others' doing (`LinkRequest.namespace`).
+ */
 export const GATEWAY4 = '169.254.1.1';
 
 /** The same for IPv6; every host interface has this one, since a link-local address may stand on every link. */

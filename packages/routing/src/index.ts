@@ -1,4 +1,4 @@
-export { BIRD_PROTOCOL, DNS4, DNS6, ROUTE_PROTOCOL } from './addresses.ts';
+export { BIRD_PROTOCOL, DNS4, DNS6, GATEWAY4, GATEWAY6, ROUTE_PROTOCOL } from './addresses.ts';
 export { type BirdProtocol, parseBfdSessions, parseProtocols } from './bgp/bird-answer.ts';
 export { type BirdConfig, birdConfig, CONFIG_HASH } from './bgp/bird-config.ts';
 export { changesBgp } from './bgp/changes-bgp.ts';

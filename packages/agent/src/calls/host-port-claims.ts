@@ -37,7 +37,7 @@ export class HostPortClaims {
       const { metadata, spec } = holder;
       throw new AgentError(
         'EHOSTPORT',
-        `port ${socketText(taken)} of host ${spec.host} leads to container ${spec.containerId} already (endpoint ${metadata.namespace}/${metadata.name}, network ${spec.network})`,
+        `port ${socketText(taken)} of host ${spec.host} leads to container ${spec.docker?.name ?? spec.containerId} already (endpoint ${metadata.namespace}/${metadata.name}, network ${spec.network})`,
       );
     }
   }

@@ -52,10 +52,12 @@ export async function followTasks(follower: TaskFollower, options: { intervalSec
 export async function followOnce(follower: TaskFollower, told: Set<string>): Promise<boolean> {
   const { tasks, enforcement, unknown, metrics } = follower;
   const ofMesos = () => enforcement.stored.filter(({ spec }) => spec.mesos !== undefined);
+  // Of a container that it runs, Docker itself says when it is gone.
+  const ofIsolator = () => ofMesos().filter(({ spec }) => spec.docker === undefined);
   try {
     const containers = await tasks.containers();
     for (const endpoint of ofMesos()) await joinOne(follower, endpoint, containers, told);
-    for (const endpoint of unknown.overdue(ofMesos(), containers)) await collectOne(follower, endpoint);
+    for (const endpoint of unknown.overdue(ofIsolator(), containers)) await collectOne(follower, endpoint);
   } catch (error) {
     if (!(error instanceof MesosError)) throw error;
     unknown.forget();
@@ -66,7 +68,7 @@ export async function followOnce(follower: TaskFollower, told: Set<string>): Pro
 }
 
 async function joinOne(follower: TaskFollower, endpoint: Endpoint, containers: Containers, told: Set<string>): Promise<void> {
-  const container = containers.get(endpoint.spec.containerId);
+  const container = containers.get(endpoint.spec.mesos?.container ?? endpoint.spec.containerId);
   const task = container && taskOf(container);
   if (task === undefined) return;
   const { enforcement, attachments, prepare, log } = follower;

@@ -54,11 +54,12 @@ export class MesosTasks {
     tooLate.catch(() => {});
     const container = containers?.get(containerId);
     const task = container && taskOf(container);
-    if (task === undefined) this.#await();
+    if (task === undefined) this.expect();
     return task;
   }
 
-  #await(): void {
+  /** A container came whose task is not known. */
+  expect(): void {
     this.#awaited.resolve();
     this.#awaited = Promise.withResolvers();
   }

@@ -1,3 +1,4 @@
+import type { DockerFacts } from '@weir/resources';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { isFromMesos } from '../task/network-info.ts';
 import type { Task } from '../task/task.ts';
@@ -29,6 +30,8 @@ export interface Call extends NetworkCall, Attached {
   prevResult?: Result;
   /** What the Mesos agent says of the container, where it was asked and knew. */
   task?: Task;
+  /** Present when Docker asks, which has a protocol of its own. */
+  docker?: DockerFacts;
 }
 
 export interface StatusCall extends NetworkCall {

@@ -163,10 +163,16 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
       ...(config.defaultAction === undefined ? {} : { defaultAction: config.defaultAction }),
       ...(task && { ports: containerPorts(task.ports, config.runtimeConfig?.portMappings ?? []) }),
       ...(isFromMesos(call.config) && { mesos: { ...task?.facts, ...(namespaceGiven && { namespaceGiven }) } }),
-      ...(config.waitForLabels && isFromMesos(call.config) && task === undefined && { waitsForLabels: true }),
+      ...(call.docker && { docker: call.docker }),
+      ...(config.waitForLabels && toldLater(call) && { waitsForLabels: true }),
     },
   };
   return parseObject(endpoint) as Endpoint;
+}
+
+/** Whether there are labels that somebody has to be asked for, and nobody has told yet. */
+function toldLater({ config, task, docker }: Call): boolean {
+  return docker !== undefined || (isFromMesos(config) && task === undefined);
 }
 
 /** Without a Mesos agent to ask, nobody knows the app that its labels would have an object made for: it would be open and look guarded. */

@@ -36,6 +36,8 @@ export interface EndpointSpec {
   defaultAction?: 'Allow' | 'Deny';
   /** Present when Mesos asked for it; filled in once the Mesos agent told which task it is. */
   mesos?: MesosFacts;
+  /** Present when Docker asked for it; filled in once Docker told which container it is. */
+  docker?: DockerFacts;
   /** False: no new flow of a service comes to it, as its health checks say or because it is about to end. Absent: see {@link isReady}. */
   ready?: boolean;
   /** Closed whatever policy says, and in nobody's selectors, until the labels of its task are known. */
@@ -56,6 +58,20 @@ export interface MesosFacts {
   /** By the health checks of its tasks; absent when they have none. */
   healthy?: boolean;
   /** A label says the namespace: the app's path is not asked. */
+  namespaceGiven?: true;
+  /** Its id to the Mesos agent, where Docker runs the container for it: the endpoint's own is another one then. */
+  container?: string;
+}
+
+/** What Docker says of the container. */
+export interface DockerFacts {
+  /** Ids of its endpoint and network. */
+  endpoint: string;
+  network: string;
+  /** Id and name of the container. Absent: not known yet. */
+  container?: string;
+  name?: string;
+  /** A label of its network says the namespace: those of the container are not asked. */
   namespaceGiven?: true;
 }
 
@@ -105,6 +121,16 @@ const schema = z.strictObject({
       role: z.string().optional(),
       app: z.string().optional(),
       healthy: z.boolean().optional(),
+      namespaceGiven: z.literal(true).optional(),
+      container: z.string().optional(),
+    })
+    .optional(),
+  docker: z
+    .strictObject({
+      endpoint: z.string(),
+      network: z.string(),
+      container: z.string().optional(),
+      name: z.string().optional(),
       namespaceGiven: z.literal(true).optional(),
     })
     .optional(),

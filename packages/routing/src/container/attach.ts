@@ -18,9 +18,12 @@ import { type Placed, settleIpv6, settleIpv6Sync } from './ipv6-settled.ts';
 import { aliasOf, type LinkOwner } from './link-owner.ts';
 
 export interface LinkRequest {
-  /** Path of the container's network namespace. */
-  namespace: string;
-  /** In the container: `eth0`. */
+  /**
+   * Path of the container's network namespace. Absent: the runtime moves the container's end there itself and sets it up, as Docker does. Until
+   * then it waits beside the host's end, down.
+   */
+  namespace?: string | undefined;
+  /** Of the container's end, where it is made: `eth0`. */
   interfaceName: string;
   /** On the host: at most 15 bytes. */
   hostInterface: string;
@@ -119,11 +122,10 @@ export function attachmentOf({ addresses, mtu, ...link }: AttachRequest): Attach
   };
 }
 
-/** Namespace and sockets of both ends of a link. */
+/** Sockets of both ends of a link. Of a container's end that waits there is none. */
 interface Ends extends Disposable {
-  namespace: NamespaceHandle;
   host: Netlink;
-  container: Netlink;
+  inside?: { namespace: NamespaceHandle; container: Netlink };
 }
 
 /** Both ends, down, and what of the host's needs no address: nobody who sets it up after this process was killed need know of that. */
@@ -142,11 +144,11 @@ function makeLink(request: LinkRequest): Ends {
 
 function openEnds(request: LinkRequest): Ends {
   using stack = new DisposableStack();
-  const namespace = stack.use(openNamespace(request.namespace));
+  const namespace = request.namespace === undefined ? undefined : stack.use(openNamespace(request.namespace));
   const host = request.hostSocket ?? stack.use(Netlink.open({ namespace: request.hostNamespace }));
-  const container = stack.use(Netlink.open({ namespace }));
+  const inside = namespace && { namespace, container: stack.use(Netlink.open({ namespace })) };
   const kept = stack.move();
-  return { namespace, host, container, [Symbol.dispose]: () => kept.dispose() };
+  return { host, ...(inside && { inside }), [Symbol.dispose]: () => kept.dispose() };
 }
 
 /**
@@ -156,13 +158,13 @@ function openEnds(request: LinkRequest): Ends {
 const QUEUES = 1;
 
 /** Both ends stay down: the settings of their link-local addresses have to come first. */
-function vethOf(request: LinkRequest, { namespace }: Ends): Parameters<Netlink['addVeth']>[0] {
+function vethOf(request: LinkRequest, { inside }: Ends): Parameters<Netlink['addVeth']>[0] {
   const { interfaceName, hostInterface } = request;
   return {
     name: hostInterface,
     mac: HOST_MAC,
     queues: QUEUES,
-    peer: { name: interfaceName, namespace: namespace.fd, mac: macOf(request) },
+    peer: { name: interfaceName, mac: macOf(request), ...(inside && { namespace: inside.namespace.fd }) },
   };
 }
 
@@ -172,16 +174,16 @@ function macOf({ mac, hostInterface }: LinkRequest): string {
 
 function explainTaken(error: unknown, { namespace, interfaceName, hostInterface }: LinkRequest, { host }: Ends): unknown {
   if (!(error instanceof KernelError && error.code === 'EEXIST')) return error;
-  const where = host.link(hostInterface) ? `${hostInterface} on this host` : `${interfaceName} in ${namespace}`;
+  const where = host.link(hostInterface) ? `${hostInterface} on this host` : `${interfaceName} in ${namespace ?? 'this host'}`;
   return new RoutingError('EEXIST', `there is an interface ${where} already: detach it first`, { cause: error });
 }
 
-function setUp(request: AttachRequest, { host, container }: Ends): void {
+function setUp(request: AttachRequest, { host, inside }: Ends): void {
   const { hostInterface, addresses } = request;
   const mac = macOf(request);
   undoing(host, request, () => {
     if (addresses.length === 0) throw new RoutingError('ENOADDRESS', `${hostInterface}: a container without an address cannot be attached`);
-    explaining(request, `in ${request.namespace}`, () => setUpContainer(container, request, mac));
+    if (inside !== undefined) explaining(request, `in ${request.namespace}`, () => setUpContainer(inside.container, request, mac));
     explaining(request, 'on the host', () => setUpHost(host, request, mac));
   });
 }
@@ -224,9 +226,15 @@ function prepareHost(host: Netlink, { hostInterface, owner }: LinkRequest): void
   });
 }
 
-function setUpHost(host: Netlink, { hostInterface, addresses, mtu }: AttachRequest, mac: string): void {
+function setUpHost(host: Netlink, { namespace, interfaceName, hostInterface, addresses, mtu }: AttachRequest, mac: string): void {
   const link = host.indexOf(hostInterface);
+  const waiting = namespace === undefined ? host.indexOf(interfaceName) : undefined;
   host.batch((batch) => {
+    if (waiting !== undefined) {
+      if (mtu !== undefined) batch.setLink(waiting, { mtu });
+      // Nobody puts the gateway among the container's neighbours, so it has to answer for itself. No scope that a source is chosen from.
+      if (addresses.some(isIpv4)) batch.addAddress(link, hostPrefix(GATEWAY4), { scope: 'host' });
+    }
     batch.setLink(link, { up: true, ...(mtu !== undefined && { mtu }) });
     if (addresses.some(isIpv6)) batch.addAddress(link, `${GATEWAY6}/64`, { noDad: true });
     for (const address of addresses) {
@@ -236,12 +244,12 @@ function setUpHost(host: Netlink, { hostInterface, addresses, mtu }: AttachReque
   });
 }
 
-/** The IPv6 addresses of both ends. */
-function ipv6Of(request: AttachRequest, { host, container }: Ends): Placed {
+/** The IPv6 addresses of both ends. Of a link whose other end is down none is of use yet. */
+function ipv6Of(request: AttachRequest, { host, inside }: Ends): Placed {
   const addresses = request.addresses.filter(isIpv6);
-  if (addresses.length === 0) return [];
+  if (addresses.length === 0 || inside === undefined) return [];
   return [
-    { netlink: container, link: request.interfaceName, addresses: [...addresses, linkLocalAddress(macOf(request))] },
+    { netlink: inside.container, link: request.interfaceName, addresses: [...addresses, linkLocalAddress(macOf(request))] },
     { netlink: host, link: request.hostInterface, addresses: [GATEWAY6] },
   ];
 }
