@@ -20,6 +20,7 @@ import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
 import { refuseOtherThanOwn } from './network.ts';
 import { decodePool, POOL_PREFIX, poolKey, refuseOverlap } from './pool.ts';
+import { refuseRemote } from './remote-cluster.ts';
 import { type RemoveOptions, requireRevision } from './require-revision.ts';
 
 /** Other changes of pools are rare and short, so a few tries do. */
@@ -65,6 +66,7 @@ export async function admitPool(store: Store, pool: Pool, { revision }: AdmitOpt
       throw new IpamError('ECONFLICT', `pool "${name}" is at revision ${stored?.revision ?? 0}, not ${revision}: read it again`);
     }
     await refuseOtherThanOwn(store, pool);
+    await refuseRemote(store, pool);
     refuseOverlap(
       pool,
       [...pools.values()].map((other) => other.pool),

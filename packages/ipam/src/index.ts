@@ -11,6 +11,7 @@ export { type Inventory, readInventory } from './inventory.ts';
 export { IpamError, type IpamErrorCode, type PassedOver } from './ipam-error.ts';
 export { admitNetwork, removeNetwork } from './network.ts';
 export type { ReleaseOptions, Surrendered } from './release.ts';
+export { admitRemoteCluster } from './remote-cluster.ts';
 export { admitService, removeService } from './service-address.ts';
 export { type SplitBlocks, shrinkBlocks, splitBlock, splitPool } from './split.ts';
 export { type BlockUsage, type PoolUsage, usage } from './usage.ts';

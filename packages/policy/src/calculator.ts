@@ -20,6 +20,8 @@ import {
   type Policy,
   type Pool,
   parseKey,
+  type RemoteCluster,
+  type RemoteEndpoint,
   type Service,
   spaceOf,
   type Tier,
@@ -27,9 +29,10 @@ import {
 import { type Enforced, Enforcement } from './endpoint/enforcement.ts';
 import { type AtHost, type Decision, type Judges, judge, permits, permitsAtHost, trafficAtHost } from './explanation/decision.ts';
 import { type ExplainedStep, type Explanation, explain, explainAtHost } from './explanation/explanation.ts';
-import { endpointMember, hostMember, networkSetMember } from './membership/member-of.ts';
+import { endpointMember, hostMember, networkSetMember, ofThisCluster } from './membership/member-of.ts';
 import { type Member, Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
+import { RemotePeers } from './membership/remote-peers.ts';
 import { type NotedChange, NotedChanges } from './noted-changes.ts';
 import { MANY_PEERS } from './peers/many-peers.ts';
 import { NETS_PER_SET } from './peers/net-list.ts';
@@ -90,6 +93,7 @@ export class PolicyCalculator {
   readonly #bridgeTable = new Table();
   readonly #networks = new NetworkSets(this.#table);
   readonly #setNames = new NetworkSetNames();
+  readonly #remote = new RemotePeers();
   readonly #membership: Membership;
   readonly #policies: PolicyIndex;
   readonly #defaults: NamespaceDefaults;
@@ -386,11 +390,21 @@ export class PolicyCalculator {
           this.#within(object as Host | undefined, () => undefined),
         );
         break;
-      case 'Pool':
-        this.#networks.putPool(
-          key,
-          this.#within(object as Pool | undefined, ({ spec }) => spec.network),
-        );
+      case 'Pool': {
+        const pool = this.#within(object as Pool | undefined, ({ spec }) => spec.network);
+        this.#networks.putPool(key, pool);
+        this.#remoteChanged(this.#remote.putPool(key, pool));
+        break;
+      }
+      case 'RemoteCluster': {
+        const cluster = this.#within(object as RemoteCluster | undefined, () => undefined);
+        this.#networks.putCluster(id.name, cluster);
+        this.#remoteChanged(this.#remote.putCluster(id.name, cluster));
+        break;
+      }
+      case 'RemoteEndpoint':
+        this.#remote.putEndpoint(key, object as RemoteEndpoint | undefined);
+        this.#remoteChanged([key]);
         break;
     }
   }
@@ -427,9 +441,9 @@ export class PolicyCalculator {
     if (this.#defaults.put(name, object)) this.#changed(this.#membership.inNamespace(name));
     if (JSON.stringify(before?.spec.labelsToApply) === JSON.stringify(object?.spec.labelsToApply)) return;
     for (const member of [...this.#membership.inNamespace(name)]) {
-      if (member.ownLabels === undefined) continue;
+      if (member.ownLabels === undefined || member.cluster !== undefined) continue;
       const local = this.#enforcement.localEndpoint(member);
-      this.#replaceEndpoint(member.key, { ...member, labels: this.#labelsOf(name, member.ownLabels) }, local?.object);
+      this.#replaceEndpoint(member.key, { ...member, labels: ofThisCluster(this.#labelsOf(name, member.ownLabels)) }, local?.object);
     }
   }
 
@@ -442,6 +456,16 @@ export class PolicyCalculator {
       object && endpointMember(key, object, this.#labelsOf(object.metadata.namespace!, object.metadata.labels)),
       local,
     );
+  }
+
+  /** Those of other clusters are peers, and nothing else. */
+  #remoteChanged(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const found = this.#remote.member(key);
+      if (found === undefined && this.#membership.member(key) === undefined) continue;
+      this.#services.putRemote(key, found?.endpoint);
+      this.#applyMember(key, found?.member);
+    }
   }
 
   #applyHostEndpoint(key: string, object: HostEndpoint | undefined): void {

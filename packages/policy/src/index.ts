@@ -10,6 +10,7 @@ export { bridgeTable } from './fixed-tables/bridge-table.ts';
 export { type Muted, mutedRules, RATES_OF_FLOODS } from './fixed-tables/recording-chains.ts';
 export { bothUses, type TableUse, useOf } from './fixed-tables/table-use.ts';
 export type { Party } from './membership/parties.ts';
+export { isBelieved, type RemoteRanges, remoteRanges } from './membership/remote-peers.ts';
 export { NETS_PER_SET } from './peers/net-list.ts';
 export { PolicyError } from './policy-error.ts';
 export type { Flow } from './program/flow.ts';

@@ -44,9 +44,16 @@ export function hostInterfaceName(containerId: string, interfaceName: string, pr
   return `${prefix}${shortDigest(containerId, interfaceName)}`.slice(0, MAXIMUM_INTERFACE_NAME);
 }
 
-/** Digest of both, kept apart by a NUL, which neither can hold. */
-function shortDigest(containerId: string, interfaceName: string): string {
-  const bytes = hash('sha256', `${containerId}\0${interfaceName}`, 'buffer');
+/** A name as it is where it fits; else as much of it as does, and a digest of the whole. */
+export function fittingName(name: string): string {
+  if (name.length <= MAXIMUM_NAME) return name;
+  const digest = shortDigest(name);
+  return `${name.slice(0, MAXIMUM_NAME - 2 - digest.length)}--${digest}`;
+}
+
+/** Digest of all, kept apart by a NUL, which none can hold. */
+function shortDigest(...parts: string[]): string {
+  const bytes = hash('sha256', parts.join('\0'), 'buffer');
   let bits = bytes.readBigUInt64BE();
   let text = '';
   for (let digit = 0; digit < DIGEST_LENGTH; digit += 1) {

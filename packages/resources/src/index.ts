@@ -55,6 +55,8 @@ export type { NetworkSpec } from './kinds/network.ts';
 export type { NetworkSetSpec } from './kinds/network-set.ts';
 export { type Direction, type PolicySpec, tierOf } from './kinds/policy.ts';
 export type { PoolSpec, Visibility, VxlanMode } from './kinds/pool.ts';
+export { type RemoteClusterSpec, type RemoteClusterStatus, remoteEndpointName } from './kinds/remote-cluster.ts';
+export type { RemoteEndpointSpec } from './kinds/remote-endpoint.ts';
 export { type ReservationSpec, reservedRanges } from './kinds/reservation.ts';
 export { familiesOf, type ServicePort, type ServiceSpec, type ServiceStatus, serviceAddresses } from './kinds/service.ts';
 export { BUILT_IN_TIERS, checkTier, type TierSpec } from './kinds/tier.ts';
@@ -88,6 +90,8 @@ export {
   type Policy,
   type Pool,
   parseObject,
+  type RemoteCluster,
+  type RemoteEndpoint,
   type Reservation,
   type Service,
   type Tier,
@@ -102,7 +106,7 @@ export { type ProtocolPort, parseProtocolPort, protocolPortText } from './rule/p
 export type { Action, Icmp, Rule } from './rule/rule.ts';
 export { matches } from './selector/evaluate.ts';
 export { formatSelector } from './selector/format.ts';
-export { mentionsGlobal, parseSelector } from './selector/parse.ts';
+export { mentionsGlobal, mentionsLabel, parseSelector } from './selector/parse.ts';
 export { type LabelRestriction, type LabelRestrictions, labelRestrictions } from './selector/restrictions.ts';
 export type { Comparison, Selector } from './selector/selector.ts';
 export { SelectorError } from './selector/selector-error.ts';
@@ -112,6 +116,7 @@ export { didYouMean, nearest } from './validation/suggestion.ts';
 export { type Issue, type Origin, show, ValidationError } from './validation/validation-error.ts';
 export {
   APP_LABEL,
+  CLUSTER_LABEL,
   FRAMEWORK_LABEL,
   isMarathonId,
   isOfMarathonId,

@@ -41,6 +41,8 @@ export type BgpConfig = ObjectOf<'BgpConfig'>;
 export type BgpPeer = ObjectOf<'BgpPeer'>;
 export type BgpFilter = ObjectOf<'BgpFilter'>;
 export type Block = ObjectOf<'Block'>;
+export type RemoteCluster = ObjectOf<'RemoteCluster'>;
+export type RemoteEndpoint = ObjectOf<'RemoteEndpoint'>;
 
 /** An object of any kind; `kind` tells which. */
 export type AnyObject = { [K in Kind]: ObjectOf<K> }[Kind];

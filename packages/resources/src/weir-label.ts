@@ -36,6 +36,9 @@ export const APP_LABEL = 'weir/app';
 export const FRAMEWORK_LABEL = 'weir/framework';
 export const ROLE_LABEL = 'weir/role';
 
+/** Label of the endpoints of another cluster, with its name. To rules nobody else has it, whatever was written; those that do not name it never mean these. */
+export const CLUSTER_LABEL = 'weir/cluster';
+
 /** Whether a text is the id of a Marathon app, pod or group, which begins with a slash as nothing else does that names endpoints. */
 export function isMarathonId(text: string): boolean {
   return text.startsWith('/');

@@ -11,7 +11,7 @@ export default class Get extends StoreCommand {
   static override usage =
     'get KIND[,KIND] [NAME…] [-n NAME | -A] [-l SELECTOR] [-o table|wide|yaml|json|name|kubernetes] [-w] [STORE FLAGS]';
   static override description =
-    `Kinds: endpoints (ep), policies (pol), globalpolicies (gpol), tiers, networksets (netset), globalnetworksets (gnetset), namespaces (ns), networks (net), pools, reservations (res), claims, services (svc), ipamconfigs, hosts, hostendpoints (hep), bgpconfigs, bgppeers, bgpfilters, blocks.
+    `Kinds: endpoints (ep), policies (pol), globalpolicies (gpol), tiers, networksets (netset), globalnetworksets (gnetset), namespaces (ns), networks (net), pools, reservations (res), claims, services (svc), ipamconfigs, hosts, hostendpoints (hep), bgpconfigs, bgppeers, bgpfilters, blocks, remoteclusters, remoteendpoints (rep).
 
 What -o yaml and -o json print can be changed and given to weir apply.
 -o kubernetes prints policies as NetworkPolicies of networking.k8s.io/v1, where those can say the same.`;

@@ -7,7 +7,7 @@ export default class Trace extends StoreCommand {
   static override summary = 'Say whether one may talk to another, and why: every policy and rule on the way.';
   static override usage = 'trace --from END --to END --port PROTOCOL/PORT [-n NAME] [--live] [-o text|json] [STORE FLAGS]';
   static override description =
-    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), the id of a Marathon app or group (/shop/web), a host (node-7, host/node-7), an IP address, or outside: somebody whom no pool and no network set has.
+    `An END is an endpoint's name or container id, labels (run=web), either in a namespace (shop/run=web), the id of a Marathon app or group (/shop/web), a host (node-7, host/node-7), an IP address, or outside: somebody whom no pool and no network set has. One of another cluster has that cluster's name before it (east:shop/run=web); policy is asked at the ends that are of this one.
 
 --to also takes service/NAME, or the virtual address of one: its backends that are ready, at the port that it leads to. Where several endpoints are meant, the first pair is explained and all are counted.
 

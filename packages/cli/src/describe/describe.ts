@@ -6,6 +6,7 @@ import { bgpFields } from './describe-bgp.ts';
 import { endpointFields } from './describe-endpoint.ts';
 import { hostEndpointFields, hostFields } from './describe-host.ts';
 import { namespaceFields, policyFields, tierFields } from './describe-policy.ts';
+import { remoteClusterFields, remoteEndpointFields } from './describe-remote.ts';
 import { serviceFields } from './describe-service.ts';
 import { type Field, listOf } from './field.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -77,5 +78,9 @@ function specFields(object: AnyObject, surroundings: Surroundings): Field[] {
       return bgpFields(object);
     case 'IpamConfig':
       return ipamFields(object);
+    case 'RemoteCluster':
+      return remoteClusterFields(object, surroundings);
+    case 'RemoteEndpoint':
+      return remoteEndpointFields(object);
   }
 }

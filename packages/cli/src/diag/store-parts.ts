@@ -24,6 +24,7 @@ const ALL: readonly Kind[] = [
   'NetworkSet',
   'GlobalNetworkSet',
   'Service',
+  'RemoteCluster',
 ];
 
 export interface StoreContent {

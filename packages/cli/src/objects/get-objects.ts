@@ -1,5 +1,6 @@
 import type { AnyObject, GlobalPolicy, KindInfo, Policy, Tier } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
+import { presentAgents } from '../node/presence.ts';
 import { type ColumnOptions, isPolicy } from '../output/columns.ts';
 import { checkHasCounterpart, formatKubernetes } from '../output/kubernetes-output.ts';
 import { formatObjects, type ObjectForm } from '../output/object-output.ts';
@@ -51,11 +52,15 @@ export async function getObjects(
   const backends = isTable
     ? { endpoints: await listObjects(stores, 'Endpoint', {}), namespaces: await listObjects(stores, 'Namespace', {}) }
     : undefined;
+  const agents =
+    !isMachineReadable(options.form) && references.some(({ kind }) => kind.kind === 'RemoteCluster')
+      ? await presentAgents(stores.store)
+      : undefined;
   const refusals: CliError[] = [];
   const isSomething = found.length + invalid.length > 0;
   if (isSomething || isMachineReadable(options.form)) {
     if (isSomething || missing.length === 0) {
-      const output = await format(found, invalid, { ...asked, policed, backends });
+      const output = await format(found, invalid, { ...asked, policed, backends, agents });
       print(output.text);
       refusals.push(...output.refusals);
     }
@@ -98,6 +103,7 @@ async function format(
     width: number;
     policed: ColumnOptions['policed'];
     backends: ColumnOptions['backends'];
+    agents: ColumnOptions['agents'];
   },
 ): Promise<{ text: string; refusals: CliError[] }> {
   const { form } = asked;

@@ -18,6 +18,7 @@ import { withHostFacts } from './host-facts.ts';
 import { notFound } from './not-found.ts';
 import type { Precondition } from './precondition.ts';
 import { referenceText } from './references.ts';
+import { removeRemoteCluster } from './remove-remote-cluster.ts';
 import type { Stores } from './stores.ts';
 import { putPolicy, putTier, removeTier } from './tier-admission.ts';
 
@@ -29,6 +30,8 @@ const MAX_TRIES = 5;
 
 const MADE_BY_WEIR: Partial<Record<Kind, string>> = {
   Endpoint: 'endpoints are written by the CNI tools, as containers come and go; weir label changes their labels',
+  RemoteEndpoint:
+    'remote endpoints are written by the agent that reads the other cluster: change the endpoint there, with the weir of that cluster',
   Block: 'blocks are written by address management: make or change a Pool instead',
 };
 
@@ -101,6 +104,10 @@ export async function put(stores: Stores, object: AnyObject, revision: number): 
       return void (await (await ipam()).admitClaim(store, object, { revision }));
     case 'Service':
       return void (await (await ipam()).admitService(store, object, { revision }));
+    case 'RemoteCluster':
+      return void (await (await ipam()).admitRemoteCluster(store, object, { revision }));
+    case 'RemoteEndpoint': // its labels are the other cluster's, too
+      return checkWritable(object, 'apply');
     case 'BgpConfig':
       checkName(object);
       await objects.put(object, { revision });
@@ -182,6 +189,8 @@ async function remove({ store, objects }: Stores, id: ObjectId, at: Precondition
       return (await ipam()).removeClaim(store, `${namespace}/${name}`, at);
     case 'Service':
       return (await ipam()).removeService(store, { namespace: namespace!, name }, at);
+    case 'RemoteCluster':
+      return removeRemoteCluster({ store, objects }, name, at);
     default:
       await refuseUnderAgent({ store, objects }, id);
       return objects.remove(kind, name, namespace, at.revision === undefined ? {} : { revision: at.revision });

@@ -6,6 +6,7 @@ import {
   type BgpFilter,
   type BgpPeer,
   type Block,
+  CLUSTER_LABEL,
   type Claim,
   claimedAddresses,
   type Endpoint,
@@ -22,6 +23,8 @@ import {
   type ObjectOf,
   type Policy,
   type Pool,
+  type RemoteCluster,
+  type RemoteEndpoint,
   type Reservation,
   type Service,
   type ServicePort,
@@ -32,6 +35,7 @@ import {
 } from '@weir/resources';
 import { countSelected, endpointKinds, selectsHost } from './policy-selection.ts';
 import { type InvalidRow, policyStatus, type StatusContext } from './policy-status.ts';
+import { remoteState, remoteStatus } from './remote-state.ts';
 import type { Column } from './table.ts';
 
 interface KindColumns<T> {
@@ -211,6 +215,25 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
     ],
     wide: [labels],
   },
+  RemoteCluster: {
+    narrow: [
+      { header: 'CIDRS', value: ({ spec }: RemoteCluster) => spec.cidrs.join(','), shrinks: true },
+      { header: 'ENDPOINTS', value: (cluster) => String(remoteStatus(cluster)?.endpoints ?? 0), align: 'right' },
+    ],
+    wide: [labels],
+  },
+  RemoteEndpoint: {
+    narrow: [
+      { header: 'CLUSTER', value: ({ spec }: RemoteEndpoint) => spec.cluster },
+      { header: 'HOST', value: ({ spec }) => spec.host },
+      { header: 'ADDRESS', value: ({ spec }) => spec.addresses.join(',') },
+      { header: 'LABELS', value: ({ metadata }) => formatOwnLabels(metadata.labels), shrinks: true },
+    ],
+    wide: [
+      { header: 'APP', value: ({ metadata }: RemoteEndpoint) => metadata.labels[APP_LABEL] ?? '' },
+      { header: 'READY', value: ({ spec }) => String(spec.ready) },
+    ],
+  },
   Block: {
     narrow: [
       { header: 'CIDR', value: ({ spec }: Block) => spec.cidr },
@@ -237,17 +260,25 @@ export interface ColumnOptions {
   policed?: PolicedObjects | undefined;
   /** All there are, for how many of a service's backends are ready. */
   backends?: { endpoints: readonly Endpoint[]; namespaces: readonly Namespace[] } | undefined;
+  /** The hosts whose agents give signs of life, for whether anybody reads a remote cluster. */
+  agents?: ReadonlyMap<string, unknown> | undefined;
 }
 
 /** The columns of a kind's table. */
-export function columnsOf(kind: Kind, { wide, namespaces, policed = NOTHING, backends }: ColumnOptions): Column<AnyObject | InvalidRow>[] {
+export function columnsOf(
+  kind: Kind,
+  { wide, namespaces, policed = NOTHING, backends, agents }: ColumnOptions,
+): Column<AnyObject | InvalidRow>[] {
   const own = byKind[kind] as KindColumns<AnyObject>;
   const status: Column<AnyObject> = { header: 'STATUS', value: (object) => policyStatus(object as Policy | GlobalPolicy, policed) };
   return [
     ...(namespaces ? [ofAny(namespace)] : []),
-    ofAny(kind === 'Endpoint' ? derivedName : name),
+    ofAny(kind === 'Endpoint' || kind === 'RemoteEndpoint' ? derivedName : name),
     ...own.narrow.map(ofValid),
     ...(kind === 'Service' && backends !== undefined ? [ofValid(readiness(backends) as Column<AnyObject>)] : []),
+    ...(kind === 'RemoteCluster' && agents !== undefined
+      ? [ofValid({ header: 'STATE', value: (cluster) => remoteState(cluster as RemoteCluster, agents), shrinks: true })]
+      : []),
     ...(wide && isPolicy(kind)
       ? [
           { ...status, value: (row: AnyObject | InvalidRow) => ('invalid' in row ? row.invalid : status.value(row)) },
@@ -304,9 +335,9 @@ export function formatLabels(labels: Record<string, string>): string {
   return entries.length === 0 ? '<none>' : entries.map(([key, value]) => `${key}=${value}`).join(',');
 }
 
-/** As `formatLabels`, without what Weir itself says of a task (`weir/app`, `weir/framework`, `weir/role`), unless there is nothing else. */
+/** As `formatLabels`, without what Weir itself says of a task (`weir/app`, `weir/framework`, `weir/role`), unless there is nothing else; that it is of another cluster stays. */
 export function formatOwnLabels(labels: Record<string, string>): string {
-  const own = Object.entries(labels).filter(([key]) => !key.startsWith('weir/'));
+  const own = Object.entries(labels).filter(([key]) => !key.startsWith('weir/') || key === CLUSTER_LABEL);
   return formatLabels(own.length === 0 ? labels : Object.fromEntries(own));
 }
 

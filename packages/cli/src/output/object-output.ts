@@ -17,6 +17,8 @@ export interface ObjectOutputOptions {
   policed?: ColumnOptions['policed'];
   /** Who may be behind services, for a table of them. */
   backends?: ColumnOptions['backends'];
+  /** Who gives signs of life, for a table of remote clusters. */
+  agents?: ColumnOptions['agents'];
   /** Of the terminal; `wide` shows everything in full all the same. */
   width: number;
 }
@@ -28,7 +30,7 @@ export interface ObjectOutputOptions {
  */
 export async function formatObjects(
   objects: readonly AnyObject[],
-  { form, namespaces, single, policed, backends, width }: ObjectOutputOptions,
+  { form, namespaces, single, policed, backends, agents, width }: ObjectOutputOptions,
   invalid: readonly InvalidRow[] = [],
 ): Promise<string> {
   switch (form) {
@@ -45,7 +47,8 @@ export async function formatObjects(
       const parts = Map.groupBy<Kind, AnyObject | InvalidRow>([...objects, ...invalid], ({ kind }) => kind);
       return [...parts]
         .map(([kind, some]) => {
-          const columns = columnsOf(kind, { wide, policed, backends, namespaces: namespaces && some[0]?.metadata.namespace !== undefined });
+          const isOfNamespaces = namespaces && some[0]?.metadata.namespace !== undefined;
+          const columns = columnsOf(kind, { wide, policed, backends, agents, namespaces: isOfNamespaces });
           return renderTable(columns, some, wide ? Number.POSITIVE_INFINITY : width);
         })
         .join('\n');

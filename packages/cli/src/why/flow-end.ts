@@ -12,6 +12,7 @@ import {
   nearest,
   parseAddress,
   parseNamespaceName,
+  type RemoteEndpoint,
   type Service,
   serviceAddresses,
   serviceBackends,
@@ -23,10 +24,13 @@ import { parseLabelSelector } from '../objects/label-selector.ts';
 import { formatOwnLabels, labelsOfNamespace } from '../output/columns.ts';
 import { addressesOfHost, hostAt, hostEndpointAt, hostNames } from './host-ends.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
+import { findRemoteEnds, remoteEnds, remoteEndText } from './remote-ends.ts';
 
 export interface FlowEnd {
   address: string;
   endpoint?: Endpoint;
+  /** Of another cluster, which asks policy of its own. */
+  remote?: RemoteEndpoint;
   /** Name of the host, where it is a host itself. */
   host?: string;
   /** Of a host, that which tells of the address: as a peer the address has its labels. */
@@ -49,7 +53,7 @@ const STRANGERS: Readonly<Record<Family, readonly string[]>> = {
 /**
  * Everybody whom a text means: an IP address, `outside`, an endpoint by name or container id (`NAMESPACE/NAME`), a Marathon app or group by
  * its id (`/shop/web`), a host by its name (`node-7`, `host/node-7`), or all endpoints with such labels (`run=web`, `shop/run=web`,
- * `run in {"web", "api"}`); host endpoints, where none has them.
+ * `run in {"web", "api"}`); host endpoints, where none has them. Of another cluster the same behind its name: `east:shop/run=web`.
  *
  * @param namespace where names and labels are looked for; absent: everywhere
  * @throws CliError EUSAGE, ENOTFOUND
@@ -60,8 +64,10 @@ export function findEnds(text: string, state: PolicyState, namespace?: string): 
   const address = addressIn(text);
   if (address !== undefined) {
     const owners = endpoints.filter(({ spec }) => spec.addresses.includes(address));
-    return owners.length === 0 ? [hostEnd(address, hostAt(address, state), state)] : owners.map((endpoint) => ({ address, endpoint }));
+    return owners.length === 0 ? strangerEnds(address, state) : owners.map((endpoint) => ({ address, endpoint }));
   }
+  const remote = findRemoteEnds(text, state, namespace);
+  if (remote !== undefined) return remote;
   const [, hostName] = /^host\/(.+)$/.exec(text) ?? [];
   if (hostName !== undefined) return hostEnds(hostName, state);
   const { home, rest } = inNamespace(text, namespace);
@@ -88,6 +94,12 @@ function hostEnds(name: string, state: PolicyState): FlowEnd[] {
   if (addresses.length === 0)
     throw new CliError('ENOTFOUND', `host ${name} has no address that is known: give it to its HostEndpoint as expectedIPs`);
   return addresses.map((address) => ({ ...hostEnd(address, name, state), speaksByWay: true }));
+}
+
+/** Of an address that no container of this cluster has. */
+export function strangerEnds(address: string, state: PolicyState): [FlowEnd, ...FlowEnd[]] {
+  const [first, ...others] = remoteEnds(state).filter((end) => end.address === address);
+  return first === undefined ? [hostEnd(address, hostAt(address, state), state)] : [first, ...others];
 }
 
 /** An address that no container has. @param host the one that it is of */
@@ -128,7 +140,8 @@ export function serviceText({ metadata }: Service): string {
 /** `shop/web-eth0 (run=web, 10.64.0.2 on h1)`, `outside (192.0.2.1)`, `10.0.0.9`. */
 export function endText({ service, ...end }: FlowEnd, given?: string): string {
   if (service !== undefined) return `${endText(end)} behind ${serviceText(service)}`;
-  const { address, endpoint, host } = end;
+  const { address, endpoint, remote, host } = end;
+  if (remote !== undefined) return remoteEndText({ address, remote });
   if (endpoint !== undefined)
     return `${endpointText(endpoint)} (${formatOwnLabels(endpoint.metadata.labels)}, ${address} on ${endpoint.spec.host})`;
   if (host !== undefined) return `host ${host} (${address})`;

@@ -1,8 +1,7 @@
 /** Judges flows by everything that is asked on their way: containers at the ends, and the hosts that they pass. */
 import type { AllowedTraffic, ExplainedStep, Explanation, Flow, PolicyCalculator } from '@weir/policy';
-import { cidrContains, type Endpoint, familyOf, keyOf } from '@weir/resources';
-import { type FlowEnd, hostEnd } from './flow-end.ts';
-import { hostAt } from './host-ends.ts';
+import { cidrContains, familyOf, keyOf } from '@weir/resources';
+import { type FlowEnd, strangerEnds } from './flow-end.ts';
 import { type HostHop, hostHops } from './host-hops.ts';
 import { calculatorOf, objectsOf, type PolicyState } from './policy-state.ts';
 import { type RoutesFrom, routesFrom, type Way, wayBetween } from './way.ts';
@@ -69,9 +68,9 @@ export class FlowJudge {
 
   #endAt(address: string): FlowEnd {
     const { endpoint } = this.calculator.partyAt(address);
-    if (endpoint === undefined) return hostEnd(address, hostAt(address, this.state), this.state);
-    const { namespace, name } = endpoint;
-    return { address, endpoint: this.state.objects.get(keyOf({ kind: 'Endpoint', metadata: { namespace, name } })) as Endpoint };
+    const key = endpoint && keyOf({ kind: 'Endpoint', metadata: endpoint });
+    const own = key === undefined ? undefined : this.state.objects.get(key);
+    return own?.kind === 'Endpoint' ? { address, endpoint: own } : strangerEnds(address, this.state)[0];
   }
 
   /** The verdict of {@link explain} alone, for many flows. */

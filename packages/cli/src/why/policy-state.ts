@@ -23,6 +23,8 @@ const KINDS: readonly Kind[] = [
   'Endpoint',
   'HostEndpoint',
   'Service',
+  'RemoteCluster',
+  'RemoteEndpoint',
 ];
 
 export async function readPolicyState(stores: Stores): Promise<PolicyState> {

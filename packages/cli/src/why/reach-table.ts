@@ -7,6 +7,7 @@ import { type FlowEnd, findEnds, hostEnd, OUTSIDE, strangers } from './flow-end.
 import type { FlowJudge } from './flow-judge.ts';
 import { addressesOfHost, hostEndpointFor } from './host-ends.ts';
 import { endpointsOf, objectsOf, type PolicyState } from './policy-state.ts';
+import { labelsThere, type RemoteEnd, remoteEnds } from './remote-ends.ts';
 
 /** What one group may send to another; one row more where it is not the same for all of their addresses. */
 export interface ReachRow {
@@ -38,6 +39,12 @@ export function reachRows(judges: readonly FlowJudge[], state: PolicyState, opti
   const groupOf = groupNaming(options.by);
   const hosts = options.namespace === undefined ? hostsUnderPolicy(judges) : [];
   const pools = objectsOf(state, 'Pool').map(({ spec }) => spec.cidr);
+  const remote = remoteEnds(state).filter(
+    ({ remote: { metadata } }) => options.namespace === undefined || metadata.namespace === options.namespace,
+  );
+  const remoteGroup = ({ remote: other }: RemoteEnd) =>
+    `${other.spec.cluster}:${groupOf({ metadata: { ...other.metadata, labels: labelsThere(other) } })}`;
+  const elsewhere = new Set([OUTSIDE, ...remote.map(remoteGroup)]);
   const everybody: Located[] = [
     ...endpoints.flatMap((endpoint) => located(endpoint, groupOf(endpoint), pools)),
     ...hosts.flatMap(({ host, state: own, endpoint }) =>
@@ -46,16 +53,18 @@ export function reachRows(judges: readonly FlowJudge[], state: PolicyState, opti
         return { address, group: groupOf(endpoint), site, end: hostEnd(address, host, own) };
       }),
     ),
+    ...remote.map((end) => ({ address: end.address, group: remoteGroup(end), end })),
     ...strangers(state).map((address) => ({ address, group: OUTSIDE, end: { address } })),
   ];
-  const groupOfEnd = ({ endpoint, host }: FlowEnd) => {
+  const groupOfEnd = ({ endpoint, remote: other, host, address }: FlowEnd) => {
+    if (other !== undefined) return remoteGroup({ address, remote: other });
     const labelled = endpoint ?? hosts.find((one) => one.host === host)?.endpoint;
     return labelled && groupOf(labelled);
   };
   const [from, to] = [options.from, options.to].map((text) => groupsTaken(text, { state, namespace: options.namespace, groupOfEnd }));
   const calculators = judges.map(({ calculator }) => calculator);
   const passage = judges.some(({ hasHostEndpoints }) => hasHostEndpoints) ? passageOf(judges) : undefined;
-  const isAsked = (row: Reach) => from!(row.from) && to!(row.to) && !(row.from === OUTSIDE && row.to === OUTSIDE);
+  const isAsked = (row: Reach) => from!(row.from) && to!(row.to) && !(elsewhere.has(row.from) && elsewhere.has(row.to));
   return merged(reach(calculators, everybody, passage).filter(isAsked)).sort(byName);
 }
 
@@ -121,7 +130,7 @@ function passageOf(judges: readonly FlowJudge[]): Passage {
 }
 
 /** Hosts are in no namespace: theirs reads `hosts/`. */
-function groupNaming(by?: readonly string[]): (endpoint: Endpoint | HostEndpoint) => string {
+function groupNaming(by?: readonly string[]): (endpoint: Pick<Endpoint, 'metadata'>) => string {
   return ({ metadata: { namespace = 'hosts', labels } }) => {
     if (by === undefined) return `${namespace}/${formatOwnLabels(labels)}`;
     return `${namespace}/${formatLabels(Object.fromEntries(Object.entries(labels).filter(([key]) => by.includes(key))))}`;

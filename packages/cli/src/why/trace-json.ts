@@ -9,7 +9,11 @@ export function traceJson({ verdict, from, to, flow, explanation, way, advice, p
   return { verdict, ...ends, flow, because, ...(privatePool && { privatePool }), steps, way, troubles, advice, pairs };
 }
 
-function endJson({ address, endpoint, host }: FlowEnd): object {
+function endJson({ address, endpoint, remote, host }: FlowEnd): object {
+  if (remote !== undefined) {
+    const { metadata, spec } = remote;
+    return { address, cluster: spec.cluster, namespace: metadata.namespace, name: metadata.name, labels: metadata.labels, host: spec.host };
+  }
   if (endpoint === undefined) return { address, ...(host !== undefined && { host }) };
   const { namespace, name, labels } = endpoint.metadata;
   return { address, namespace, name, labels, host: endpoint.spec.host };

@@ -5,6 +5,7 @@ import { flowText, mismatchText, policyText, ruleOf } from './advice.ts';
 import { endpointText, endText, type FlowEnd } from './flow-end.ts';
 import type { WayStep } from './flow-judge.ts';
 import type { PolicyState } from './policy-state.ts';
+import { remoteText } from './remote-ends.ts';
 import { stepOf, type Trace, type TraceRequest } from './trace.ts';
 import { wayText } from './way.ts';
 
@@ -88,7 +89,9 @@ function endLines(trace: Trace, direction: 'Ingress' | 'Egress', state: PolicySt
   return stepLines(`${direction} of ${host}${endOf(step, end)}`, step, trace, state);
 }
 
-function notAsked({ address, host }: FlowEnd, { way }: Trace): string {
+function notAsked({ address, host, remote }: FlowEnd, { way }: Trace): string {
+  if (remote !== undefined)
+    return `${remoteText(remote)}: policy of cluster ${remote.spec.cluster} is asked there, and is not known here: ask the weir of that cluster`;
   if (host === undefined) return `${address}: not of an endpoint, so no policy is asked`;
   if (way.by === 'local') return `host ${host}: its traffic with its own containers is not asked about there`;
   return `host ${host}: open, since no HostEndpoint of it is on the way`;

@@ -76,6 +76,7 @@ function routed(routes: readonly BlockRoute[], destination: string): Pick<Way, '
 
 function leavesUnderHost(source: string, destination: string, state: PolicyState): boolean {
   const pools = objectsOf(state, 'Pool').map(({ spec }) => spec);
+  if (objectsOf(state, 'RemoteCluster').some(({ spec }) => spec.cidrs.some((cidr) => cidrContains(cidr, destination)))) return false;
   const isIn = (address: string) => pools.filter(({ cidr }) => cidrContains(cidr, address));
   return isIn(source).some(({ natOutgoing }) => natOutgoing) && isIn(destination).length === 0;
 }

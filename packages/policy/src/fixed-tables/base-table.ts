@@ -102,6 +102,7 @@ const SETS = [
     `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
     `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
     `set nat${version} { type ipv${version}_addr; flags interval; comment "pools whose containers leave under their host's address"; }`,
+    `set clusters${version} { type ipv${version}_addr; flags interval; comment "other clusters' containers"; }`,
     `set hosts${version} { type ipv${version}_addr; comment "addresses of the cluster's hosts"; }`,
     `set flannel${version} { type ipv${version}_addr; comment "addresses of the hosts of the flannel network"; }`,
   ]),
@@ -401,7 +402,8 @@ function natChains(): Record<string, FixedChain> {
             `ct status & dnat == dnat ${ip} daddr . meta l4proto . th dport @far_backend${version} ${OURS.map((name) => `iifname != ${name}`).join(' ')} ${ip} saddr != @bridged${version} fib saddr type != local masquerade comment "its answer would not come back this way"`,
         ),
         ...FAMILIES.map(
-          ({ ip, version }) => `${ip} saddr @nat${version} ${ip} daddr != @pools${version} masquerade comment "natOutgoing of their pool"`,
+          ({ ip, version }) =>
+            `${ip} saddr @nat${version} ${ip} daddr != @pools${version} ${ip} daddr != @clusters${version} masquerade comment "natOutgoing of their pool"`,
         ),
       ],
     },

@@ -1,4 +1,15 @@
-import { ADDRESS_BITS, type Family, familyOf, formatSelector, type Labels, matches, type NamedPort, type Selector } from '@weir/resources';
+import {
+  ADDRESS_BITS,
+  CLUSTER_LABEL,
+  type Family,
+  familyOf,
+  formatSelector,
+  type Labels,
+  matches,
+  mentionsLabel,
+  type NamedPort,
+  type Selector,
+} from '@weir/resources';
 import { addressNumber } from '../ranges/canonical-address.ts';
 import { NetCover } from '../ranges/net-cover.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
@@ -15,6 +26,8 @@ export interface Member {
   readonly key: string;
   /** Absent for what is in none. */
   readonly namespace?: string;
+  /** Of an endpoint of another cluster, that one's name: only selectors that say something of clusters take it. */
+  readonly cluster?: string;
   /** As selectors see them. */
   readonly labels: Labels;
   /** Of an endpoint, without those that it inherits from its namespace; absent for network sets. */
@@ -45,6 +58,8 @@ export interface MemberSet {
 export interface SelectorSet extends MemberSet {
   readonly selector: Selector;
   readonly scope: Scope;
+  /** Whether endpoints of other clusters may be meant: whoever wrote the selector thought of these. */
+  readonly namesClusters: boolean;
   references: number;
 }
 
@@ -164,7 +179,7 @@ export class Membership {
     const key = `${scope.text}|${formatSelector(selector)}`;
     let set = this.#selectorSets.get(key);
     if (set === undefined) {
-      set = { key, selector, scope, references: 0, ...emptySet() };
+      set = { key, selector, scope, namesClusters: mentionsLabel(selector, CLUSTER_LABEL), references: 0, ...emptySet() };
       this.#selectorSets.set(key, set);
       this.#selectors.add(set);
       this.#scopes.add(set);
@@ -219,15 +234,15 @@ export class Membership {
   }
 
   /** The members of a namespace that the set takes, if its scope takes the namespace. */
-  #selectedIn(namespace: string, { selector }: SelectorSet): Member[] {
-    return [...(this.#members.candidates(selector, namespaceScope(namespace)) ?? this.#all())].filter(
-      (member) => member.namespace === namespace && matches(selector, member.labels),
+  #selectedIn(namespace: string, set: SelectorSet): Member[] {
+    return [...(this.#members.candidates(set.selector, namespaceScope(namespace)) ?? this.#all())].filter(
+      (member) => member.namespace === namespace && selects(set, member),
     );
   }
 
   #takes(set: SelectorSet, member: Member): boolean {
     if ('endpointsOnly' in set.scope && !isEndpoint(member)) return false;
-    return matches(set.selector, member.labels) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
+    return selects(set, member) && scopeTakes(set.scope, member.namespace, this.#namespaceLabels);
   }
 
   #all(): Iterable<Member> {
@@ -325,6 +340,11 @@ function split(member: Member, cidrs: readonly string[]): { addresses: readonly 
 
 function emptySet(): Pick<MemberSet, 'members' | 'addresses' | 'nets'> {
   return { members: new Set(), addresses: { IPv4: new Map(), IPv6: new Map() }, nets: new NetCover() };
+}
+
+/** By labels alone. */
+function selects({ selector, namesClusters }: SelectorSet, { cluster, labels }: Member): boolean {
+  return (cluster === undefined || namesClusters) && matches(selector, labels);
 }
 
 function isEndpoint({ ownLabels }: Member): boolean {

@@ -7,6 +7,7 @@ import {
   type HostSpec,
   type Pool,
   type PoolSpec,
+  type RemoteCluster,
 } from '@weir/resources';
 import { netRanges } from '../ranges/net-ranges.ts';
 import { addressType, type ElementStatement, type KeyField, type Statement, statementKey } from '../statements/statement.ts';
@@ -19,12 +20,13 @@ const FAMILIES = [
 
 /**
  * The sets that the base chains know the cluster by: which addresses are its pools', which of these are private or leave under their
- * host's address, and which are its hosts'. There are few pools, so all of a kind are written anew when one changes; hosts are many, and
+ * host's address, which are other clusters', and which are its hosts'. There are few pools, so all of a kind are written anew when one changes; hosts are many, and
  * each is written by itself.
  */
 export class NetworkSets {
   readonly #table: Table;
   readonly #pools = new Map<string, PoolSpec>();
+  readonly #clusters = new Map<string, readonly string[]>();
   readonly #hosts = new Map<string, readonly string[]>();
   /** By how many hosts an address is claimed: one of two that claim the same may go, and the other still has it. */
   readonly #claims = new Map<string, number>();
@@ -38,6 +40,17 @@ export class NetworkSets {
   putPool(name: string, pool: Pool | undefined): void {
     if (pool === undefined) this.#pools.delete(name);
     else this.#pools.set(name, pool.spec);
+    this.#poolsChanged();
+  }
+
+  /** Other clusters are to see who speaks: nobody leaves for them under the address of a host. */
+  putCluster(name: string, cluster: RemoteCluster | undefined): void {
+    if (cluster === undefined) this.#clusters.delete(name);
+    else this.#clusters.set(name, cluster.spec.cidrs);
+    this.#poolsChanged();
+  }
+
+  #poolsChanged(): void {
     const statements = new Map(this.#elements().map((statement) => [statementKey(statement), statement]));
     for (const [key, statement] of statements) if (!this.#poolStatements.has(key)) this.#table.set(statement);
     for (const key of this.#poolStatements.keys()) if (!statements.has(key)) this.#table.delete(key);
@@ -90,7 +103,9 @@ export class NetworkSets {
 
   #elements(): ElementStatement[] {
     const pools = [...this.#pools.values()];
+    const clusters = [...this.#clusters.values()].flat().map((cidr) => ({ cidr }));
     return FAMILIES.flatMap(([family, suffix]) => [
+      ...intervals(`clusters${suffix}`, family, clusters),
       ...intervals(`pools${suffix}`, family, pools),
       ...intervals(
         `private${suffix}`,
@@ -114,7 +129,7 @@ function hostStatement(set: 'hosts' | 'flannel', address: string): Statement {
 const addressesOf = ({ addresses }: HostSpec): string[] => [...new Set(addresses)];
 
 /** Pools that touch each other are one interval: the kernel refuses those that overlap, and lists neighbours as one. */
-function intervals(set: string, family: Family, pools: readonly PoolSpec[]): ElementStatement[] {
+function intervals(set: string, family: Family, pools: readonly Pick<PoolSpec, 'cidr'>[]): ElementStatement[] {
   const { ranges } = netRanges(
     pools.map(({ cidr }) => cidr),
     family,

@@ -10,6 +10,7 @@ import {
   isReady,
   keyOf,
   parseSelector,
+  type RemoteEndpoint,
   type Service,
   type ServicePort,
   type ServiceSpec,
@@ -95,6 +96,11 @@ export class Services {
   putEndpoint(key: string, endpoint: Endpoint | undefined, isLocal: boolean): void {
     setTo(this.#unready, key, endpoint !== undefined && !isReady(endpoint.spec));
     setTo(this.#local, key, endpoint !== undefined && isLocal);
+  }
+
+  /** As {@link putEndpoint}, of an endpoint of another cluster. */
+  putRemote(key: string, endpoint: RemoteEndpoint | undefined): void {
+    setTo(this.#unready, key, endpoint?.spec.ready === false);
   }
 
   /** To be called with the sets that an endpoint was in before it changed, and with those that it is in. */

@@ -57,6 +57,8 @@ const SELECTORS = [
   'app ends with "y"',
   'app contains "x" && !(tier == "x")',
 ];
+/** Endpoints of other clusters are peers, and a policy is for none of them. */
+const PEER_SELECTORS = [...SELECTORS, 'weir/cluster == "east"', 'weir/cluster != "east" && app == "x"', '!has(weir/cluster) || app == "x"'];
 const NAMESPACE_SELECTORS = [
   'all()',
   'team == "a"',
@@ -82,8 +84,8 @@ const where: fc.Arbitrary<Peer> = fc.record(
   {
     nets: some(NETS, 3),
     notNets: some(NETS),
-    selector: fc.constantFrom(...SELECTORS),
-    notSelector: fc.constantFrom(...SELECTORS),
+    selector: fc.constantFrom(...PEER_SELECTORS),
+    notSelector: fc.constantFrom(...PEER_SELECTORS),
     namespaceSelector: fc.constantFrom(...NAMESPACE_SELECTORS),
   },
   { requiredKeys: [] },
@@ -91,7 +93,7 @@ const where: fc.Arbitrary<Peer> = fc.record(
 /** Few criteria: with all at once, next to nothing matches. */
 const place = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Peer>({}) },
-  { weight: 2, arbitrary: fc.constantFrom(...SELECTORS).map((selector): Peer => ({ selector })) },
+  { weight: 2, arbitrary: fc.constantFrom(...PEER_SELECTORS).map((selector): Peer => ({ selector })) },
   { weight: 2, arbitrary: fc.oneof({ weight: 2, arbitrary: some(NETS) }, scattered).map((nets): Peer => ({ nets })) },
   { weight: 2, arbitrary: where },
 );
@@ -301,6 +303,30 @@ const globalNetworkSet = fc
   .record({ name, labels, nets: listed })
   .map((made) => object('GlobalNetworkSet', { name: made.name, labels: made.labels }, { nets: made.nets }));
 
+const CLUSTERS = ['east', 'west'];
+
+/** Two may declare the same, and an endpoint say what its cluster has not. */
+const remoteCluster = fc
+  .record({
+    name: fc.constantFrom(...CLUSTERS),
+    cidrs: fc.constantFrom(['10.0.0.0/24', 'fd00::/64'], ['10.0.0.2/31', '10.0.1.0/24'], ['fd00::2/127']),
+  })
+  .map((made) => object('RemoteCluster', { name: made.name }, { cidrs: made.cidrs }));
+
+const remoteEndpoint = fc
+  .record({
+    index: fc.integer({ min: 0, max: 2 }),
+    namespace: fc.constantFrom(...NAMESPACES),
+    labels,
+    spec: fc.record({
+      cluster: fc.constantFrom(...CLUSTERS),
+      host: fc.constant('here'),
+      addresses: fc.uniqueArray(fc.constantFrom(...ADDRESSES), { maxLength: 3 }),
+      ready: fc.boolean(),
+    }),
+  })
+  .map((made) => object('RemoteEndpoint', { name: `r${made.index}`, namespace: made.namespace, labels: made.labels }, made.spec));
+
 /** The schema refuses rules that name the host's own end where it is not the host's. */
 function forwardable<T extends { applyOnForward: boolean; ingress: Rule[]; egress: Rule[] }>(spec: T): T {
   if (!spec.applyOnForward) return spec;
@@ -354,7 +380,7 @@ export const anyService: fc.Arbitrary<AnyObject> = fc
     namespace: fc.constantFrom(...NAMESPACES),
     addresses: fc.constantFrom(['11.0.0.1'], ['11.0.0.2', 'fd01:c::2'], ['192.0.2.1'], []),
     spec: fc.record({
-      selector: fc.constantFrom(...SELECTORS),
+      selector: fc.constantFrom(...PEER_SELECTORS),
       backends: fc.constantFrom(undefined, ['192.168.1.1', '8.8.8.8', '2001:db8::1']),
       ports: fc.uniqueArray(servicePort, {
         minLength: 1,
@@ -381,6 +407,7 @@ export const anyObject: fc.Arbitrary<AnyObject> = fc.oneof(
   { weight: 1, arbitrary: globalNetworkSet },
   { weight: 3, arbitrary: policy },
   { weight: 2, arbitrary: globalPolicy },
+  { weight: 1, arbitrary: fc.oneof(remoteCluster, remoteEndpoint) },
 );
 
 /** Packets that say more than random numbers would: at and beside the edges of ranges, and of every kind of header. */

@@ -1,5 +1,6 @@
 import {
   type AnyObject,
+  CLUSTER_LABEL,
   cidrContains,
   type Direction,
   type Endpoint,
@@ -17,6 +18,8 @@ import {
   parseSelector,
   portRange,
   protocolNumber,
+  type RemoteCluster,
+  type RemoteEndpoint,
   type Rule,
   type Service,
   type Tier,
@@ -144,6 +147,14 @@ function defaultVerdict(objects: readonly AnyObject[], endpoint: Endpoint, direc
   return objects.some((object) => object.metadata.namespace === home && hasAddress(object, peer)) ? 'Allow' : 'Deny';
 }
 
+/** Whether it is believed that an endpoint of another cluster has the address. */
+function hasRemoteAddress(objects: readonly AnyObject[], { spec }: RemoteEndpoint, address: string): boolean {
+  const clusters = objects.filter((object): object is RemoteCluster => object.kind === 'RemoteCluster');
+  const declare = clusters.filter((one) => one.spec.cidrs.some((cidr) => cidrContains(cidr, address)));
+  const isOwn = objects.some((object) => object.kind === 'Pool' && cidrContains(object.spec.cidr, address));
+  return spec.addresses.includes(address) && !isOwn && declare.length === 1 && declare[0]!.metadata.name === spec.cluster;
+}
+
 /** Whether an endpoint has the address, or a network set holds it. */
 function hasAddress(object: AnyObject, address: string): boolean {
   if (object.kind === 'Endpoint') return object.spec.addresses.includes(address);
@@ -152,9 +163,12 @@ function hasAddress(object: AnyObject, address: string): boolean {
   return isSet && object.spec.nets.some((net) => cidrContains(net, address));
 }
 
-function labelsOf(objects: readonly AnyObject[], { kind, metadata }: AnyObject): Labels {
-  if (kind !== 'Endpoint') return metadata.labels;
-  return { ...namespaceObject(objects, metadata.namespace!)?.spec.labelsToApply, ...metadata.labels };
+function labelsOf(objects: readonly AnyObject[], object: AnyObject): Labels {
+  const { kind, metadata } = object;
+  if (kind === 'RemoteEndpoint') return { ...metadata.labels, [CLUSTER_LABEL]: object.spec.cluster };
+  const inherited = kind === 'Endpoint' ? namespaceObject(objects, metadata.namespace!)?.spec.labelsToApply : {};
+  const { [CLUSTER_LABEL]: _, ...labels } = { ...inherited, ...metadata.labels };
+  return labels;
 }
 
 /** What is in no namespace is taken only by a selector that says `global()`. */
@@ -222,11 +236,14 @@ function isBackend(objects: readonly AnyObject[], named: { namespace: string; na
         protocolNumber(protocol) === end.protocol &&
         own.some((one) => one.name === targetPort && one.protocol === protocol && one.port === end.port),
     );
+  const isThere = (object: AnyObject) =>
+    object.kind === 'RemoteEndpoint'
+      ? selector!.includes(CLUSTER_LABEL) && hasRemoteAddress(objects, object, end.address)
+      : object.kind === 'Endpoint' && object.spec.addresses.includes(end.address);
   const isSelected = (object: AnyObject) =>
-    object.kind === 'Endpoint' &&
     selector !== undefined &&
     object.metadata.namespace === named.namespace &&
-    object.spec.addresses.includes(end.address) &&
+    isThere(object) &&
     matches(parseSelector(selector), labelsOf(objects, object));
   if (backends.includes(end.address) && (!withPorts || leads([]))) return true;
   // A name is looked up among the ports of all who claim the address for a while.
@@ -249,7 +266,11 @@ function endMatches(objects: readonly AnyObject[], own: string | undefined, peer
   const isMember = (text: string, isInScope: (namespace: string | undefined) => boolean) =>
     objects.some(
       (object) =>
-        hasAddress(object, end.address) && matches(parseSelector(text), labelsOf(objects, object)) && isInScope(object.metadata.namespace),
+        (object.kind === 'RemoteEndpoint'
+          ? text.includes(CLUSTER_LABEL) && hasRemoteAddress(objects, object, end.address)
+          : hasAddress(object, end.address)) &&
+        matches(parseSelector(text), labelsOf(objects, object)) &&
+        isInScope(object.metadata.namespace),
     );
   if (namespaceSelector !== undefined) {
     if (!isMember(selector ?? 'all()', (namespace) => namespaceTaken(objects, namespaceSelector, namespace))) return false;

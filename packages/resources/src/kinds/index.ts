@@ -18,6 +18,8 @@ import { type NetworkSpec, networkSpecSchema } from './network.ts';
 import { type NetworkSetSpec, networkSetSpecSchema } from './network-set.ts';
 import { type PolicySpec, policySpecSchema } from './policy.ts';
 import { type PoolSpec, poolSpecSchema } from './pool.ts';
+import { type RemoteClusterSpec, remoteClusterSpecSchema } from './remote-cluster.ts';
+import { type RemoteEndpointSpec, remoteEndpointSpecSchema } from './remote-endpoint.ts';
 import { type ReservationSpec, reservationSpecSchema } from './reservation.ts';
 import { type ServiceSpec, serviceSpecSchema } from './service.ts';
 import { type TierSpec, tierSpecSchema } from './tier.ts';
@@ -42,6 +44,8 @@ export interface SpecByKind {
   BgpConfig: BgpConfigSpec;
   BgpPeer: BgpPeerSpec;
   BgpFilter: BgpFilterSpec;
+  RemoteCluster: RemoteClusterSpec;
+  RemoteEndpoint: RemoteEndpointSpec;
   Block: BlockSpec;
 }
 
@@ -112,6 +116,22 @@ const BY_KIND: { readonly [K in Kind]: KindInfo<K> } = {
   BgpConfig: { kind: 'BgpConfig', plural: 'bgpconfigs', shortNames: [], namespaced: false, names: 'chosen', spec: bgpConfigSpecSchema },
   BgpPeer: { kind: 'BgpPeer', plural: 'bgppeers', shortNames: [], namespaced: false, names: 'chosen', spec: bgpPeerSpecSchema },
   BgpFilter: { kind: 'BgpFilter', plural: 'bgpfilters', shortNames: [], namespaced: false, names: 'chosen', spec: bgpFilterSpecSchema },
+  RemoteCluster: {
+    kind: 'RemoteCluster',
+    plural: 'remoteclusters',
+    shortNames: [],
+    namespaced: false,
+    names: 'chosen',
+    spec: remoteClusterSpecSchema,
+  },
+  RemoteEndpoint: {
+    kind: 'RemoteEndpoint',
+    plural: 'remoteendpoints',
+    shortNames: ['rep'],
+    namespaced: true,
+    names: 'derived',
+    spec: remoteEndpointSpecSchema,
+  },
   Block: { kind: 'Block', plural: 'blocks', shortNames: [], namespaced: false, names: 'derived', spec: blockSpecSchema },
 };
 

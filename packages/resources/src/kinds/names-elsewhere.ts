@@ -10,6 +10,7 @@ const NAMES: { readonly [K in Kind]?: readonly string[] } = {
   Host: ['node', 'nodes'],
   BgpConfig: ['bgpconfiguration', 'bgpconfigurations'],
   Block: ['ipamblock', 'ipamblocks'],
+  RemoteCluster: ['remoteclusterconfiguration', 'remoteclusterconfigurations'],
 };
 
 const KIND_BY_NAME: ReadonlyMap<string, Kind> = new Map(

@@ -124,15 +124,22 @@ export function parseSelector(text: string): Selector {
 
 /** Whether `global()` stands anywhere in the selector. */
 export function mentionsGlobal(selector: Selector): boolean {
+  return mentions(selector, ({ kind }) => kind === 'global');
+}
+
+/** Whether a selector says anything of a label. */
+export function mentionsLabel(selector: Selector, label: string): boolean {
+  return mentions(selector, (term) => 'label' in term && term.label === label);
+}
+
+function mentions(selector: Selector, isMeant: (term: Selector) => boolean): boolean {
   switch (selector.kind) {
-    case 'global':
-      return true;
     case 'not':
-      return mentionsGlobal(selector.operand);
+      return mentions(selector.operand, isMeant);
     case 'and':
     case 'or':
-      return selector.operands.some(mentionsGlobal);
+      return selector.operands.some((operand) => mentions(operand, isMeant));
     default:
-      return false;
+      return isMeant(selector);
   }
 }
