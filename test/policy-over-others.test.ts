@@ -3,13 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { sysctl } from '@weir/kernel';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Netlink, sysctl } from '@weir/kernel';
+import { PacketSocket } from '@weir/kernel/testing';
 import type { LabHost } from '@weir/lab';
 import { endpointName } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import { callCni } from './testbed/cni-call.ts';
 import { eventually } from './testbed/eventually.ts';
 import { expectFlows, hostPlace } from './testbed/flows.ts';
+import { neighbourSolicitation } from './testbed/neighbour-frame.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { Traffic } from './testbed/traffic.ts';
 
@@ -143,7 +146,7 @@ for (const network of Object.keys(NETWORKS) as NetworkName[]) {
     await expectFlows(t, places, { 'near > server tcp/80': false, 'far > server tcp/80': true });
     for (const name of ['kept', 'kept6']) {
       const first = await near.traffic.streamState(name);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await delay(300);
       t.is((await near.traffic.streamState(name)).answered, first.answered, `${name} goes on`);
     }
     await label(network, near, 'app=client');
@@ -151,6 +154,7 @@ for (const network of Object.keys(NETWORKS) as NetworkName[]) {
 
     await outward(t, network, places);
     await spoofing(t, network, tasks);
+    await names(t, near);
     await bed.delete(guarded);
 
     for (const task of Object.values(tasks)) await bed.destroy(task);
@@ -177,6 +181,21 @@ async function outward(t: ExecutionContext, network: NetworkName, places: Parame
     'far > near tcp/80': true,
   });
   await testbed().delete(manifest);
+}
+
+/** A container that gives itself ever more names is not in the host's table of neighbours by all of them. */
+async function names(t: ExecutionContext, { container, host }: Workload): Promise<void> {
+  const socket = PacketSocket.open(container.namespace, 'eth0');
+  t.teardown(() => socket.close());
+  using inside = Netlink.open({ namespace: container.namespace });
+  const mac = inside.link('eth0')!.mac!;
+  const asks = inside.routes({ version: 6 }).find(({ destination }) => destination === '::/0')!.via!;
+  const NAMES = 200;
+  for (let name = 1; name <= NAMES; name++) socket.send(neighbourSolicitation({ mac, source: `fe80::66:${name.toString(16)}`, asks }));
+  const known = () => run(host, 'ip', '-6', 'neighbour').split('fe80::66:').length - 1;
+  t.true((await eventually(known, (count) => count > 0)) > 0);
+  await delay(200);
+  t.true(known() < NAMES / 4, `${known()} of ${NAMES}`);
 }
 
 /** A container that takes a neighbour's address is heard by nobody, and takes nothing away from it. */

@@ -2,15 +2,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Netlink, sysctl } from '@weir/kernel';
 import { PacketSocket } from '@weir/kernel/testing';
-import type { LabHost } from '@weir/lab';
+import { flat, type LabHost } from '@weir/lab';
 import test from 'ava';
 import { eventually } from './testbed/eventually.ts';
-import { frameOf, numberOf, type PacketFields } from './testbed/frame.ts';
-import { arpFrame, neighbourAdvertisement, routerAdvertisement } from './testbed/neighbour-frame.ts';
+import { frameOf, numberOf, type PacketFields, packetOf, tooBigFrame, tunnelledFrame } from './testbed/frame.ts';
+import { arpFrame, neighbourAdvertisement, neighbourSolicitation, routerAdvertisement } from './testbed/neighbour-frame.ts';
 import { Testbed, type Workload } from './testbed/testbed.ts';
 import { Traffic } from './testbed/traffic.ts';
 
-const bed = Testbed.share(test, { hosts: 2 });
+/** By tunnels between the hosts, and under their addresses to all others. */
+const POOLS = `
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: ipv4 }
+spec: { cidr: 10.64.0.0/16, blockSize: 28, vxlan: Always, natOutgoing: true }
+---
+apiVersion: weir/v1
+kind: Pool
+metadata: { name: ipv6 }
+spec: { cidr: "fd00:64::/112", blockSize: 124 }
+`;
+const VXLAN = { port: 4789, vni: 4096 };
+
+const bed = Testbed.share(test, { topology: { ...flat(2), outside: ['rack-1'] }, manifests: POOLS });
 
 const UDP = 17;
 const DISCARD = 9;
@@ -61,13 +75,13 @@ const reachesSoon = (from: Workload, to: Workload): Promise<boolean> =>
 
 let lastNumber = 0;
 
-/** Sends frames that are made with a number each. @returns who heard which of them, by its name */
-async function heardOf(frames: Record<string, (number: number) => Buffer>): Promise<Record<string, string[]>> {
+/** Sends frames that are made with a number each, as the thief or from another socket. @returns who heard which of them, by its name */
+async function heardOf(frames: Record<string, (number: number) => Buffer>, from = sender): Promise<Record<string, string[]>> {
   for (const ear of Object.values(ears)) for (const _ of ear.received());
   const names = new Map<number, string>();
   for (const [name, make] of Object.entries(frames)) {
     names.set(++lastNumber, name);
-    sender.send(make(lastNumber));
+    from.send(make(lastNumber));
   }
   await delay(SILENCE_MS);
   const heard: Record<string, string[]> = {};
@@ -199,4 +213,96 @@ test.serial('forged ARP, neighbour and router advertisements change nothing at t
   t.true(await reachesSoon(victim, far));
   t.true(await reachesSoon(far, victim));
   t.true(await reachesSoon(thief, far), 'what is true of the thief is heard as ever');
+});
+
+const ONLY_FAR = `
+apiVersion: weir/v1
+kind: Policy
+metadata: { name: only-far, namespace: default }
+spec:
+  selector: app in {'victim', 'far'}
+  types: [Ingress, Egress]
+  ingress: [{ action: Allow, source: { selector: "app in {'victim', 'far'}" } }]
+  egress: [{ action: Allow, destination: { selector: "app in {'victim', 'far'}" } }]
+`;
+
+test.serial('an error about a flow that is none of its own is a packet like others; one end of a flow tells the other', async (t) => {
+  await bed().apply(ONLY_FAR);
+  t.teardown(() => bed().delete(ONLY_FAR));
+  const families = ['ipv4', 'ipv6'] as const;
+  const ports = await Promise.all(families.map((family) => victim.traffic.datagrams({ address: far[family], port: 80 })));
+  const about = (index: number, number: number) => {
+    const family = families[index]!;
+    const flow = { source: victim[family], destination: far[family], protocol: UDP, sourcePort: ports[index]!, destinationPort: 80 };
+    return packetOf(flow, number);
+  };
+  const sources = await eventually(
+    () => far.traffic.heard(),
+    (heard) => families.every((family) => heard.includes(victim[family])),
+  );
+  for (const family of families) t.true(sources.includes(victim[family]), `there is a flow over ${family}`);
+  await eventually(
+    () => thief.traffic.udp({ address: victim.ipv4, port: 80, timeoutMs: 100 }),
+    (passes) => !passes,
+  );
+  const heard = await heardOf(
+    Object.fromEntries(
+      families.map((family, index): [string, (number: number) => Buffer] => [
+        family,
+        (number) => tooBigFrame({ source: thief[family], destination: victim[family], about: about(index, number), mtu: 1280 }, macs),
+      ]),
+    ),
+  );
+  t.deepEqual(heard, {});
+  for (const family of families) {
+    t.is(await far.traffic.refusal('udp', { address: victim[family], port: 5 }), 'ECONNREFUSED', 'of its own flow it tells');
+  }
+});
+
+test.serial('who is on the network between the hosts is no container of them', async (t) => {
+  const namespace = bed().cluster.folder.namespacePath('outside-1');
+  const outside = PacketSocket.open(namespace, 'eth0');
+  t.teardown(() => outside.close());
+  using inside = Netlink.open({ namespace });
+  using netlink = Netlink.open({ namespace: bed().hosts[0]!.namespace });
+  const underlay = { from: inside.link('eth0')!.mac!, to: netlink.link('eth0')!.mac! };
+  const frames = (['ipv4', 'ipv6'] as const).map((family): [string, (number: number) => Buffer] => [
+    family,
+    (number) => frameOf(udp(thief[family], victim[family]), number, underlay),
+  ]);
+  const heard = await heardOf(Object.fromEntries(frames), outside);
+  t.deepEqual(
+    Object.values(heard)
+      .flat()
+      .filter((who) => who !== bed().hosts[0]!.name),
+    [],
+  );
+});
+
+test.serial('a container makes no tunnel, also to an address of a host that nobody was told of', async (t) => {
+  const [, two] = bed().hosts as [LabHost, LabHost];
+  using netlink = Netlink.open({ namespace: two.namespace });
+  const unknown = '192.0.2.77';
+  netlink.addAddress('eth0', `${unknown}/24`);
+  const to = netlink.links().find(({ name }) => name === 'vxlan.weir')!.mac!;
+  const inner = (number: number) => frameOf(udp(victim.ipv4, far.ipv4), number, { from: STRANGE_MAC, to });
+  const frames = [unknown, two.addresses.ipv4].map((destination): [string, (number: number) => Buffer] => [
+    destination,
+    (number) => tunnelledFrame({ source: thief.ipv4, destination, ...VXLAN, inner: inner(number) }, macs),
+  ]);
+  t.deepEqual(await heardOf(Object.fromEntries(frames)), {});
+  const heard = await heardOf({ plain: (number) => frameOf(udp(thief.ipv4, unknown), number, macs) });
+  t.deepEqual(heard, { plain: ['host-1', 'host-2'] }, 'it is reached, under the address of the host');
+});
+
+test.serial('a container that gives itself ever more names fills no table of its host', async (t) => {
+  const [one] = bed().hosts as [LabHost];
+  using netlink = Netlink.open({ namespace: one.namespace });
+  for (let index = 1; index <= 200; index++) {
+    sender.send(neighbourSolicitation({ mac: macs.from, source: `fe80::66:${index.toString(16)}`, asks: 'fe80::1' }));
+  }
+  const known = () => netlink.neighbours({ link: thief.hostInterface }).filter(({ address }) => address.startsWith('fe80::66:')).length;
+  t.true(await eventually(async () => known() > 0, Boolean), 'some are heard');
+  await delay(SILENCE_MS);
+  t.true(known() < 50, `${known()} of 200 are neighbours`);
 });

@@ -5,7 +5,7 @@ import type { LabHost } from '@weir/lab';
 type Concatenation = { concat: (string | number)[] };
 
 /**
- * Which address is whose is in sets of other names, `flannel4` is of another type, and a hook more guards a server. Nothing of it changes
+ * Which address is whose is in sets of other names, nobody is asked who tells of errors, `flannel4` is of another type, and a hook more guards a server. Nothing of it changes
  * what passes now. What the agent did not get to, or what is a former table already, stays as it is.
  *
  * @param guarded only whoever is named by address here reaches it
@@ -25,6 +25,7 @@ export function makeFormerTable(host: LabHost, guarded: { server: string; friend
     [
       'flush chain inet weir version',
       ...sets,
+      'flush chain inet weir related',
       'flush chain inet weir source',
       'add rule inet weir source iifname . ether saddr . ip saddr @former_sender4 accept',
       'add rule inet weir source iifname . ether saddr . ip6 saddr @former_sender6 accept',

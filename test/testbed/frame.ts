@@ -19,8 +19,7 @@ const ICMP_PROTOCOLS = [1, 58];
 
 /** An Ethernet frame. Sums over payloads are left 0: who checks them has to be told not to. */
 export function frameOf(packet: PacketFields, number: number, macs: { from: string; to: string }): Buffer {
-  const etherType = Buffer.from(familyOf(packet.source) === 'IPv4' ? [0x08, 0x00] : [0x86, 0xdd]);
-  return Buffer.concat([mac(macs.to), mac(macs.from), etherType, packetOf(packet, number)]);
+  return Buffer.concat([ethernet(macs, packet.source), packetOf(packet, number)]);
 }
 
 /** What is in the frame: from the IP header on. */
@@ -28,6 +27,39 @@ export function packetOf(packet: PacketFields, number: number): Buffer {
   const payload = payloadOf(packet, number);
   const header = familyOf(packet.source) === 'IPv4' ? ipv4Header : ipv6Header;
   return Buffer.concat([header(packet, payload.length), payload]);
+}
+
+/** Says that a packet did not get on, for its length: ICMP type 3 code 4 (RFC 792, RFC 1191), ICMPv6 type 2 (RFC 4443 §3.2). */
+export function tooBigFrame(
+  { source, destination, about, mtu }: { source: string; destination: string; about: Buffer; mtu: number },
+  macs: { from: string; to: string },
+): Buffer {
+  const isIpv4 = familyOf(source) === 'IPv4';
+  const message = Buffer.alloc(8 + about.length);
+  message.writeUInt16BE(isIpv4 ? 0x0304 : 0x0200);
+  message.writeUInt32BE(mtu, 4);
+  about.copy(message, 8);
+  const sum = checksum(
+    isIpv4 ? message : Buffer.concat([bytesOf(source), bytesOf(destination), numberBytes(message.length), numberBytes(58), message]),
+  );
+  message.writeUInt16BE(sum, 2);
+  const header = isIpv4 ? ipv4Header : ipv6Header;
+  return Buffer.concat([ethernet(macs, source), header({ source, destination, protocol: isIpv4 ? 1 : 58 }, message.length), message]);
+}
+
+/** A frame as hosts put it into VXLAN, of an IPv4 packet between two of them (RFC 7348 §5). */
+export function tunnelledFrame(
+  { source, destination, port, vni, inner }: { source: string; destination: string; port: number; vni: number; inner: Buffer },
+  macs: { from: string; to: string },
+): Buffer {
+  const headers = Buffer.alloc(16);
+  headers.writeUInt16BE(5000, 0);
+  headers.writeUInt16BE(port, 2);
+  headers.writeUInt16BE(headers.length + inner.length, 4);
+  headers[8] = 0x08;
+  headers.writeUInt32BE(vni << 8, 12);
+  const payload = Buffer.concat([headers, inner]);
+  return Buffer.concat([ethernet(macs, source), ipv4Header({ source, destination, protocol: 17 }, payload.length), payload]);
 }
 
 /** The number that a frame was made with; undefined for other people's. */
@@ -71,11 +103,16 @@ function ipv4Header({ source, destination, protocol }: PacketFields, payloadLeng
   header[9] = protocol;
   header.writeUInt32BE(Number(addressToNumber(source)), 12);
   header.writeUInt32BE(Number(addressToNumber(destination)), 16);
-  let sum = 0;
-  for (let at = 0; at < header.length; at += 2) sum += header.readUInt16BE(at);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  header.writeUInt16BE(0xffff - sum, 10);
+  header.writeUInt16BE(checksum(header), 10);
   return header;
+}
+
+/** RFC 1071. @param bytes an even number of them */
+function checksum(bytes: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return 0xffff - sum;
 }
 
 function ipv6Header({ source, destination, protocol }: PacketFields, payloadLength: number): Buffer {
@@ -89,6 +126,16 @@ function ipv6Header({ source, destination, protocol }: PacketFields, payloadLeng
 
 function bytesOf(address: string): Buffer {
   return Buffer.from(addressToNumber(address).toString(16).padStart(32, '0'), 'hex');
+}
+
+function numberBytes(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+function ethernet(macs: { from: string; to: string }, address: string): Buffer {
+  return Buffer.concat([mac(macs.to), mac(macs.from), Buffer.from(familyOf(address) === 'IPv4' ? [0x08, 0x00] : [0x86, 0xdd])]);
 }
 
 function mac(text: string): Buffer {

@@ -23,6 +23,12 @@ export function neighbourAdvertisement({ mac, source, address }: { mac: string; 
   return toAllNodes(mac, source, message);
 }
 
+/** Asks who has `asks`, and says that `source` is at `mac`. */
+export function neighbourSolicitation({ mac, source, asks }: { mac: string; source: string; asks: string }): Buffer {
+  const message = Buffer.concat([Buffer.from([135, 0, 0, 0, 0, 0, 0, 0]), bytesOf(asks, 16), Buffer.from([1, 1]), bytesOfMac(mac)]);
+  return toAllNodes(mac, source, message);
+}
+
 /** Says that the sender is a router for everything, and that `prefix` (of 64 bits) is on this link. */
 export function routerAdvertisement({ mac, source, prefix }: { mac: string; source: string; prefix: string }): Buffer {
   const day = [0, 1, 0x51, 0x80];

@@ -34,6 +34,7 @@ test('without policy, an endpoint is open', (t) => {
       'element to_endpoint { "weirnginx" : return }',
       'element any_mac { "weirnginx" }',
       'element source4 { "weirnginx" . 10.0.0.1 }',
+      'element local4 { 10.0.0.1 }',
     ].join('\n'),
   );
 });
@@ -123,6 +124,7 @@ test('ports, nets and classes: what many peers may is one chain', (t) => {
       'element to_endpoint { "weirnginx" : goto g_1 }',
       'element any_mac { "weirnginx" }',
       'element source4 { "weirnginx" . 10.0.0.1 }',
+      'element local4 { 10.0.0.1 }',
     ].join('\n'),
   );
 });
@@ -134,7 +136,7 @@ test('endpoints with equal programs share a group', (t) => {
   const { set } = calculator.flush();
   t.deepEqual(
     [...set.values()].map(({ kind }) => kind),
-    ['element', 'element', 'element', 'element'],
+    ['element', 'element', 'element', 'element', 'element'],
   );
 });
 
@@ -144,6 +146,7 @@ test('an interface that is not ours is adopted', (t) => {
     'element/adopted/tap0',
     'element/any_mac/tap0',
     'element/source6/tap0 . fd00::1',
+    'element/local6/fd00::1',
   ]);
 });
 

@@ -12,6 +12,7 @@ import { SharedStructure, sameVerdict, type Table } from '../statements/table.ts
 import { BridgePorts } from './bridge-ports.ts';
 import { DnsClients } from './dns-clients.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
+import { LocalAddresses } from './local-addresses.ts';
 import { ANY_INTERFACE, dispatchStatements, type Entries, hostPlace, type LocalEndpoint, placeOf } from './local-endpoint.ts';
 
 /** A program of an endpoint for one of its addresses, and the table that is shared by all that have an equal one. */
@@ -49,6 +50,7 @@ export class Enforcement {
   readonly #table: Table;
   readonly #structure: SharedStructure;
   readonly #bridgePorts: BridgePorts;
+  readonly #localAddresses: LocalAddresses;
   readonly #dnsClients: DnsClients;
   readonly #peerSets: PeerSets;
   readonly #manyPeers: number;
@@ -82,6 +84,7 @@ export class Enforcement {
     this.#manyPeers = of.manyPeers;
     this.#netsPerSet = of.netsPerSet;
     this.#bridgePorts = new BridgePorts({ inet: of.table, bridge: of.bridgeTable });
+    this.#localAddresses = new LocalAddresses(of.table);
     this.#dnsClients = new DnsClients(of.table, this.#structure);
     this.#defaults = of.defaults;
   }
@@ -269,6 +272,7 @@ export class Enforcement {
     }
     for (const key of before?.statements.keys() ?? []) if (!after?.statements.has(key)) this.#table.delete(key);
     this.#bridgePorts.put(name, after);
+    this.#localAddresses.put(name, endpoint);
     // A host asks DNS for itself: nothing is learnt for it, and what its rules allow by name stays closed.
     this.#dnsClients.put(name, endpoint?.object.kind === 'Endpoint' ? after?.enforced.Egress : undefined);
     if (before !== undefined) this.#release(before);

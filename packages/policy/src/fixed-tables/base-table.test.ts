@@ -18,6 +18,7 @@ test('an interface of ours may send from its own addresses only, and what is not
       '    iifname . ip6 saddr @source6 goto asks',
       '    ip6 saddr { ::, fe80::/10 } icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } drop comment "which groups it listens to is no flow"',
       '    iifname . ether saddr != @source_mac iifname != @any_mac goto denied_source comment "not the hardware address of this interface"',
+      '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } add @discovery_rate { iif limit rate over 2/second burst 20 packets } drop comment "one container does not fill the table of neighbours"',
       '    ip6 saddr { ::, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } return comment "a container looks for its gateway"',
       '    ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
       '    goto denied_source comment "not an address of this interface, or an interface not yet known"',
@@ -75,7 +76,7 @@ test("tunnels come from the cluster's hosts alone, and containers make none", (t
   t.regex(chainOf(script, 'from_to_host')!, /udp dport 8472 goto denied_tunnel .*\n {4}goto from$/);
   t.regex(
     chainOf(script, 'from')!,
-    /ip daddr @hosts4 udp dport 8472 goto denied_tunnel .*\n {4}ip6 daddr @hosts6 udp dport 8472 goto denied_tunnel .*\n {4}iifname vmap/,
+    /ip daddr @hosts4 udp dport 8472 goto denied_tunnel .*\n {4}ip6 daddr @hosts6 udp dport 8472 goto denied_tunnel .*\n {4}udp dport 8472 @th,96,24 7 goto denied_tunnel .*\n {4}iifname vmap/,
   );
 });
 

@@ -1,6 +1,7 @@
 import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, familyOf, type HostDns } from '@weir/resources';
 import { DENIALS } from '../program/packet-log.ts';
 import { type BaseTable, type FixedChain, fixedTable } from '../statements/fixed-table.ts';
+import { DISCOVERY_SET, TOO_OFTEN } from './discovery-rate.ts';
 import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
 import { FULL_USE, type TableUse, tracks } from './table-use.ts';
 
@@ -37,12 +38,28 @@ const ANSWERED = 'comment "an answer waits until what it says is in force"';
 /** Interfaces that are ours, by the prefix that Weir gives them or one by one. */
 const BY_NAME = ['"weir*"'];
 const OURS = [...BY_NAME, '@adopted'];
+const NOT_OURS = OURS.map((name) => `iifname != ${name}`).join(' ');
 
-/** One look-up for both addresses, since each packet of a container waits for it. */
-const SENDERS = [
-  ...FAMILIES.map(({ ip, version }) => `iifname . ether saddr . ${ip} saddr @sender${version}`),
-  ...FAMILIES.map(({ ip, version }) => `iifname . ${ip} saddr @source${version}`),
+/** One look-up for both addresses, since each packet of a container waits for it. @param field the address, of the family that is put in for `ip` */
+const sendersBy = (field: (ip: string) => string): string[] => [
+  ...FAMILIES.map(({ ip, version }) => `iifname . ether saddr . ${field(ip)} @sender${version}`),
+  ...FAMILIES.map(({ ip, version }) => `iifname . ${field(ip)} @source${version}`),
 ];
+const SENDERS = sendersBy((ip) => `${ip} saddr`);
+
+/**
+ * Errors that tell of a flow (RFC 792, RFC 4443). Connection tracking looks who is told, and not who tells: a container might tell of flows
+ * that it has no part in, and end or narrow them. Of those, errors are packets like others, for policy to decide on. Who is behind a bridge
+ * is no interface here, and is believed as a router is.
+ */
+const RELATED: FixedChain = {
+  rules: [
+    `${NOT_OURS} accept comment "routers tell of what passes them"`,
+    ...['original', 'reply']
+      .flatMap((direction) => sendersBy((ip) => `ct ${direction} ${ip} saddr`))
+      .map((sender) => `${sender} accept comment "one end tells the other"`),
+  ],
+};
 
 /** Neighbour discovery that a container has to be able to do before it has a neighbour; no router forwards it, so its hop limit is whole (RFC 4861 §6.1, §7.1). */
 const NEIGHBOUR_DISCOVERY = 'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }';
@@ -59,6 +76,10 @@ const SETS = [
   'set source6 { type ifname . ipv6_addr; comment "who may send from which address, where no hardware address is known"; }',
   'set source_mac { type ifname . ether_addr; comment "who may send from which hardware address"; }',
   'set any_mac { type ifname; comment "whose hardware address is not known"; }',
+  ...(['4', '6'] as const).map(
+    (version) => `set local${version} { type ipv${version}_addr; comment "containers of this host, each behind its own interface"; }`,
+  ),
+  DISCOVERY_SET,
   'map from_endpoint { type ifname : verdict; comment "egress policy by interface"; }',
   'map to_endpoint { type ifname : verdict; comment "ingress policy by interface"; }',
   ...(['4', '6'] as const).flatMap((version) => [
@@ -171,9 +192,21 @@ function baseChains({
     ...(dns?.queries === 'Always' ? atDns(dns, `meta l4proto { tcp, udp } th dport 53 accept ${RESOLVES}`) : []),
     ...tunnelPorts.map((port) => `udp dport ${port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`),
   ];
-  const noTunnel = tunnels.map(
-    ({ ip, version, port, ends }) =>
-      `${ip} daddr @${ends}${version} udp dport ${port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
+  const noTunnel = [
+    ...tunnels.map(
+      ({ ip, version, port, ends }) =>
+        `${ip} daddr @${ends}${version} udp dport ${port} goto ${DENIALS.tunnel} comment "a container makes no tunnel"`,
+    ),
+    // A host has more addresses than its Host object tells, and under the address of its own host a container's packets would be believed.
+    ...new Set(
+      tunnels.map(
+        ({ port, vni }) => `udp dport ${port} ${ofNetwork(vni)} goto ${DENIALS.tunnel} comment "nor to an address that may be a host's"`,
+      ),
+    ),
+  ];
+  const forged = FAMILIES.map(
+    ({ ip, version }) =>
+      `${NOT_OURS} ${ip} saddr @local${version} goto ${DENIALS.source} comment "no container of this host sends from there"`,
   );
   return {
     prerouting: {
@@ -201,7 +234,12 @@ function baseChains({
     forward: {
       hook: 'filter hook forward priority filter',
       rules: [
-        'ct state established,related accept comment "policy decides on the first packet"',
+        'ct state established accept comment "policy decides on the first packet"',
+        'ct state related jump related',
+        ...forged,
+        ...tunnelPorts.map(
+          (port) => `udp dport ${port} ct status & dnat == dnat goto ${DENIALS.tunnel} comment "no port leads into a tunnel"`,
+        ),
         ...FAMILIES.map(
           ({ ip, version }) =>
             `${ip} daddr @private${version} ${ip} saddr != @pools${version} ${ip} saddr != @hosts${version} ct status & dnat != dnat goto ${DENIALS.private} comment "private, but for ports that were published"`,
@@ -223,11 +261,13 @@ function baseChains({
       rules: [
         ...tunnelJumps(vxlan, flannel),
         ...atDns(dns, 'jump own_dns'),
-        'ct state established,related accept comment "answers to this host"',
+        'ct state established accept comment "answers to this host"',
+        'ct state related jump related',
         ...OURS.map((name) => `iifname ${name} jump from_to_host`),
         ...bridged('saddr', 'from_bridged_to_host'),
         ...OURS.map((name) => `iifname ${name} goto ${ALLOWED}`),
         ...bridged('saddr', ALLOWED, 'goto'),
+        ...forged,
         'jump to_host',
       ],
     },
@@ -261,12 +301,14 @@ function baseChains({
         // A kernel says it for each new interface, also for one that is not known yet: nobody should have to look past it among what was denied.
         `ip6 saddr { ::, fe80::/10 } ${MULTICAST_LISTENERS} drop comment "which groups it listens to is no flow"`,
         `iifname . ether saddr != @source_mac iifname != @any_mac goto ${DENIALS.source} comment "not the hardware address of this interface"`,
+        `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} ${TOO_OFTEN}`,
         `ip6 saddr { ::, fe80::/10 } ${NEIGHBOUR_DISCOVERY} return comment "a container looks for its gateway"`,
         'ip6 saddr { ::, fe80::/10 } drop comment "what else neighbours say to each other is no flow"',
         `goto ${DENIALS.source} comment "not an address of this interface, or an interface not yet known"`,
       ],
     },
     ...OWN_DNS,
+    related: RELATED,
     from_to_host: { rules: [...toHost, 'goto from'] },
     from_bridged_to_host: { rules: [...toHost, 'goto from_bridged'] },
     from: { rules: [...UNSOUND, ...noTunnel, 'iifname vmap @from_endpoint', NOBODY] },
@@ -309,12 +351,14 @@ function tunnelJumps(vxlan: TunnelPackets, flannel: TunnelPackets | undefined): 
   return [`udp dport ${vxlan.port} jump tunnels`, ...(flannel === undefined ? [] : [`udp dport ${flannel.port} jump flannel_tunnels`])];
 }
 
+/** VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5). */
+const ofNetwork = (vni: number): string => `@th,96,24 ${vni}`;
+
 function tunnelsFrom(ends: 'hosts' | 'flannel', { vni }: TunnelPackets): FixedChain {
   return {
     rules: [
       ...FAMILIES.map(({ ip, version }) => `${ip} saddr @${ends}${version} accept comment "a tunnel"`),
-      // VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5).
-      `@th,96,24 ${vni} goto ${DENIALS.tunnel} comment "tunnels of a network come from its hosts"`,
+      `${ofNetwork(vni)} goto ${DENIALS.tunnel} comment "tunnels of a network come from its hosts"`,
     ],
   };
 }
@@ -399,7 +443,7 @@ function natChains(): Record<string, FixedChain> {
         ...OURS.map((name) => `ip saddr 127.0.0.0/8 oifname ${name} masquerade comment "to a container this is its own loopback"`),
         ...FAMILIES.map(
           ({ ip, version }) =>
-            `ct status & dnat == dnat ${ip} daddr . meta l4proto . th dport @far_backend${version} ${OURS.map((name) => `iifname != ${name}`).join(' ')} ${ip} saddr != @bridged${version} fib saddr type != local masquerade comment "its answer would not come back this way"`,
+            `ct status & dnat == dnat ${ip} daddr . meta l4proto . th dport @far_backend${version} ${NOT_OURS} ${ip} saddr != @bridged${version} fib saddr type != local masquerade comment "its answer would not come back this way"`,
         ),
         ...FAMILIES.map(
           ({ ip, version }) =>

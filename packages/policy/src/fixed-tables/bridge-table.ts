@@ -1,4 +1,5 @@
 import { type BaseTable, fixedTable } from '../statements/fixed-table.ts';
+import { DISCOVERY_SET, TOO_OFTEN } from './discovery-rate.ts';
 
 /** What neighbours say to each other on one link; no router forwards it, so its hop limit is whole (RFC 4861 §6.1, §7.1). */
 const discovery = (...types: string[]): string => `ip6 hoplimit 255 icmpv6 type { ${types.join(', ')} }`;
@@ -19,6 +20,7 @@ export function bridgeTable(): BaseTable {
       // nft 1.0.6 has no name for the target address of neighbour discovery.
       'set target6 { typeof iifname . @th,64,128; comment "who may say that it has which address"; }',
       'set source_mac { type ifname . ether_addr; comment "who may send from which hardware address"; }',
+      DISCOVERY_SET,
       'set any_mac { type ifname; comment "whose hardware address is not known"; }',
     ],
     rawSets: ['target6'],
@@ -39,6 +41,7 @@ export function bridgeTable(): BaseTable {
           `${discovery('nd-neighbor-advert')} @th,64,10 0x3fa return comment "of a link-local address, which has no traffic but this"`,
           'icmpv6 type { nd-neighbor-advert, nd-router-advert, nd-redirect } drop comment "a container is nobody else, and no router"',
           'iifname . ip6 saddr @address6 return',
+          `ip6 saddr { ::, fe80::/10 } ${discovery('nd-router-solicit', 'nd-neighbor-solicit')} ${TOO_OFTEN}`,
           `ip6 saddr { ::, fe80::/10 } ${discovery('nd-router-solicit', 'nd-neighbor-solicit')} return`,
           'ip6 saddr { ::, fe80::/10 } icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } return comment "which groups of neighbours it is in"',
           'drop comment "not an address of this interface"',
