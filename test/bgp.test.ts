@@ -120,6 +120,12 @@ const areUp = (count: number) => async () => {
   return true;
 };
 
+/** What an agent tells of its sessions is up to a second old: a look at once may see those of before the change. */
+async function comeUp(count: number): Promise<boolean> {
+  await delay(1500);
+  return soon(areUp(count));
+}
+
 test.serial.before('the fabric, and a task on two hosts', async (t) => {
   t.timeout(60_000);
   fabric = fabricOf(bed().cluster);
@@ -143,7 +149,7 @@ test.serial(
     t.true(await soon(() => reachedBothWays(one)));
     t.log(`from weir apply to packets both ways: ${Math.round(monotonicMs() - begun)} ms`);
     t.true(await soon(() => reachedBothWays(two)));
-    t.true(await soon(areUp(4)));
+    t.true(await comeUp(4));
     const [session] = await sessionsOf(one.host);
     t.like(session, { peer: 'tor-1-4', address: '198.18.1.1', asNumber: 65001, state: 'Established' });
     t.true(session!.routes.in >= 1 && session!.routes.out >= 1);
@@ -275,7 +281,7 @@ ${peer(`${first.name}-4`, `address: ${first.addresses.ipv4}, asNumber: ${first.a
   const exits = () => ip(one.host.namespace, 'route', 'show', OUTSIDE.ipv4);
   t.true(await soon(() => exits().includes('eth2') && !exits().includes('eth1')), exits());
   t.true(await soon(() => reachedBothWays(one)));
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
   await bed().apply(peers());
   await bed().mustWeir(['delete', 'bgpfilter', 'nothing-back']);
   t.true(await soon(() => isToldTo(first) && exits().includes('eth1')));
@@ -290,7 +296,7 @@ test.serial('a filter that is not there: the session is not made, and status say
   );
   t.true((await readReadiness(one.host)).reasons.includes(`BGP session with tor-1-4 (198.18.1.1, AS 65001): ${problem}`));
   await bed().apply(peers());
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
 });
 
 test.serial(
@@ -316,7 +322,7 @@ test.serial(
     writeFileSync(file, 'swordfish\n');
     // Any change has the files read again; else that comes within half a minute.
     await bed().apply(peer('none', 'host: none, address: 198.18.9.9, asNumber: 65009'));
-    t.true(await soon(areUp(4)));
+    t.true(await comeUp(4));
     const run = join(one.host.agentConfig, '..', 'run/bgp');
     t.is((statSync(join(run, 'bird.conf')).mode & 0o777).toString(8), '640');
     t.is((statSync(run).mode & 0o777).toString(8), '770');
@@ -326,7 +332,7 @@ test.serial(
     t.notRegex(told, /opensesame|swordfish/);
     fabric.speak();
     await bed().apply(peers());
-    t.true(await soon(areUp(4)));
+    t.true(await comeUp(4));
   },
 );
 
@@ -339,7 +345,7 @@ test.serial('a wrong AS: a clear reason, and the other router carries', async (t
   t.true((await readReadiness(one.host)).ready);
   t.true(await reachedBothWays(one));
   await bed().apply(peers());
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
 });
 
 test.serial('a router on another port, with TTL security, and a host with an AS of its own, of four bytes', async (t) => {
@@ -355,14 +361,14 @@ test.serial('a router on another port, with TTL security, and a host with an AS 
   const lost = /tor-1-4\b.*(no TCP connection to port 1790 of the peer|Hold timer expired)/;
   t.true(await soon(async () => lost.test(`${await reasons()}\n${log()}`)), 'packets with a lower TTL are not the peer’s');
   await bed().apply(peersOf(first, ', port: 1790, ttlSecurity: 1'));
-  t.true(await soon(areUp(4)), await reasons());
+  t.true(await comeUp(4), await reasons());
   const block = /10\.64\.\d+\.\d+\/28/.exec(birdc(one.host, 'show', 'route', 'protocol', 'blocks4'))![0];
   t.true(await soon(() => /BGP\.as_path: 65001 4200000001\n/.test(fabric.outside.routes(block))), fabric.outside.routes(block));
   for (const task of [one, two]) t.true(await soon(() => reachedBothWays(task)), task.name);
   await setBgp(one.host, undefined);
   fabric.speak();
   await bed().apply(peers());
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
 });
 
 test.serial('routers that speak over IPv6 alone: IPv4 routes come and go by the same sessions, with IPv6 next hops', async (t) => {
@@ -373,7 +379,7 @@ test.serial('routers that speak over IPv6 alone: IPv4 routes come and go by the 
   for (const { name } of fabric.routers) await bed().mustWeir(['delete', 'bgppeer', `${name}-4`]);
   fabric.speak({ extendedNextHop: true }, { extendedNextHop: true });
   await bed().apply(ofSix);
-  t.true(await soon(areUp(2)), await reasons());
+  t.true(await comeUp(2), await reasons());
   const exits = () => ip(one.host.namespace, 'route', 'show', OUTSIDE.ipv4);
   t.true(await soon(() => [1, 2].every((index) => new RegExp(`via inet6 \\S+ dev eth${index}`).test(exits()))), exits());
   for (const task of [one, two]) t.true(await soon(() => reachedBothWays(task)), task.name);
@@ -381,7 +387,7 @@ test.serial('routers that speak over IPv6 alone: IPv4 routes come and go by the 
   t.true(session!.routes.in >= 2 && session!.routes.out >= 2, 'those of both families');
   fabric.speak();
   await bed().apply(peers());
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
 });
 
 test.serial('BFD: a link that dies without a word is seen in less than a second, hours before the hold time is over', async (t) => {
@@ -420,7 +426,7 @@ test.serial('BFD: a link that dies without a word is seen in less than a second,
   t.log(`the link is in use again ${Math.round(monotonicMs() - healed)} ms after it heals`);
   fabric.speak();
   await bed().apply(peers());
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
 });
 
 /** The longest time without an answer on a stream, as long as it is looked at, in milliseconds. */
@@ -444,12 +450,12 @@ test.serial('BIRD is killed: the kernel and the routers keep the routes, streams
   for (const family of FAMILIES) await outside.stream(`killed-${family}`, { address: one[family], port: 80 });
   const routes = () => ip(host.namespace, 'route', 'show', 'proto', 'bird');
   const right = routes();
-  const pid = birdPid(host);
+  const [pid, since] = [birdPid(host), await sinceOf(host)];
   let worst = right;
   process.kill(pid, 'SIGKILL');
   const back = soon(async () => {
     if (!routes().includes(OUTSIDE.ipv4)) worst = routes();
-    return birdPid(host) !== pid && (await areUp(4)());
+    return birdPid(host) !== pid && (await sinceOf(host)) !== since && (await areUp(4)());
   });
   const silences = await Promise.all(FAMILIES.map((family) => longestSilence(outside, `killed-${family}`, back)));
   t.true(await back);
@@ -488,7 +494,7 @@ test.serial('the agent is killed, and started again: BIRD goes on as it is', asy
 
 test.serial('a link dies: the other router carries, in both directions, and both do when it is back', async (t) => {
   const { host } = one;
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
   const names = Array.from({ length: 8 }, (_, index) => `link-${index}`);
   for (const name of names) await outside.stream(name, { address: one.ipv4, port: 80 });
   const [first] = fabric.routers;
@@ -505,7 +511,7 @@ test.serial('a link dies: the other router carries, in both directions, and both
   t.log(`all of 8 streams from outside go on after ${Math.round(monotonicMs() - begun)} ms`);
   t.true(await reachedBothWays(one));
   fabricLinks.setLink(portOf(host.name, 1), { up: true });
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
   t.true(await soon(() => exits().includes('eth1')));
 });
 
@@ -579,7 +585,7 @@ ${peers(', hostSelector: has(reflector)')}`);
   await bed().mustWeir(['delete', 'bgppeer', 'reflectors']);
   await bed().mustWeir(['delete', 'bgpfilter', 'pass-on']);
   await bed().mustWeir(['delete', 'bgpconfig', 'default']);
-  t.true(await soon(areUp(4)));
+  t.true(await comeUp(4));
 });
 
 test.serial('BIRD is missing on one host: said there, its networks are up, and the others speak on', async (t) => {

@@ -161,7 +161,7 @@ test.serial('etcd is killed: what was known stays in force, readiness tells, ADD
   t.like(added, { exitCode: 1, json: { code: 11 } });
   t.regex(added.json.msg, /etcd.*192\.0\.2\.1:2379/);
   t.deepEqual(deleted, { exitCode: 0, stdout: '', stderr: '', json: undefined });
-  t.is(listed.code, 3, listed.stderr);
+  t.is(listed.status, 3, listed.stderr);
   t.regex(listed.stderr, /192\.0\.2\.1:2379/);
   deleteNamespace(call.namespace);
   const traces = ['leaves', 'comes'].map((id) => hostInterfaceName(id, 'eth0', 'weir'));

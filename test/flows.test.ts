@@ -231,11 +231,11 @@ test.serial('`weir policy simulate` says which of the flows seen until now would
     server.ipv4,
   );
   t.truthy(before);
-  const { code, stdout, stderr } = await testbed().weir(
+  const { status, stdout, stderr } = await testbed().weir(
     ['policy', 'simulate', '--by', 'app', '-f', '-'],
     POLICIES.replace("source: { selector: app == 'client' }", "source: { selector: app == 'nobody' }"),
   );
-  t.is(code, 0, stderr);
+  t.is(status, 0, stderr);
   t.regex(stdout, /^\S+Z +shop\/\S+ \(\S+\) +shop\/\S+ \(\S+\) +TCP\/80 +\d+ +Allow +Deny +no rule matched \(tier default, ingress\)$/m);
   t.regex(stderr, /flows: of \d+ in the last hour on 2 hosts, \d+ would meet another verdict\nflows: host host-1 remembers them since /);
 });
@@ -347,7 +347,7 @@ test.serial('--follow prints what comes; ends that are none are refused', async 
   t.true(ofPort(8080), told);
   following.kill('SIGINT');
   await once(following, 'close');
-  const { code, stderr } = await testbed().weir(['flows', '--from', '10.0.0.300']);
-  t.is(code, 2, stderr);
+  const { status, stderr } = await testbed().weir(['flows', '--from', '10.0.0.300']);
+  t.is(status, 2, stderr);
   t.regex(stderr, /^error: --from: /);
 });

@@ -89,8 +89,8 @@ test.serial('a host endpoint that never could be read closes its interface all t
   try {
     await bed.putRaw(`/weir/v1/HostEndpoint/${one.name}-uplink`, JSON.stringify({ metadata: { labels: {} }, spec }));
     await expectFlows(t, places, CLOSED);
-    const { code, stdout } = await bed.weir(['trace', '--from', two.addresses.ipv4, '--to', one.addresses.ipv4, '--port', 'tcp/9999']);
-    t.is(code, 1);
+    const { status, stdout } = await bed.weir(['trace', '--from', two.addresses.ipv4, '--to', one.addresses.ipv4, '--port', 'tcp/9999']);
+    t.is(status, 1);
     t.regex(stdout, new RegExp(`^Denied: hostendpoint/${one.name}-uplink is not valid, which closes it$`, 'm'));
     await bed.mustWeir(['delete', 'hostendpoint', `${one.name}-uplink`]);
     await expectFlows(t, places, { 'host-2 > host-1 tcp/9999': true, 'host-1 > host-2 tcp/9999': true, 'far > server tcp/80': true });

@@ -13,10 +13,10 @@ function folders(): string[] {
 }
 
 /** By name. */
-async function verify(): Promise<{ code: number | null; checks: Map<string, Check>; stdout: string }> {
-  const { code, stdout } = await testbed().weir(['cni', 'verify', '-o', 'json', ...folders()]);
+async function verify(): Promise<{ status: number | null; checks: Map<string, Check>; stdout: string }> {
+  const { status, stdout } = await testbed().weir(['cni', 'verify', '-o', 'json', ...folders()]);
   const { checks } = JSON.parse(stdout) as { checks: Check[] };
-  return { code, stdout, checks: new Map(checks.map((check) => [check.name, check])) };
+  return { status, stdout, checks: new Map(checks.map((check) => [check.name, check])) };
 }
 
 test.serial('what is installed over a running agent is found in order, and launches containers', async (t) => {
@@ -24,8 +24,8 @@ test.serial('what is installed over a running agent is found in order, and launc
   const host = bed.hosts[0]!;
   const elsewhere = join(host.configDir, '..', 'more');
   await bed.mustWeir(['cni', 'install', ...folders(), '--unit-dir', elsewhere, '--bin-dir', elsewhere]);
-  const { code, checks, stdout } = await verify();
-  t.is(code, 0, stdout);
+  const { status, checks, stdout } = await verify();
+  t.is(status, 0, stdout);
   t.deepEqual(
     [...checks.values()].filter(({ status }) => status === 'failed'),
     [],
@@ -76,8 +76,8 @@ test.serial('each thing that is wrong is named, with what to do; the status is 1
     writeFileSync(file, network);
     writeFileSync(join(host.pluginsDir, 'weir'), tool);
   });
-  const { code, checks, stdout } = await verify();
-  t.is(code, 1);
+  const { status, checks, stdout } = await verify();
+  t.is(status, 1);
   const found = (name: string) => `${checks.get(name)?.status}: ${checks.get(name)?.found}`;
   t.regex(found('network weir'), /^failed: .*9\.0\.0.*"mtuu" is no key of it; did you mean "mtu"\?.*no plugin "missing"/s);
   t.regex(found(`file ${join(host.configDir, 'half.json')}`), /^failed: Mesos passes it by: .*JSON parse failed/);

@@ -243,7 +243,7 @@ test.serial('what does not go with an own address space is refused, with nothing
     /the host has no way into a network with its own address space/,
   );
   const overlapping = await bed.weir(['apply', '-f', '-'], spaceOf('red').replaceAll('red4', 'red-again'));
-  t.is(overlapping.code, 1);
+  t.is(overlapping.status, 1);
   t.regex(overlapping.stderr, /pool "red-again" \(10\.64\.0\.0\/16\) overlaps pool "red4"/);
   const poolAlone = spaceOf('green').split('---').slice(2).join('---');
   const unnamed = await bed.weir(['apply', '-f', '-'], poolAlone);

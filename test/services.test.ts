@@ -421,8 +421,8 @@ test.serial('a rule that names a service lets its backends be reached, by whiche
       ['client', client.traffic, far.ipv6, 81, true],
       ['client', client.traffic, far.ipv4, 8080, false],
     ]);
-    t.is((await bed.weir(['trace', '--from', 'app=client', '--to', 'service/web', '--port', 'tcp/8000'])).code, 0);
-    t.is((await bed.weir(['trace', '--from', 'app=client', '--to', 'app=web', '--port', 'tcp/8080'])).code, 1);
+    t.is((await bed.weir(['trace', '--from', 'app=client', '--to', 'service/web', '--port', 'tcp/8000'])).status, 0);
+    t.is((await bed.weir(['trace', '--from', 'app=client', '--to', 'app=web', '--port', 'tcp/8080'])).status, 1);
     await bed.apply(WEB.replaceAll('targetPort: 81', 'targetPort: 8080'));
     t.true(await eventually(() => client.traffic.tcp({ address: far.ipv4, port: 8080 }), Boolean), 'the rule follows the service');
     t.true(await eventually(() => client.traffic.tcp({ address: virtual.ipv4, port: 8001 }), Boolean));

@@ -33,8 +33,8 @@ const trace = (port: string, ...flags: string[]) =>
   testbed().weir(['trace', '--live', '--from', web.ipv4, '--to', db.ipv4, '--port', port, ...flags]);
 
 test.serial('an allowed flow passes the kernel, and is answered', async (t) => {
-  const { code, stdout, stderr } = await trace('tcp/80', '-o', 'json');
-  t.is(code, 0, stderr);
+  const { status, stdout, stderr } = await trace('tcp/80', '-o', 'json');
+  t.is(status, 0, stderr);
   const { live } = JSON.parse(stdout);
   t.like(live, { verdict: 'Allow', calculated: 'Allow', answer: 'answered' });
   t.true(
@@ -49,8 +49,8 @@ test.serial('an allowed flow passes the kernel, and is answered', async (t) => {
 
 test.serial('a denied flow is dropped where it is calculated to be; UDP and ICMP too', async (t) => {
   for (const port of ['tcp/81', 'udp/80', 'icmp']) {
-    const { code, stdout } = await trace(port);
-    t.is(code, 1);
+    const { status, stdout } = await trace(port);
+    t.is(status, 1);
     t.regex(stdout, /^Live: the kernel dropped the packet in inet weir /m, port);
     t.regex(stdout, /^The kernel does what is calculated\.$/m);
   }
@@ -63,8 +63,8 @@ test.serial('somebody else’s rule that drops it is named; nothing is left behi
     'table ip theirs { chain forward { type filter hook forward priority 10; policy accept; tcp dport 80 drop comment "not on my watch"; }; }',
   );
   try {
-    const { code, stdout } = await trace('tcp/80');
-    t.is(code, 1);
+    const { status, stdout } = await trace('tcp/80');
+    t.is(status, 1);
     t.regex(stdout, /dropped the packet in ip theirs forward # handle \d+ "not on my watch"$/m);
     t.regex(stdout, /^The kernel differs: allowed is calculated for this host\. The table ip theirs is not Weir's\.$/m);
   } finally {
@@ -75,7 +75,7 @@ test.serial('somebody else’s rule that drops it is named; nothing is left behi
 
 test.serial('IPv6, and a destination on another host: what this host does with it', async (t) => {
   const far = await testbed().launch(testbed().hosts[1]!, { run: 'db' }, { name: 'far' });
-  const { code, stdout } = await testbed().weir([
+  const { status, stdout } = await testbed().weir([
     'trace',
     '--live',
     '--from',
@@ -87,7 +87,7 @@ test.serial('IPv6, and a destination on another host: what this host does with i
     '-o',
     'json',
   ]);
-  t.is(code, 0);
+  t.is(status, 0);
   t.like(JSON.parse(stdout).live, { verdict: 'Allow', calculated: 'Allow', answer: 'answered' });
 });
 
@@ -124,10 +124,10 @@ test.serial('on the host of the destination, what comes from elsewhere is follow
   const sending = (async () => {
     while (!sent.signal.aborted) await far.traffic.tcp({ address: db.ipv4, port: 80, timeoutMs: 300 });
   })();
-  const { code, stdout, stderr } = await tracing;
+  const { status, stdout, stderr } = await tracing;
   sent.abort();
   await sending;
-  t.is(code, 1);
+  t.is(status, 1);
   t.regex(stderr, /^waiting up to 30 s for the first packet of the flow$/m);
   t.regex(stdout, /^Live: the kernel dropped the packet in inet weir /m);
   t.regex(stdout, /^The kernel does what is calculated\.$/m);

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { CommandServer, type Run } from '@weir/cli/testing';
 import { type ObjectStore, openStore, resolveStoreOptions, type Store } from '@weir/datastore';
 import { createNamespace, inNamespace } from '@weir/kernel';
 import {
@@ -57,18 +56,13 @@ export interface Workload {
   traffic: Traffic;
 }
 
-export interface CommandAnswer {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** A lab for one test file: its hosts, the tasks on them, and the command line. */
 export class Testbed {
   readonly cluster: Cluster;
   readonly #containerizers = new Map<string, Containerizer>();
   readonly #workloads = new Set<Workload>();
   readonly #watch: ChildProcess;
+  readonly #commands: CommandServer;
   #store: Store | undefined;
   #objects: ObjectStore | undefined;
   #launched = 0;
@@ -76,6 +70,7 @@ export class Testbed {
   private constructor(cluster: Cluster, watch: ChildProcess) {
     this.cluster = cluster;
     this.#watch = watch;
+    this.#commands = new CommandServer((start) => inNamespace(cluster.hosts[0]!.namespace, start));
   }
 
   /**
@@ -140,19 +135,15 @@ export class Testbed {
     });
   }
 
-  /** Runs `weir` on the first host, as its user does. */
-  async weir(args: string[], stdin = ''): Promise<CommandAnswer> {
-    const child = this.startWeir(args);
-    child.stdin!.on('error', () => {});
-    child.stdin!.end(stdin);
-    const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]);
-    return { code, stdout, stderr };
+  /** Runs `weir` on the first host, as its user does, one command line after the other. */
+  weir(argv: string[], stdin = ''): Promise<Run> {
+    return this.#commands.run({ argv, stdin, env: { ...process.env, ...this.cluster.storeEnvironment }, folder: REPOSITORY });
   }
 
   /** @throws {Error} with what `weir` said, when it does not end with status 0 */
   async mustWeir(args: string[], stdin = ''): Promise<string> {
-    const { code, stdout, stderr } = await this.weir(args, stdin);
-    if (code !== 0) throw new Error(`weir ${args.join(' ')} ended with status ${code}: ${stderr}`);
+    const { status, stdout, stderr } = await this.weir(args, stdin);
+    if (status !== 0) throw new Error(`weir ${args.join(' ')} ended with status ${status}: ${stderr}`);
     return stdout;
   }
 
@@ -277,6 +268,7 @@ export class Testbed {
   /** @returns what is left of the lab */
   async close(): Promise<string[]> {
     for (const workload of this.#workloads) await workload.traffic.close();
+    await this.#commands.close();
     await this.#store?.close();
     const inventory = takeInventory(this.cluster.folder);
     await this.cluster.close();

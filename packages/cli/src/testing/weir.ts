@@ -1,5 +1,5 @@
 /** `weir` as a user runs it, on an embedded store of the test's own. */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { ObjectStore, openStore, type Store } from '@weir/datastore';
 import { parseObject } from '@weir/resources';
 import type { ExecutionContext } from 'ava';
-import type { Run, RunRequest } from './server.ts';
+import { CommandServer } from './command-server.ts';
+import type { Run } from './command-server-process.ts';
 
-const SERVER = fileURLToPath(new URL('./server.ts', import.meta.url));
 const ENTRY = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 
 export interface RunOptions {
@@ -18,43 +18,8 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
 }
 
-/** The process that runs the command lines of a test file; it ends with the file. */
-class Server {
-  #child: ChildProcess | undefined;
-  #last: Promise<unknown> = Promise.resolve();
-
-  /** One after the other: streams and environment are the process' own. */
-  run(request: RunRequest): Promise<Run> {
-    const run = this.#last.then(() => this.#exchange(request));
-    this.#last = run.catch(() => {});
-    return run;
-  }
-
-  async #exchange(request: RunRequest): Promise<Run> {
-    this.#child ??= this.#start();
-    const child = this.#child;
-    child.ref();
-    const answer = new Promise<Run>((resolve, reject) => {
-      child.once('message', (run) => resolve(run as Run));
-      child.once('exit', (status) => reject(new Error(`the server ended with ${status} at: weir ${request.argv.join(' ')}`)));
-    });
-    child.send(request);
-    try {
-      return await answer;
-    } finally {
-      child.removeAllListeners();
-      child.unref();
-    }
-  }
-
-  #start(): ChildProcess {
-    const child = fork(SERVER, { execArgv: [] });
-    child.channel!.unref();
-    return child;
-  }
-}
-
-const server = new Server();
+/** For all tests of a file. */
+const server = new CommandServer();
 
 export class Weir {
   readonly folder: string;
