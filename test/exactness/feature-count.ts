@@ -7,7 +7,7 @@ import type { Asked } from './expected.ts';
 const LONG_LIST = 6;
 
 /** Everything that has to have decided on packets. */
-export const FEATURES: readonly string[] = [
+const FEATURES: readonly string[] = [
   ...['Allow', 'Deny', 'Pass', 'Log'].map((action) => `action ${action}`),
   ...['Policy', 'GlobalPolicy'],
   ...['default', 'kube-admin', 'kube-baseline', 'own'].map((tier) => `tier ${tier}`),

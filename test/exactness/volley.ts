@@ -16,7 +16,7 @@ import {
 import fc from 'fast-check';
 import type { Place, Shot } from './exact-host.ts';
 
-export const PACKETS_PER_VOLLEY = 40;
+const PACKETS_PER_VOLLEY = 40;
 
 /** Ports of the Mesos agent, and failsafe ones, where nothing else is said of them. */
 const anyExempt = fc

@@ -56,7 +56,7 @@ export async function expectFlowsUnder(
   }
 }
 
-export async function measureFlows(places: Record<string, Place>, flows: string[]): Promise<Record<string, Passage>> {
+async function measureFlows(places: Record<string, Place>, flows: string[]): Promise<Record<string, Passage>> {
   return Object.fromEntries(await Promise.all(flows.map(async (flow) => [flow, await measureFlow(places, flow)] as const)));
 }
 

@@ -1,21 +1,18 @@
 export { checkNetwork, type NetworkProblem } from './chain/check-network.ts';
 export { ResultCache } from './chain/result-cache.ts';
-export { CNI_CODE, CniError, type CniErrorOptions } from './cni-error.ts';
-export { type Conversion, type ConversionNote, convertConfig } from './convert/convert-config.ts';
-export { type DispatchInput, dispatch } from './dispatch.ts';
+export { CNI_CODE, CniError } from './cni-error.ts';
+export { convertConfig } from './convert/convert-config.ts';
+export { dispatch } from './dispatch.ts';
 export { explainError } from './explain-error.ts';
 export type { NetworkConfig } from './protocol/network-config.ts';
-export { type Call, type Environment, parseRequest, type Request } from './protocol/request.ts';
-export { type Address, type Dns, decodeResult, encodeResult, type Interface, type Result, type Route } from './protocol/result.ts';
-export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './protocol/version.ts';
+export type { Call, Environment, Request } from './protocol/request.ts';
+export type { Address, Interface, Result, Route } from './protocol/result.ts';
 export type { Collection, Outage, Services } from './services.ts';
 export { joinLabels, joinTask, type LateLabels } from './task/join-task.ts';
 export { cleanLabelText } from './task/label-text.ts';
-export { isFromMesos, MESOS_ARGS, type NetworkInfo, readNetworkInfo } from './task/network-info.ts';
+export { type NetworkInfo, readNetworkInfo } from './task/network-info.ts';
 export { containerPorts, type Task, type TaskPort } from './task/task.ts';
 export { appLabels } from './task/task-identity.ts';
-export { withTask } from './task/with-task.ts';
-export type { Tool } from './tool.ts';
 export { TOOLS } from './tool-table.ts';
 export { GUARDED_PREFIX, OPEN_PREFIX } from './tools/host-interface-prefix.ts';
 export {
@@ -26,5 +23,4 @@ export {
   type LauncherRequest,
   type LauncherResponse,
   MAX_REQUEST_BYTES,
-  WireFormatError,
 } from './wire-format.ts';

@@ -1,5 +1,5 @@
-export { type InvalidObject, ObjectStore, type PutOptions, type Versioned } from './objects.ts';
-export { type OpenOptions, openStore } from './open-store.ts';
+export { type InvalidObject, ObjectStore, type Versioned } from './objects.ts';
+export { openStore } from './open-store.ts';
 export { parseEntry } from './parse-entry.ts';
 export { Rehearsal } from './rehearsal.ts';
 export type { ObjectEvent } from './snapshot-and-watch.ts';
@@ -8,7 +8,6 @@ export type {
   Condition,
   Entry,
   Lease,
-  LeaseId,
   Listed,
   ListOptions,
   Operation,
@@ -19,10 +18,4 @@ export type {
   WatchOptions,
 } from './store.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
-export {
-  type EmbeddedOptions,
-  type EtcdOptions,
-  resolveStoreOptions,
-  type StoreOptionSources,
-  type StoreOptions,
-} from './store-options.ts';
+export { type EtcdOptions, resolveStoreOptions, type StoreOptions } from './store-options.ts';

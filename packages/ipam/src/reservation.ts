@@ -3,7 +3,7 @@ import type { Store } from '@weir/datastore';
 import { type AddressRange, addressToNumber, familyOf, keyPrefix, parseObject, type Reservation, reservedRanges } from '@weir/resources';
 import { IpamError } from './ipam-error.ts';
 
-export const RESERVATION_PREFIX = keyPrefix('Reservation');
+const RESERVATION_PREFIX = keyPrefix('Reservation');
 
 export interface KnownReservation {
   readonly name: string;

@@ -1,29 +1,18 @@
 export { monotonicMs } from './clock.ts';
 export { Cluster, type ClusterOptions, type StoreBackend } from './cluster.ts';
 export { startProbe } from './container/container-probe.ts';
-export {
-  type Container,
-  Containerizer,
-  type ContainerizerOptions,
-  type ContainerRequest,
-  nsenterArguments,
-} from './container/containerizer.ts';
+export { type Container, Containerizer, nsenterArguments } from './container/containerizer.ts';
 export { type BgpRouter, type Fabric, fabricOf } from './fabric.ts';
-export { type IsolatedContainer, type IsolatorOptions, NetworkCniIsolator, type NetworkStatus } from './isolator/isolator.ts';
 export type { NetworkInfo } from './isolator/network-info.ts';
 export type { PluginAnswer, PluginCall } from './isolator/plugin-process.ts';
-export { LabError, type LabErrorCode } from './lab-error.ts';
 export { LabFolder } from './lab-folder.ts';
 export { AGENT_HTTP, LabHost, type NetworkFile } from './lab-host.ts';
 export { findLeftovers, readMachineState, takeInventory } from './leftovers.ts';
 export { LineProcess, serveLines } from './line-process.ts';
 export { MarathonServer } from './marathon-double/marathon-server.ts';
-export { MESOS_AGENT_PORT, MesosAgentDouble } from './marathon-double/mesos-agent-double.ts';
+export { MesosAgentDouble } from './marathon-double/mesos-agent-double.ts';
 export { Scheduler } from './marathon-double/scheduler.ts';
-export { StandbyMarathon } from './marathon-double/standby-marathon.ts';
 export { startMarathon } from './marathon-double/start-marathon.ts';
-export { type Cell, measureMatrix, unexpectedCells, urlOf } from './matrix/matrix.ts';
-export { formatMatrix, summarizeMatrix } from './matrix/matrix-table.ts';
 export { type HttpReply, Probe } from './probe/probe.ts';
 export { portOf } from './switch-network.ts';
 export {
@@ -34,10 +23,7 @@ export {
   ISOLATED_HOST,
   LOSSY_RACK,
   OUTSIDE,
-  outsideLink,
-  type PlacedLink,
   type Router,
-  routerLinks,
   type Subnet,
   THREE_SUBNETS,
   type Topology,

@@ -5,7 +5,7 @@ import { LabError } from './lab-error.ts';
 import { endProcesses, identifyProcess, isRunning, type LabProcess, processesWithin } from './lab-process.ts';
 
 /** Where labs keep everything: one folder each. */
-export const LABS_FOLDER = '/run/weir-lab';
+const LABS_FOLDER = '/run/weir-lab';
 
 /**
  * The folder of one lab. Whatever the lab makes outside of it (processes, namespaces) is written down inside, one file per process and

@@ -97,7 +97,7 @@ export function withOrigin<T>(value: unknown, origin: Origin | undefined, parse:
 }
 
 /** `Policy "access-nginx"`, as far as the value has kind and name. */
-export function objectTitle(value: unknown): string | undefined {
+function objectTitle(value: unknown): string | undefined {
   const { kind, metadata } = (value ?? {}) as { kind?: unknown; metadata?: { name?: unknown } | null };
   if (typeof kind !== 'string') return undefined;
   return typeof metadata?.name === 'string' ? `${kind} ${show(metadata.name)}` : kind;

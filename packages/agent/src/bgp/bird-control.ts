@@ -7,7 +7,7 @@ import { AgentError } from '../agent-error.ts';
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 5_000;
 
-export interface BirdAnswer {
+interface BirdAnswer {
   /** Without the codes in front of them. */
   lines: string[];
   /** Of the last line (doc/reply_codes of BIRD): from 8000 on it refuses. */

@@ -4,12 +4,12 @@ import type { AnyObject } from '@weir/resources';
 import { DOMAIN, MARATHON_DOMAIN, type ZoneEntry, type ZonePort, zoneEntry } from './zone-entry.ts';
 
 /** What a name of the zone has. Both are empty where there is nothing but names below it, or nothing that is ready. */
-export interface ZoneNode {
+interface ZoneNode {
   addresses: readonly string[];
   services: readonly ZoneService[];
 }
 
-export interface ZoneService {
+interface ZoneService {
   target: string;
   port: number;
   /** Of the target. */

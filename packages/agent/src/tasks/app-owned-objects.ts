@@ -6,7 +6,7 @@ import { type Claim, keyPrefix, type Policy, parseKey, type Service, serialize, 
 
 export type AppObject = Policy | Claim | Service;
 
-export function isOwned({ metadata }: AppObject): boolean {
+function isOwned({ metadata }: AppObject): boolean {
   return metadata.labels[OWNER_LABEL] === OWNER;
 }
 

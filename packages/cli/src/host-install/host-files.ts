@@ -11,7 +11,7 @@ import type { HostFolders } from './host-folders.ts';
 export const PROGRAM = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 export const ONE_SHOT = fileURLToPath(import.meta.resolve('@weir/agent/one-shot'));
 
-export const UNIT = 'weir-agent.service';
+const UNIT = 'weir-agent.service';
 
 /** In each file that starts the program, and in no others: Weir's first installations named `weir.ts`. */
 const MARK = 'packages/cli/bin/weir.';

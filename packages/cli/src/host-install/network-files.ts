@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CliError } from '../cli-error.ts';
 import type { NetworkFile } from './host-files.ts';
 
-export const READY_NETWORKS = fileURLToPath(new URL('../../../../cni-configs', import.meta.url));
+const READY_NETWORKS = fileURLToPath(new URL('../../../../cni-configs', import.meta.url));
 
 /**
  * @param networks names of files in cni-configs/ without their ending, or paths of files, which have a "/" or end in .json

@@ -51,7 +51,7 @@ export function formatCount(count: number): string {
 const BAR_LENGTH = 10;
 
 /** `##........`: full only when it is, empty only when it is. */
-export function useBar({ used, size }: { used: number; size: number }): string {
+function useBar({ used, size }: { used: number; size: number }): string {
   const filled = Math.floor((used / size) * BAR_LENGTH);
   const marks = used > 0 && filled === 0 ? 1 : filled;
   return '#'.repeat(marks).padEnd(BAR_LENGTH, '.');

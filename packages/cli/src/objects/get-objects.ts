@@ -14,7 +14,7 @@ import { readTiers } from './tier-admission.ts';
 import { readUnreadable } from './unreadable-for.ts';
 
 /** `kubernetes`: NetworkPolicies, where they can say the same. */
-export type GetForm = ObjectForm | 'kubernetes';
+type GetForm = ObjectForm | 'kubernetes';
 
 export interface GetOptions {
   form: GetForm;

@@ -4,7 +4,7 @@ import { type ColumnOptions, columnsOf } from './columns.ts';
 import type { InvalidRow } from './policy-status.ts';
 import { renderTable } from './table.ts';
 
-export const OBJECT_FORMS = ['table', 'wide', 'yaml', 'json', 'name'] as const;
+const OBJECT_FORMS = ['table', 'wide', 'yaml', 'json', 'name'] as const;
 export type ObjectForm = (typeof OBJECT_FORMS)[number];
 
 export interface ObjectOutputOptions {

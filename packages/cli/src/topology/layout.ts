@@ -33,11 +33,11 @@ export interface Layout {
 }
 
 export const MARGIN = 32;
-export const TITLE_HEIGHT = 56;
+const TITLE_HEIGHT = 56;
 export const LINE_HEIGHT = 18;
 export const CARD_PADDING = 14;
 export const CARD_HEAD = 46;
-export const RACK_HEAD = 60;
+const RACK_HEAD = 60;
 const CARD_WIDTH = 290;
 const CARD_GAP = 14;
 const RACK_PADDING = 16;

@@ -40,7 +40,7 @@ function pairsText({ all, allowed }: { all: number; allowed: number }): string {
   return allowed === 0 ? 'all are denied' : `${allowed} ${allowed === 1 ? 'is' : 'are'} allowed`;
 }
 
-export function becauseText({ direction, endpoint, forwarded, tier, policy, ruleIndex, default: preset, passedBy = [] }: Because): string {
+function becauseText({ direction, endpoint, forwarded, tier, policy, ruleIndex, default: preset, passedBy = [] }: Because): string {
   const passes = passedBy
     .map((rule) => `; passed on by ${direction?.toLowerCase()}[${rule.ruleIndex}] of ${policyText(rule.policy)}`)
     .join('');

@@ -1,3 +1,3 @@
 export { type CertificateFiles, createTestAuthority, type TestAuthority } from './certificates.ts';
-export { type EtcdServer, type EtcdServerOptions, startEtcdServer } from './etcd-server.ts';
+export { type EtcdServer, startEtcdServer } from './etcd-server.ts';
 export { temporaryStore } from './temporary-store.ts';

@@ -35,7 +35,7 @@ export type Change =
 const RECEIVE_BYTES = 4 * 1024 * 1024;
 
 /** Reads one notification; undefined for what no group of ours tells. */
-export function decodeChange(message: Message): Change | undefined {
+function decodeChange(message: Message): Change | undefined {
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:

@@ -10,7 +10,7 @@ export const networkSchema = z.looseObject({
   labels: labels.default({}),
 });
 
-export const portMappingSchema = z.looseObject({
+const portMappingSchema = z.looseObject({
   containerPort: z.int().min(0).max(65535).default(0),
   /** Absent: the port is not mapped to the host. 0: any free one. */
   hostPort: z.int().min(0).max(65535).optional(),
@@ -21,7 +21,7 @@ export const portMappingSchema = z.looseObject({
   networkNames: z.array(z.string()).default([]),
 });
 
-export const containerSchema = z.looseObject({
+const containerSchema = z.looseObject({
   type: z.enum(['MESOS', 'DOCKER']).default('MESOS'),
   portMappings: z.array(portMappingSchema).optional(),
 });

@@ -5,7 +5,7 @@ import { appIdSchema, networkSchema } from './marathon-app.ts';
 
 const labels = z.record(z.string(), z.string());
 
-export const endpointSchema = z.looseObject({
+const endpointSchema = z.looseObject({
   name: z.string(),
   containerPort: z.int().min(0).max(65535).optional(),
   /** Absent: the port is not mapped to the host. 0: any free one. */
@@ -15,7 +15,7 @@ export const endpointSchema = z.looseObject({
   networkNames: z.array(z.string()).default([]),
 });
 
-export const podContainerSchema = z.looseObject({
+const podContainerSchema = z.looseObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens'),
   exec: z
     .looseObject({ command: z.union([z.looseObject({ shell: z.string() }), z.looseObject({ argv: z.array(z.string()).min(1) })]) })

@@ -15,7 +15,7 @@ import {
 import type { AppPort, AppReading } from './app-definition.ts';
 import { APP_ANNOTATION, OWNER, OWNER_LABEL } from './app-objects.ts';
 
-export interface VipServices {
+interface VipServices {
   services: Service[];
   /** By app: labels that cannot be followed. */
   faults: Map<string, string[]>;

@@ -9,7 +9,7 @@ export interface PasswordSource {
 }
 
 /** As many bytes as Linux takes for a key of TCP MD5 (RFC 2385, TCP_MD5SIG_MAXKEYLEN). */
-export const MAXIMUM_PASSWORD_LENGTH = 80;
+const MAXIMUM_PASSWORD_LENGTH = 80;
 
 /** What can stand between quotes in a configuration of BIRD. The refusal must not show it. */
 export const isPassword = (value: string): boolean =>

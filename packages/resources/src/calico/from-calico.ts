@@ -6,7 +6,7 @@ import { withoutServerFields } from '../kubernetes/server-metadata.ts';
 import { API_VERSION } from '../object.ts';
 import { show, ValidationError } from '../validation/validation-error.ts';
 
-export const CALICO_API_VERSION = 'projectcalico.org/v3';
+const CALICO_API_VERSION = 'projectcalico.org/v3';
 
 const KINDS: ReadonlyMap<unknown, string> = new Map([
   ['NetworkPolicy', 'Policy'],
