@@ -375,7 +375,12 @@ test.serial(
       [],
     );
     await Promise.all([here!, there!, fresh].map((task) => bed.destroy(task)));
-    await bed.delete(plain);
+    // An address is given back when its link is gone, which DEL does not wait for.
+    const { status: deleted, stderr } = await eventually(
+      () => bed.weir(['delete', '-f', '-'], plain),
+      (run) => run.status === 0,
+    );
+    t.is(deleted, 0, stderr);
     await one.stopAgent();
     await one.startAgent();
   },
