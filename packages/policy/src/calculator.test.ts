@@ -2,7 +2,7 @@ import { type AnyObject, keyOf } from '@weir/resources';
 import test from 'ava';
 import { PolicyCalculator } from './calculator.ts';
 import { PolicyError } from './policy-error.ts';
-import { verdictText } from './statements/statement.ts';
+import { verdictText } from './statements/verdict.ts';
 import { listing } from './test-support/listing.ts';
 import { endpoint, globalPolicy, namespaceObject, networkSet, policy } from './test-support/objects.ts';
 

@@ -46,6 +46,6 @@ export {
   type Statement,
   sameStatement,
   statementKey,
-  type Verdict,
 } from './statements/statement.ts';
 export { type ListedObject, tableReplacement } from './statements/table-replacement.ts';
+export type { Verdict } from './statements/verdict.ts';

@@ -2,9 +2,14 @@
 import type { LoggedPacket } from '@weir/kernel';
 import type { Because, Decision, Denial, LogCause, PolicyCalculator, Reason } from '@weir/policy';
 import type { FlowReason, FlowRecord } from '@weir/resources';
-import type { FlowIdentity } from './flow-window.ts';
 
 export type Policy = Pick<PolicyCalculator, 'decide' | 'partyAt'>;
+
+/** What tells one record from another. */
+export type FlowIdentity = Pick<
+  LoggedPacket,
+  'source' | 'destination' | 'protocol' | 'sourcePort' | 'destinationPort' | 'icmpType' | 'icmpCode'
+>;
 
 export type FlowDescription = Pick<FlowRecord, 'verdict' | 'source' | 'destination' | 'because' | 'staged'>;
 

@@ -4,8 +4,8 @@ import { Conntrack, EndedFlows, type Flow } from '@weir/kernel';
 import { hasPorts, parseProtocol } from '@weir/resources';
 import { countFlows } from '@weir/routing';
 import { asPolicySeesIt } from '../dataplane/forbidden-flows.ts';
+import type { FlowIdentity } from './flow-description.ts';
 import { FlowVolumes, type Volume } from './flow-volumes.ts';
-import type { FlowIdentity } from './flow-window.ts';
 
 /** Flows that are looked at before other work gets its turn. */
 const FLOWS_PER_TURN = 500;

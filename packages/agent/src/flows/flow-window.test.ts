@@ -2,8 +2,8 @@ import type { LoggedPacket } from '@weir/kernel';
 import { PolicyCalculator } from '@weir/policy';
 import { parseObject } from '@weir/resources';
 import test from 'ava';
-import { describeAllowed, describeFlow, flowEnds } from './flow-description.ts';
-import { type FlowIdentity, FlowWindow } from './flow-window.ts';
+import { describeAllowed, describeFlow, type FlowIdentity, flowEnds } from './flow-description.ts';
+import { FlowWindow } from './flow-window.ts';
 
 const endpoint = (name: string, address: string) =>
   parseObject({

@@ -2,7 +2,7 @@
 import type { LoggedPacket } from '@weir/kernel';
 import { ALLOW_PREFIX, type LogCause, parseLogPrefix } from '@weir/policy';
 import { type FlowRecord, parseProtocol } from '@weir/resources';
-import type { FlowDescription } from './flow-description.ts';
+import type { FlowDescription, FlowIdentity } from './flow-description.ts';
 import type { Volume } from './flow-volumes.ts';
 
 /** Flows of one window. Beyond it they are counted as lost: the table tells of so many packets a second that it takes a while. */
@@ -15,12 +15,6 @@ export interface FlowWindowOptions {
   /** Who has the addresses now, for a flow that goes on: labels may be others than at its first packet. */
   ends: (flow: FlowIdentity) => Pick<FlowDescription, 'source' | 'destination'>;
 }
-
-/** What tells one record from another. */
-export type FlowIdentity = Pick<
-  LoggedPacket,
-  'source' | 'destination' | 'protocol' | 'sourcePort' | 'destinationPort' | 'icmpType' | 'icmpCode'
->;
 
 interface OpenFlow {
   packet: FlowIdentity;

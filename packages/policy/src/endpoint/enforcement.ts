@@ -7,8 +7,9 @@ import type { DefaultAction, NamespaceDefaults } from '../program/namespace-defa
 import type { PolicyIndex } from '../program/policy-index.ts';
 import { type Closed, type LocalSide, type Program, program, type Tiers } from '../program/program.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
-import { type ChainStatement, DENIED, type Statement, statementKey } from '../statements/statement.ts';
-import { SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
+import { type ChainStatement, type Statement, statementKey } from '../statements/statement.ts';
+import { SharedStructure, type Table } from '../statements/table.ts';
+import { DENIED, sameVerdict } from '../statements/verdict.ts';
 import { BridgePorts } from './bridge-ports.ts';
 import { DnsClients } from './dns-clients.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';

@@ -3,8 +3,8 @@ import { peerField } from '../peers/many-peers.ts';
 import type { PeerTable } from '../peers/peer-table.ts';
 import { contentHash } from '../statements/content-hash.ts';
 import { IPV4_ETHER_TYPE, type Rule, type RuleExpression, ruleText } from '../statements/rule.ts';
-import { type ChainStatement, DENIED, type Verdict } from '../statements/statement.ts';
-import { sameVerdict } from '../statements/table.ts';
+import type { ChainStatement } from '../statements/statement.ts';
+import { DENIED, sameVerdict, type Verdict } from '../statements/verdict.ts';
 
 /** Where the packets of an interface go, in one direction: the verdict of its element in the dispatch map, and the chains behind it. */
 export interface Entry {

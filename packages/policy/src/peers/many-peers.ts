@@ -2,8 +2,8 @@ import type { Direction, Family } from '@weir/resources';
 import type { MemberSet } from '../membership/membership.ts';
 import { contentHash } from '../statements/content-hash.ts';
 import { type AddressField, type Rule, ruleText } from '../statements/rule.ts';
-import type { ChainStatement, Verdict } from '../statements/statement.ts';
-import { sameVerdict } from '../statements/table.ts';
+import type { ChainStatement } from '../statements/statement.ts';
+import { sameVerdict, type Verdict } from '../statements/verdict.ts';
 
 /** A set of fewer peers is as cheap in a map of the program's own. */
 export const MANY_PEERS = 64;

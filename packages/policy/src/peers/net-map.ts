@@ -4,16 +4,9 @@ import type { TrafficClass } from '../program/traffic-class.ts';
 import { decode, IntervalList, intervalDifference } from '../ranges/interval-list.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import { type AddressField, type Rule, ruleText } from '../statements/rule.ts';
-import {
-  addressType,
-  DENIED,
-  type ElementStatement,
-  type KeyField,
-  type MapStatement,
-  statementKey,
-  verdictText,
-} from '../statements/statement.ts';
-import { type SharedStructure, sameVerdict, type Table } from '../statements/table.ts';
+import { addressType, type ElementStatement, type KeyField, type MapStatement, statementKey } from '../statements/statement.ts';
+import type { SharedStructure, Table } from '../statements/table.ts';
+import { DENIED, sameVerdict, verdictText } from '../statements/verdict.ts';
 import { type ByManyPeers, mostNumerous } from './many-peers.ts';
 import { NetList, type PartSet } from './net-list.ts';
 import { type NetRules, netRules } from './net-rules.ts';

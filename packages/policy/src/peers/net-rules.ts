@@ -1,14 +1,8 @@
 import { addressFromNumber } from '@weir/resources';
 import { contentHash } from '../statements/content-hash.ts';
 import { type AddressField, type Rule, ruleText } from '../statements/rule.ts';
-import {
-  addressType,
-  type ChainStatement,
-  type ElementStatement,
-  type KeyField,
-  type MapStatement,
-  type Verdict,
-} from '../statements/statement.ts';
+import { addressType, type ChainStatement, type ElementStatement, type KeyField, type MapStatement } from '../statements/statement.ts';
+import type { Verdict } from '../statements/verdict.ts';
 import { asVerdict, type ByManyPeers } from './many-peers.ts';
 import type { PartSet } from './net-list.ts';
 

@@ -16,7 +16,8 @@ import {
 } from '../ranges/region.ts';
 import { contentHash } from '../statements/content-hash.ts';
 import { type Match, type NumberField, type Rule, type RuleExpression, ruleText } from '../statements/rule.ts';
-import { type ChainStatement, DENIED, type Verdict } from '../statements/statement.ts';
+import type { ChainStatement } from '../statements/statement.ts';
+import { DENIED, type Verdict } from '../statements/verdict.ts';
 import { LOGGED_RATE, PACKET_LOG_GROUP } from './packet-log.ts';
 import type { ProgramRule } from './program.ts';
 import { boxesOf, OTHER_PROTOCOL, type Point, type PortNumber, type PortsByName, planeOf, protocolsOf } from './traffic.ts';

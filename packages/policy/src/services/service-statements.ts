@@ -1,6 +1,7 @@
 import { type Family, familyOf, protocolNumber, type ServicePort, type ServiceSpec } from '@weir/resources';
 import type { Balance } from '../statements/rule.ts';
-import { addressType, type ChainStatement, type ElementStatement, type KeyField, type Verdict } from '../statements/statement.ts';
+import { addressType, type ChainStatement, type ElementStatement, type KeyField } from '../statements/statement.ts';
+import type { Verdict } from '../statements/verdict.ts';
 
 /** Where one port of a service leads. */
 export interface Target {

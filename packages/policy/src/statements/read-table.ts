@@ -4,7 +4,8 @@ import { addressNumber, isCanonicalAddress } from '../ranges/canonical-address.t
 import { IntervalList } from '../ranges/interval-list.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import { VERSION_CHAIN } from './fixed-table.ts';
-import { type KeyField, MUTED, type Statement, statementKey, type Verdict } from './statement.ts';
+import { type KeyField, MUTED, type Statement, statementKey } from './statement.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What is in the kernel, in the terms in which it is wanted. */
 export interface ActualTable {

@@ -1,5 +1,5 @@
 import type { Range } from '../ranges/range.ts';
-import { type Verdict, verdictText } from './statement.ts';
+import { type Verdict, verdictText } from './verdict.ts';
 
 /**
  * One rule, as data: encoded for the kernel, shown as nft text. A field of a header is met only by packets that have that header.

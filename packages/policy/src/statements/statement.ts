@@ -1,6 +1,7 @@
 import type { Family } from '@weir/resources';
 import { type IntervalList, intervalDifference } from '../ranges/interval-list.ts';
 import type { Rule } from './rule.ts';
+import { type Verdict, verdictText } from './verdict.ts';
 
 /**
  * The nftables table as values: what is wanted, what is there and the difference between the two are all maps from a statement's key to
@@ -58,11 +59,6 @@ export type KeyField =
   /** What the kernel drew or hashed. */
   | { type: 'integer'; value: number };
 
-export type Verdict = { kind: 'accept' | 'drop' | 'return' } | { kind: 'goto' | 'jump'; chain: string };
-
-/** What becomes of packets that policy denies: the chain of the base table that records them, and drops them. */
-export const DENIED: Verdict = { kind: 'goto', chain: 'denied' };
-
 export function addressType(family: Family): 'ipv4_addr' | 'ipv6_addr' {
   return family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr';
 }
@@ -101,12 +97,6 @@ function sameIntervals(left: IntervalList, right: IntervalList): boolean {
   if (left === right || left.size !== right.size) return left.size === right.size;
   const { gone, come } = intervalDifference(left, right);
   return gone.length + come.length === 0;
-}
-
-/** A verdict in nft's words; the empty string where there is none. */
-export function verdictText(verdict: Verdict | undefined): string {
-  if (verdict === undefined) return '';
-  return 'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind;
 }
 
 /** What makes the actual table the desired one. */

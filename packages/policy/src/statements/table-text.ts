@@ -2,15 +2,8 @@
 import { addressFromNumber } from '@weir/resources';
 import { addressNumber } from '../ranges/canonical-address.ts';
 import { type Rule, ruleText } from './rule.ts';
-import {
-  type ChainStatement,
-  type ElementStatement,
-  type IntervalsStatement,
-  type KeyField,
-  type MapStatement,
-  type Statement,
-  verdictText,
-} from './statement.ts';
+import type { ChainStatement, ElementStatement, IntervalsStatement, KeyField, MapStatement, Statement } from './statement.ts';
+import { verdictText } from './verdict.ts';
 
 /** What one line may hold: nft's parser keeps a line as a whole. */
 const ELEMENTS_PER_LINE = 500;

@@ -1,12 +1,4 @@
-import {
-  type ChainStatement,
-  type MapStatement,
-  type Statement,
-  sameStatement,
-  statementKey,
-  type Verdict,
-  verdictText,
-} from './statement.ts';
+import { type ChainStatement, type MapStatement, type Statement, sameStatement, statementKey } from './statement.ts';
 
 /** What turns one state of a table into another. */
 export interface TableChange {
@@ -80,8 +72,4 @@ export class SharedStructure {
     this.#references.delete(key);
     this.#table.delete(key);
   }
-}
-
-export function sameVerdict(left: Verdict, right: Verdict): boolean {
-  return left === right || verdictText(left) === verdictText(right);
 }

@@ -1,7 +1,8 @@
 import { addressToNumber, type Direction } from '@weir/resources';
 import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../statements/rule.ts';
-import { DENIED, type ElementStatement, type Statement, verdictText } from '../statements/statement.ts';
+import type { ElementStatement, Statement } from '../statements/statement.ts';
 import { intervalElements } from '../statements/table-text.ts';
+import { DENIED, verdictText } from '../statements/verdict.ts';
 import { type Packet, packetFamily } from './packet.ts';
 
 const BASE_CHAINS = ['denied', 'no_backend'];
