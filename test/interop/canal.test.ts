@@ -69,6 +69,10 @@ real('without policy everybody reaches everybody, on one host and between hosts'
   t.timeout(60_000);
   for (const { ipv4, ipv6 } of Object.values(places)) t.regex(`${ipv4} ${ipv6}`, /^10\.5\.\d+\.\d+ fc00:/);
   await expectFlows(t, places, OPEN);
+  const trace = ['trace', '--from', 'zone=far', '--to', 'zone=server', '--port', 'tcp/80'];
+  const way = async () => /^Way: .*$/m.exec(await testbed().mustWeir(trace))?.[0];
+  const [server, far] = [places.server.host.name, places.far.host.name];
+  t.is(await eventually(way, (text) => text?.endsWith('by flannel') === true), `Way: ${far} to ${server}, by flannel`);
 });
 
 real('ingress by labels, ports and protocols, on one host and between hosts; a label that goes cuts flows', async (t) => {

@@ -165,6 +165,7 @@ async function present(
   const { host, presenceTtl: ttlSeconds } = config;
   const problems = () => network.problems;
   const bgp = () => network.bgp.sessions;
+  const underlay = () => network.underlay;
   const dnsAddresses = config.dns ? [DNS4, DNS6] : [];
   await keepPresence({
     store: network.store,
@@ -175,6 +176,7 @@ async function present(
     ttlSeconds,
     problems,
     bgp,
+    underlay,
     registered,
     signal,
     log,

@@ -32,6 +32,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { collectOrphans } from './orphans/collect-orphans.ts';
 import { HostLinks } from './routing/host-links.ts';
+import type { Underlay } from './routing/host-routing.ts';
 import { RoutingUpkeep } from './routing/routing-upkeep.ts';
 import { type OnceOptions, StoreFollower } from './store-follower.ts';
 import { followMarathon } from './tasks/follow-marathon.ts';
@@ -184,6 +185,10 @@ export class HostNetwork {
     if (this.#dockerProblem !== undefined) problems.push(`${this.#dockerProblem}; labels of containers are awaited`);
     if (this.#tasks?.failure !== undefined) problems.push(`${this.#tasks.failure}; labels of tasks are awaited`);
     return problems;
+  }
+
+  get underlay(): Underlay {
+    return this.#kernel.routing.underlay;
   }
 
   /** True once the kernel was brought in step for the first time, and the last change could be applied. */

@@ -39,12 +39,13 @@ test('the sign of life is there while the agent is, and goes with it', async (t)
     version: '1.2.3',
     ttlSeconds: 5,
     problems: () => problems,
+    underlay: () => ({ mtu: 1500 }),
     signal: stop.signal,
     log,
   });
   const { value: change } = await watching.next();
   t.like(change.events[0], { type: 'put', entry: { key: presenceKey('h1') } });
-  t.is(JSON.parse(change.events[0].entry.value).version, '1.2.3');
+  t.like(JSON.parse(change.events[0].entry.value), { version: '1.2.3', mtu: 1500 });
   problems.push('no way to host-2');
   const { value: later } = await watching.next();
   t.deepEqual(JSON.parse(later.events[0].entry.value).problems, problems);

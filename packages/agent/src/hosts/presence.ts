@@ -4,6 +4,7 @@ import { ObjectStore, type Store, StoreError } from '@weir/datastore';
 import { type Host, type HostDns, type HostSpec, parseObject, presenceKey, serialize, ValidationError } from '@weir/resources';
 import type { BgpSessionStatus } from '@weir/routing';
 import type { Logger } from '../log.ts';
+import type { Underlay } from '../routing/host-routing.ts';
 import { hostSubnets } from '../routing/host-subnets.ts';
 
 /** Between two looks for problems to tell of, in milliseconds. */
@@ -69,12 +70,27 @@ export async function keepPresence(options: {
   problems: () => readonly string[];
   /** Its BGP sessions. */
   bgp?: () => readonly BgpSessionStatus[];
+  /** What this host's kernel says of the network between the hosts. */
+  underlay?: () => Underlay;
   /** Called when the Host object is there. */
   registered?: () => void;
   signal: AbortSignal;
   log: Logger;
 }): Promise<void> {
-  const { store, host, addresses, dnsAddresses, version, ttlSeconds, problems, bgp = () => [], registered, signal, log } = options;
+  const {
+    store,
+    host,
+    addresses,
+    dnsAddresses,
+    version,
+    ttlSeconds,
+    problems,
+    bgp = () => [],
+    underlay = () => ({}),
+    registered,
+    signal,
+    log,
+  } = options;
   const objects = new ObjectStore(store);
   const since = new Date().toISOString();
   while (!signal.aborted) {
@@ -89,7 +105,8 @@ export async function keepPresence(options: {
         await store.transact({ when: [], then: [{ put: presenceKey(host), value: sign, lease: lease.id }] });
         return sign;
       };
-      const signNow = () => JSON.stringify({ version, since, problems: problems(), ...(bgp().length > 0 && { bgp: bgp() }) });
+      const signNow = () =>
+        JSON.stringify({ version, since, problems: problems(), ...(bgp().length > 0 && { bgp: bgp() }), ...underlay() });
       let told = await tell(signNow());
       for (;;) {
         await delay(PROBLEMS_INTERVAL, undefined, { ref: false, signal: over }).catch(() => {});

@@ -36,6 +36,14 @@ import { HeardLinks } from './heard-links.ts';
 /** How long the link of the tunnels stays when no pool wants it any more: peers may still use it, in milliseconds. */
 const TUNNEL_GRACE = 30_000;
 
+/** What the kernel says of the network between the hosts. */
+export interface Underlay {
+  /** Of the interface with this host's address, in bytes; absent where that is not known. */
+  mtu?: number;
+  /** A flanneld leads to the hosts of a flannel network, which this host itself has not joined. */
+  flanneld?: true;
+}
+
 const VXLAN_SETTING = '"vxlan" of agent.yaml, on all hosts';
 
 export class HostRouting {
@@ -50,6 +58,7 @@ export class HostRouting {
   #tunnel: (VxlanEnd & { link: number }) | { problem: string } | undefined;
   #unwantedSince: number | undefined;
   #underlayMtu: number | undefined;
+  #isFlanneldHere = false;
   #tunnelMtu: number | undefined;
   readonly #links = new HeardLinks();
   #dead: ReadonlySet<string> = new Set();
@@ -85,6 +94,10 @@ export class HostRouting {
     if (this.#tunnel === undefined || 'problem' in this.#tunnel) return undefined;
     const { link: _, ...end } = this.#tunnel;
     return end;
+  }
+
+  get underlay(): Underlay {
+    return { ...(this.#underlayMtu !== undefined && { mtu: this.#underlayMtu }), ...(this.#isFlanneldHere && { flanneld: true }) };
   }
 
   /** Hosts that are taken for dead; in force with the next `apply`. */
@@ -134,6 +147,7 @@ export class HostRouting {
     const [hosts, pools] = [[...this.#state.list('Host')], [...this.#state.list('Pool')]];
     const self = this.#state.host;
     this.#underlayMtu = self && this.#mtuOfUnderlay(self);
+    this.#isFlanneldHere = this.#hasFlanneld(pools);
     const done = this.#bringTunnelInStep(self, pools);
     const { routes, peers } = desiredRoutes({
       self: this.#config.host,
@@ -142,7 +156,7 @@ export class HostRouting {
       pools,
       ...(this.#tunnel !== undefined && { tunnel: this.#tunnel }),
       dead: this.#dead,
-      hasFlanneld: this.#hasFlanneld(pools),
+      hasFlanneld: this.#isFlanneldHere,
       ...(pools.some(({ spec }) => spec.routes === 'Bgp') && { byBgp: this.#byBgp() }),
     });
     const toServices = this.#serviceRoutes(self);

@@ -15,12 +15,13 @@ agent gives no sign of life is down. Modes are those of weir node routes.`;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Topology);
-    const [{ topologyOf }, { topologyTree }, { topologySvg }, { listObjects }, { presentAgents }] = await Promise.all([
+    const [{ topologyOf }, { topologyTree }, { topologySvg }, { listObjects }, { presentAgents }, { withMtuProblems }] = await Promise.all([
       import('../topology/topology.ts'),
       import('../topology/tree.ts'),
       import('../topology/svg.ts'),
       import('../objects/list-objects.ts'),
       import('../node/presence.ts'),
+      import('../node/mtu-problems.ts'),
     ]);
     const topology = await this.withObjects(flags, async (stores) => {
       const [hosts, pools, blocks, endpoints, agents] = await Promise.all([
@@ -30,7 +31,7 @@ agent gives no sign of life is down. Modes are those of weir node routes.`;
         listObjects(stores, 'Endpoint', {}),
         presentAgents(stores.store),
       ]);
-      return topologyOf({ hosts, pools, blocks, endpoints, agents });
+      return topologyOf({ hosts, pools, blocks, endpoints, agents: withMtuProblems(agents, hosts) });
     });
     if (flags.output === 'json') return this.log(JSON.stringify(topology, null, 2));
     const title = `Weir on ${new Date().toISOString().slice(0, 16).replace('T', ', ')} UTC`;

@@ -204,3 +204,45 @@ test('a service is whoever is behind it, at the port that it leads to', async (t
     /ingress\[1\] Allow TCP from service shop\/db .*: does not match\n +source\.services is \{"name":"db"\}, and 10\.77\.0\.1 is none of its backends/,
   );
 });
+
+test("the way where the routes are not Weir's: BGP, a lease of flannel, the link of a pool, the network of somebody else", async (t) => {
+  const weir = await shop(t);
+  const pool = (name: string, cidr: string, routes: string) => ({ kind: 'Pool', metadata: { name }, spec: { cidr, routes } });
+  const block = (cidr: string, name: string, owner: string) => ({
+    kind: 'Block',
+    metadata: { name: cidr.replace('/', '-') },
+    spec: { cidr, pool: name, host: owner, allocations: {} },
+  });
+  await weir.seed(
+    { kind: 'Host', metadata: { name: 'h2' }, spec: { addresses: ['192.168.0.2'], flannel: { subnets: ['10.5.2.0/24'] } } },
+    { kind: 'Host', metadata: { name: 'h4' }, spec: { addresses: ['192.168.0.4'], flannel: { subnets: ['10.5.4.0/24'] } } },
+    pool('told', '10.66.0.0/16', 'Bgp'),
+    block('10.66.0.0/26', 'told', 'h2'),
+    pool('flannel', '10.5.0.0/16', 'Flannel'),
+    block('10.5.2.0/26', 'flannel', 'h2'),
+    pool('linked', '10.67.0.0/16', 'None'),
+    endpoint('told', { run: 'told' }, { on: 'h2', address: '10.66.0.7' }),
+    endpoint('leased', { run: 'leased' }, { on: 'h2', address: '10.5.2.7' }),
+    // Of flannel's own plugin, by its host-local.
+    endpoint('canal', { run: 'canal' }, { on: 'h1', address: '10.5.1.7' }),
+    endpoint('linked', { run: 'linked' }, { on: 'h2', address: '10.67.0.7' }),
+    endpoint('bridged', { run: 'bridged' }, { on: 'h2', address: '10.101.0.7' }),
+    endpoint('joined', { run: 'joined' }, { on: 'h4', address: '10.5.4.7' }),
+  );
+  const way = async (from: string, to: string) =>
+    /^Way: (.*)$/m.exec(await weir.ok(t, ['trace', '--from', `run=${from}`, '--to', `run=${to}`, '--port', 'tcp/80']))?.[1];
+  t.is(await way('canal', 'told'), 'h1 to h2, by a route that BGP tells of');
+  t.is(await way('canal', 'linked'), "h1 to h2, by the network that the address is of: its routes are not Weir's");
+  t.is(await way('canal', 'bridged'), "h1 to h2, by the network that the address is of: its routes are not Weir's");
+  t.is(await way('joined', 'leased'), 'h4 to h2, by flannel');
+  t.is(await way('leased', 'canal'), 'h2 to h1, by flannel');
+  t.is(await way('canal', 'leased'), 'h1 to h2, by a route via 192.168.0.2', 'a host that has nothing of flannel has a route');
+  const sign = JSON.stringify({ version: '0.1.0', since: '', problems: [], flanneld: true });
+  await weir.withStore((store) => store.transact({ when: [], then: [{ put: presenceKey('h1'), value: sign }] }));
+  t.is(await way('canal', 'leased'), 'h1 to h2, by flannel', "where a flanneld runs, it is flannel's");
+  const modeOf = async () => {
+    const rows: { destination: string; mode: string }[] = JSON.parse(await weir.ok(t, ['node', 'routes', 'h1', '-o', 'json']));
+    return rows.filter(({ destination }) => destination === '10.5.2.0/26').map(({ mode }) => mode);
+  };
+  t.deepEqual(await modeOf(), []);
+});

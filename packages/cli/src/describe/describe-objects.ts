@@ -1,6 +1,7 @@
 import type { AnyObject } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { readUsage } from '../ipam/ipam-table.ts';
+import { withMtuProblems } from '../node/mtu-problems.ts';
 import { presentAgents } from '../node/presence.ts';
 import { builtInTiers } from '../objects/built-in-tiers.ts';
 import { listObjects } from '../objects/list-objects.ts';
@@ -34,8 +35,8 @@ export async function describeObjects(
       return stored.object as AnyObject;
     }),
   );
-  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, agents, usage, unreadableFor] = await Promise.all(
-    [
+  const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, agents, hosts, usage, unreadableFor] =
+    await Promise.all([
       listObjects(stores, 'Endpoint', {}),
       listObjects(stores, 'Policy', {}),
       listObjects(stores, 'GlobalPolicy', {}),
@@ -44,10 +45,10 @@ export async function describeObjects(
       listObjects(stores, 'HostEndpoint', {}),
       ids.some(({ kind }) => kind === 'Endpoint') ? listObjects(stores, 'Service', {}) : [],
       presentAgents(stores.store),
+      ids.some(({ kind }) => kind === 'Host') ? listObjects(stores, 'Host', {}) : [],
       ids.some(({ kind }) => kind === 'Pool') ? readUsage(stores.store) : [],
       ids.some(({ kind }) => isPolicy(kind)) ? readUnreadable(stores) : undefined,
-    ],
-  );
+    ]);
   const surroundings = {
     endpoints,
     policies: [...globalPolicies, ...policies],
@@ -55,7 +56,7 @@ export async function describeObjects(
     tiers,
     hostEndpoints,
     services,
-    agents,
+    agents: withMtuProblems(agents, hosts),
     usage,
     ...(unreadableFor && { unreadableFor }),
   };

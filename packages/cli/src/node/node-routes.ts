@@ -4,6 +4,7 @@ import { listObjects } from '../objects/list-objects.ts';
 import { notFound } from '../objects/not-found.ts';
 import type { Stores } from '../objects/stores.ts';
 import { type Column, renderTable } from '../output/table.ts';
+import { flanneldHosts, presentAgents } from './presence.ts';
 import { type KernelRoute, type RouteRow, routeRows } from './route-rows.ts';
 
 export interface RoutesRequest {
@@ -18,10 +19,11 @@ export interface RoutesRequest {
 
 /** @throws CliError ENOTFOUND for a name that is no host's */
 export async function readRoutes(stores: Stores, { names, all, isHere, config }: RoutesRequest): Promise<RouteRow[]> {
-  const [hosts, blocks, pools] = await Promise.all([
+  const [hosts, blocks, pools, agents] = await Promise.all([
     listObjects(stores, 'Host', {}),
     listObjects(stores, 'Block', {}),
     listObjects(stores, 'Pool', {}),
+    presentAgents(stores.store),
   ]);
   const known = hosts.map(({ metadata }) => metadata.name);
   const here = isHere ? names[0]! : await configuredHost(config);
@@ -31,7 +33,9 @@ export async function readRoutes(stores: Stores, { names, all, isHere, config }:
   if (unknown.length > 0) throw new CliError('ENOTFOUND', unknown.map((name) => notFound({ kind: 'Host', name }).message).join('\n'));
   const wanted = all ? known : names.length === 0 ? [here] : names;
   const kernel = wanted.includes(here) ? await kernelRoutes() : undefined;
-  return wanted.flatMap((name) => routeRows(name, { hosts, blocks, pools }, name === here ? kernel : undefined));
+  return wanted.flatMap((name) =>
+    routeRows(name, { hosts, blocks, pools, flanneldHosts: flanneldHosts(agents) }, name === here ? kernel : undefined),
+  );
 }
 
 /** Of the network namespace that this process is in. */

@@ -6,6 +6,7 @@ import { notFound } from '../objects/not-found.ts';
 import type { Stores } from '../objects/stores.ts';
 import { formatMesosTraffic } from '../output/columns.ts';
 import { type Column, renderTable } from '../output/table.ts';
+import { withMtuProblems } from './mtu-problems.ts';
 import { type AgentPresence, presentAgents } from './presence.ts';
 
 export interface NodeStatus {
@@ -31,12 +32,13 @@ export async function readNodes(stores: Stores, names: readonly string[]): Promi
   ]);
   const unknown = names.filter((name) => !hosts.some(({ metadata }) => metadata.name === name));
   if (unknown.length > 0) throw new CliError('ENOTFOUND', unknown.map((name) => notFound({ kind: 'Host', name }).message).join('\n'));
+  const agents = withMtuProblems(present, hosts);
   return hosts
     .filter(({ metadata }) => names.length === 0 || names.includes(metadata.name))
     .map(({ metadata: { name }, spec }) => ({
       host: name,
       addresses: spec.addresses,
-      agent: present.get(name) ?? null,
+      agent: agents.get(name) ?? null,
       blocks: blocks.filter((block) => block.spec.host === name).map((block) => block.spec.cidr),
       endpoints: endpoints.filter((endpoint) => endpoint.spec.host === name).length,
       mesosTraffic: spec.mesosTraffic,

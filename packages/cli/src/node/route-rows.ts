@@ -35,14 +35,16 @@ export interface RouteObjects {
   hosts: readonly Host[];
   blocks: readonly Block[];
   pools: readonly Pool[];
+  /** As agents tell of them; of this machine its kernel tells, too. */
+  flanneldHosts?: ReadonlySet<string>;
 }
 
 /** @param kernel the host's routes in its main table; undefined: not known */
 export function routeRows(on: string, objects: RouteObjects, kernel: readonly KernelRoute[] | undefined): RouteRow[] {
-  const { hosts, blocks, pools } = objects;
+  const { hosts, blocks, pools, flanneldHosts } = objects;
   const self = hosts.find(({ metadata }) => metadata.name === on);
   const tunnel = self?.spec.vxlan && { ...self.spec.vxlan, link: 0 };
-  const hasFlanneld = kernel?.some(({ device }) => device !== undefined && isFlannelLink(device)) ?? false;
+  const hasFlanneld = kernel?.some(({ device }) => device !== undefined && isFlannelLink(device)) ?? flanneldHosts?.has(on) ?? false;
   const { routes } = desiredRoutes({ self: on, hosts, blocks, pools, hasFlanneld, ...(tunnel && { tunnel }) });
   const ours = kernel?.filter(isOurs);
   const rows = [...routes.values()].map((route): RouteRow => {

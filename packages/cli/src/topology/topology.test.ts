@@ -72,6 +72,10 @@ test('bgp, flannel, pools whose link leads to their containers, and unreachable 
   const hosts = ['h1', 'h2'].map((name, index) => host(name, `192.0.2.1${index}`, ['192.0.2.0/24'], lease));
   const blocks = pools.map(({ metadata }, index) => block(`10.${70 + index}.1.0/26`, 'h1', metadata.name));
   t.deepEqual(topologyOf({ ...OBJECTS, hosts, pools, blocks }).within, { bgp: ['bgp'], flannel: ['flannel'] });
+  const canal = [hosts[0]!, host('h2', '192.0.2.12', ['192.0.2.0/24'])];
+  t.deepEqual(topologyOf({ ...OBJECTS, hosts: canal, pools, blocks }).within, { native: ['flannel'], bgp: ['bgp'] });
+  const agents = new Map([['h2', agent({ flanneld: true as const })]]);
+  t.deepEqual(topologyOf({ ...OBJECTS, hosts: canal, pools, blocks, agents }).within, { bgp: ['bgp'], flannel: ['flannel'] });
   const six = host('six', '2001:db8::1', ['2001:db8::/64']);
   t.deepEqual(topologyOf({ ...OBJECTS, hosts: [six, hosts[0]!], blocks: [block('10.64.0.0/26', 'six', 'near')] }).between, {});
 });

@@ -132,13 +132,20 @@ function sessionOf({ peer, address, asNumber, state }: BgpSessionStatus): Sessio
 
 /** As the hosts' routes go, so that a tunnel that is not there yet is no tunnel. */
 function waysOf(objects: TopologyObjects, isNear: (one: string, other: string) => boolean): Pick<Topology, 'within' | 'between'> {
-  const { hosts, pools, blocks } = objects;
+  const { hosts, pools, blocks, agents } = objects;
   const specs = new Map(pools.map(({ metadata, spec }) => [metadata.name, spec]));
   const found = { within: new Map<Mode, Set<string>>(), between: new Map<Mode, Set<string>>() };
   for (const { metadata, spec } of hosts) {
     const self = metadata.name;
     const tunnel = spec.vxlan && { ...spec.vxlan, link: 0 };
-    const { routes } = desiredRoutes({ self, hosts, pools, blocks, ...(tunnel && { tunnel }) });
+    const { routes } = desiredRoutes({
+      self,
+      hosts,
+      pools,
+      blocks,
+      hasFlanneld: agents.get(self)?.flanneld ?? false,
+      ...(tunnel && { tunnel }),
+    });
     for (const { spec: block } of blocks) {
       const pool = specs.get(block.pool);
       if (block.host === self || block.network !== undefined || pool === undefined || pool.routes === 'None') continue;

@@ -1,6 +1,7 @@
 /** Everything that policy depends on, as of one moment: in the shared address space, since elsewhere an address is somebody else's. */
 import { PolicyCalculator, unreadableHostEndpoint } from '@weir/policy';
 import { type AnyObject, type Endpoint, type Kind, keyOf, type ObjectId, parseKey, spaceOf } from '@weir/resources';
+import { flanneldHosts, presentAgents } from '../node/presence.ts';
 import type { Stores } from '../objects/stores.ts';
 
 export interface PolicyState {
@@ -8,6 +9,8 @@ export interface PolicyState {
   objects: ReadonlyMap<string, AnyObject>;
   /** What is there and cannot be read. */
   invalid: readonly { id: ObjectId; value: unknown }[];
+  /** Those whose agent has found a flanneld there; absent: none. */
+  flanneldHosts?: ReadonlySet<string>;
 }
 
 const KINDS: readonly Kind[] = [
@@ -28,7 +31,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 export async function readPolicyState(stores: Stores): Promise<PolicyState> {
-  const lists = await Promise.all(KINDS.map((kind) => stores.objects.list(kind)));
+  const [agents, ...lists] = await Promise.all([presentAgents(stores.store), ...KINDS.map((kind) => stores.objects.list(kind))]);
   const objects = lists.flatMap((list) => list.objects.map(({ object }) => object as AnyObject)).filter(isShared);
   const invalid = lists.flatMap((list) =>
     list.invalid.flatMap(({ key, value }) => {
@@ -38,7 +41,11 @@ export async function readPolicyState(stores: Stores): Promise<PolicyState> {
   );
   // They close their hosts, so whoever asks what is on a flow's way has to find them.
   const closed = invalid.flatMap(({ id, value }) => (id.kind === 'HostEndpoint' ? [unreadableHostEndpoint(id, value).standIn] : []));
-  return { objects: new Map([...objects, ...closed].map((object) => [keyOf(object), object])), invalid };
+  return {
+    objects: new Map([...objects, ...closed].map((object) => [keyOf(object), object])),
+    invalid,
+    flanneldHosts: flanneldHosts(agents),
+  };
 }
 
 /** Whether policy depends on it, in the shared address space. */

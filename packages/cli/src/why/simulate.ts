@@ -23,7 +23,7 @@ export async function rehearse({ store }: Stores, documents: readonly Document[]
 }
 
 /** The state with what was written to the store since; what policy does not depend on changes nothing. */
-export function changedState({ objects, invalid }: PolicyState, written: Written): PolicyState {
+export function changedState({ objects, invalid, ...rest }: PolicyState, written: Written): PolicyState {
   const changed = new Map<string, AnyObject>(objects);
   for (const [key, entry] of written) {
     if (parseKey(key) === undefined) continue; // a guard, or another thing beside the objects
@@ -31,5 +31,5 @@ export function changedState({ objects, invalid }: PolicyState, written: Written
     const object = entry && parseEntry(entry);
     if (object !== undefined && isOfPolicyState(object)) changed.set(key, object);
   }
-  return { objects: changed, invalid: invalid.filter(({ id: { kind, ...metadata } }) => !written.has(keyOf({ kind, metadata }))) };
+  return { ...rest, objects: changed, invalid: invalid.filter(({ id: { kind, ...metadata } }) => !written.has(keyOf({ kind, metadata }))) };
 }

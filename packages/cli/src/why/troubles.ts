@@ -1,5 +1,6 @@
 /** What policy does not tell: what is wrong, by what their agents say, on the hosts of a flow. */
 import type { Store } from '@weir/datastore';
+import { withMtuProblems } from '../node/mtu-problems.ts';
 import { presentAgents } from '../node/presence.ts';
 import { objectsOf, type PolicyState } from './policy-state.ts';
 import type { Trace } from './trace.ts';
@@ -10,8 +11,9 @@ export interface Trouble {
 }
 
 export async function troublesOnWay({ hosts: passed }: Pick<Trace, 'hosts'>, state: PolicyState, store: Store): Promise<Trouble[]> {
-  const agents = await presentAgents(store);
-  const hosts = new Set(objectsOf(state, 'Host').map(({ metadata }) => metadata.name));
+  const known = objectsOf(state, 'Host');
+  const agents = withMtuProblems(await presentAgents(store), known);
+  const hosts = new Set(known.map(({ metadata }) => metadata.name));
   return passed.flatMap((host) => {
     if (!hosts.has(host)) return [];
     const agent = agents.get(host);

@@ -14,11 +14,14 @@ export interface Way {
    * - `local`: both ends are on one host.
    * - `native`: by a route to the other host, `via` its address.
    * - `vxlan`: in VXLAN packets to that host.
+   * - `bgp`: by a route that BGP tells the host of.
+   * - `flannel`: as flannel leads to the lease of the other host.
+   * - `foreign`: by the network that the address is of, whose routes are somebody else's.
    * - `underlay`: to an address of the other host itself, by the network between the hosts.
    * - `outside`: one end is no endpoint; what leads there is not Weir's.
    * - `none`: no route leads there; `problem` says why.
    */
-  by: 'local' | 'native' | 'vxlan' | 'underlay' | 'outside' | 'none';
+  by: 'local' | 'native' | 'vxlan' | 'bgp' | 'flannel' | 'foreign' | 'underlay' | 'outside' | 'none';
   via?: string;
   problem?: string;
   /** The source leaves under the address of its host. */
@@ -47,7 +50,31 @@ export function wayBetween(from: FlowEnd, to: FlowEnd, state: PolicyState, route
     const natOutgoing = from.endpoint !== undefined && leavesUnderHost(from.address, to.address, state);
     return { ...hosts, by: isUnderlay ? 'underlay' : 'outside', ...(natOutgoing && { natOutgoing }) };
   }
-  return { ...hosts, ...routed(routes(source), to.address) };
+  return { ...hosts, ...(byOthers(source, to.address, state) ?? routed(routes(source), to.address)) };
+}
+
+/** Where the routes to an address are not of Weir's making; undefined where they are. */
+function byOthers(source: string, destination: string, state: PolicyState): Pick<Way, 'by'> | undefined {
+  const pool = objectsOf(state, 'Pool').find(({ spec }) => cidrContains(spec.cidr, destination));
+  // Its block may outlive its pool, and routes to it with it.
+  const hasBlock = objectsOf(state, 'Block').some(({ spec }) => cidrContains(spec.cidr, destination));
+  if (pool === undefined) return hasBlock ? undefined : { by: 'foreign' };
+  switch (pool.spec.routes) {
+    case 'Blocks':
+      return undefined;
+    case 'None':
+      return { by: 'foreign' };
+    case 'Bgp':
+      return { by: 'bgp' };
+    case 'Flannel':
+      return isInFlannel(source, state) ? { by: 'flannel' } : undefined;
+  }
+}
+
+/** Whether leases lead from there to the hosts of a flannel network: it has joined, or runs a flanneld. */
+function isInFlannel(host: string, state: PolicyState): boolean {
+  const hasLease = objectsOf(state, 'Host').some(({ metadata, spec }) => metadata.name === host && spec.flannel !== undefined);
+  return hasLease || state.flanneldHosts?.has(host) === true;
 }
 
 function routesOf(self: string, state: PolicyState): BlockRoute[] {
@@ -59,6 +86,7 @@ function routesOf(self: string, state: PolicyState): BlockRoute[] {
     hosts,
     blocks: objectsOf(state, 'Block'),
     pools: objectsOf(state, 'Pool'),
+    hasFlanneld: state.flanneldHosts?.has(self) ?? false,
     ...(end !== undefined && { tunnel: { ...end, link: 0 } }),
   });
   return [...routes.values()]
@@ -90,6 +118,9 @@ export function wayText({ from, to, by, via, problem, natOutgoing }: Way): strin
     local: `inside ${from}`,
     native: `${hosts}, by a route via ${via}`,
     vxlan: `${hosts}, in VXLAN packets via ${via}`,
+    bgp: `${hosts}, by a route that BGP tells of`,
+    flannel: `${hosts}, by flannel`,
+    foreign: `${hosts}, by the network that the address is of: its routes are not Weir's`,
     underlay: `${hosts}, by the network between the hosts`,
     outside: from === undefined && to === undefined ? 'no end is an endpoint: Weir has no part in it' : hosts,
     none: `${hosts}: no route`,

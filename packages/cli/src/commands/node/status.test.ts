@@ -44,6 +44,24 @@ test('hosts with their agents, blocks, endpoints and what Mesos may always do', 
   t.is(await weir.fails(t, 1, ['node', 'status', 'h9']), 'error: host/h9 was not found\n');
 });
 
+test('another MTU than that of the other hosts on the link is told of', async (t) => {
+  const weir = await Weir.in(t);
+  for (const [index, mtu] of [1500, 1500, 1400].entries()) {
+    const name = `h${index + 1}`;
+    const spec = { addresses: [`172.16.0.${index + 1}`], subnets: ['172.16.0.0/24'] };
+    await weir.seed({ kind: 'Host', metadata: { name }, spec });
+    const agent = JSON.stringify({ version: '0.1.0', since: '', problems: [], mtu });
+    await weir.withStore((store) => store.transact({ when: [], then: [{ put: `/weir/presence/${name}`, value: agent }] }));
+  }
+  const problem =
+    'the MTU of its interface is 1400, that of others in 172.16.0.0/24 is 1500, and packets to it of more than 1400 bytes are lost';
+  const text = await weir.ok(t, ['node', 'status']);
+  t.regex(text, /^h1 +172\.16\.0\.1 +up .*\nh2 +172\.16\.0\.2 +up .*\nh3 +172\.16\.0\.3 +degraded /m);
+  t.true(text.endsWith(`\nh3: ${problem}: give all the same\n`));
+  t.true((await weir.ok(t, ['describe', 'host', 'h3'])).includes(problem));
+  t.true((await weir.ok(t, ['topology'])).includes(problem));
+});
+
 test('BGP sessions below the hosts, and why one is down', async (t) => {
   const weir = await Weir.in(t);
   await weir.seed(host('h1', '172.16.0.1'));
