@@ -1,11 +1,13 @@
 /** `weir cni install` and `verify` on a host whose agent runs, and what a container meets then. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Netlink } from '@weir/kernel';
 import test from 'ava';
 import type { Check } from '../packages/cli/src/host-check/check.ts';
+import { eventually } from './testbed/eventually.ts';
 import { Testbed } from './testbed/testbed.ts';
 
-const testbed = Testbed.share(test, { hosts: 1 });
+const testbed = Testbed.share(test, { hosts: 2 });
 
 function folders(): string[] {
   const { pluginsDir, configDir, agentConfig } = testbed().hosts[0]!;
@@ -54,6 +56,29 @@ test.serial('what is installed over a running agent is found in order, and launc
     /belong to containers/,
   );
   await Promise.all([one, two].map((workload) => bed.destroy(workload)));
+});
+
+test.serial('a host with another MTU, and what gets lost on the way to it, are found', async (t) => {
+  const [near, far] = testbed().hosts;
+  t.like((await verify()).checks.get('packets to hosts'), { status: 'ok', found: 'of 1500 bytes, the MTU of eth0, get to 1 host' });
+  using netlink = Netlink.open({ namespace: far!.namespace });
+  const setMtu = (mtu: number) => netlink.setLink('eth0', { mtu });
+  setMtu(1400);
+  t.teardown(() => setMtu(1500));
+  const { status, checks, stdout } = await verify();
+  t.is(status, 1);
+  t.like(checks.get(`packets to ${far!.name}`), { status: 'failed' }, stdout);
+  t.regex(
+    checks.get(`packets to ${far!.name}`)!.found,
+    / answers 1400 bytes and nothing larger, eth0 takes 1500, and nobody on the way says so/,
+  );
+  const problem = `${far!.name}: the MTU of its interface is 1400, that of others in `;
+  const told = await eventually(
+    () => testbed().mustWeir(['node', 'status']),
+    (text) => text.includes(problem),
+  );
+  t.true(told.includes(problem), told);
+  t.false(told.includes(`${near!.name}: the MTU`));
 });
 
 test.serial('each thing that is wrong is named, with what to do; the status is 1', async (t) => {

@@ -1,4 +1,5 @@
 export { DeltaTracker, type Pending } from './delta-tracker.ts';
+export { EchoProbes } from './echo-probes.ts';
 export { KernelError } from './error.ts';
 export { fileLock } from './file-lock.ts';
 export { createNamespace, deleteNamespace, inNamespace, type Namespace, NamespaceHandle, openNamespace } from './namespace.ts';

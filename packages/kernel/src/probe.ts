@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { checked, connect, errno, getsockopt, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, send, socket } from './libc.ts';
 import { inNamespace, type Namespace } from './namespace.ts';
+import { AF_INET, AF_INET6, socketAddress } from './socket-address.ts';
 
 export interface ProbeOptions {
   namespace: Namespace;
@@ -15,8 +16,6 @@ export interface ProbeOptions {
 /** `refused`: a reset, or an ICMP error. `none`: nothing came so far; UDP and ICMP are not waited for. */
 export type ProbeAnswer = 'answered' | 'refused' | 'none';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
@@ -80,24 +79,6 @@ function option(fd: number, level: number, name: number): number {
   length.writeUInt32LE(value.length);
   checked(getsockopt(fd, level, name, value, length), 'look at a probe');
   return value.readUInt32LE(0);
-}
-
-/** sockaddr_in or sockaddr_in6. */
-function socketAddress(address: string, port: number): Buffer {
-  const isSix = isIPv6(address);
-  const bytes = Buffer.alloc(isSix ? 28 : 16);
-  bytes.writeUInt16LE(isSix ? AF_INET6 : AF_INET, 0);
-  bytes.writeUInt16BE(port, 2);
-  Buffer.from(isSix ? ipv6Bytes(address) : address.split('.').map(Number)).copy(bytes, isSix ? 8 : 4);
-  return bytes;
-}
-
-function ipv6Bytes(address: string): number[] {
-  const words = (text: string) => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
-  const [head = '', tail = ''] = address.split('::');
-  const [first, last] = [words(head), words(tail)];
-  const all = [...first, ...Array<number>(8 - first.length - last.length).fill(0), ...last];
-  return all.flatMap((word) => [word >> 8, word & 0xff]);
 }
 
 /** RFC 792 and RFC 4443, identifier and sequence 0. Of ICMPv6 the kernel makes the checksum itself. */

@@ -1,5 +1,6 @@
 import type { HostFolders } from '../host-install/host-folders.ts';
 import { checkAgent } from './agent.ts';
+import { checkBetweenHosts } from './between-hosts.ts';
 import type { Check } from './check.ts';
 import { checkKernel } from './kernel.ts';
 import { checkMesosAgent, checkNetworks } from './networks.ts';
@@ -16,5 +17,6 @@ export async function checkHost(folders: HostFolders): Promise<Check[]> {
     ...checks,
     ...checkMesosAgent(folders),
     ...(await checkAgent(folders, networks)),
+    ...(await checkBetweenHosts(folders, networks)),
   ];
 }

@@ -9,7 +9,7 @@ export default class CniVerify extends Command {
   static override summary = 'See whether this host can run Weir, and what to do about what is missing.';
   static override usage = 'cni verify [-o text|json] [--plugins-dir FOLDER] [--config-dir FOLDER] [--config FILE]';
   static override description =
-    `Tries the kernel out in a network namespace of its own, reads the network files as Mesos and as Weir's tools do, and asks store and agent.
+    `Tries the kernel out in a network namespace of its own, reads the network files as Mesos and as Weir's tools do, asks store and agent, and tries with echo requests how large packets to the other hosts may be.
 It changes nothing. The exit status is 1 when something is missing that Weir needs; warnings leave it at 0.`;
   static override examples = ['<%= config.bin %> cni verify', '<%= config.bin %> cni verify -o json'];
   static override flags = { output: outputFlag(['text', 'json']), 'plugins-dir': pluginsDir, 'config-dir': configDir, config };
