@@ -49,6 +49,19 @@ test('flags before WEIR_ before ETCDCTL_ before the file', (t) => {
   );
 });
 
+test('who names a place means the store that is there, whatever a source that counts for less says of its kind', (t) => {
+  const configFile = file({ backend: 'embedded', path: '/var/lib/weir/weir.db' });
+  t.like(resolve({ configFile, flags: { 'etcd-endpoints': 'flag:1' } }), { backend: 'etcd', endpoints: ['http://flag:1'] });
+  t.like(resolve({ configFile, env: { WEIR_ETCD_ENDPOINTS: 'weir:1' } }), { backend: 'etcd', endpoints: ['http://weir:1'] });
+  const etcd = file({ backend: 'etcd', etcd: { endpoints: ['file:1'] } });
+  t.like(resolve({ configFile: etcd, flags: { 'store-path': '/copy.db' } }), { backend: 'embedded', path: '/copy.db' });
+  t.like(resolve({ configFile: etcd, env: { WEIR_STORE_PATH: '/copy.db' } }), { backend: 'embedded', path: '/copy.db' });
+  t.like(resolve({ configFile, env: { WEIR_STORE_PATH: '/a.db' }, flags: { store: 'etcd', 'etcd-endpoints': 'flag:1' } }), {
+    backend: 'etcd',
+  });
+  t.like(resolve({ env: { WEIR_STORE: 'embedded' }, flags: { 'etcd-endpoints': 'flag:1' } }), { backend: 'etcd' });
+});
+
 test("etcd is chosen by name or by Weir's own endpoints, not by etcdctl's", (t) => {
   t.is(resolve({ env: { ETCDCTL_ENDPOINTS: '127.0.0.1:2379' } }).backend, 'embedded');
   t.like(resolve({ env: { ETCDCTL_ENDPOINTS: '127.0.0.1:2379', WEIR_STORE: 'etcd' } }), { endpoints: ['http://127.0.0.1:2379'] });

@@ -78,7 +78,8 @@ const configSection = z.strictObject({
 
 /**
  * Where the store is and how to reach it. For each setting by itself: flags > `WEIR_…` > `ETCDCTL_…` > configuration file > default.
- * The default is the embedded store at /var/lib/weir/weir.db; endpoints named in one of Weir's own sources (not `ETCDCTL_…`) make it etcd.
+ * The default is the embedded store at /var/lib/weir/weir.db. Where no kind is said, endpoints named in one of Weir's own sources (not
+ * `ETCDCTL_…`) make it etcd, and a path the embedded one; that counts for more than a kind from a source that counts for less.
  *
  * | flag | WEIR_… | ETCDCTL_… | file, below `store` |
  * |---|---|---|---|
@@ -113,18 +114,21 @@ export function resolveStoreOptions({ env, flags = {}, configFile }: StoreOption
   };
 
   const ownEndpoints = [flag('etcd-endpoints'), variable('WEIR_ETCD_ENDPOINTS'), etcdFile('endpoints')];
-  const backend =
-    choose({
-      candidates: [flag('store'), variable('WEIR_STORE'), file('backend')],
-      schema: z.enum(['embedded', 'etcd'], 'must be embedded or etcd'),
-    }) ?? (ownEndpoints.some(isGiven) ? 'etcd' : 'embedded');
+  const paths = [flag('store-path'), variable('WEIR_STORE_PATH'), file('path')];
+  // Who names endpoints or a path means that store, whatever a source that counts for less says of its kind.
+  const kinds = [flag('store'), variable('WEIR_STORE'), file('backend')].flatMap((kind, index) => [
+    kind,
+    meaning('etcd', ownEndpoints[index]!),
+    meaning('embedded', paths[index]!),
+  ]);
+  const backend = choose({ candidates: kinds, schema: z.enum(['embedded', 'etcd'], 'must be embedded or etcd') }) ?? 'embedded';
   const timeoutMilliseconds =
     1000 *
     (choose({ candidates: [flag('store-timeout'), variable('WEIR_STORE_TIMEOUT'), file('timeout')], schema: seconds }) ??
       DEFAULT_TIMEOUT_SECONDS);
 
   if (backend === 'embedded') {
-    const path = choose({ candidates: [flag('store-path'), variable('WEIR_STORE_PATH'), file('path')], schema: absolutePath });
+    const path = choose({ candidates: paths, schema: absolutePath });
     refuse(problems);
     return { backend, path: path ?? DEFAULT_PATH, timeoutMilliseconds };
   }
@@ -180,6 +184,11 @@ function readSection(configFile: StoreOptionSources['configFile'], problems: str
   if (parsed.success) return { ...none, ...parsed.data };
   for (const { path, message } of parsed.error.issues) problems.push(`${configFile.path}: ${['store', ...path].join('.')}: ${message}`);
   return none;
+}
+
+/** The kind that a place is of, where it is given. */
+function meaning(kind: StoreOptions['backend'], place: Candidate): Candidate {
+  return { source: place.source, value: isGiven(place) ? kind : undefined };
 }
 
 /** An empty variable counts as not set. */
