@@ -8,6 +8,8 @@ import CniConvert from './commands/cni/convert.ts';
 import CniInstall from './commands/cni/install.ts';
 import CniUninstall from './commands/cni/uninstall.ts';
 import CniVerify from './commands/cni/verify.ts';
+import Complete from './commands/complete.ts';
+import Completion from './commands/completion.ts';
 import Create from './commands/create.ts';
 import Delete from './commands/delete.ts';
 import Describe from './commands/describe.ts';
@@ -42,6 +44,8 @@ export const COMMANDS: Record<string, Command.Class> = {
   'cni:install': CniInstall,
   'cni:uninstall': CniUninstall,
   'cni:verify': CniVerify,
+  complete: Complete,
+  completion: Completion,
   create: Create,
   delete: Delete,
   describe: Describe,

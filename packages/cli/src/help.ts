@@ -11,6 +11,7 @@ Let only what a policy names reach an app, and open it again
 
 Ask why, and what a change would do
   $ weir trace --from shop/run=web --to shop/run=db --port tcp/5432
+  $ weir apply --dry-run -f new.yaml
   $ weir policy simulate -f new.yaml
 
 Look at objects, and see them change

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,7 @@ import { resolveStoreOptions } from '@weir/datastore';
 import test from 'ava';
 import { StoreCommand } from './command-line/store-command.ts';
 import { COMMANDS } from './commands.ts';
-import { POOL, Weir } from './testing/weir.ts';
+import { ENTRY, endpoint, host, POOL, Weir } from './testing/weir.ts';
 
 test('without words, and with --help, the pages tell what to try and what the exit status says', async (t) => {
   const weir = await Weir.in(t);
@@ -17,6 +17,8 @@ test('without words, and with --help, the pages tell what to try and what the ex
     t.regex(page, /EXAMPLES\n[\s\S]*weir apply -f/);
     t.regex(page, /EXIT STATUS\n {2}0 {2}done\n/);
   }
+  t.is(await weir.ok(t, ['help']), await weir.ok(t, ['--help']));
+  t.is(await weir.ok(t, ['help', 'ipam', 'show']), await weir.ok(t, ['ipam', 'show', '--help']));
   t.regex(await weir.ok(t, ['endpoint']), /endpoint list/);
 });
 
@@ -58,6 +60,9 @@ test('a command that is not there: status 2 and what was meant', async (t) => {
   t.regex(await weir.fails(t, 2, ['gte', 'pools']), /did you mean weir get\?/);
   t.regex(await weir.fails(t, 2, ['endpoint', 'lst']), /did you mean weir endpoint list\?/);
   t.regex(await weir.fails(t, 2, ['frobnicate']), /weir --help lists/);
+  t.is(await weir.fails(t, 2, ['apply', 'x.yaml']), 'error: weir apply does not take "x.yaml": name files with -f\n');
+  t.is(await weir.fails(t, 2, ['topology', 'h1']), 'error: weir topology does not take "h1": see weir topology --help\n');
+  t.regex(await weir.fails(t, 2, ['--store-path', 'x', 'get', 'pools']), /--store-path stands before the command/);
   t.regex(await weir.fails(t, 2, ['get', 'pools', '--frob']), /Nonexistent flag: --frob/);
 });
 
@@ -137,19 +142,44 @@ test('no colours where there is no terminal', async (t) => {
   for (const argv of [['--help'], ['get', 'pools'], ['get', '--help']]) t.false((await weir.ok(t, argv)).includes('\u001b['));
 });
 
-test('completion in bash knows commands, subcommands and flags', async (t) => {
+test('completion in bash: commands, flags and their values, kinds, and names from the store', async (t) => {
   const weir = await Weir.in(t);
-  const { status } = await weir.runProcess(['autocomplete', '--refresh-cache'], { env: { WEIR_CACHE_DIR: join(weir.folder, 'cache') } });
-  t.is(status, 0);
-  const functions = join(weir.folder, 'cache/autocomplete/functions');
-  t.regex(await readFile(join(functions, 'zsh/_weir'), 'utf8'), /compdef weir[\s\S]*apply/);
-  const complete = async (...words: string[]) => {
-    const script = `source ${functions}/bash/weir.bash; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _weir_autocomplete; echo "\${COMPREPLY[*]}"`;
-    const { stdout } = await promisify(execFile)('bash', ['-c', script]);
-    // A command that is a topic too is told of twice, which bash shows once.
-    return [...new Set(stdout.trim().split(' '))];
+  await weir.seed(
+    host('h1', '192.168.0.1'),
+    endpoint('web1', { run: 'web', 'weir/app': '/shop/web' }, { on: 'h1', address: '10.77.0.1' }),
+    endpoint('web2', { run: 'web' }, { on: 'h1', address: '10.77.0.2' }),
+  );
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: POOL });
+  const complete = async (line: string) => {
+    const found = await weir.ok(t, ['complete', '--', ...line.split(' ')]);
+    return found.split('\n').slice(0, -1);
   };
-  t.deepEqual(await complete('weir', 'ap'), ['api', 'apply']);
-  t.deepEqual(await complete('weir', 'endpoint', 'l'), ['list']);
-  t.deepEqual(await complete('weir', 'apply', '--fi'), ['--filename']);
+  t.deepEqual(await complete('ap'), ['api', 'apply']);
+  t.deepEqual(await complete('endpoint l'), ['list']);
+  t.deepEqual(await complete('api '), ['token']);
+  t.deepEqual(await complete('apply --dr'), ['--dry-run']);
+  t.deepEqual(await complete('get pools -o w'), ['wide']);
+  t.deepEqual(await complete('get hoste'), ['hostendpoints']);
+  t.deepEqual(await complete('get endpoints '), [], 'there is none in the namespace default');
+  t.deepEqual(await complete('get ep -n '), ['shop']);
+  t.deepEqual(await complete('describe ep -n shop web1-eth0 '), ['web2-eth0'], 'not the one that is there already');
+  t.deepEqual(await complete('get -A ep web'), ['web1-eth0', 'web2-eth0']);
+  t.deepEqual(await complete('delete pool/'), ['pool/main']);
+  t.deepEqual(await complete('node routes '), ['h1']);
+  t.deepEqual(await complete('trace --from '), ['/shop/web', 'host/h1', 'outside', 'shop/run=web']);
+  t.deepEqual(await complete('frobnicate x'), []);
+  t.deepEqual(await complete('get pool --store-path /none/weir.db '), [], 'a store that is not there has no names, and makes no noise');
+
+  const script = await weir.ok(t, ['completion']);
+  const bin = await weir.file('weir', `#!/bin/sh\nexec '${process.execPath}' '${ENTRY}' "$@"\n`);
+  await chmod(bin, 0o755);
+  const inBash = async (line: string) => {
+    const typed = `COMP_LINE='${line}' COMP_POINT=${line.length}; _weir; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { PATH: `${weir.folder}:${process.env.PATH}`, WEIR_STORE_PATH: join(weir.folder, 'weir.db') };
+    const { stdout } = await promisify(execFile)('bash', ['-c', `${script}\n${typed}`], { env });
+    return stdout.trim().split('\n');
+  };
+  t.deepEqual(await inBash('weir apply --f'), ['--filename']);
+  t.deepEqual(await inBash('weir get ep -n shop '), ['web1-eth0', 'web2-eth0']);
+  t.deepEqual(await inBash('weir trace --from shop/run=w'), ['web'], 'bash splits words at "=", and completes what is behind');
 });

@@ -7,13 +7,19 @@ import { EXIT, exitStatusOf } from './exit-status.ts';
 /** The folder with package.json, where oclif finds its settings. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** `weir help get`, as with kubectl and calicoctl, is `weir get --help`. */
+function asCommand(argv: readonly string[]): string[] {
+  const [first, ...words] = argv;
+  return first === 'help' ? [...words, '--help'] : [...argv];
+}
+
 /**
  * Runs one command line and returns its exit status (see exit-status.ts). Never throws: what went wrong is on stderr, as one line
  * with its details below; with a stack only when DEBUG is set.
  */
 export async function main(argv: string[]): Promise<number> {
   try {
-    await run(argv, { root });
+    await run(asCommand(argv), { root });
     return EXIT.ok;
   } catch (error) {
     const status = exitStatusOf(error);

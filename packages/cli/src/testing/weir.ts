@@ -11,7 +11,8 @@ import type { ExecutionContext } from 'ava';
 import { CommandServer } from './command-server.ts';
 import type { Run } from './command-server-process.ts';
 
-const ENTRY = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
+/** `weir` itself. */
+export const ENTRY = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 
 export interface RunOptions {
   stdin?: string;
