@@ -83,6 +83,10 @@ test('what a policy, an endpoint and a host have to do with each other', async (
     await weir.fails(t, 1, ['describe', 'endpoint', 'c1', '-n', 'shop']),
     'error: endpoint/c1 was not found in namespace shop\n  it is endpoint/c1-eth0\n',
   );
+  t.is(
+    await weir.fails(t, 1, ['describe', 'endpoint', 'c1-', '-n', 'shop']),
+    'error: endpoint/c1- was not found in namespace shop\n  did you mean endpoint/c1-eth0?\n',
+  );
   t.regex(await weir.fails(t, 2, ['describe', 'policies']), /name what to describe/);
 });
 

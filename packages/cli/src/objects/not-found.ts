@@ -22,9 +22,9 @@ export async function notFoundBut({ objects }: Pick<Stores, 'objects'>, id: Obje
       : `${reference} is in namespace ${metadata.namespace}: say -n ${metadata.namespace}`;
   });
   if (elsewhere.length > 0) return notFound(id, elsewhere);
-  const near = nearest(
-    name,
-    all.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name),
-  );
+  const names = all.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name);
+  // A narrow terminal shows the begin of an endpoint's name alone.
+  const begun = names.filter((one) => one.startsWith(name));
+  const near = begun.length === 1 ? begun[0] : nearest(name, names);
   return notFound(id, near === undefined ? [] : [`did you mean ${referenceText(kind, near)}?`]);
 }
