@@ -14,15 +14,25 @@ export interface DifferenceLine {
 /** Of the lines that stay, those near the others. */
 const CONTEXT_LINES = 3;
 
+/** To find the fewest lines that differ takes as many steps as their number squared; nobody reads more of them than these. */
+const MOST_LINES = 2_000;
+
 /** Between two values of one key; an absent one has no lines. */
 export function difference(before: Entry | undefined, after: Entry | undefined): DifferenceLine[] {
-  const [old, wanted] = [before, after].map((entry) => (entry === undefined ? '' : documentText(entry)));
-  const { hunks } = structuredPatch('', '', old!, wanted!, undefined, undefined, { context: CONTEXT_LINES });
-  return hunks.flatMap((hunk, index) => [
+  const [old = '', wanted = ''] = [before, after].map((entry) => (entry === undefined ? '' : documentText(entry)));
+  if (before === undefined) return linesOf(wanted).map((text) => ({ type: 'added', text: printable(text) }));
+  const patch = structuredPatch('', '', old, wanted, undefined, undefined, { context: CONTEXT_LINES, maxEditLength: MOST_LINES });
+  if (patch === undefined) {
+    const counts = [old, wanted].map((text) => linesOf(text).length);
+    return [{ type: 'gap', text: ` more than ${MOST_LINES} of its lines differ: of ${counts[0]} it becomes ${counts[1]}` }];
+  }
+  return patch.hunks.flatMap((hunk, index) => [
     ...(index === 0 && hunk.oldStart <= 1 ? [] : [{ type: 'gap', text: '' } as const]),
     ...hunk.lines.map((line): DifferenceLine => ({ type: TYPES[line[0]!] ?? 'kept', text: printable(line.slice(1)) })),
   ]);
 }
+
+const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
 
 const TYPES: Readonly<Record<string, DifferenceLine['type']>> = { '+': 'added', '-': 'removed' };
 
