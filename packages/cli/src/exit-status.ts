@@ -7,7 +7,7 @@ export const EXIT = {
   usage: 2,
   /** The store is not there, cannot be reached or does not let us in. */
   unavailable: 3,
-  /** Of a dry run with --exit-code: something would change. */
+  /** Of a dry run, or a simulation, with --exit-code: something would change. */
   wouldChange: 4,
 } as const;
 
@@ -19,7 +19,7 @@ export const EXIT_TEXT = [
   '1  refused, invalid or not found; of trace and policy test: denied, not as expected',
   '2  wrong usage: unknown command, flag or kind, missing argument, unusable settings',
   '3  the store is unavailable: not there, not reached, or it refused certificate or user',
-  '4  of --dry-run --exit-code: something would change',
+  '4  of --exit-code: all is valid, and something would change',
 ].join('\n');
 
 const STORE_UNAVAILABLE = new Set(['EUNAVAILABLE', 'ETLS', 'EAUTH']);

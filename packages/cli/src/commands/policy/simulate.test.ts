@@ -26,6 +26,9 @@ test('what a policy would change, before it is applied; and what its end would',
     { from: 'shop/run=web', to: 'shop/run=db', before: 'TCP 5432', after: 'everything' },
   ]);
   t.regex(await weir.ok(t, ['policy', 'simulate', '--delete', '-f', '-'], { stdin: DB }), /^FROM +TO +BEFORE +AFTER$/m);
+  const status = async (...flags: string[]) =>
+    (await weir.run(['policy', 'simulate', '--exit-code', '-f', '-', ...flags], { stdin: DB })).status;
+  t.deepEqual([await status(), await status('--delete'), await status('--delete', '-o', 'json')], [0, 4, 4]);
 });
 
 test('a simulation refuses what apply and delete refuse', async (t) => {
