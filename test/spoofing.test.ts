@@ -295,6 +295,47 @@ test.serial('a container makes no tunnel, also to an address of a host that nobo
   t.deepEqual(heard, { plain: ['host-1', 'host-2'] }, 'it is reached, under the address of the host');
 });
 
+const INTO_A_TUNNEL = (backend: string) => `
+apiVersion: weir/v1
+kind: Service
+metadata: { name: into-a-tunnel, namespace: default }
+spec:
+  backends: ['${backend}']
+  ports: [{ protocol: UDP, port: ${VXLAN.port}, hostPort: 30789 }, { protocol: UDP, port: ${DISCARD}, hostPort: 30009 }]
+`;
+
+test.serial('a service leads nobody into a tunnel, under the address of the host that leads there', async (t) => {
+  const [one, two] = bed().hosts as [LabHost, LabHost];
+  const service = INTO_A_TUNNEL(two.addresses.ipv4);
+  await bed().apply(service);
+  t.teardown(() => bed().delete(service));
+  const namespace = bed().cluster.folder.namespacePath('outside-1');
+  const outside = PacketSocket.open(namespace, 'eth0');
+  t.teardown(() => outside.close());
+  using inside = Netlink.open({ namespace });
+  using first = Netlink.open({ namespace: one.namespace });
+  using second = Netlink.open({ namespace: two.namespace });
+  const underlay = { from: inside.link('eth0')!.mac!, to: first.link('eth0')!.mac! };
+  const ends = { source: '192.0.2.101', destination: one.addresses.ipv4 };
+  const plain = { plain: (number: number) => frameOf({ ...udp(ends.source, ends.destination), destinationPort: 30009 }, number, underlay) };
+  const led = await eventually(
+    () => heardOf(plain, outside),
+    ({ plain = [] }) => plain.includes(two.name),
+  );
+  t.deepEqual(led, { plain: [one.name, two.name] });
+  const to = second.links().find(({ name }) => name === 'vxlan.weir')!.mac!;
+  const heard = await heardOf(
+    {
+      tunnelled: (number) => {
+        const inner = frameOf(udp(victim.ipv4, far.ipv4), number, { from: STRANGE_MAC, to });
+        return tunnelledFrame({ ...ends, port: 30789, vni: VXLAN.vni, inner }, underlay);
+      },
+    },
+    outside,
+  );
+  t.deepEqual(heard, { tunnelled: [one.name] });
+});
+
 test.serial('a container that gives itself ever more names fills no table of its host', async (t) => {
   const [one] = bed().hosts as [LabHost];
   using netlink = Netlink.open({ namespace: one.namespace });

@@ -74,6 +74,26 @@ test('an address that is asked for may be shared as long as no port is', async (
   t.deepEqual(await records(store), []);
 });
 
+// All hosts and containers would have sent to its backends what they have for that host: ssh, etcd, tunnels.
+test('the address of a host is none for a service', async (t) => {
+  const store = new FakeStore();
+  const host = { apiVersion: 'weir/v1', kind: 'Host', metadata: { name: 'node-7' }, spec: { addresses: ['192.0.2.17', '2001:db8::17'] } };
+  await store.transact({
+    when: [],
+    then: [
+      { put: '/weir/v1/Host/node-7', value: JSON.stringify(host) },
+      { put: '/weir/v1/Host/odd', value: '{' },
+    ],
+  });
+  for (const address of host.spec.addresses)
+    await t.throwsAsync(admit(store, service('web', { addresses: [address] })), {
+      code: 'EREFUSED',
+      message: /is the host "node-7", which would not be reached any more: choose one that nobody has$/,
+    });
+  await admit(store, service('web', { addresses: ['192.0.2.18'] }));
+  t.deepEqual(await records(store), ['192.0.2.18']);
+});
+
 test('who comes at once gets another address, and nobody writes over a service that was changed meanwhile', async (t) => {
   const store = new FakeStore();
   await configure(store, { serviceRanges: ['10.96.0.0/28'] });

@@ -15,9 +15,11 @@ import {
   type Family,
   familiesOf,
   familyOf,
+  type Host,
   IPAM_CONFIG_NAME,
   type IpamConfig,
   keyOf,
+  keyPrefix,
   type Pool,
   parseObject,
   type Service,
@@ -30,6 +32,7 @@ import { type RemoveOptions, requireRevision } from './require-revision.ts';
 
 /** Outside of `/weir/v1/`, which holds objects only. */
 const RECORD_PREFIX = '/weir/ipam/services/';
+const HOST_PREFIX = keyPrefix('Host');
 const CONFIG_KEY = keyOf({ kind: 'IpamConfig', metadata: { name: IPAM_CONFIG_NAME } });
 
 /** Others take addresses too; each try sees theirs. */
@@ -47,7 +50,7 @@ interface Claimed {
 /**
  * Creates or replaces a service, at `revision` (0: there may be none yet), with addresses in its status: those that it asks for, else those
  * that it has, else free ones of the service ranges, by the hash of its name.
- * Throws IpamError ETAKEN when another service has a port that it asks for, EREFUSED for an address of a pool, EOVERLAP for a range with one,
+ * Throws IpamError ETAKEN when another service has a port that it asks for, EREFUSED for an address of a pool or a host, EOVERLAP for a range with one,
  * EEXHAUSTED when its range is full, ENOPOOL when there is no range of a family, ECONFLICT when it has another revision.
  */
 export async function admitService(
@@ -129,6 +132,12 @@ async function claimAsked(store: Store, service: Service, address: string): Prom
       'EREFUSED',
       `service ${nameOf(service)}: ${address} is of pool "${pool.metadata.name}" (${pool.spec.cidr}), whose addresses are containers': choose one outside of all pools`,
     );
+  const host = (await store.list(HOST_PREFIX)).entries.find(({ value }) => addressesOfHost(value).includes(address));
+  if (host !== undefined)
+    throw new IpamError(
+      'EREFUSED',
+      `service ${nameOf(service)}: ${address} is the host "${host.key.slice(HOST_PREFIX.length)}", which would not be reached any more: choose one that nobody has`,
+    );
   const record = await readRecord(store, address);
   const taken = takenPort(record, service);
   if (taken !== undefined)
@@ -137,6 +146,15 @@ async function claimAsked(store: Store, service: Service, address: string): Prom
       `service ${nameOf(service)}: ${taken.port} of ${address} is that of service ${taken.holder} already: choose another port or address`,
     );
   return record;
+}
+
+/** Of whatever version wrote it; none of what cannot be read. */
+function addressesOfHost(value: string): readonly string[] {
+  try {
+    return (parseObject(JSON.parse(value)) as Host).spec.addresses;
+  } catch {
+    return [];
+  }
 }
 
 async function sharedPools(store: Store): Promise<Pool[]> {

@@ -10,6 +10,7 @@ import { deleteObject, type WriteVerb, writeObject } from '../objects/write-obje
 import { plain } from '../output/object-output.ts';
 import { API_KINDS, clusterListPath, isWritable, listPath, objectPath, pathOf } from './kind-path.ts';
 import { RequestError } from './problem.ts';
+import { authorizeAddresses } from './service-authorization.ts';
 import { authorizeTier } from './tier-authorization.ts';
 import { type Watches, wantsEvents } from './watch.ts';
 
@@ -64,12 +65,14 @@ async function create(kind: KindInfo, request: FastifyRequest, reply: FastifyRep
   const { namespace } = request.params as Omit<Params, 'name'>;
   const object = bodyOf(request.body, kind, namespace === undefined ? {} : { namespace });
   await authorizeTier(request, stores, object);
+  await authorizeAddresses(request, stores, object);
   return write(kind, object, reply, stores, { verb: 'create' });
 }
 
 async function put(kind: KindInfo, request: FastifyRequest, reply: FastifyReply, stores: Stores): Promise<object> {
   const object = bodyOf(request.body, kind, request.params as Params);
   await authorizeTier(request, stores, object);
+  await authorizeAddresses(request, stores, object);
   return write(kind, object, reply, stores, { verb: 'apply', ...preconditionOf(request) });
 }
 

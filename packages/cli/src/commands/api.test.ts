@@ -268,6 +268,14 @@ test('who has no token, a wrong one, or one for other things, is refused, and no
     ['POST', POLICIES, { ...guard, metadata: { name: 'another' } }],
   ] as const)
     t.is((await api.ask(method, path, { token: api.tokens.shop, body })).status, 403, `${method} of a policy of the cluster's`);
+  const SERVICE = '/v1/namespaces/shop/services/web';
+  const at = (...addresses: string[]) => ({ spec: { selector: 'all()', ports: [{ port: 53 }], addresses } });
+  const elsewhere = await api.ask('PUT', SERVICE, { token: api.tokens.shop, body: at('8.8.8.8') });
+  t.like(elsewhere, { status: 403, body: { code: 'EFORBIDDEN' } });
+  t.regex(elsewhere.body.detail, /8\.8\.8\.8 is outside of the service ranges.*leave spec\.addresses out/);
+  t.is((await api.ask('PUT', SERVICE, { token: api.tokens.shop, body: at('11.0.0.53') })).status, 201);
+  t.is((await api.ask('PUT', SERVICE, { token: api.tokens.all, body: at('8.8.8.8') })).status, 200);
+  t.is((await api.ask('PUT', SERVICE, { token: api.tokens.shop, body: at('8.8.8.8') })).status, 200, 'it has that address already');
   const file = join(api.weir.folder, 'tokens.yaml');
   t.is(statSync(file).mode & 0o777, 0o600);
   writeFileSync(file, readFileSync(file, 'utf8').replace('name: reads', 'nmae: reads'));

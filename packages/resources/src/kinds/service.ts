@@ -59,9 +59,9 @@ const portSchema: z.ZodType<ServicePort> = z.strictObject({
 export const serviceSpecSchema: z.ZodType<ServiceSpec> = acrossFields(
   z.strictObject({
     selector: selectorText({ empty: 'refused' }).optional(),
-    backends: someOf(field(parseAddress), 'to lead to endpoints alone').optional(),
+    backends: someOf(field(parseRoutable, { type: 'string' }), 'to lead to endpoints alone').optional(),
     ports: z.array(portSchema),
-    addresses: someOf(field(parseVirtualAddress, { type: 'string' }), 'to have them chosen').optional(),
+    addresses: someOf(field(parseRoutable, { type: 'string' }), 'to have them chosen').optional(),
     families: someOf(oneOf(...FAMILIES), 'for both').optional(),
     sessionAffinity: oneOf('None', 'ClientIP').prefault('None'),
   }),
@@ -74,7 +74,11 @@ function parseTargetPort(value: unknown): number | string {
   return port;
 }
 
-function parseVirtualAddress(value: unknown): string {
+/**
+ * A backend on a link of the host itself would be reached under the host's address, by whoever reaches the service: a cloud's metadata server
+ * takes that for the host.
+ */
+function parseRoutable(value: unknown): string {
   const address = parseAddress(value);
   if (/^(0|127|169\.254|22[4-9]|2[345]\d)\.|^(::1?$|fe[89ab]|ff)/.test(address))
     throw ValidationError.of(value, 'is no address that a host could route', 'expected one such as "11.0.0.7" or "fd01:c::7"');
