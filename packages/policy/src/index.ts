@@ -5,10 +5,11 @@ export type { AtHost, Because, Decision, Default, Reason, RuleName, Step } from 
 export type { ExplainedStep, Explanation, TriedRule, VisitedPolicy, VisitedTier } from './explanation/explanation.ts';
 export { isUnchanged, type Participant, type Passage, participants, type Reach, reach, type Site } from './explanation/reach.ts';
 export type { Criterion } from './explanation/rule-trial.ts';
-export { type BaseOptions, baseTable, type TunnelPackets } from './fixed-tables/base-table.ts';
+export { type BaseOptions, baseTable } from './fixed-tables/base-table.ts';
 export { bridgeTable } from './fixed-tables/bridge-table.ts';
 export { type Muted, mutedRules, RATES_OF_FLOODS } from './fixed-tables/recording-chains.ts';
 export { bothUses, type TableUse, useOf } from './fixed-tables/table-use.ts';
+export type { TunnelPackets } from './fixed-tables/tunnel-chains.ts';
 export type { Party } from './membership/parties.ts';
 export { isBelieved, type RemoteRanges, remoteRanges } from './membership/remote-peers.ts';
 export { NETS_PER_SET } from './peers/net-list.ts';

@@ -1,15 +1,17 @@
-import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, familyOf, type HostDns } from '@weir/resources';
+import { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, type HostDns } from '@weir/resources';
 import { DENIALS } from '../program/packet-log.ts';
 import { type BaseTable, type FixedChain, fixedTable } from '../statements/fixed-table.ts';
-import { DISCOVERY_SET, TOO_OFTEN } from './discovery-rate.ts';
-import { ALLOWED, RECORDING_CHAINS, RECORDING_SETS } from './recording-chains.ts';
+import { FAMILIES } from './address-families.ts';
+import { BASE_SETS } from './base-sets.ts';
+import { TOO_OFTEN } from './discovery-rate.ts';
+import { hostEndpointChains } from './host-endpoint-chains.ts';
+import { natChains } from './nat-chains.ts';
+import { BY_NAME, bridged, NOT_OURS, OURS } from './our-interfaces.ts';
+import { atDns, OWN_DNS } from './own-dns-chains.ts';
+import { ALLOWED, RECORDING_CHAINS } from './recording-chains.ts';
 import { FULL_USE, type TableUse, tracks } from './table-use.ts';
-
-/** How tunnels look on the wire: UDP port and VXLAN network number. */
-export interface TunnelPackets {
-  port: number;
-  vni: number;
-}
+import { ofNetwork, type TunnelPackets, tunnelJumps, tunnelsFrom } from './tunnel-chains.ts';
+import { UNSOUND } from './unsound.ts';
 
 export interface BaseOptions {
   agentPorts: number[];
@@ -23,22 +25,12 @@ export interface BaseOptions {
   use?: TableUse;
 }
 
-const FAMILIES = [
-  { ip: 'ip', version: '4' },
-  { ip: 'ip6', version: '6' },
-] as const;
-
 /** The same flow twice would be twice the work, and twice the room in the table of connections. */
 const TRACKED_INSIDE = 'comment "a tunnel: the packets in it are tracked"';
 
 /** DNS messages of endpoints whose rules name domains: a verdict ends the chain, and policy's own chains come later, or came before. */
 const ASKED = 'comment "what it asks is what it may be told"';
 const ANSWERED = 'comment "an answer waits until what it says is in force"';
-
-/** Interfaces that are ours, by the prefix that Weir gives them or one by one. */
-const BY_NAME = ['"weir*"'];
-const OURS = [...BY_NAME, '@adopted'];
-const NOT_OURS = OURS.map((name) => `iifname != ${name}`).join(' ');
 
 /** One look-up for both addresses, since each packet of a container waits for it. @param field the address, of the family that is put in for `ip` */
 const sendersBy = (field: (ip: string) => string): string[] => [
@@ -67,68 +59,6 @@ const NEIGHBOUR_DISCOVERY = 'ip6 hoplimit 255 icmpv6 type { nd-router-solicit, n
 /** Which multicast groups somebody on the link listens to (RFC 2710, RFC 3810). */
 const MULTICAST_LISTENERS = 'icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report }';
 
-const SETS = [
-  ...RECORDING_SETS,
-  'set adopted { type ifname; comment "interfaces of others that policy is over"; }',
-  'set sender4 { type ifname . ether_addr . ipv4_addr; comment "who may send from which hardware address and address"; }',
-  'set sender6 { type ifname . ether_addr . ipv6_addr; comment "who may send from which hardware address and address"; }',
-  'set source4 { type ifname . ipv4_addr; comment "who may send from which address, where no hardware address is known"; }',
-  'set source6 { type ifname . ipv6_addr; comment "who may send from which address, where no hardware address is known"; }',
-  'set source_mac { type ifname . ether_addr; comment "who may send from which hardware address"; }',
-  'set any_mac { type ifname; comment "whose hardware address is not known"; }',
-  ...(['4', '6'] as const).map(
-    (version) => `set local${version} { type ipv${version}_addr; comment "containers of this host, each behind its own interface"; }`,
-  ),
-  DISCOVERY_SET,
-  'map from_endpoint { type ifname : verdict; comment "egress policy by interface"; }',
-  'map to_endpoint { type ifname : verdict; comment "ingress policy by interface"; }',
-  ...(['4', '6'] as const).flatMap((version) => [
-    `set bridged${version} { type ipv${version}_addr; comment "endpoints behind bridges, by address"; }`,
-    `map from_bridged${version} { type ipv${version}_addr : verdict; comment "their egress policy"; }`,
-    `map to_bridged${version} { type ipv${version}_addr : verdict; comment "their ingress policy"; }`,
-  ]),
-  'map host_port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of one address of this host"; }',
-  'map host_port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of one address of this host"; }',
-  'map any_host_port4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports of all addresses of this host"; }',
-  'map any_host_port6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports of all addresses of this host"; }',
-  ...FAMILIES.flatMap(({ ip, version }) => [
-    `map service${version} { type ipv${version}_addr . inet_proto . inet_service : verdict; comment "virtual addresses of services"; }`,
-    `map service_port${version} { type inet_proto . inet_service : verdict; comment "ports of all hosts that are services'"; }`,
-    // nft takes no rule with a map whose type is that of `th dport`; the type of all ports is one.
-    `map backend${version} { typeof ${ip} daddr . meta l4proto . tcp dport . numgen inc mod 2 : ${ip} daddr . tcp dport; comment "to whom services lead"; }`,
-    `map port_backend${version} { typeof meta l4proto . tcp dport . numgen inc mod 2 : ${ip} daddr . tcp dport; comment "to whom their ports of the hosts lead"; }`,
-    `set far_backend${version} { type ipv${version}_addr . inet_proto . inet_service; comment "those of them on other hosts"; }`,
-    `set service_range${version} { type ipv${version}_addr; flags interval; comment "what services have their addresses from"; }`,
-  ]),
-  'set hairpin4 { type ipv4_addr . ipv4_addr; comment "who may reach itself by a port of this host"; }',
-  'set hairpin6 { type ipv6_addr . ipv6_addr; comment "who may reach itself by a port of this host"; }',
-  ...['', 'any_'].flatMap((any) => {
-    const [type, where] = any === '' ? ['ifname', 'by interface'] : ['ether_type', 'where none is named'];
-    return [
-      `set ${any}host_endpoint { type ${type}; comment "endpoints of the host itself, ${where}"; }`,
-      `map ${any}to_host { type ${type} : verdict; comment "ingress policy of this host, ${where}"; }`,
-      `map ${any}from_host { type ${type} : verdict; comment "egress policy of this host, ${where}"; }`,
-      `map ${any}forward_in { type ${type} : verdict; comment "policy of what comes through, ${where}"; }`,
-      `map ${any}forward_out { type ${type} : verdict; comment "policy of what leaves through, ${where}"; }`,
-    ];
-  }),
-  ...(['4', '6'] as const).map(
-    (version) => `map dns_client${version} { type ipv${version}_addr : verdict; comment "whose DNS messages the agent looks at"; }`,
-  ),
-  ...(['4', '6'] as const).map(
-    (version) =>
-      `set dns_rate${version} { type ipv${version}_addr; flags dynamic,timeout; timeout 30s; size 4096; comment "who asks the DNS of this host, and how often"; }`,
-  ),
-  ...(['4', '6'] as const).flatMap((version) => [
-    `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
-    `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,
-    `set nat${version} { type ipv${version}_addr; flags interval; comment "pools whose containers leave under their host's address"; }`,
-    `set clusters${version} { type ipv${version}_addr; flags interval; comment "other clusters' containers"; }`,
-    `set hosts${version} { type ipv${version}_addr; comment "addresses of the cluster's hosts"; }`,
-    `set flannel${version} { type ipv${version}_addr; comment "addresses of the hosts of the flannel network"; }`,
-  ]),
-];
-
 /**
  * The part of the table that policy does not change: who may send at all, what is let through unasked, and the way from an interface
  * to its endpoint's entry. Whatever it does not know on an interface of ours, it drops.
@@ -142,7 +72,7 @@ const SETS = [
 export function baseTable(options: BaseOptions): BaseTable {
   const use = options.use ?? FULL_USE;
   return fixedTable('inet weir', {
-    sets: SETS,
+    sets: BASE_SETS,
     chains: tracks(use) ? baseChains({ ...options, use }) : idleChains(options),
     layout: { ...baseChains(STANDARD), ...idleChains(STANDARD) },
     all: baseChains({ ...options, use: FULL_USE }),
@@ -320,157 +250,9 @@ function baseChains({
   };
 }
 
-/** Packets of one container to the DNS server of its host: far more than a program needs, and no burden to the agent. */
-const DNS_RATE = 2_000;
-const DNS_BURST = 20_000;
-
-const OWN_DNS: Record<string, FixedChain> = {
-  own_dns: {
-    rules: [
-      'iifname "lo" return',
-      ...OURS.map((name) => `iifname ${name} goto dns_pace`),
-      ...bridged('saddr', 'dns_pace', 'goto'),
-      `goto ${DENIALS.unknown} comment "a host's DNS is for itself and its containers"`,
-    ],
-  },
-  dns_pace: {
-    rules: FAMILIES.map(
-      ({ ip, version }) =>
-        `add @dns_rate${version} { ${ip} saddr limit rate over ${DNS_RATE}/second burst ${DNS_BURST} packets } counter drop comment "one container does not keep the agent from all others"`,
-    ),
-  },
-};
-
 const RESOLVES = 'comment "a container asks the DNS of its host, whatever policy says"';
 
-function atDns(dns: HostDns | undefined, rest: string): string[] {
-  return (dns?.addresses ?? []).map((address) => `${familyOf(address) === 'IPv4' ? 'ip' : 'ip6'} daddr ${address} ${rest}`);
-}
-
-function tunnelJumps(vxlan: TunnelPackets, flannel: TunnelPackets | undefined): string[] {
-  return [`udp dport ${vxlan.port} jump tunnels`, ...(flannel === undefined ? [] : [`udp dport ${flannel.port} jump flannel_tunnels`])];
-}
-
-/** VXLAN's header follows UDP's 8 bytes: flags of 32 bits, then the VNI (RFC 7348 §5). */
-const ofNetwork = (vni: number): string => `@th,96,24 ${vni}`;
-
-function tunnelsFrom(ends: 'hosts' | 'flannel', { vni }: TunnelPackets): FixedChain {
-  return {
-    rules: [
-      ...FAMILIES.map(({ ip, version }) => `${ip} saddr @${ends}${version} accept comment "a tunnel"`),
-      `${ofNetwork(vni)} goto ${DENIALS.tunnel} comment "tunnels of a network come from its hosts"`,
-    ],
-  };
-}
-
-/** What a host needs of its neighbours to have them and its addresses at all (RFC 4861, RFC 2710, RFC 3810). */
-const NEIGHBOURS =
-  'icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }';
-
-/**
- * Policy of this host's own interfaces. One that it does not know is open: what has no HostEndpoint is not Weir's to close. The host's
- * traffic with its own containers is theirs, and not asked for again.
- */
-function hostEndpointChains({ inbound, outbound, tunnels }: FailsafePorts & { tunnels: string[] }): Record<string, FixedChain> {
-  const chain = (name: string, interfaceKey: 'iifname' | 'oifname', open: string[]): FixedChain => {
-    const field = interfaceKey === 'iifname' ? 'saddr' : 'daddr';
-    return {
-      rules: [
-        `${interfaceKey} "lo" return`,
-        ...OURS.map((ours) => `${interfaceKey} ${ours} return`),
-        ...FAMILIES.map(({ ip, version }) => `${ip} ${field} @bridged${version} return`),
-        ...open,
-        `${interfaceKey} @host_endpoint jump sound`,
-        `${interfaceKey} vmap @${name}`,
-        'meta protocol @any_host_endpoint jump sound',
-        `meta protocol vmap @any_${name}`,
-      ],
-    };
-  };
-  const failsafe = (ports: string[]) => [
-    ...['tcp', 'udp'].flatMap((protocol) => {
-      const own = [...new Set([...ports, ...tunnels])]
-        .filter((port) => port.startsWith(protocol))
-        .map((port) => Number(port.split('/')[1]));
-      const numbers = own.sort((left, right) => left - right).join(', ');
-      return own.length === 0 ? [] : [`${protocol} dport { ${numbers} } accept comment "failsafe"`];
-    }),
-    `${NEIGHBOURS} accept comment "neighbours"`,
-  ];
-  return {
-    to_host: chain('to_host', 'iifname', failsafe(inbound)),
-    from_host: chain('from_host', 'oifname', [...OWN_CONTAINERS, ...failsafe(outbound)]),
-    forward_in: chain('forward_in', 'iifname', []),
-    forward_out: chain('forward_out', 'oifname', []),
-    sound: { rules: UNSOUND },
-  };
-}
-
-/** Led to by a virtual address: the hook still sees the interface by which that would have left. */
-const OWN_CONTAINERS = FAMILIES.map(
-  ({ ip, version }) =>
-    `ct status & dnat == dnat ${ip} daddr . ${ip} daddr @hairpin${version} return comment "its own containers are theirs"`,
-);
-
 const NOBODY = `goto ${DENIALS.unknown} comment "no endpoint is known here"`;
-
-/** Behind a bridge an interface is not seen; the table bridge sees to it that addresses can be trusted there. */
-function bridged(field: 'saddr' | 'daddr', chain: string, how: 'jump' | 'goto' = 'jump'): string[] {
-  return FAMILIES.map(({ ip, version }) => `${ip} ${field} @bridged${version} ${how} ${chain}`);
-}
-
-/**
- * Ports of the host that lead to containers. The destination changes before the filter chains, so that policy sees where a packet ends;
- * the source stays, so that it sees where it begins. Only where no answer could find back does the source become the host's.
- */
-function natChains(): Record<string, FixedChain> {
-  return {
-    nat_prerouting: { hook: 'nat hook prerouting priority dstnat', rules: ['jump services', 'fib daddr type local goto host_ports'] },
-    nat_output: {
-      // nft knows the name dstnat for prerouting alone.
-      hook: 'nat hook output priority -100',
-      rules: [
-        'ip6 daddr ::1 return comment "what has this source cannot leave the host"',
-        'jump services',
-        'fib daddr type local goto host_ports',
-      ],
-    },
-    nat_postrouting: {
-      hook: 'nat hook postrouting priority srcnat',
-      rules: [
-        'ip saddr . ip daddr @hairpin4 masquerade comment "nobody answers itself over the network"',
-        'ip6 saddr . ip6 daddr @hairpin6 masquerade comment "nobody answers itself over the network"',
-        ...OURS.map((name) => `ip saddr 127.0.0.0/8 oifname ${name} masquerade comment "to a container this is its own loopback"`),
-        ...FAMILIES.map(
-          ({ ip, version }) =>
-            `ct status & dnat == dnat ${ip} daddr . meta l4proto . th dport @far_backend${version} ${NOT_OURS} ${ip} saddr != @bridged${version} fib saddr type != local masquerade comment "its answer would not come back this way"`,
-        ),
-        ...FAMILIES.map(
-          ({ ip, version }) =>
-            `${ip} saddr @nat${version} ${ip} daddr != @pools${version} ${ip} daddr != @clusters${version} masquerade comment "natOutgoing of their pool"`,
-        ),
-      ],
-    },
-    host_ports: {
-      rules: [
-        'dnat ip to ip daddr . meta l4proto . th dport map @host_port4',
-        'dnat ip6 to ip6 daddr . meta l4proto . th dport map @host_port6',
-        'meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any_host_port4',
-        'meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any_host_port6',
-        'ip saddr 127.0.0.0/8 return comment "what has this source cannot go to another host"',
-        ...FAMILIES.map(({ version }) => `meta nfproto ipv${version} meta l4proto . th dport vmap @service_port${version}`),
-      ],
-    },
-    services: {
-      rules: [
-        ...FAMILIES.map(({ ip, version }) => `${ip} daddr . meta l4proto . th dport vmap @service${version}`),
-        ...FAMILIES.map(({ ip, version }) => `${ip} daddr @service_range${version} goto no_backend`),
-      ],
-    },
-    // A packet to nobody is to be told of at once; who connects would wait for its timeout otherwise.
-    no_backend: { rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx type port-unreachable'] },
-  };
-}
 
 /** In the hook output a packet whose destination was changed still has the interface that it would have left by. */
 function postrouting(healthChecks: 'Always' | 'Policy', { dnsClients }: TableUse): FixedChain {
@@ -490,8 +272,3 @@ function postrouting(healthChecks: 'Always' | 'Policy', { dnsClients }: TableUse
     ],
   };
 }
-
-const UNSOUND = [
-  `ct state invalid goto ${DENIALS.state}`,
-  `ct state new tcp flags & (fin | syn | rst | ack) != syn goto ${DENIALS.state} comment "a flow that was cut does not come back in mid-stream"`,
-];

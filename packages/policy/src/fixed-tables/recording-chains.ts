@@ -24,14 +24,10 @@ import {
 import type { FixedChain } from '../statements/fixed-table.ts';
 import type { AddressField, Rule } from '../statements/rule.ts';
 import { MUTED, type RulesStatement } from '../statements/statement.ts';
+import { FAMILIES } from './address-families.ts';
 
 /** The chain for what policy let through. */
 export const ALLOWED = 'allowed';
-
-const FAMILIES = [
-  { ip: 'ip', version: '4' },
-  { ip: 'ip6', version: '6' },
-] as const;
 
 const denials = Object.entries(DENIALS) as [Denial, string][];
 
