@@ -5,7 +5,7 @@ import { type FlowRecord, parseProtocol } from '@weir/resources';
 import type { FlowDescription, FlowIdentity } from './flow-description.ts';
 import type { Volume } from './flow-volumes.ts';
 
-/** Flows of one window. Beyond it they are counted as lost: the table tells of so many packets a second that it takes a while. */
+/** Flows of one window. Beyond it they are counted as lost. */
 const MAX_FLOWS = 10_000;
 
 export interface FlowWindowOptions {
@@ -80,10 +80,11 @@ export class FlowWindow {
       known.volume = addVolumes(known.volume, volume);
       return true;
     }
+    // Before why it is allowed is found out: of tens of thousands of flows that would be most of the work, and for nothing.
+    if (this.#flows.size >= MAX_FLOWS) return false;
     const before = this.#allowed.get(key);
     const description = before === undefined ? explain() : { ...before, ...this.#options.ends(flow) };
     if (description === undefined) return true;
-    if (this.#flows.size >= MAX_FLOWS) return false;
     this.#allowed.set(key, description);
     this.#live.add(key);
     this.#flows.set(key, { packet: flow, description, first: span.from, last: span.to, packets: 0, bytes: 0, volume });
