@@ -8,7 +8,7 @@ import { EXIT, exitStatusOf } from './exit-status.ts';
 
 test('a store that cannot be used is told apart from one that refuses', (t) => {
   const status = (code: StoreErrorCode) => exitStatusOf(new StoreError(code, ''));
-  for (const code of ['EUNAVAILABLE', 'ETLS', 'EAUTH'] as const) t.is(status(code), EXIT.unavailable, code);
+  for (const code of ['EUNAVAILABLE', 'ETLS', 'EAUTH', 'EFULL'] as const) t.is(status(code), EXIT.unavailable, code);
   t.is(exitStatusOf(new CliError('ENOSTORE', '')), EXIT.unavailable);
   for (const code of ['ECONFLICT', 'EINVAL', 'ECLOSED'] as const) t.is(status(code), EXIT.refused, code);
 });

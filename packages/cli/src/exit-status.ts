@@ -22,7 +22,7 @@ export const EXIT_TEXT = [
   '4  of --exit-code: all is valid, and something would change',
 ].join('\n');
 
-const STORE_UNAVAILABLE = new Set(['EUNAVAILABLE', 'ETLS', 'EAUTH']);
+const STORE_UNAVAILABLE = new Set(['EUNAVAILABLE', 'ETLS', 'EAUTH', 'EFULL']);
 
 /** Errors are told apart by name and code, so that a failing `weir` need not load the packages which the errors come from. */
 export function exitStatusOf(error: unknown): ExitStatus {

@@ -21,6 +21,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
     code: CNI_CODE.tryAgain,
     details: "the store does not answer; check its endpoints in the agent's configuration, then launch the task again",
   },
+  EFULL: { code: CNI_CODE.tryAgain, details: "make room in etcd (its database's quota is used up), then launch the task again" },
   ECLOSED: { code: CNI_CODE.tryAgain, details: 'the agent is stopping or starting; launch the task again' },
   ECOMPACTED: { code: CNI_CODE.tryAgain, details: 'the agent is reading the store anew; launch the task again' },
   EHISTORY: { code: CNI_CODE.tryAgain, details: 'the agent is reading the store anew; launch the task again' },

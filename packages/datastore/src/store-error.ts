@@ -1,6 +1,7 @@
 /**
  * - EUNAVAILABLE: the store cannot be reached or does not answer; the message names the endpoints or file and what to check
  * - ECOMPACTED: the revision asked for is no longer kept; list again
+ * - EFULL: the store takes nothing more until somebody makes room; what it has can be read and deleted
  * - EHISTORY: the store's history is another one than before, as after a restore from a backup: list again, and compare no revisions
  * - EAUTH: user or password refused, or the user may not touch this key
  * - ETLS: no trust between client and server: certificate, key or protocol
@@ -9,7 +10,17 @@
  * - EINVAL: the call or the configuration is wrong
  * - ECLOSED: the store was closed
  */
-export type StoreErrorCode = 'EUNAVAILABLE' | 'ECOMPACTED' | 'EHISTORY' | 'EAUTH' | 'ETLS' | 'ECONFLICT' | 'ELEASE' | 'EINVAL' | 'ECLOSED';
+export type StoreErrorCode =
+  | 'EUNAVAILABLE'
+  | 'EFULL'
+  | 'ECOMPACTED'
+  | 'EHISTORY'
+  | 'EAUTH'
+  | 'ETLS'
+  | 'ECONFLICT'
+  | 'ELEASE'
+  | 'EINVAL'
+  | 'ECLOSED';
 
 export interface StoreErrorOptions extends ErrorOptions {
   maybeCommitted?: boolean;

@@ -40,6 +40,7 @@ const STATUS = {
   EUNAVAILABLE: 503,
   EAUTH: 503,
   ETLS: 503,
+  EFULL: 503,
   ECLOSED: 503,
 } as const;
 

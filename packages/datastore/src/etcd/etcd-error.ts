@@ -14,6 +14,7 @@ export interface EtcdFailure {
 const PATTERNS: [RegExp, StoreErrorCode][] = [
   [/authentication failed, invalid user ID or password|user name is empty|user name not found|invalid auth token/i, 'EAUTH'],
   [/permission denied|authentication is not enabled|Unauthenticated/i, 'EAUTH'],
+  [/database space exceeded/i, 'EFULL'],
   [/required revision has been compacted/i, 'ECOMPACTED'],
   [/required revision is a future revision/i, 'EHISTORY'],
   [/requested lease not found/i, 'ELEASE'],
@@ -51,6 +52,8 @@ function adviceFor(code: StoreErrorCode, reason: string, { username, caFile, cer
       return `check that ${caFile ?? "one of Node's built-in authorities"} signed the server's certificate, that it is valid for the endpoint's name and in time, ${
         certFile ? `that the server trusts ${certFile}` : 'whether the server wants a client certificate'
       }, and http or https`;
+    case 'EFULL':
+      return "nothing was changed: etcd's quota is used up. Compact and defragment it, or raise its --quota-backend-bytes, then `etcdctl alarm disarm`";
     case 'ECOMPACTED':
     case 'EHISTORY':
       return 'list again and watch from there';

@@ -259,6 +259,21 @@ test('another cluster behind the same address is told as restored, also where it
   t.deepEqual(told, ['synced', 'restored', 'synced']);
 });
 
+test('an etcd whose quota is used up: EFULL says so and that nothing was changed; what is there can be read and deleted', async (t) => {
+  const server = await startEtcdServer({ arguments: ['--quota-backend-bytes', '1000000'] });
+  t.teardown(() => server.stop());
+  const store = await opened(t, optionsFor(server.endpoint));
+  await put(store, '/first', '1');
+  const fill = async () => {
+    for (let index = 0; ; index++) await put(store, `/filler-${index}`, 'x'.repeat(100_000));
+  };
+  const error = await t.throwsAsync<StoreError>(fill(), { code: 'EFULL', message: /space exceeded; nothing was changed: .*alarm disarm/ });
+  t.false(error!.maybeCommitted);
+  t.is((await store.get('/first'))?.value, '1');
+  t.true((await store.transact({ when: [], then: [{ delete: '/first' }] })).committed);
+  await t.throwsAsync(store.lease(10), { code: 'EFULL' });
+});
+
 test('unreachable: EUNAVAILABLE names the endpoints and what to check, within the timeout', async (t) => {
   const refused = await t.throwsAsync(openStore(optionsFor('http://127.0.0.1:1', 'http://127.0.0.1:2')), { code: 'EUNAVAILABLE' });
   t.regex(refused!.message, /http:\/\/127\.0\.0\.1:1, http:\/\/127\.0\.0\.1:2: connect ECONNREFUSED.*check that etcd runs there/);
