@@ -17,6 +17,18 @@ test('a set that is too big for the store is to be spread over several; a table 
   );
   const both = await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: `${set('small', 1)}\n---\n${set('big', 120_000)}` });
   t.regex(both, /document 2.*: globalnetworkset\/big has 120000 CIDRs/s);
+  const { nets } = JSON.parse(set('big', 120_000)).spec;
+  const policy = {
+    apiVersion: 'weir/v1',
+    kind: 'GlobalPolicy',
+    metadata: { name: 'wide' },
+    spec: { ingress: [{ action: 'Deny', source: { nets } }] },
+  };
+  const wide = await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: JSON.stringify(policy) });
+  t.regex(
+    wide,
+    /globalpolicy\/wide has 2\.\d MB, more than the store takes in one object: write it as 2 or more, or name addresses by a NetworkSet/,
+  );
   t.is(await weir.ok(t, ['get', 'gnetset', '-o', 'name']), '', 'nothing is written');
   t.is(await weir.ok(t, ['apply', '-f', '-'], { stdin: set('part', 50_000) }), lines('globalnetworkset/part created'));
   t.regex(await weir.ok(t, ['get', 'gnetset']), /\npart +50000 CIDRs: 11\.0\.0\.0\/32,.* +threat=known\n$/);

@@ -1,17 +1,6 @@
 /** One object into the store, or out of it: the rules that hold beside its schema. */
 import type { Store } from '@weir/datastore';
-import {
-  type AnyObject,
-  BGP_CONFIG_NAME,
-  type BgpConfig,
-  type GlobalNetworkSet,
-  type Host,
-  type Kind,
-  keyOf,
-  type NetworkSet,
-  type ObjectId,
-  serialize,
-} from '@weir/resources';
+import { type AnyObject, BGP_CONFIG_NAME, type BgpConfig, type Host, type Kind, keyOf, type ObjectId, serialize } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { isAgentPresent } from '../node/presence.ts';
 import { withHostFacts } from './host-facts.ts';
@@ -41,7 +30,7 @@ const MADE_BY_WEIR: Partial<Record<Kind, string>> = {
  */
 export function checkWritable(object: AnyObject, verb: WriteVerb): void {
   const { kind, metadata } = object;
-  if (kind === 'NetworkSet' || kind === 'GlobalNetworkSet') checkSize(object);
+  checkSize(object);
   const reason = MADE_BY_WEIR[kind];
   if (reason !== undefined) throw new CliError('EREFUSED', `cannot ${verb} ${referenceText(kind, metadata.name)}: ${reason}`);
 }
@@ -130,17 +119,18 @@ function checkName({ kind, metadata: { name } }: BgpConfig): void {
   );
 }
 
-/** etcd takes no request of more than 1.5 MiB (--max-request-bytes); a set that is too big for it is so everywhere, so that stores can be changed. */
+/** etcd takes no request of more than 1.5 MiB (--max-request-bytes); what is too big for it is so everywhere, so that stores can be changed. */
 const MOST_BYTES = 1.4 * 1024 * 1024;
 
-function checkSize(object: NetworkSet | GlobalNetworkSet): void {
+function checkSize(object: AnyObject): void {
   const bytes = Buffer.byteLength(serialize(object));
   if (bytes <= MOST_BYTES) return;
   const parts = Math.ceil(bytes / MOST_BYTES);
-  throw new CliError(
-    'EREFUSED',
-    `${referenceText(object.kind, object.metadata.name)} has ${object.spec.nets.length} CIDRs, more than the store takes in one object: spread them over ${parts} sets or more with the same labels`,
-  );
+  const what =
+    object.kind === 'NetworkSet' || object.kind === 'GlobalNetworkSet'
+      ? `${object.spec.nets.length} CIDRs, more than the store takes in one object: spread them over ${parts} sets or more with the same labels`
+      : `${(bytes / 1e6).toFixed(1)} MB, more than the store takes in one object: write it as ${parts} or more, or name addresses by a NetworkSet`;
+  throw new CliError('EREFUSED', `${referenceText(object.kind, object.metadata.name)} has ${what}`);
 }
 
 /**
