@@ -1,8 +1,11 @@
 /** A Docker engine itself with Weir's drivers: what the Docker containerizer of Mesos runs its tasks with. Who reaches whom is measured by packets. */
-import { mkdtempSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Netlink } from '@weir/kernel';
+import { MesosAgentDouble } from '@weir/lab';
+import { appSchema } from '@weir/mesos';
 import type { Endpoint } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../testbed/eventually.ts';
@@ -14,13 +17,15 @@ import { dockerPrograms } from './docker-programs.ts';
 // Paths of sockets have to be short.
 const FOLDER = mkdtempSync('/tmp/weir-docker-');
 const PLUGINS = join(FOLDER, 'plugins');
+const EXAMPLE = new URL('../../marathon/docker/', import.meta.url).pathname;
 const programs = await dockerPrograms();
 
 const testbed = Testbed.share(test, {
   hosts: 1,
-  agent: { docker: { socket: join(FOLDER, 'docker.sock'), plugins: PLUGINS, interval: 1, orphanGrace: 5 } },
+  agent: { docker: { socket: join(FOLDER, 'docker.sock'), plugins: PLUGINS, interval: 1, orphanGrace: 5 }, mesos: { interval: 1 } },
 });
 let docker: Docker | undefined;
+let mesos: MesosAgentDouble;
 
 const ONLY_FRIENDS = `
 apiVersion: weir/v1
@@ -36,9 +41,12 @@ test.serial.before('a Docker engine', async (t) => {
   await docker.start();
   await docker.importImage('busybox', 'LABEL app=friend');
   await makeNetwork(docker, 'shop');
+  mesos = new MesosAgentDouble(testbed().hosts[0]!);
+  await mesos.listen();
 });
 
 test.after.always(async () => {
+  mesos?.close();
   await docker?.close();
   await rm(FOLDER, { recursive: true, force: true });
 });
@@ -70,6 +78,32 @@ async function run(
   return { ...container, traffic };
 }
 
+/** As the Docker containerizer starts the task of an app (docker/docker.cpp), with the test's own image. */
+async function launch(t: ExecutionContext, engine: Docker, file: string): Promise<DockerContainer & { traffic: Traffic }> {
+  const { id, networks, container } = appSchema.parse(JSON.parse(readFileSync(join(EXAMPLE, file), 'utf8')));
+  const task = `${id.slice(1).replaceAll('/', '_')}.instance-${randomUUID()}._app.1`;
+  const pairs = Object.entries(networks![0]!.labels ?? {}).map(([key, value]) => ({ key, value: String(value) }));
+  const portMappings = container!.portMappings ?? [];
+  const name = networks![0]!.name!;
+  const scope = { labels: [{ key: 'network-scope', value: 'container' }] };
+  const containerId = mesos.announce({
+    id: task,
+    labels: [],
+    ports: portMappings.map(({ containerPort, name: port, protocol = 'tcp' }) => ({
+      number: containerPort!,
+      name: port!,
+      protocol,
+      labels: scope,
+    })),
+    container: { type: 'DOCKER', network_infos: [{ name, labels: { labels: pairs } }] },
+  });
+  t.teardown(() => mesos.forget(containerId));
+  const ports = portMappings.flatMap(({ hostPort, containerPort }) =>
+    hostPort === undefined ? [] : ['-p', `${hostPort}:${containerPort}`],
+  );
+  return run(t, engine, `mesos-${containerId}`, name, '-e', `MESOS_TASK_ID=${task}`, '--label', `MESOS_TASK_ID=${task}`, ...ports);
+}
+
 async function endpoints(): Promise<Endpoint[]> {
   const { objects } = await testbed().objects.list('Endpoint');
   return objects.map(({ object }) => object);
@@ -86,6 +120,10 @@ function hostLinks(): string[] {
 }
 
 const isNothingLeft = async () => (await endpoints()).length === 0 && hostLinks().length === 0 && (await heldAddresses()) === 0;
+
+testDocker("the drivers' sockets are root's alone", async (t) => {
+  for (const name of ['weir.sock', 'weir-ipam.sock']) t.is(statSync(join(PLUGINS, name)).mode & 0o777, 0o600);
+});
 
 testDocker('a container has an address of the pools, reaches a task of Mesos, and leaves nothing', async (t, engine) => {
   const bed = testbed();
@@ -169,6 +207,29 @@ testDocker('a published port leads to the container, under policy, and to one co
   await web.traffic.close();
   await engine.remove('web');
   t.false(await outside.tcp(published));
+});
+
+testDocker('the apps of marathon/docker: tasks of Mesos go by the labels of their app, and those of its network', async (t, engine) => {
+  const bed = testbed();
+  const policies = readFileSync(join(EXAMPLE, 'policies/web.yaml'), 'utf8');
+  await bed.apply(policies);
+  t.teardown(() => bed.delete(policies));
+  const outside = new Traffic('switch', bed.cluster.folder.namespacePath('switch'));
+  t.teardown(() => outside.close());
+  const [web, client] = [await launch(t, engine, 'web.json'), await launch(t, engine, 'client.json')];
+  const all = () => endpoints().then((found) => found.filter(({ spec }) => spec.mesos?.task !== undefined));
+  const found = await eventually(all, ({ length }) => length === 2);
+  const endpoint = found.find(({ spec }) => spec.addresses.includes(web.ipv4));
+  t.like(endpoint, {
+    metadata: { namespace: 'store', labels: { app: 'web', tier: 'front', 'weir/app': '/store/web' } },
+    spec: { ports: [{ name: 'http', port: 80, protocol: 'TCP' }], hostPorts: [{ hostPort: 8080, containerPort: 80, protocol: 'TCP' }] },
+  });
+  for (const target of [
+    { address: web.ipv4, port: 80 },
+    { address: bed.hosts[0]!.addresses.ipv4, port: 8080 },
+  ])
+    t.true(await eventually(() => client.traffic.tcp(target), Boolean));
+  t.false(await outside.tcp({ address: web.ipv4, port: 80 }));
 });
 
 testDocker('an agent that is killed and started anew: containers run on, and Docker waits with what it wants', async (t, engine) => {

@@ -42,7 +42,16 @@ export type { BgpFilterRule, BgpFilterSpec, CidrOperator } from './kinds/bgp-fil
 export type { BfdSpec, BgpPeerSpec } from './kinds/bgp-peer.ts';
 export { type Allocation, type BlockSpec, blockName } from './kinds/block.ts';
 export { type ClaimSpec, type ClaimStatus, claimedAddresses, claimedSpace } from './kinds/claim.ts';
-export { type DockerFacts, type EndpointSpec, isReady, type MesosFacts, type NamedPort, spaceOf } from './kinds/endpoint.ts';
+export {
+  containerTitle,
+  type DockerFacts,
+  type EndpointSpec,
+  isContainer,
+  isReady,
+  type MesosFacts,
+  type NamedPort,
+  spaceOf,
+} from './kinds/endpoint.ts';
 export { DEFAULT_FAILSAFE_PORTS, type FailsafePorts, failsafePorts } from './kinds/failsafe-ports.ts';
 export type { GlobalPolicySpec } from './kinds/global-policy.ts';
 export type { FlannelLease, HostBgp, HostDns, HostSpec, VxlanEnd } from './kinds/host.ts';

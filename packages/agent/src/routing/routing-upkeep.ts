@@ -87,7 +87,8 @@ export class RoutingUpkeep {
   repair(): void {
     const { routing, netlink, log } = this.#of;
     routing.forgetActual();
-    const done = [...hostSetup(), ...mendContainers(netlink, this.#containers()), ...routing.apply()];
+    const containers = this.#containers().map((spec) => ({ ...spec, answersArp: spec.docker !== undefined }));
+    const done = [...hostSetup(), ...mendContainers(netlink, containers), ...routing.apply()];
     if (done.length > 0) log.warn({ done }, "somebody changed this host's routes or links: repaired");
     this.applied();
   }

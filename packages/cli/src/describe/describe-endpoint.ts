@@ -14,7 +14,7 @@ export function endpointFields(endpoint: Endpoint, surroundings: Surroundings): 
   return [
     ...warningFields(endpoint),
     ['Host', agentIsUp ? spec.host : `${spec.host}, whose agent is down`],
-    ['Container', spec.containerId],
+    ['Container', containerText(spec)],
     ...mesosFields(spec),
     ['Network', spec.network],
     ['Addresses', spec.addresses],
@@ -32,9 +32,19 @@ export function endpointFields(endpoint: Endpoint, surroundings: Surroundings): 
 /** What of the task's labels could not be followed; first, since it is why somebody looks. */
 function warningFields({ metadata, spec }: Endpoint): Field[] {
   const told = metadata.annotations[WARNINGS_ANNOTATION]?.split('\n') ?? [];
-  const waits = spec.waitsForLabels ? ['closed: the labels of its task are not known yet'] : [];
+  const waits = spec.waitsForLabels
+    ? [`closed: the labels of its ${spec.docker?.name === undefined && spec.docker ? 'container' : 'task'} are not known yet`]
+    : [];
   const warnings = [...waits, ...told];
   return warnings.length === 0 ? [] : [['Warnings', warnings]];
+}
+
+/** With the id by which `docker` knows it, where it is Docker's. */
+function containerText({ containerId, docker }: Endpoint['spec']): string {
+  if (docker === undefined) return containerId;
+  return docker.name === undefined
+    ? 'not known: Docker has not been asked yet, or does not answer'
+    : `${docker.name}, ${docker.container} of Docker`;
 }
 
 function mesosFields({ mesos }: Endpoint['spec']): Field[] {

@@ -104,7 +104,7 @@ function unit(node: string, config: string): string {
 Description=Weir agent
 After=network-online.target
 Wants=network-online.target
-Before=mesos-slave.service mesos-agent.service
+Before=mesos-slave.service mesos-agent.service docker.service
 
 [Service]
 ExecStart=${[node, PROGRAM, 'agent', '--config', config].map(unitWord).join(' ')}

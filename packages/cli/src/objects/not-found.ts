@@ -1,5 +1,5 @@
 /** An object that is not there, and what may have been meant. */
-import { type AnyObject, kindInfo, nearest, type ObjectId } from '@weir/resources';
+import { type AnyObject, isContainer, kindInfo, nearest, type ObjectId } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { referenceText } from './references.ts';
 import type { Stores } from './stores.ts';
@@ -14,7 +14,7 @@ export function notFound({ kind, name, namespace }: ObjectId, details: string[] 
 export async function notFoundBut({ objects }: Pick<Stores, 'objects'>, id: ObjectId): Promise<CliError> {
   const { kind, name, namespace } = id;
   const all = (await objects.list(kind)).objects.map(({ object }) => object as AnyObject);
-  const same = all.filter((object) => object.metadata.name === name || (object.kind === 'Endpoint' && object.spec.containerId === name));
+  const same = all.filter((object) => object.metadata.name === name || (object.kind === 'Endpoint' && isContainer(object.spec, name)));
   const elsewhere = same.map(({ metadata }) => {
     const reference = referenceText(kind, metadata.name);
     return metadata.namespace === namespace

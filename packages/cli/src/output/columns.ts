@@ -9,6 +9,7 @@ import {
   CLUSTER_LABEL,
   type Claim,
   claimedAddresses,
+  containerTitle,
   type Endpoint,
   type GlobalNetworkSet,
   type GlobalPolicy,
@@ -90,7 +91,7 @@ const byKind: { [K in Kind]: KindColumns<ObjectOf<K>> } = {
         value: ({ spec }) => spec.ports.map((port) => `${port.name}:${port.port}/${port.protocol}`).join(','),
         shrinks: true,
       },
-      { header: 'CONTAINER', value: ({ spec }) => spec.containerId, shrinks: true },
+      { header: 'CONTAINER', value: ({ spec }) => containerTitle(spec), shrinks: true },
     ],
   },
   Tier: {

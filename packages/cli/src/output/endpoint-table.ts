@@ -1,4 +1,4 @@
-import type { Endpoint } from '@weir/resources';
+import { containerTitle, type Endpoint } from '@weir/resources';
 import { formatOwnLabels } from './columns.ts';
 import { type Column, renderTable } from './table.ts';
 
@@ -8,7 +8,7 @@ const COLUMNS: Column<Endpoint>[] = [
   { header: 'HOST', value: ({ spec }) => spec.host },
   { header: 'ADDRESS', value: ({ spec }) => spec.addresses.join(',') },
   { header: 'NETWORK', value: ({ spec }) => spec.network },
-  { header: 'CONTAINER', value: ({ spec }) => spec.containerId, shrinks: true },
+  { header: 'CONTAINER', value: ({ spec }) => containerTitle(spec), shrinks: true },
 ];
 
 /** Apps before hosts: instances of one app stand together, whatever host they run on. */

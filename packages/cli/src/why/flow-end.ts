@@ -6,6 +6,7 @@ import {
   type Family,
   familyOf,
   type HostEndpoint,
+  isContainer,
   isMarathonId,
   isOfMarathonId,
   matches,
@@ -51,7 +52,7 @@ const STRANGERS: Readonly<Record<Family, readonly string[]>> = {
 };
 
 /**
- * Everybody whom a text means: an IP address, `outside`, an endpoint by name or container id (`NAMESPACE/NAME`), a Marathon app or group by
+ * Everybody whom a text means: an IP address, `outside`, an endpoint by name or container (`NAMESPACE/NAME`), a Marathon app or group by
  * its id (`/shop/web`), a host by its name (`node-7`, `host/node-7`), or all endpoints with such labels (`run=web`, `shop/run=web`,
  * `run in {"web", "api"}`); host endpoints, where none has them. Of another cluster the same behind its name: `east:shop/run=web`.
  *
@@ -72,7 +73,7 @@ export function findEnds(text: string, state: PolicyState, namespace?: string): 
   if (hostName !== undefined) return hostEnds(hostName, state);
   const { home, rest } = inNamespace(text, namespace);
   const near = endpoints.filter(({ metadata }) => home === undefined || metadata.namespace === home);
-  const named = near.filter(({ metadata, spec }) => metadata.name === rest || spec.containerId === rest);
+  const named = near.filter(({ metadata, spec }) => metadata.name === rest || isContainer(spec, rest));
   if (named.length === 0 && home === undefined && hostNames(state).includes(text)) return hostEnds(text, state);
   const found = named.length > 0 ? named : labelled(near, rest);
   const hosts = found.length === 0 && home === undefined ? labelled(objectsOf(state, 'HostEndpoint'), rest) : [];

@@ -121,6 +121,13 @@ export class MesosAgentDouble implements TaskAgent {
     this.#runs.delete(containerId);
   }
 
+  /** Tells of a task whose container somebody else runs, as Docker does for Mesos. @returns the container's id */
+  announce(task: TaskInfo): string {
+    const containerId = randomUUID();
+    this.#runs.set(containerId, { containerId, executor: { id: task.id, type: 'CUSTOM', labels: [] }, tasks: [{ task }] });
+    return containerId;
+  }
+
   /** Makes it deny the container, which lives on: a Mesos agent whose work folder was removed. */
   forget(containerId: string): void {
     this.#runs.delete(containerId);
@@ -233,6 +240,7 @@ export class MesosAgentDouble implements TaskAgent {
       statuses: run.container === undefined ? [] : [this.#status(run, running)],
       ...(task.labels.length > 0 && { labels: { labels: task.labels } }),
       discovery: discoveryOf(task),
+      ...(task.container && { container: task.container }),
     };
   }
 

@@ -2,5 +2,7 @@
 export interface TaskInfo {
   id: string;
   labels: { key: string; value: string }[];
+  /** `ContainerInfo`, where Docker runs it. */
+  container?: { type: 'DOCKER'; network_infos: { name: string; labels: { labels: { key: string; value: string }[] } }[] };
   ports: { number: number; name?: string; protocol: string; labels: { labels: { key: string; value: string }[] } }[];
 }

@@ -170,3 +170,13 @@ test('labels to Weir that are wrong are told', (t) => {
   t.regex(warnings[0]!, /did you mean WEIR_POLICY/);
   t.regex(warnings[1]!, /^weir\/namespace: "No Such"/);
 });
+
+test("the labels of a network are the task's where Docker runs its container: nobody else tells of them", (t) => {
+  const labelsWith = (type: string) => {
+    const network_infos = [{ name: 'shop', labels: { labels: [label('tier', 'front'), label('weir/namespace', 'store')] } }];
+    const one = taskSchema.parse(task('f1', 'one', { labels: { labels: [label('tier', 'back')] }, container: { type, network_infos } }));
+    return taskOf({ containerId: 'c', framework: 'marathon', role: undefined, executorId: 'one', labels: [], tasks: [one] })!.labels;
+  };
+  t.deepEqual(labelsWith('DOCKER'), [label('tier', 'front'), label('weir/namespace', 'store')]);
+  t.deepEqual(labelsWith('MESOS'), [label('tier', 'back')]);
+});

@@ -12,7 +12,7 @@ import {
   weirLabel,
 } from '@weir/resources';
 import { appOfTask, nameOfApp, namespaceOfApp } from '../marathon/marathon-task.ts';
-import { healthOf, type MesosContainer } from './mesos-state.ts';
+import { healthOf, type MesosContainer, type MesosTask } from './mesos-state.ts';
 
 /** Pure: what a container's tasks say to Weir; undefined while it has none. Of a pod, its own labels win over those of its containers. */
 export function taskOf({ tasks, labels, framework, role, executorId }: MesosContainer): Task | undefined {
@@ -27,6 +27,7 @@ export function taskOf({ tasks, labels, framework, role, executorId }: MesosCont
       ...(app === undefined ? [] : [{ key: 'app', value: nameOfApp(app) }]),
       ...tasks.toReversed().flatMap((one) => one.labels.labels),
       ...labels,
+      ...tasks.flatMap(dockerNetworkLabels),
     ]),
     identity: identityOf({ app, framework, role }),
     ...(app !== undefined && { namespace: namespaceOfApp(app) }),
@@ -45,6 +46,11 @@ export function taskOf({ tasks, labels, framework, role, executorId }: MesosCont
       ...(healthy !== undefined && { healthy }),
     },
   };
+}
+
+/** Of a container that Docker runs the labels of its network come no other way: no call has them. */
+function dockerNetworkLabels({ container }: MesosTask): { key: string; value: string }[] {
+  return container?.type === 'DOCKER' ? container.network_infos.flatMap((network) => network.labels.labels) : [];
 }
 
 /** What Weir labels an endpoint with. Ids of apps are kept as they are, so that they can be selected by. */

@@ -36,6 +36,12 @@ export const taskSchema = z.looseObject({
   executor_id: id.optional(),
   labels: wrappedLabels.prefault({}),
   discovery: discoverySchema.optional(),
+  container: z
+    .looseObject({
+      type: z.string().optional(),
+      network_infos: z.array(z.looseObject({ labels: wrappedLabels.prefault({}) })).default([]),
+    })
+    .optional(),
   statuses: z.array(statusSchema).default([]),
   /** Present when Mesos checks its health. */
   health_check: z.unknown().optional(),

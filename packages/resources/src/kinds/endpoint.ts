@@ -161,6 +161,20 @@ export function spaceOf({ addressSpace, network }: EndpointSpec): string | undef
   return addressSpace === 'Own' ? network : undefined;
 }
 
+/** What people call the container: by Docker's name for it where it has one, else by its id. */
+export function containerTitle({ containerId, docker }: EndpointSpec): string {
+  return docker?.name ?? containerId;
+}
+
+/** Letters of a container's id that Docker shows, and takes for all of it. */
+const SHORT_ID = 12;
+
+/** Whether the text names the container: its id, or the name or id that Docker has for it. */
+export function isContainer({ containerId, docker }: EndpointSpec, text: string): boolean {
+  if (text === containerId || text === docker?.name) return true;
+  return text.length >= SHORT_ID && docker?.container?.startsWith(text) === true;
+}
+
 /** Whether services lead new flows to it. Who has no health checks is ready as soon as it is there. */
 export function isReady({ ready, mesos, waitsForLabels }: Pick<EndpointSpec, 'ready' | 'mesos' | 'waitsForLabels'>): boolean {
   return waitsForLabels !== true && (ready ?? mesos?.healthy ?? true);

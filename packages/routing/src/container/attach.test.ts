@@ -71,6 +71,30 @@ for (const [family, addresses, probes] of [
   });
 }
 
+// As Docker does it: the runtime takes the container's end away itself, gives it its address, and a route to the gateway on the link.
+test("without a namespace the container's end waits beside the host's, down; moved, it reaches its gateway on a host without a default route", (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  const mac = '02:42:00:00:00:07';
+  host.run(() => attach({ interfaceName: 'waiting', hostInterface: 'weirtest0', addresses: ['10.65.0.7', 'fd00:65::7'], mac, mtu: 1400 }));
+  t.like(host.netlink.link('waiting'), { mac, mtu: 1400, up: false });
+  host.ip(`link set waiting netns ${container.name} name eth0`);
+  for (const command of [
+    'address add 10.65.0.7/32 dev eth0',
+    'address add fd00:65::7/128 dev eth0 nodad',
+    'link set eth0 up',
+    'route add 169.254.1.1 dev eth0',
+    'route add default via 169.254.1.1 dev eth0',
+    'route add default via fe80::1 dev eth0',
+  ])
+    container.ip(command);
+  ping(container, '192.0.2.1');
+  ping(container, 'fe80::1%eth0');
+  ping(host, '10.65.0.7');
+  // Its own address on the link would be taken for the source of what the host sends.
+  t.regex(host.ip('route get 10.65.0.7'), /src 192\.0\.2\.1/);
+});
+
 // The kernel makes the routes to IPv6 addresses later, and half of the attachments returned before: the first packets were lost.
 test('packets to the IPv6 addresses of both ends are taken in as soon as attach returns', async (t) => {
   for (let round = 0; round < 10; round++) {

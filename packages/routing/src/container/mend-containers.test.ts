@@ -28,6 +28,18 @@ test('what attach made on the host comes back, also after the link was down; wha
   t.deepEqual(mendContainers(host.netlink, attached), []);
 });
 
+test("the gateway's address of a container whose neighbours are others' doing comes back", (t) => {
+  const host = makeNamespace(t, 'host');
+  const addresses = ['10.65.0.7'];
+  host.run(() => attach({ interfaceName: 'waiting', hostInterface: 'weirtest', addresses }));
+  const attached = [{ hostInterface: 'weirtest', addresses, answersArp: true }];
+  t.deepEqual(mendContainers(host.netlink, attached), []);
+  host.ip('address del 169.254.1.1/32 dev weirtest');
+  // With a link's last IPv4 address its routes go, too.
+  t.deepEqual(mendContainers(host.netlink, attached), ['address 169.254.1.1/32 dev weirtest', '10.65.0.7/32 dev weirtest']);
+  t.deepEqual(mendContainers(host.netlink, attached), []);
+});
+
 test("a destination that has somebody else's route is left to it", (t) => {
   const host = makeNamespace(t, 'host');
   const container = makeNamespace(t, 'container');

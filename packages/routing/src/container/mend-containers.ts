@@ -1,7 +1,8 @@
 /** What `attach` made on the host's side, made again where somebody took it away. */
 import { KernelError, type Netlink } from '@weir/kernel';
-import { GATEWAY6, hostPrefix, ROUTE_PROTOCOL } from '../addresses.ts';
+import { GATEWAY4, GATEWAY6, hostPrefix, ROUTE_PROTOCOL } from '../addresses.ts';
 
+const GATEWAY4_CIDR = hostPrefix(GATEWAY4);
 const GATEWAY6_CIDR = `${GATEWAY6}/64`;
 
 /** A container that is attached. */
@@ -10,6 +11,8 @@ export interface Attached {
   addresses: readonly string[];
   /** Of the container's end. */
   mac?: string | undefined;
+  /** The gateway's IPv4 address is on the host's end too: what moved the container's end away set no neighbour entry there (`LinkRequest.namespace`). */
+  answersArp?: boolean;
 }
 
 /**
@@ -24,9 +27,10 @@ export function mendContainers(netlink: Netlink, containers: Iterable<Attached>)
   const neighbours = new Set(
     netlink.neighbours().flatMap(({ link, address, mac, state }) => (state === 'permanent' ? [`${address} ${link} ${mac}`] : [])),
   );
-  const gateways = new Set(netlink.addresses({ version: 6 }).flatMap(({ cidr, link }) => (cidr === GATEWAY6_CIDR ? [link] : [])));
+  const linksWith = (wanted: string) => new Set(netlink.addresses().flatMap(({ cidr, link }) => (cidr === wanted ? [link] : [])));
+  const [gateways4, gateways6] = [linksWith(GATEWAY4_CIDR), linksWith(GATEWAY6_CIDR)];
   const done: string[] = [];
-  for (const { hostInterface, addresses, mac } of containers) {
+  for (const { hostInterface, addresses, mac, answersArp } of containers) {
     const link = links.get(hostInterface);
     if (link === undefined) continue;
     const attempt = (what: string, action: () => void) => {
@@ -40,8 +44,10 @@ export function mendContainers(netlink: Netlink, containers: Iterable<Attached>)
     };
     if (!link.up) attempt(`link ${hostInterface} up`, () => netlink.setLink(link.index, { up: true }));
     // The kernel takes IPv6 addresses away with a link that goes down.
-    if (addresses.some((address) => address.includes(':')) && !gateways.has(link.index))
+    if (addresses.some((address) => address.includes(':')) && !gateways6.has(link.index))
       attempt(`address ${GATEWAY6_CIDR} dev ${hostInterface}`, () => netlink.addAddress(link.index, GATEWAY6_CIDR, { noDad: true }));
+    if (answersArp && addresses.some((address) => !address.includes(':')) && !gateways4.has(link.index))
+      attempt(`address ${GATEWAY4_CIDR} dev ${hostInterface}`, () => netlink.addAddress(link.index, GATEWAY4_CIDR, { scope: 'host' }));
     for (const address of addresses) {
       const destination = hostPrefix(address);
       if (!link.up || !routes.has(`${destination} ${link.index}`))
