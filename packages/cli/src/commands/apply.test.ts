@@ -109,6 +109,18 @@ test('of a host its allowance for Mesos can be changed, its addresses cannot, an
   t.regex(await weir.fails(t, 1, ['apply', '-f', '-'], { stdin: yaml.replace('name: h1', 'name: h2') }), /cannot make host\/h2: the agent/);
 });
 
+test('a policy in a namespace that is nearly that of its endpoints, or for labels that are nearly theirs, is written with a warning', async (t) => {
+  const weir = await Weir.in(t);
+  await weir.seed(endpoint('c1', { run: 'web' }, { on: 'h1', address: '10.77.0.1' }));
+  const policy = (namespace: string, run: string) =>
+    `{apiVersion: weir/v1, kind: Policy, metadata: {name: p, namespace: ${namespace}}, spec: {selector: "run == '${run}'"}}`;
+  const warning = async (namespace: string, run: string) =>
+    (await weir.run(['apply', '-f', '-'], { stdin: policy(namespace, run) })).stderr;
+  t.is(await warning('shop', 'web'), '');
+  t.is(await warning('shop', 'wep'), 'warning: policy/p: spec.selector: nothing in namespace shop has run == "wep"; did you mean "web"?\n');
+  t.is(await warning('shpo', 'web'), 'warning: policy/p: no endpoint is in namespace "shpo"; did you mean "shop"?\n');
+});
+
 test('a folder is read in the order of its names, folders below it only with -R', async (t) => {
   const weir = await Weir.in(t);
   await mkdir(join(weir.folder, 'all/below'), { recursive: true });

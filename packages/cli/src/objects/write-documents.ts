@@ -3,8 +3,10 @@ import type { Kind, ObjectId } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { attemptAll } from './attempt-all.ts';
 import { type Document, originText } from './documents.ts';
+import { warnOfContainers } from './host-warning.ts';
 import { notFoundBut } from './not-found.ts';
 import { warnOfOwner } from './owner-warning.ts';
+import { slipFinder } from './policy-slips.ts';
 import { referenceText } from './references.ts';
 import type { Stores } from './stores.ts';
 import { tierCheck } from './tier-admission.ts';
@@ -33,6 +35,17 @@ export async function writeDocuments(stores: Stores, documents: readonly Documen
     await warnOfOwner(stores, id);
     await report(id, await writeObject(stores, object, verb));
   });
+  await warnOfSlips(stores, documents);
+}
+
+async function warnOfSlips(stores: Stores, documents: readonly Document[]): Promise<void> {
+  const policies = documents.flatMap(({ object }) => (object.kind === 'Policy' ? [object] : []));
+  const find = slipFinder(stores);
+  for (const policy of policies) {
+    // It is written: what keeps this from being found out is no failure.
+    for (const slip of await find(policy).catch(() => []))
+      process.stderr.write(`warning: ${referenceText('Policy', policy.metadata.name)}: ${slip}\n`);
+  }
 }
 
 /** As {@link writeDocuments} does it first, for before there is a store. */
@@ -75,6 +88,7 @@ export async function deleteTargets(
         throw await notFoundBut(stores, id);
       }
       await report(id, 'deleted');
+      await warnOfContainers(stores, id);
     },
   );
 }
