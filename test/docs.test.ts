@@ -1,10 +1,16 @@
 /** What the documentation says about files, objects, metrics and settings is held to what there is. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { Parser } from '@oclif/core';
 import { CNI_CODE } from '@weir/cni';
-import { jsonSchemaOf, type Kind, parsePolicyTests } from '@weir/resources';
+import { jsonSchemaOf, type Kind, type Policy, parseDocuments, parsePolicyTests, toKubernetes } from '@weir/resources';
 import test from 'ava';
+import { parse } from 'yaml';
 import { createMetrics } from '../packages/agent/src/metrics.ts';
+import { COMMANDS } from '../packages/cli/src/commands.ts';
+
+/** Commands of its plugins. */
+const OF_OCLIF = new Set(['autocomplete', 'help']);
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -29,6 +35,30 @@ function codeBlocks(markdown: string): Block[] {
     language,
     text,
   }));
+}
+
+interface CommandLine {
+  words: string[];
+  /** In a block of code, to be typed; in the text it may be cut short. */
+  whole: boolean;
+}
+
+/** What stands behind `weir`, wherever a page says it. */
+function commandLines(markdown: string): CommandLine[] {
+  const typed = codeBlocks(markdown).flatMap(({ language, text }) => (['', 'sh', 'console'].includes(language) ? text.split('\n') : []));
+  const inline = [...withoutCode(markdown).matchAll(/`(weir [^`]* -[^`]*)`/g)].map(({ 1: text = '' }) => text);
+  const wordsOf = (line: string) =>
+    line
+      .replace(/ +# .*/, '')
+      .split(/[|;]|&&/)
+      .flatMap((command) => /^\s*(?:\$ )?weir (.*)/.exec(command)?.[1] ?? [])
+      .map((words) =>
+        [...words.replace(/ >.*/, '').matchAll(/'[^']*'|"[^"]*"|[^\s'"]+/g)].map(([word]) => word.replace(/^['"]|['"]$/g, '')),
+      );
+  return [
+    ...typed.flatMap(wordsOf).map((words) => ({ words, whole: true })),
+    ...inline.flatMap(wordsOf).map((words) => ({ words, whole: false })),
+  ];
 }
 
 const withoutCode = (markdown: string): string => markdown.replace(/^```\w*\n[\s\S]*?^```$/gm, '');
@@ -62,6 +92,22 @@ for (const page of pages) {
     t.pass();
   });
 
+  test(`${page}: weir takes every command line of it`, async (t) => {
+    for (const { words, whole } of commandLines(read(page))) {
+      const [line, id] = [`weir ${words.join(' ')}`, [words.slice(0, 2).join(':'), words[0]!].find((one) => COMMANDS[one] !== undefined)];
+      if (OF_OCLIF.has(words[0]!) || words.includes('--help')) continue;
+      if (id === undefined) {
+        t.fail(`${line}: there is no such command`);
+        continue;
+      }
+      const { args, flags, baseFlags, strict } = COMMANDS[id]!;
+      const parsed = Parser.parse(words.slice(id.split(':').length), { args, flags: { ...baseFlags, ...flags }, strict });
+      if (whole) await t.notThrowsAsync(parsed, line);
+      else t.notRegex(await parsed.then(() => '', String), /Nonexistent flag/, line);
+    }
+    t.pass();
+  });
+
   test(`${page}: every object is a valid one`, (t) => {
     for (const { line, language, text } of codeBlocks(read(page))) {
       if (language !== 'yaml' || !text.includes('apiVersion:')) continue;
@@ -70,6 +116,33 @@ for (const page of pages) {
     t.pass();
   });
 }
+
+/** `get` leaves them out. */
+function withoutEmptyLabels(object: { metadata: { labels?: object } }): object {
+  const { labels = {}, ...metadata } = object.metadata;
+  return { ...object, metadata: { ...metadata, ...(Object.keys(labels).length > 0 && { labels }) } };
+}
+
+test('docs/kubernetes-network-policy.md: what is printed of a NetworkPolicy is what becomes of it, and back', (t) => {
+  const blocks = codeBlocks(read('docs/kubernetes-network-policy.md'));
+  const given = [
+    ...blocks.filter(({ language, text }) => language === 'yaml' && text.startsWith('kind: NetworkPolicy')).map(({ text }) => text),
+    read('marathon/policies/access-nginx.yaml'),
+  ].flatMap((text) => parseDocuments(text).map(({ object }) => object));
+  const printed = blocks.flatMap(({ text }) => [
+    ...text.matchAll(/^\$ weir get policy (\S+) -n (\S+) -o (yaml|kubernetes)\n((?!error)[\s\S]*?)(?=^\$|(?![\s\S]))/gm),
+  ]);
+  t.deepEqual(
+    printed.map(([, name, , form]) => `${name} ${form}`),
+    ['access-nginx yaml', 'web yaml', 'access-nginx kubernetes'],
+  );
+  for (const [command, name, namespace, form, text = ''] of printed) {
+    const object = given.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace) as Policy;
+    t.truthy(object, command);
+    const expected = form === 'yaml' ? object : (toKubernetes(object) as { networkPolicy?: unknown }).networkPolicy;
+    t.deepEqual(withoutEmptyLabels(parse(text)), withoutEmptyLabels(JSON.parse(JSON.stringify(expected))), command);
+  }
+});
 
 test('every metric of the agent is explained', async (t) => {
   const text = read('docs/troubleshooting.md');
