@@ -61,10 +61,13 @@ test.serial('what is installed over a running agent is found in order, and launc
 test.serial('a host with another MTU, and what gets lost on the way to it, are found', async (t) => {
   const [near, far] = testbed().hosts;
   t.like((await verify()).checks.get('packets to hosts'), { status: 'ok', found: 'of 1500 bytes, the MTU of eth0, get to 1 host' });
-  using netlink = Netlink.open({ namespace: far!.namespace });
+  const netlink = Netlink.open({ namespace: far!.namespace });
   const setMtu = (mtu: number) => netlink.setLink('eth0', { mtu });
   setMtu(1400);
-  t.teardown(() => setMtu(1500));
+  t.teardown(() => {
+    setMtu(1500);
+    netlink.close();
+  });
   const { status, checks, stdout } = await verify();
   t.is(status, 1);
   t.like(checks.get(`packets to ${far!.name}`), { status: 'failed' }, stdout);
