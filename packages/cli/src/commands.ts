@@ -13,6 +13,7 @@ import Completion from './commands/completion.ts';
 import Create from './commands/create.ts';
 import Delete from './commands/delete.ts';
 import Describe from './commands/describe.ts';
+import Edit from './commands/edit.ts';
 import EndpointList from './commands/endpoint/list.ts';
 import Flows from './commands/flows.ts';
 import Get from './commands/get.ts';
@@ -49,6 +50,7 @@ export const COMMANDS: Record<string, Command.Class> = {
   create: Create,
   delete: Delete,
   describe: Describe,
+  edit: Edit,
   'endpoint:list': EndpointList,
   flows: Flows,
   get: Get,

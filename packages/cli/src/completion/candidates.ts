@@ -24,7 +24,7 @@ export interface Names {
 }
 
 /** Commands that name objects: first a kind, or kind/name. */
-const OF_OBJECTS = new Set(['get', 'describe', 'delete', 'label']);
+const OF_OBJECTS = new Set(['get', 'describe', 'edit', 'delete', 'label']);
 /** Those that name hosts. */
 const OF_HOSTS = new Set(['node status', 'node routes']);
 
