@@ -5,13 +5,14 @@ import { StoreError } from '../store-error.ts';
 
 const FORMAT = 1;
 
+// Values come last: what stands behind a long one is found by way of all of its pages.
 // `changes.written` counts the octets of values ever logged up to and including the row: the size of any stretch of the log is one subtraction.
 const SCHEMA = `
   CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, compacted INTEGER NOT NULL) STRICT;
   INSERT INTO state VALUES (1, 1, 0);
-  CREATE TABLE entries (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL, lease INTEGER) STRICT;
+  CREATE TABLE entries (key TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL, lease INTEGER, value TEXT NOT NULL) STRICT;
   CREATE INDEX entries_lease ON entries (lease) WHERE lease IS NOT NULL;
-  CREATE TABLE changes (revision INTEGER NOT NULL, ordinal INTEGER NOT NULL, key TEXT NOT NULL, value TEXT, created INTEGER, written INTEGER NOT NULL,
+  CREATE TABLE changes (revision INTEGER NOT NULL, ordinal INTEGER NOT NULL, key TEXT NOT NULL, created INTEGER, written INTEGER NOT NULL, value TEXT,
     PRIMARY KEY (revision, ordinal)) STRICT, WITHOUT ROWID;
   CREATE TABLE leases (id INTEGER PRIMARY KEY AUTOINCREMENT, ttl INTEGER NOT NULL, boot TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
   CREATE INDEX leases_expiry ON leases (boot, expires);

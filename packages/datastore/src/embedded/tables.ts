@@ -41,6 +41,7 @@ export class Tables {
       setRevision: database.prepare('UPDATE state SET revision = ?'),
       setCompacted: database.prepare('UPDATE state SET compacted = ?'),
       get: database.prepare('SELECT key, value, revision, created, lease FROM entries WHERE key = ?'),
+      revision: database.prepare('SELECT revision FROM entries WHERE key = ?'),
       list: database.prepare(
         'SELECT key, value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key',
       ),
@@ -48,12 +49,12 @@ export class Tables {
         "SELECT key, '' AS value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key",
       ),
       put: database.prepare(
-        `INSERT INTO entries VALUES (?, ?, ?3, ?3, ?4)
+        `INSERT INTO entries (key, value, revision, created, lease) VALUES (?, ?, ?3, ?3, ?4)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease RETURNING created`,
       ),
       delete: database.prepare('DELETE FROM entries WHERE key = ?'),
       written: database.prepare('SELECT written FROM changes ORDER BY revision DESC, ordinal DESC LIMIT 1'),
-      log: database.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)'),
+      log: database.prepare('INSERT INTO changes (revision, ordinal, key, value, created, written) VALUES (?, ?, ?, ?, ?, ?)'),
       changes: database.prepare(
         `SELECT revision, key, value, created FROM changes
          WHERE revision BETWEEN ? AND ? AND key >= ? AND (?4 IS NULL OR key < ?4) ORDER BY revision, ordinal`,
@@ -87,8 +88,9 @@ export class Tables {
   }
 
   transact(when: Condition[], then: Operation[]): TransactionResult {
-    const current = when.map(({ key }) => this.get(key));
-    if (when.some(({ revision }, index) => revision !== (current[index]?.revision ?? 0))) return { committed: false, current };
+    // What they hold is read for who is refused only: a block is several KiB.
+    const isAsItWas = ({ key, revision }: Condition) => revision === (this.#statements.revision.get(key)?.revision ?? 0);
+    if (!when.every(isAsItWas)) return { committed: false, current: when.map(({ key }) => this.get(key)) };
     return { committed: true, revision: this.#apply(then) };
   }
 
