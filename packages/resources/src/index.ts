@@ -106,6 +106,7 @@ export {
   type Tier,
   type WeirObject,
 } from './object.ts';
+export { parseEndpoint } from './parse-endpoint.ts';
 export { type Expectation, type PolicyTest, parsePolicyTests, type TestEndpoint } from './policy-test.ts';
 export { canonicalName, domainTakes } from './rule/domain.ts';
 export type { Peer } from './rule/peer.ts';

@@ -1,11 +1,10 @@
 import {
-  API_VERSION,
   type Endpoint,
   type EndpointSpec,
   endpointName,
   hostInterfaceName,
   hostSockets,
-  parseObject,
+  parseEndpoint,
   socketText,
   WARNINGS_ANNOTATION,
   wantsObject,
@@ -140,9 +139,7 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
   const { containerId, interfaceName, task } = call;
   const warnings = task === undefined ? unfollowed(call, services) : [...task.warnings, ...appLabels(task).refused];
   const mac = made.interfaces.find((link) => isInContainer(link) && link.name === interfaceName)?.mac;
-  const endpoint = {
-    apiVersion: API_VERSION,
-    kind: 'Endpoint',
+  return parseEndpoint({
     metadata: {
       name: endpointName(containerId, interfaceName),
       namespace,
@@ -166,8 +163,7 @@ function endpointOf(call: Call, config: Config, made: Result, services: Services
       ...(call.docker && { docker: call.docker }),
       ...(config.waitForLabels && toldLater(call) && { waitsForLabels: true }),
     },
-  };
-  return parseObject(endpoint) as Endpoint;
+  });
 }
 
 /** Whether there are labels that somebody has to be asked for, and nobody has told yet. */

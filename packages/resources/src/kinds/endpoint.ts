@@ -88,6 +88,7 @@ export const INTERFACE_NAME = {
   allowed: '1 to 15 characters without blanks, "/" and ":"',
 };
 const ANY = { pattern: /^[^\s].*$/s, allowed: 'a string that is not empty' };
+export const CONTAINER_ID = { what: 'container id', ...ANY };
 
 export const namedPortsSchema = z
   .array(
@@ -101,7 +102,7 @@ export const namedPortsSchema = z
 
 const schema = z.strictObject({
   host: text({ what: 'host name', ...ANY }),
-  containerId: text({ what: 'container id', ...ANY }),
+  containerId: text(CONTAINER_ID),
   network: text({ what: 'network name', ...ANY }),
   addressSpace: oneOf('Own').optional(),
   interfaceName: text(INTERFACE_NAME),
@@ -151,7 +152,8 @@ export const endpointSpecSchema: z.ZodType<EndpointSpec> = schema.superRefine(({
   }
 });
 
-function parseMac(value: unknown): string {
+/** Of a hardware address in any case. Throws ValidationError. */
+export function parseMac(value: unknown): string {
   if (typeof value === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value)) return value.toLowerCase();
   throw ValidationError.of(value, 'is no hardware address', 'expected one such as "02:00:5e:10:00:01"');
 }
