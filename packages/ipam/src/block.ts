@@ -82,14 +82,17 @@ const isWithin = ({ since, until }: RestPeriod, time: number) => time > since &&
 export function isSpent(block: BlockSpec, rest: RestPeriod | undefined): boolean {
   const { free, resting, first, last } = restOf(block);
   if (rest === undefined) return free === 0;
-  const isWhole = isWithin(rest, first) && isWithin(rest, last);
-  return (isWhole ? resting : Object.values(block.released).filter((time) => isWithin(rest, time)).length) >= free;
+  if (resting < free) return false;
+  if (isWithin(rest, first) && isWithin(rest, last)) return true;
+  // The earliest released are the first ones.
+  for (const address in block.released) if (!isWithin(rest, block.released[address]!)) return false;
+  return true;
 }
 
 interface Rest {
   /** Addresses that nobody has. */
   free: number;
-  /** Of these, the ones whose release is remembered, and when the first and the last of them was. */
+  /** Of these, the ones whose release is remembered; none of them was before `first` or after `last`. */
   resting: number;
   first: number;
   last: number;
@@ -99,8 +102,18 @@ interface Rest {
 function restOf(block: BlockSpec): Rest {
   let known = rests.get(block);
   if (known === undefined) {
-    const times = Object.values(block.released);
-    known = { free: blockSize(block.cidr) - usedIn(block), resting: times.length, first: Math.min(...times), last: Math.max(...times) };
+    known = {
+      free: blockSize(block.cidr) - usedIn(block),
+      resting: 0,
+      first: Number.POSITIVE_INFINITY,
+      last: Number.NEGATIVE_INFINITY,
+    };
+    for (const address in block.released) {
+      const time = block.released[address]!;
+      known.resting++;
+      known.first = Math.min(known.first, time);
+      known.last = Math.max(known.last, time);
+    }
     rests.set(block, known);
   }
   return known;
@@ -172,9 +185,27 @@ export const emptyBlock = (at: Pick<BlockSpec, 'cidr' | 'pool' | 'network' | 'ho
 });
 
 export function withAllocation(block: BlockSpec, address: string, allocation: Omit<Allocation, 'sequence'>): BlockSpec {
-  const { [address]: _, ...released } = block.released;
   const { sequence } = block;
-  return { ...block, sequence: sequence + 1, allocations: { ...block.allocations, [address]: { ...allocation, sequence } }, released };
+  const rested = block.released[address] !== undefined;
+  const released = rested ? without(block.released, address) : block.released;
+  const next = {
+    ...block,
+    sequence: sequence + 1,
+    allocations: { ...block.allocations, [address]: { ...allocation, sequence } },
+    released,
+  };
+  const known = rests.get(block);
+  // `first` and `last` as they were are still true of the others.
+  if (known !== undefined && block.allocations[address] === undefined) {
+    rests.set(next, { ...known, free: known.free - 1, resting: known.resting - Number(rested) });
+  }
+  return next;
+}
+
+function without<T>(entries: Readonly<Record<string, T>>, name: string): Record<string, T> {
+  const rest = { ...entries };
+  delete rest[name];
+  return rest;
 }
 
 export interface ReleaseTimes {

@@ -1,5 +1,5 @@
 /** The blocks that a host owns or holds addresses in, found by owner, by pool and by what they have left. In memory. */
-import type { BlockSpec } from '@weir/resources';
+import type { Allocation, BlockSpec } from '@weir/resources';
 import { blockSize, type Owner, usedIn } from './block.ts';
 
 /** A value with the revision it was read at. */
@@ -46,35 +46,42 @@ export class Holdings {
   }
 
   set(name: string, block: Versioned<BlockSpec>): void {
-    this.delete(name);
-    this.#blocks.set(name, block);
+    const before = this.#blocks.get(name)?.value;
     const { value } = block;
-    for (const owner of this.#ownersIn(value)) add(this.#byOwner, owner, name);
-    const free = this.#freeIn(value);
-    this.#free.set(value.pool, this.free(value.pool) + free);
-    if (free > 0) add(this.#roomy, value.pool, name);
+    this.#blocks.set(name, block);
+    this.#changeOwners(name, before, value);
+    if (before !== undefined) this.#countFree(name, before, -1);
+    this.#countFree(name, value, 1);
   }
 
   delete(name: string): void {
     const known = this.#blocks.get(name)?.value;
     if (known === undefined) return;
     this.#blocks.delete(name);
-    for (const owner of this.#ownersIn(known)) remove(this.#byOwner, owner, name);
-    this.#free.set(known.pool, this.free(known.pool) - this.#freeIn(known));
-    remove(this.#roomy, known.pool, name);
+    this.#changeOwners(name, known, undefined);
+    this.#countFree(name, known, -1);
   }
 
-  #freeIn(block: BlockSpec): number {
-    return block.host === this.#host ? blockSize(block.cidr) - usedIn(block) : 0;
+  #countFree(name: string, block: BlockSpec, sign: 1 | -1): void {
+    const free = block.host === this.#host ? blockSize(block.cidr) - usedIn(block) : 0;
+    this.#free.set(block.pool, this.free(block.pool) + sign * free);
+    if (sign < 0) remove(this.#roomy, block.pool, name);
+    else if (free > 0) add(this.#roomy, block.pool, name);
   }
 
-  #ownersIn({ allocations }: BlockSpec): Set<string> {
-    const owners = new Set<string>();
-    for (const address in allocations) {
-      const { host, containerId, interfaceName } = allocations[address]!;
-      if (host === this.#host && containerId !== undefined) owners.add(ownerKey({ containerId, interfaceName: interfaceName! }));
-    }
-    return owners;
+  /** An allocation that is the same value is not looked at: of a block's many, one changes. */
+  #changeOwners(name: string, before: BlockSpec | undefined, after: BlockSpec | undefined): void {
+    const [old, now] = [before?.allocations ?? {}, after?.allocations ?? {}];
+    const gone = new Set<string>();
+    for (const address in old) if (now[address] !== old[address]) this.#ownerIn(old[address]!, (owner) => gone.add(owner));
+    // An owner may have other addresses of the block.
+    if (gone.size > 0) for (const address in now) this.#ownerIn(now[address]!, (owner) => gone.delete(owner));
+    for (const owner of gone) remove(this.#byOwner, owner, name);
+    for (const address in now) if (now[address] !== old[address]) this.#ownerIn(now[address]!, (owner) => add(this.#byOwner, owner, name));
+  }
+
+  #ownerIn({ host, containerId, interfaceName }: Allocation, use: (owner: string) => void): void {
+    if (host === this.#host && containerId !== undefined) use(ownerKey({ containerId, interfaceName: interfaceName! }));
   }
 }
 
