@@ -16,6 +16,9 @@ interface ZoneService {
   addresses: readonly string[];
 }
 
+/** Changes that wait to be worked off at most, so that what nobody asks about does not grow. */
+const MANY = 1000;
+
 const EMPTY: ZoneNode = { addresses: [], services: [] };
 const PROTOCOL = '_(tcp|udp|sctp)';
 /** `_http._tcp.web.shop.weir` (RFC 2782), by the port's name or number. */
@@ -33,26 +36,39 @@ export class Zone {
   readonly #owners = new Map<string, ZoneEntry>();
   /** Keys of what was recalled and not learnt since. */
   readonly #unconfirmed = new Set<string>();
+  /** What has become of objects, by key, and was not worked off yet. */
+  readonly #noted = new Map<string, AnyObject | undefined>();
   #serial = 1;
 
   /** Another number after each change; serial number of the zone. */
   get serial(): number {
+    this.#settle();
     return this.#serial;
   }
 
-  /** Takes note of a change of an object. */
+  /** Takes note of a change of an object. It is worked off when somebody asks: a container's start does not wait for it. */
   learn({ key, after }: { key: string; after?: AnyObject }): void {
-    this.#unconfirmed.delete(key);
-    this.#change(key, zoneEntry(after));
+    this.#noted.set(key, after);
+    if (this.#noted.size >= MANY) this.#settle();
+  }
+
+  #settle(): void {
+    for (const [key, object] of this.#noted) {
+      this.#unconfirmed.delete(key);
+      this.#change(key, zoneEntry(object));
+    }
+    this.#noted.clear();
   }
 
   /** By the keys of their objects. */
   get entries(): Iterable<[string, ZoneEntry]> {
+    this.#settle();
     return this.#entries;
   }
 
   /** Takes what another zone had for what is there, until it is known better. */
   recall(entries: Iterable<[string, ZoneEntry]>): void {
+    this.#settle();
     for (const [key, entry] of entries) {
       if (this.#entries.has(key)) continue;
       this.#unconfirmed.add(key);
@@ -62,6 +78,7 @@ export class Zone {
 
   /** All that there is was learnt: what was only recalled is not there. */
   forgetUnconfirmed(): void {
+    this.#settle();
     for (const key of this.#unconfirmed) this.#change(key, undefined);
     this.#unconfirmed.clear();
   }
@@ -107,6 +124,7 @@ export class Zone {
 
   /** @param name canonical. Undefined when there is no such name. */
   find(name: string): ZoneNode | undefined {
+    this.#settle();
     return this.#findServices(name) ?? this.#findAddresses(name) ?? (this.#above.has(name) ? EMPTY : undefined);
   }
 
@@ -134,6 +152,7 @@ export class Zone {
 
   /** The name of what has the address; undefined when nothing has. */
   nameOf(address: string): string | undefined {
+    this.#settle();
     return this.#owners.get(address)?.ownName;
   }
 }
