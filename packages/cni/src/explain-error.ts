@@ -54,7 +54,10 @@ const EXPLANATIONS: Record<string, Explanation> = {
     details: 'load it with `modprobe br_netfilter`, and name it in /etc/modules-load.d/weir.conf; then launch the task again',
   },
   ENOADDRESS: { code: CNI_CODE.invalidConfig, details: 'see `weir ipam show`' },
-  EEXHAUSTED: { code: CNI_CODE.addressesExhausted, details: 'see `weir ipam show`; add a pool with `weir apply`, or stop tasks' },
+  EEXHAUSTED: {
+    code: CNI_CODE.addressesExhausted,
+    details: 'see `weir ipam show`, `weir describe pool`; pools are added and changed with `weir apply`',
+  },
   EOUTSIDE: { code: CNI_CODE.addressRefused, details: 'ask for an address of a pool (`weir get pools`), or for none' },
   ETAKEN: { code: CNI_CODE.addressRefused, details: 'stop that container first, or ask for another address' },
   EREFUSED: { code: CNI_CODE.addressRefused, details: 'ask for another address, or for none' },

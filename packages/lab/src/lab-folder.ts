@@ -24,7 +24,10 @@ export class LabFolder {
   static create(name: string): LabFolder {
     const folder = new LabFolder(name);
     if (existsSync(folder.path))
-      throw new LabError('EHOST', `the lab '${name}' is up already, in ${folder.path}; remove it with: make clean-lab`);
+      throw new LabError(
+        'EHOST',
+        `the lab '${name}' is up already, in ${folder.path}; remove it with: make clean-lab; or give this one another name: WEIR_LAB=second`,
+      );
     mkdirSync(join(folder.path, 'processes'), { recursive: true });
     mkdirSync(join(folder.path, 'log'));
     mkdirSync(join(folder.path, 'namespaces'));

@@ -121,6 +121,7 @@ test('pools for some hosts, namespaces and labels', async (t) => {
     { pool: 'public', reason: 'for other namespaces than default (namespaceSelector: team == "web")' },
     { pool: 'rest', reason: 'for other hosts than a (hostSelector: !has(rack))' },
   ]);
+  t.regex(refusal.message, /\. Change whom a pool is for, or add one$/, 'addresses that are freed would not help');
   await t.throwsAsync(poolFor('c6', { addresses: ['10.1.0.9'], endpoint: { ...endpoint, labels: {} } }), {
     code: 'EREFUSED',
     message: /of pool "public", which is for endpoints with other labels \(selector: has\(public\)\)/,

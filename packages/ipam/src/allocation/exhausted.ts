@@ -17,9 +17,14 @@ export function exhausted(draft: Draft, request: AllocationRequest, family: Fami
   const tried = passedOver.map(({ pool, reason }, index) => `pool "${pool}" (${pools[index]!.pool.spec.cidr}) is ${reason}`);
   return new IpamError(
     'EEXHAUSTED',
-    `no ${family ?? 'IP'} address for ${interfaceName} of container ${containerId}: ${tried.join('; ')}. Add a pool, or free addresses`,
+    `no ${family ?? 'IP'} address for ${interfaceName} of container ${containerId}: ${tried.join('; ')}. ${advice(passedOver)}`,
     { passedOver },
   );
+}
+
+function advice(passedOver: readonly PassedOver[]): string {
+  const isFull = passedOver.some(({ reason }) => reason.startsWith('full'));
+  return isFull ? 'Add a pool, or free addresses' : 'Change whom a pool is for, or add one';
 }
 
 function whyNot(draft: Draft, request: AllocationRequest, family: Family | undefined, known: KnownPool): string {
