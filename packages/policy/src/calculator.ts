@@ -3,7 +3,6 @@ import {
   DEFAULT_IPAM_CONFIG,
   type Direction,
   type Endpoint,
-  type EndpointSpec,
   familyOf,
   type GlobalNetworkSet,
   type GlobalPolicy,
@@ -26,10 +25,12 @@ import {
   spaceOf,
   type Tier,
 } from '@weir/resources';
+import { endpointHere } from './endpoint/endpoint-here.ts';
 import { type Enforced, Enforcement } from './endpoint/enforcement.ts';
+import { HostEndpoints } from './endpoint/host-endpoints.ts';
 import { type AtHost, type Decision, type Judges, judge, permits, permitsAtHost, trafficAtHost } from './explanation/decision.ts';
 import { type ExplainedStep, type Explanation, explain, explainAtHost } from './explanation/explanation.ts';
-import { endpointMember, hostMember, networkSetMember, ofThisCluster } from './membership/member-of.ts';
+import { endpointMember, networkSetMember, ofThisCluster } from './membership/member-of.ts';
 import { type Member, Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
 import { RemotePeers } from './membership/remote-peers.ts';
@@ -42,7 +43,6 @@ import { type Flow, parseFlow } from './program/flow.ts';
 import { NamespaceDefaults } from './program/namespace-defaults.ts';
 import { PolicyIndex } from './program/policy-index.ts';
 import { type AllowedTraffic, allowedAt } from './program/traffic-class.ts';
-import { unreadableHostEndpoint } from './program/unreadable-host-endpoint.ts';
 import { unreadableSet } from './program/unreadable-set.ts';
 import { HostPorts } from './services/host-ports.ts';
 import { Services, type UdpSockets } from './services/services.ts';
@@ -98,11 +98,10 @@ export class PolicyCalculator {
   readonly #policies: PolicyIndex;
   readonly #defaults: NamespaceDefaults;
   readonly #enforcement: Enforcement;
+  readonly #hostEndpoints: HostEndpoints;
   readonly #hostPorts: HostPorts;
   readonly #services: Services;
   readonly #hosts = new Map<string, Host>();
-  /** Keys of host endpoints that never could be read. */
-  readonly #standIns = new Set<string>();
   #narrowed = new Set<string>();
   #isSettled = true;
   readonly #netsPerSet: number;
@@ -145,6 +144,12 @@ export class PolicyCalculator {
       bridgeTable: this.#bridgeTable,
       manyPeers: options.manyPeers ?? MANY_PEERS,
       netsPerSet: this.#netsPerSet,
+    });
+    this.#hostEndpoints = new HostEndpoints({
+      host: options.host,
+      membership: this.#membership,
+      policies: this.#policies,
+      enforcement: this.#enforcement,
     });
   }
 
@@ -351,8 +356,13 @@ export class PolicyCalculator {
         );
         break;
       case 'HostEndpoint':
-        if (invalid !== undefined) this.#closeHostEndpoint(key, id, invalid.value);
-        else this.#applyHostEndpoint(key, object as HostEndpoint | undefined);
+        if (invalid === undefined) {
+          const { member, local } = this.#hostEndpoints.put(key, this.#within(object as HostEndpoint | undefined));
+          this.#replaceEndpoint(key, member, local);
+        } else if (this.#space === undefined) {
+          const { member, local } = this.#hostEndpoints.close(key, id, invalid.value);
+          this.#replaceEndpoint(key, member, local);
+        }
         break;
       case 'NetworkSet':
       case 'GlobalNetworkSet':
@@ -362,11 +372,7 @@ export class PolicyCalculator {
       case 'Service':
         this.#changed(this.#policies.putUnreadableService(key, id, invalid !== undefined));
         if (invalid === undefined) {
-          this.#applyService(
-            key,
-            id,
-            this.#within(object as Service | undefined, () => undefined),
-          );
+          this.#applyService(key, id, this.#within(object as Service | undefined));
         }
         break;
       case 'IpamConfig':
@@ -384,11 +390,7 @@ export class PolicyCalculator {
         );
         break;
       case 'Host':
-        this.#applyHost(
-          key,
-          id.name,
-          this.#within(object as Host | undefined, () => undefined),
-        );
+        this.#applyHost(key, id.name, this.#within(object as Host | undefined));
         break;
       case 'Pool': {
         const pool = this.#within(object as Pool | undefined, ({ spec }) => spec.network);
@@ -397,7 +399,7 @@ export class PolicyCalculator {
         break;
       }
       case 'RemoteCluster': {
-        const cluster = this.#within(object as RemoteCluster | undefined, () => undefined);
+        const cluster = this.#within(object as RemoteCluster | undefined);
         this.#networks.putCluster(id.name, cluster);
         this.#remoteChanged(this.#remote.putCluster(id.name, cluster));
         break;
@@ -410,7 +412,7 @@ export class PolicyCalculator {
   }
 
   /** Undefined also for what is of another address space. */
-  #within<T>(object: T | undefined, spaceIn: (object: T) => string | undefined): T | undefined {
+  #within<T>(object: T | undefined, spaceIn: (object: T) => string | undefined = () => undefined): T | undefined {
     return object !== undefined && spaceIn(object) === this.#space ? object : undefined;
   }
 
@@ -448,7 +450,7 @@ export class PolicyCalculator {
   }
 
   #applyEndpoint(key: string, object: Endpoint | undefined): void {
-    const local = this.#local(key, object);
+    const local = endpointHere(this.#host, key, object);
     this.#hostPorts.put(key, this.#host === undefined ? undefined : local);
     this.#services.putEndpoint(key, object, this.#host !== undefined && local !== undefined);
     this.#replaceEndpoint(
@@ -466,39 +468,6 @@ export class PolicyCalculator {
       this.#services.putRemote(key, found?.endpoint);
       this.#applyMember(key, found?.member);
     }
-  }
-
-  #applyHostEndpoint(key: string, object: HostEndpoint | undefined): void {
-    this.#policies.putUnreadableEndpoint(key, undefined);
-    this.#standIns.delete(key);
-    const present = this.#within(object, () => undefined);
-    this.#replaceEndpoint(key, present && hostMember(key, present), present && this.#localHostEndpoint(key, present));
-  }
-
-  /** To those that select it as a peer it is what it was. */
-  #closeHostEndpoint(key: string, id: ObjectId, value: unknown): void {
-    if (this.#space !== undefined) return;
-    const { standIn, hasLabels } = unreadableHostEndpoint(id, value);
-    const known = this.#standIns.has(key) ? undefined : this.#membership.member(key);
-    if (known === undefined) this.#standIns.add(key);
-    const before = known && this.#enforcement.localEndpoint(known)?.object;
-    const local = before?.kind === 'HostEndpoint' ? before : this.#localHostEndpoint(key, standIn);
-    const name = { kind: 'HostEndpoint' as const, name: id.name };
-    this.#policies.putUnreadableEndpoint(key, { name, hasLabels: hasLabels || known !== undefined });
-    this.#replaceEndpoint(key, known === undefined ? local && hostMember(key, local) : { ...known }, local);
-  }
-
-  /** Undefined for another host's. */
-  #localHostEndpoint(key: string, object: HostEndpoint): HostEndpoint | undefined {
-    if (this.#host !== undefined) return object.spec.host === this.#host ? object : undefined;
-    // As with the interfaces of containers: of several hosts each may have an eth0.
-    return { ...object, spec: { ...object.spec, interfaceName: key } };
-  }
-
-  #local(key: string, object: Endpoint | undefined): Endpoint | undefined {
-    // Two hosts may have interfaces of one name; what tells them apart here is the endpoint.
-    if (this.#host === undefined) return object && { ...object, spec: { ...withoutBridge(object.spec), hostInterface: key } };
-    return object?.spec.host === this.#host ? object : undefined;
   }
 
   /** @param local the object, if it is an endpoint of this host */
@@ -531,8 +500,4 @@ export class PolicyCalculator {
     const inherited = this.#namespaces.get(namespace)?.spec.labelsToApply;
     return inherited === undefined ? ownLabels : { ...inherited, ...ownLabels };
   }
-}
-
-function withoutBridge({ bridge: _, ...spec }: EndpointSpec): EndpointSpec {
-  return spec;
 }
