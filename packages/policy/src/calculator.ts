@@ -26,12 +26,14 @@ import {
   type Tier,
 } from '@weir/resources';
 import { endpointHere } from './endpoint/endpoint-here.ts';
-import { type Enforced, Enforcement } from './endpoint/enforcement.ts';
+import type { Enforced } from './endpoint/enforced.ts';
+import { Enforcement } from './endpoint/enforcement.ts';
 import { HostEndpoints } from './endpoint/host-endpoints.ts';
 import { type AtHost, type Decision, type Judges, judge, permits, permitsAtHost, trafficAtHost } from './explanation/decision.ts';
 import { type ExplainedStep, type Explanation, explain, explainAtHost } from './explanation/explanation.ts';
+import type { Member } from './membership/member.ts';
 import { endpointMember, networkSetMember, ofThisCluster } from './membership/member-of.ts';
-import { type Member, Membership } from './membership/membership.ts';
+import { Membership } from './membership/membership.ts';
 import { endpointParty, NetworkSetNames, type Party } from './membership/parties.ts';
 import { RemotePeers } from './membership/remote-peers.ts';
 import { type NotedChange, NotedChanges } from './noted-changes.ts';

@@ -1,5 +1,5 @@
 import { type Endpoint, familyOf } from '@weir/resources';
-import type { Member } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
 import { Claims } from '../statements/claims.ts';
 import { addressType, type ElementStatement, type KeyField } from '../statements/statement.ts';
 import type { Table } from '../statements/table.ts';

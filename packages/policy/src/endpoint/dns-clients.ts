@@ -2,7 +2,7 @@ import { familyOf } from '@weir/resources';
 import { Claims } from '../statements/claims.ts';
 import { addressType, type ChainStatement, type Statement } from '../statements/statement.ts';
 import type { SharedStructure, Table } from '../statements/table.ts';
-import type { Enforced } from './enforcement.ts';
+import type { Enforced } from './enforced.ts';
 
 /** The queue of netfilter that DNS messages of {@link DnsClients} wait in. */
 export const DNS_QUEUE = 5353;

@@ -1,5 +1,7 @@
 import { type Direction, type Family, familyOf } from '@weir/resources';
-import type { Member, MemberSet, Membership } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import type { Membership } from '../membership/membership.ts';
 import { addTo, deleteFrom, getOrCreate } from '../membership/multimap.ts';
 import { PeerSets } from '../peers/peer-sets.ts';
 import { PeerTable } from '../peers/peer-table.ts';
@@ -12,16 +14,10 @@ import { SharedStructure, type Table } from '../statements/table.ts';
 import { DENIED, sameVerdict } from '../statements/verdict.ts';
 import { BridgePorts } from './bridge-ports.ts';
 import { DnsClients } from './dns-clients.ts';
+import type { Enforced } from './enforced.ts';
 import { type Entry, entryByLocalAddress, groupEntry, type TablesByFamily } from './entry.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { ANY_INTERFACE, dispatchStatements, type Entries, hostPlace, type LocalEndpoint, placeOf } from './local-endpoint.ts';
-
-/** A program of an endpoint for one of its addresses, and the table that is shared by all that have an equal one. */
-export interface Enforced {
-  readonly program: Program;
-  readonly table: PeerTable;
-  readonly endpoint: LocalEndpoint;
-}
 
 interface InterfaceState {
   readonly endpoint: LocalEndpoint;

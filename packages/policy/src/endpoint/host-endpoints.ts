@@ -1,6 +1,7 @@
 import type { HostEndpoint, ObjectId } from '@weir/resources';
+import type { Member } from '../membership/member.ts';
 import { hostMember } from '../membership/member-of.ts';
-import type { Member, Membership } from '../membership/membership.ts';
+import type { Membership } from '../membership/membership.ts';
 import type { PolicyIndex } from '../program/policy-index.ts';
 import { unreadableHostEndpoint } from '../program/unreadable-host-endpoint.ts';
 import { hostEndpointHere } from './endpoint-here.ts';

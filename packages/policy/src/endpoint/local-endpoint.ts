@@ -1,6 +1,6 @@
 import type { Direction, Endpoint, HostEndpoint } from '@weir/resources';
 import { familyOf } from '@weir/resources';
-import type { Member } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
 import { addressType, type KeyField, type Statement } from '../statements/statement.ts';
 import type { Entry } from './entry.ts';
 

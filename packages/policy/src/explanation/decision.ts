@@ -1,5 +1,5 @@
 import { cidrContains, type Direction, type Host, protocolNumber } from '@weir/resources';
-import type { Enforced } from '../endpoint/enforcement.ts';
+import type { Enforced } from '../endpoint/enforced.ts';
 import type { LocalEndpoint } from '../endpoint/local-endpoint.ts';
 import type { Membership } from '../membership/membership.ts';
 import { failsafeNumbers, tunnelNumbers } from '../program/failsafe.ts';

@@ -1,5 +1,7 @@
 import { type Direction, type Family, familyOf, matches, protocolNumber } from '@weir/resources';
-import { type Member, type MemberSet, type Membership, type SelectorSet, setHolds } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import { type Membership, type SelectorSet, setHolds } from '../membership/membership.ts';
 import type { ParsedFlow } from '../program/flow.ts';
 import type { PolicyRule, PortCriterion, Side } from '../program/policy-rule.ts';
 import { planeOf } from '../program/traffic.ts';

@@ -1,6 +1,6 @@
 import { domainTakes, familyOf } from '@weir/resources';
 import { NetCover } from '../ranges/net-cover.ts';
-import type { MemberSet } from './membership.ts';
+import type { MemberSet } from './member-set.ts';
 import { getOrCreate } from './multimap.ts';
 
 /** The addresses that one endpoint was told for the names that some domains take. Nobody else has anything of it. */

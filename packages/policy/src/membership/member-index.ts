@@ -1,5 +1,5 @@
 import type { Selector } from '@weir/resources';
-import type { Member } from './membership.ts';
+import type { Member } from './member.ts';
 import { addTo, deleteFrom, getOrCreate } from './multimap.ts';
 import type { Scope } from './scope.ts';
 import { narrowestPlace } from './selector-index.ts';

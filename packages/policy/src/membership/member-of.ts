@@ -1,6 +1,6 @@
 /** What selectors, and the sets that come of them, need to know of an object. Pure. */
 import { CLUSTER_LABEL, type Endpoint, type GlobalNetworkSet, type HostEndpoint, type Labels, type NetworkSet } from '@weir/resources';
-import type { Member } from './membership.ts';
+import type { Member } from './member.ts';
 
 /** @param labels its own and those that its namespace gives it */
 export function endpointMember(key: string, { metadata, spec }: Endpoint, labels: Labels): Member {

@@ -7,7 +7,6 @@ import {
   type Labels,
   matches,
   mentionsLabel,
-  type NamedPort,
   type Selector,
 } from '@weir/resources';
 import { addressNumber } from '../ranges/canonical-address.ts';
@@ -15,44 +14,13 @@ import { NetCover } from '../ranges/net-cover.ts';
 import type { AddressRange } from '../ranges/net-ranges.ts';
 import { SingleAddresses } from '../ranges/single-addresses.ts';
 import { DomainSets } from './domain-sets.ts';
+import type { Member } from './member.ts';
 import { MemberIndex } from './member-index.ts';
+import type { MemberSet } from './member-set.ts';
 import { addTo, deleteFrom } from './multimap.ts';
 import { EVERYWHERE, namespaceScope, type Scope, scopeTakes } from './scope.ts';
 import { ScopeIndex } from './scope-index.ts';
 import { SelectorIndex } from './selector-index.ts';
-
-/** What a selector can take: an endpoint of any host, with its addresses, or a network set, with its nets. */
-export interface Member {
-  readonly key: string;
-  /** Absent for what is in none. */
-  readonly namespace?: string;
-  /** Of an endpoint of another cluster, that one's name: only selectors that say something of clusters take it. */
-  readonly cluster?: string;
-  /** As selectors see them. */
-  readonly labels: Labels;
-  /** Of an endpoint, without those that it inherits from its namespace; absent for network sets. */
-  readonly ownLabels?: Labels;
-  /** Of an endpoint; empty for network sets. */
-  readonly addresses: readonly string[];
-  /** Of a network set; empty for endpoints. */
-  readonly cidrs: readonly string[];
-  /** Whether CIDRs of one address count as nets, too: to read a hash set of a million back from the kernel takes forty seconds, and from lists of nets four. */
-  readonly areAllNets?: boolean;
-  readonly ports: readonly NamedPort[];
-}
-
-/**
- * The addresses that one criterion of a rule stands for, by selector and scope, or by having a port of some name. There is one set for
- * equal criteria, however many rules have it.
- */
-export interface MemberSet {
-  readonly key: string;
-  readonly members: Set<Member>;
-  /** Single addresses, each with the number of members that have it: two endpoints may claim one address for a while. */
-  readonly addresses: Readonly<Record<Family, Map<string, number>>>;
-  /** CIDRs of more than one address, and all of those who have many; other single ones are among `addresses`. */
-  readonly nets: NetCover;
-}
 
 /** The set of a selector. */
 export interface SelectorSet extends MemberSet {

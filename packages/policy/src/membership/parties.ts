@@ -1,6 +1,6 @@
 import { type Labels, parseKey } from '@weir/resources';
 import { NetLookup } from '../ranges/net-lookup.ts';
-import type { Member } from './membership.ts';
+import type { Member } from './member.ts';
 
 /** Who has an address, as far as the store tells. With none of the three it is outside of the cluster, or nobody's. */
 export interface Party {

@@ -1,5 +1,5 @@
 import { CLUSTER_LABEL, cidrContains, cidrsOverlap, type Pool, type RemoteCluster, type RemoteEndpoint } from '@weir/resources';
-import type { Member } from './membership.ts';
+import type { Member } from './member.ts';
 import { getOrCreate } from './multimap.ts';
 
 /** Where another cluster's endpoints are believed to be: in what its RemoteCluster declares, but for what is this cluster's, or a third one's. */

@@ -1,4 +1,4 @@
-import type { MemberSet } from '../membership/membership.ts';
+import type { MemberSet } from '../membership/member-set.ts';
 import type { TrafficClass } from '../program/traffic-class.ts';
 import type { SharedStructure } from '../statements/table.ts';
 import { sameVerdict } from '../statements/verdict.ts';

@@ -1,5 +1,5 @@
 import type { Direction, Family } from '@weir/resources';
-import type { MemberSet } from '../membership/membership.ts';
+import type { MemberSet } from '../membership/member-set.ts';
 import { contentHash } from '../statements/content-hash.ts';
 import { type AddressField, type Rule, ruleText } from '../statements/rule.ts';
 import type { ChainStatement } from '../statements/statement.ts';

@@ -1,5 +1,6 @@
 import { protocolNumber } from '@weir/resources';
-import type { MemberSet, Membership } from '../membership/membership.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import type { Membership } from '../membership/membership.ts';
 import { getOrCreate } from '../membership/multimap.ts';
 import type { Program, ProgramRule } from '../program/program.ts';
 import type { PortNumber } from '../program/traffic.ts';

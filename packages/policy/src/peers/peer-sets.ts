@@ -1,5 +1,5 @@
 import { type Family, familyOf } from '@weir/resources';
-import type { MemberSet } from '../membership/membership.ts';
+import type { MemberSet } from '../membership/member-set.ts';
 import { contentHash } from '../statements/content-hash.ts';
 import { type ElementStatement, type MapStatement, statementKey } from '../statements/statement.ts';
 import type { SharedStructure, Table } from '../statements/table.ts';

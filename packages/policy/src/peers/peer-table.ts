@@ -1,4 +1,5 @@
-import type { MemberSet, Membership } from '../membership/membership.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import type { Membership } from '../membership/membership.ts';
 import type { Program } from '../program/program.ts';
 import { narrows, type TrafficClass } from '../program/traffic-class.ts';
 import { addressNumber } from '../ranges/canonical-address.ts';

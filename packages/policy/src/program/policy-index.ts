@@ -12,7 +12,9 @@ import {
   type TierSpec,
   tierOf,
 } from '@weir/resources';
-import type { Member, MemberSet, Membership } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import type { Membership } from '../membership/membership.ts';
 import { addTo, deleteFrom, getOrCreate } from '../membership/multimap.ts';
 import { EVERYWHERE, namespaceScope, namespacesScope, type Scope, scopeTakes } from '../membership/scope.ts';
 import { ScopeIndex } from '../membership/scope-index.ts';

@@ -1,6 +1,8 @@
 import type { Direction, Family, NamedPort } from '@weir/resources';
 import { protocolNumber } from '@weir/resources';
-import { type Member, type MemberSet, setHolds } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import { setHolds } from '../membership/membership.ts';
 import { isEveryAddress, type NetRanges, netRangesContain } from '../ranges/net-ranges.ts';
 import { contentHash } from '../statements/content-hash.ts';
 import type { DefaultAction } from './namespace-defaults.ts';

@@ -17,7 +17,9 @@ import {
   serviceAddresses,
   targetPortOf,
 } from '@weir/resources';
-import type { Member, MemberSet, Membership } from '../membership/membership.ts';
+import type { Member } from '../membership/member.ts';
+import type { MemberSet } from '../membership/member-set.ts';
+import type { Membership } from '../membership/membership.ts';
 import { addTo, deleteFrom } from '../membership/multimap.ts';
 import { endpointsScope } from '../membership/scope.ts';
 import type { Claims } from '../statements/claims.ts';
