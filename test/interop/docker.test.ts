@@ -8,6 +8,7 @@ import { MesosAgentDouble } from '@weir/lab';
 import { appSchema } from '@weir/mesos';
 import type { Endpoint } from '@weir/resources';
 import test, { type ExecutionContext } from 'ava';
+import { AgentStepper } from '../testbed/agent-stepper.ts';
 import { eventually } from '../testbed/eventually.ts';
 import { Testbed } from '../testbed/testbed.ts';
 import { Traffic } from '../testbed/traffic.ts';
@@ -22,7 +23,7 @@ const programs = await dockerPrograms();
 
 const testbed = Testbed.share(test, {
   hosts: 1,
-  agent: { docker: { socket: join(FOLDER, 'docker.sock'), plugins: PLUGINS, interval: 1, orphanGrace: 5 }, mesos: { interval: 1 } },
+  agent: { docker: { socket: join(FOLDER, 'docker.sock'), plugins: PLUGINS, interval: 1, orphanGrace: 8 }, mesos: { interval: 1 } },
 });
 let docker: Docker | undefined;
 let mesos: MesosAgentDouble;
@@ -247,6 +248,46 @@ testDocker('an agent that is killed and started anew: containers run on, and Doc
   t.is((await endpoints()).length, 2);
 });
 
+/** As seen from outside while CreateEndpoint is done. */
+const PHASES: Record<string, () => Promise<boolean> | boolean> = {
+  'its link is made': () => hostLinks().length > 0,
+  'its endpoint is written': async () => (await endpoints()).length > 0,
+  'all is there but the answer': async () => (await endpoints()).length > 0 && hostLinks().length > 1 && isUp(),
+};
+
+function isUp(): boolean {
+  using netlink = Netlink.open({ namespace: testbed().hosts[0]!.namespace });
+  return netlink.links().some(({ name, up }) => name.startsWith('weir') && up);
+}
+
+for (const [phase, isReached] of Object.entries(PHASES)) {
+  testDocker(`the agent is killed in CreateEndpoint when ${phase}: the same call again makes the endpoint whole`, async (t, engine) => {
+    const bed = testbed();
+    t.true(await eventually(isNothingLeft, Boolean));
+    const NetworkID = await engine.docker('network', 'inspect', '-f', '{{.Id}}', 'shop');
+    const MacAddress = '02:42:00:00:00:09';
+    const Options = { 'com.docker.network.endpoint.macaddress': MacAddress };
+    const { Address } = await engine.askPlugin('weir-ipam.sock', 'IpamDriver.RequestAddress', { PoolID: 'IPv4', Options });
+    const create = () =>
+      engine.askPlugin('weir.sock', 'NetworkDriver.CreateEndpoint', { NetworkID, EndpointID: 'cut', Interface: { Address, MacAddress } });
+    const stepper = new AgentStepper(bed);
+    stepper.stop();
+    const cut = create().catch(() => {});
+    t.true(await stepper.until(async () => isReached()));
+    await bed.hosts[0]!.stopAgent('SIGKILL');
+    await cut;
+    await bed.hosts[0]!.startAgent();
+    await create();
+    const [endpoint] = await endpoints();
+    t.deepEqual(endpoint?.spec.addresses, [String(Address).split('/')[0]]);
+    const { InterfaceName } = await engine.askPlugin('weir.sock', 'NetworkDriver.Join', { NetworkID, EndpointID: 'cut' });
+    t.deepEqual(hostLinks().toSorted(), [endpoint!.spec.hostInterface, (InterfaceName as { SrcName: string }).SrcName].toSorted());
+    await engine.askPlugin('weir.sock', 'NetworkDriver.DeleteEndpoint', { NetworkID, EndpointID: 'cut' });
+    await engine.askPlugin('weir-ipam.sock', 'IpamDriver.ReleaseAddress', { PoolID: 'IPv4', Address: String(Address).split('/')[0] });
+    t.true(await eventually(isNothingLeft, Boolean));
+  });
+}
+
 testDocker('an engine that is killed and started anew takes with it what it ended, and nothing else', async (t, engine) => {
   await run(t, engine, 'one', 'shop');
   await engine.docker('create', '--name', 'two', '--network', 'shop', 'busybox', 'sleep', '100000');
@@ -274,5 +315,5 @@ testDocker('what Docker was given and knows nothing of is collected', async (t, 
   await address(other);
   await ask('weir.sock', 'NetworkDriver.CreateEndpoint', { NetworkID: network, EndpointID: 'nobodys', Interface });
   t.deepEqual([(await endpoints()).length, await heldAddresses()], [1, 2]);
-  t.true(await eventually(isNothingLeft, Boolean, { limitMs: 20_000 }));
+  t.true(await eventually(isNothingLeft, Boolean, { limitMs: 30_000 }));
 });
