@@ -81,6 +81,7 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
     followTasks(network, attachments, stop.signal),
     network.serveDocker({ attachments, untilReady }, stop.signal),
     followMarathon(network, stop.signal),
+    followRemoteClusters(network, stop.signal),
     network.followDns(stop.signal),
     network.serveNames(stop.signal),
     recordFlows(network, { config, metrics, log }, stop.signal),
@@ -202,6 +203,11 @@ async function followTasks(network: HostNetwork, attachments: Attachments, signa
 async function followMarathon(network: HostNetwork, signal: AbortSignal): Promise<void> {
   await syncedOrStopped(network, signal);
   await network.followMarathon(signal);
+}
+
+async function followRemoteClusters(network: HostNetwork, signal: AbortSignal): Promise<void> {
+  await syncedOrStopped(network, signal);
+  await network.followRemoteClusters(signal);
 }
 
 async function recordFlows(

@@ -79,3 +79,18 @@ test('flannel: in the etcd of the store, or in one of its own; there is none in 
     message: /flannel\.prefix: begins with/,
   });
 });
+
+test('remoteClusters: each in an etcd of its own, whatever the environment says of this cluster’s', (t) => {
+  const environment = { WEIR_ETCD_ENDPOINTS: 'https://10.9.9.9:2379', WEIR_ETCD_CA_FILE: '/etc/weir/ca.pem' };
+  const read = (text: string) => readConfig(fileOf(t, text), environment).remoteClusters;
+  t.is(read(''), undefined);
+  const stores = read('remoteClusters: {east: {etcd: {endpoints: ["https://10.0.0.1:2379"]}}}');
+  t.like(stores?.get('east'), {
+    backend: 'etcd',
+    endpoints: ['https://10.0.0.1:2379'],
+    caFile: undefined,
+  });
+  t.throws(() => read('remoteClusters: {east: {etcd: {endpoint: x}}}'), { code: 'ECONFIG', message: /remoteClusters\.east\.etcd/ });
+  t.throws(() => read('remoteClusters: {east: {etcd: {}}}'), { code: 'ECONFIG', message: /remoteClusters\.east\.etcd/ });
+  t.throws(() => read('remoteClusters: {east: {}}'), { code: 'ECONFIG', message: /remoteClusters\.east\.etcd/ });
+});

@@ -87,6 +87,16 @@ const schema = z.strictObject({
       ...connectionFields,
     })
     .optional(),
+  /** Other clusters whose endpoints become peers here, by the name of their RemoteCluster. One agent of those with the entry reads each, the others stand by. */
+  remoteClusters: z
+    .record(
+      z.string(),
+      z.strictObject({
+        /** The other cluster's etcd, with the keys of `store.etcd`. It is only read. */
+        etcd: z.record(z.string(), z.unknown()),
+      }),
+    )
+    .optional(),
   /** The DNS server of this host for its containers. Absent: there is none. */
   dns: z
     .strictObject({
@@ -107,9 +117,11 @@ const schema = z.strictObject({
   hostDeadAfter: z.number().int().min(1).max(86_400).default(300),
 });
 
-export interface AgentConfig extends Omit<z.infer<typeof schema>, 'store' | 'flannel'> {
+export interface AgentConfig extends Omit<z.infer<typeof schema>, 'store' | 'flannel' | 'remoteClusters'> {
   store: StoreOptions;
   flannel?: FlannelConfig;
+  /** How the store of each is reached, by its name. */
+  remoteClusters?: ReadonlyMap<string, StoreOptions>;
 }
 
 export interface FlannelConfig {
@@ -132,10 +144,15 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     const issues = result.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
     throw new AgentError('ECONFIG', `${file}: ${issues.join('; ')}`);
   }
-  const { store: section, flannel, ...rest } = result.data;
+  const { store: section, flannel, remoteClusters, ...rest } = result.data;
   try {
     const store = resolveStoreOptions({ env, configFile: { path: file, store: section } });
-    return { ...rest, store, ...(flannel && { flannel: flannelConfig(flannel, store, file) }) };
+    return {
+      ...rest,
+      store,
+      ...(flannel && { flannel: flannelConfig(flannel, store, file) }),
+      ...(remoteClusters && { remoteClusters: remoteStores(remoteClusters, file) }),
+    };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new AgentError('ECONFIG', error.message, { cause: error });
@@ -149,17 +166,23 @@ function flannelConfig(
   file: string,
 ): FlannelConfig {
   // The environment is about Weir's own store.
-  const store = etcd === undefined ? own : flannelStore(etcd, file);
+  const store = etcd === undefined ? own : otherEtcd(etcd, 'flannel.etcd', file);
   if (store.backend !== 'etcd')
     throw new AgentError('ECONFIG', `${file}: flannel.etcd: is missing: flannel's network is in etcd, and the store of this agent is not`);
   return { store, prefix, ...(subnetFile !== undefined && { subnetFile }) };
 }
 
-function flannelStore(etcd: Record<string, unknown>, file: string): StoreOptions {
+/** @throws StoreError */
+function remoteStores(clusters: Record<string, { etcd: Record<string, unknown> }>, file: string): Map<string, StoreOptions> {
+  return new Map(Object.entries(clusters).map(([name, { etcd }]) => [name, otherEtcd(etcd, `remoteClusters.${name}.etcd`, file)]));
+}
+
+/** @param section as the file has it, for errors */
+function otherEtcd(etcd: Record<string, unknown>, section: string, file: string): StoreOptions {
   try {
     return resolveStoreOptions({ env: {}, configFile: { path: file, store: { backend: 'etcd', etcd } } });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw new StoreError(error.code, error.message.replaceAll('store.etcd', 'flannel.etcd'), { cause: error });
+    throw new StoreError(error.code, error.message.replaceAll('store.etcd', section), { cause: error });
   }
 }

@@ -24,6 +24,7 @@ import { ResolvedNames } from './dns/resolved-names.ts';
 import { serveNames } from './dns/serve-names.ts';
 import { Zone } from './dns/zone.ts';
 import { serveDocker } from './docker/serve-docker.ts';
+import { RemoteClusters } from './federation/follow-remote-clusters.ts';
 import type { Policy } from './flows/flow-description.ts';
 import { DeadHosts, type Seen } from './hosts/dead-hosts.ts';
 import { holdHostName } from './hosts/host-name.ts';
@@ -62,6 +63,7 @@ export class HostNetwork {
   readonly #names: ResolvedNames;
   readonly #learner: DnsLearner;
   readonly #zone = new Zone();
+  readonly #remoteClusters: RemoteClusters;
   #dnsProblem: string | undefined;
   #dockerProblem: string | undefined;
   readonly #allocator: Allocator;
@@ -100,6 +102,7 @@ export class HostNetwork {
     this.#names.load();
     this.#learner = hostLearner({ names: this.#names, state, kernel, log });
     const onWritten = (...[block, revision]: Parameters<ClusterState['put']>) => state.put(block, revision);
+    this.#remoteClusters = new RemoteClusters({ config, store, state, log, metrics });
     const allocator = new Allocator({ store, host, ahead: stays, onWritten });
     this.#allocator = allocator;
     const { netlink, ownNetworks, routing } = kernel;
@@ -149,6 +152,7 @@ export class HostNetwork {
     this.#kernel.learn(change);
     this.#zone.learn(change);
     this.bgp.learn(change);
+    this.#remoteClusters.learn(change);
     if (change.before?.kind !== 'Endpoint' || change.after !== undefined) return;
     this.#names.forget(keyOf(change.before));
     this.#ended.note(change.before.spec);
@@ -180,7 +184,7 @@ export class HostNetwork {
 
   /** Why this host is not as the store wants it; empty when it is. */
   get problems(): string[] {
-    const problems = [...this.#follower.problems, ...this.#kernel.problems, ...this.bgp.problems];
+    const problems = [...this.#follower.problems, ...this.#kernel.problems, ...this.bgp.problems, ...this.#remoteClusters.problems];
     if (this.#dnsProblem !== undefined) problems.push(this.#dnsProblem);
     if (this.#dockerProblem !== undefined) problems.push(`${this.#dockerProblem}; labels of containers are awaited`);
     if (this.#tasks?.failure !== undefined) problems.push(`${this.#tasks.failure}; labels of tasks are awaited`);
@@ -242,6 +246,11 @@ export class HostNetwork {
   followMarathon(signal: AbortSignal): Promise<void> {
     const endpoints = () => this.#state.list('Endpoint');
     return followMarathon({ ...this.#of, store: this.store, objects: this.#objects, endpoints }, signal);
+  }
+
+  /** Reads other clusters for this one, each while this host leads, until the signal. */
+  followRemoteClusters(signal: AbortSignal): Promise<void> {
+    return this.#remoteClusters.follow(signal);
   }
 
   /** Keeps endpoints in step with what the Mesos agent says, until the signal. */

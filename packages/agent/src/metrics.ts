@@ -95,6 +95,18 @@ export function createMetrics() {
       help: 'Apps with labels that cannot be followed, or that Marathon tells of in a way that cannot be read',
       registers,
     }),
+    remoteConnected: new Gauge({
+      name: 'weir_remote_cluster_connected',
+      help: "1 while the other cluster's store answers this agent, of those that it reads",
+      labelNames: ['cluster'],
+      registers,
+    }),
+    remoteEndpoints: new Gauge({
+      name: 'weir_remote_endpoints',
+      help: 'Endpoints of the other clusters that this agent reads: those that are peers here, and those that are refused',
+      labelNames: ['cluster', 'state'],
+      registers,
+    }),
     orphansRemoved: new Counter({
       name: 'weir_orphans_removed_total',
       help: 'Endpoints, links and addresses collected because nothing that lives has them',

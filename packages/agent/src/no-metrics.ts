@@ -26,6 +26,8 @@ export const NO_METRICS: Metrics = {
   marathonFaults: none,
   marathonEvents: none,
   marathonFailures: none,
+  remoteConnected: none,
+  remoteEndpoints: none,
   orphansRemoved: none,
   bgpSessions: none,
   bgpReloads: none,

@@ -24,6 +24,8 @@ const KINDS = [
   'NetworkSet',
   'Policy',
   'Pool',
+  'RemoteCluster',
+  'RemoteEndpoint',
   'Service',
   'Tier',
 ] as const satisfies readonly Kind[];

@@ -1,6 +1,6 @@
 /** One of several agents does a work for the cluster: who holds a key of the store, on a lease that does not outlive it for long. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Store, StoreError } from '@weir/datastore';
+import { type Condition, type Store, StoreError } from '@weir/datastore';
 import type { Logger } from '../log.ts';
 
 export interface ElectionOptions {
@@ -13,8 +13,16 @@ export interface ElectionOptions {
   log: Logger;
 }
 
-/** Until the signal: whenever this host leads, `work` runs; its own signal ends with the lead. */
-export async function whileLeading(options: ElectionOptions, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+/**
+ * The work of who leads.
+ *
+ * @param signal ends with the lead
+ * @param held holds for as long: on this condition nothing is written by who leads no more, and does not know it yet
+ */
+export type Lead = (signal: AbortSignal, held: Condition) => Promise<void>;
+
+/** Until the signal: whenever this host leads, `work` runs. */
+export async function whileLeading(options: ElectionOptions, work: Lead): Promise<void> {
   const { signal, ttlSeconds, name, log } = options;
   while (!signal.aborted) {
     try {
@@ -27,20 +35,17 @@ export async function whileLeading(options: ElectionOptions, work: (signal: Abor
   }
 }
 
-async function leadOnce(
-  { store, name, host, ttlSeconds, signal, log }: ElectionOptions,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
+async function leadOnce({ store, name, host, ttlSeconds, signal, log }: ElectionOptions, work: Lead): Promise<void> {
   const key = `/weir/leader/${name}`;
   if ((await store.get(key)) !== undefined) return;
   const lease = await store.lease(ttlSeconds);
   try {
-    const { committed } = await store.transact({ when: [{ key, revision: 0 }], then: [{ put: key, value: host, lease: lease.id }] });
-    if (!committed) return;
+    const result = await store.transact({ when: [{ key, revision: 0 }], then: [{ put: key, value: host, lease: lease.id }] });
+    if (!result.committed) return;
     log.info({ name }, 'leading');
     const lead = new AbortController();
     void lease.lost.then(() => lead.abort());
-    await work(AbortSignal.any([signal, lead.signal]));
+    await work(AbortSignal.any([signal, lead.signal]), { key, revision: result.revision });
     log.info({ name }, 'no longer leading');
   } finally {
     await lease.revoke();
