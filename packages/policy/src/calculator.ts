@@ -45,6 +45,7 @@ import { type Flow, parseFlow } from './program/flow.ts';
 import { NamespaceDefaults } from './program/namespace-defaults.ts';
 import { PolicyIndex } from './program/policy-index.ts';
 import { type AllowedTraffic, allowedAt } from './program/traffic-class.ts';
+import { labelledNamespace, setsOfUnreadableNamespace } from './program/unreadable-namespace.ts';
 import { unreadableSet } from './program/unreadable-set.ts';
 import { HostPorts } from './services/host-ports.ts';
 import { Services, type UdpSockets } from './services/services.ts';
@@ -164,7 +165,8 @@ export class PolicyCalculator {
 
   /**
    * Takes note of an object that is there and cannot be read. The endpoints that a policy is for, as far as that can be read, and those of a
-   * namespace are closed; a tier is as if it were not there, which closes the endpoints of its policies. So does a network set with those of
+   * namespace are closed, which keeps its labels as far as these can be read, and else counts as one with network sets that cannot be read for who
+   * asks by labels of namespaces; a tier is as if it were not there, which closes the endpoints of its policies. So does a network set with those of
    * policies that forbid by it; otherwise it is as it was. A host endpoint is closed where it was or, if it was not yet, where it says or its
    * name does. Of other kinds the form before stays.
    *
@@ -348,8 +350,12 @@ export class PolicyCalculator {
   #apply(key: string, { id, object, invalid }: NotedChange): void {
     switch (id.kind) {
       case 'Namespace':
-        this.#applyNamespace(id.name, object as Namespace | undefined);
+        this.#applyNamespace(
+          id.name,
+          invalid === undefined ? (object as Namespace | undefined) : labelledNamespace(id.name, invalid.value),
+        );
         this.#changed(invalid === undefined ? this.#policies.put(key, undefined) : this.#policies.putInvalid(key, id, invalid.value));
+        this.#changed(this.#policies.putUnreadableSet(key, invalid && setsOfUnreadableNamespace(id.name, invalid.value)));
         break;
       case 'Endpoint':
         this.#applyEndpoint(
