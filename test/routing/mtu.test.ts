@@ -8,7 +8,9 @@ import { type Family, MODES, poolsOf } from '../testbed/routing-matrix.ts';
 import { Testbed, type Workload } from '../testbed/testbed.ts';
 
 const FAMILIES: Family[] = ['ipv4', 'ipv6'];
-const [JUMBO, SMALL] = [9000, 1400];
+const [JUMBO, SMALL, TINY] = [9000, 1400, 1300];
+/** RFC 8200 §5. */
+const IPV6_MINIMUM = 1280;
 /** Of VXLAN over IPv4. */
 const OVERHEAD = 50;
 /** IP and ICMP. */
@@ -113,4 +115,18 @@ test.serial('a link between the hosts that carries less from now on: tunnels fol
   }
   const late = await bed().launch(one, { app: 'late' });
   t.is(mtuOf(late.container.namespace, 'eth0'), SMALL - OVERHEAD);
+});
+
+test.serial('a link between the hosts that carries less than IPv6 needs in a tunnel: packets of that size pass all the same', async (t) => {
+  const [one, , three] = bed().hosts as [Workload['host'], Workload['host'], Workload['host']];
+  setMtu(TINY);
+  const pair = await launchWith(IPV6_MINIMUM, [one, three], 'tiny');
+  t.is(mtuOf(one.namespace, 'vxlan.weir'), IPV6_MINIMUM);
+  for (const family of FAMILIES) {
+    const came = await eventually(
+      () => fits(...pair, family, IPV6_MINIMUM),
+      (fitting) => fitting,
+    );
+    t.true(came, family);
+  }
 });

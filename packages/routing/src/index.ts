@@ -23,6 +23,6 @@ export { type RouteFailure, RouteTable } from './routes/route-table.ts';
 export { type BlockRoute, changesRoutes, desiredRoutes, type Routing, type RoutingState } from './routes/routes.ts';
 export { serviceRoutes } from './routes/service-routes.ts';
 export { RoutingError } from './routing-error.ts';
-export { TUNNEL_LINK, TUNNEL_OVERHEAD, tunnelMac } from './tunnel/tunnel.ts';
+export { TUNNEL_LINK, TUNNEL_OVERHEAD, tunnelMac, tunnelMtu } from './tunnel/tunnel.ts';
 export { ensureTunnelDevice, removeTunnelDevice } from './tunnel/tunnel-device.ts';
 export { TunnelPeers } from './tunnel/tunnel-peers.ts';

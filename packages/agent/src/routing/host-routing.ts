@@ -21,9 +21,9 @@ import {
   removeTunnelDevice,
   serviceRoutes,
   TUNNEL_LINK,
-  TUNNEL_OVERHEAD,
   TunnelPeers,
   tunnelMac,
+  tunnelMtu,
   unusedRanges,
 } from '@weir/routing';
 import type { ClusterState } from '../cluster-state.ts';
@@ -216,7 +216,8 @@ export class HostRouting {
     const { port, vni } = this.#config.vxlan;
     const end = { address, mac: tunnelMac(this.#config.host), port, vni, tunnelAddresses: self.spec.vxlan?.tunnelAddresses ?? [] };
     try {
-      const mtu = (this.#underlayMtu ?? 1500) - TUNNEL_OVERHEAD[familyOf(address)];
+      const carriesIPv6 = pools.some((pool) => wantsTunnels(pool) && familyOf(pool.spec.cidr) === 'IPv6');
+      const mtu = tunnelMtu(this.#underlayMtu ?? 1500, { underlay: familyOf(address), carriesIPv6 });
       this.#tunnelMtu = mtu;
       const { link, done } = ensureTunnelDevice(this.#netlink, { ...end, name: TUNNEL_LINK, mtu, setting: VXLAN_SETTING });
       this.#tunnel = { ...end, link };
@@ -244,7 +245,9 @@ export class HostRouting {
     if (this.#underlayMtu === undefined) return undefined;
     const pools = [...this.#state.list('Pool')].filter(({ spec }) => addresses.some((address) => cidrContains(spec.cidr, address)));
     if (pools.some(({ spec }) => spec.routes === 'Flannel')) return this.#flannel?.mtu ?? this.#underlayMtu;
-    return pools.some(wantsTunnels) ? this.#underlayMtu - TUNNEL_OVERHEAD[this.#underlayFamily] : this.#underlayMtu;
+    if (!pools.some(wantsTunnels)) return this.#underlayMtu;
+    const carriesIPv6 = addresses.some((address) => familyOf(address) === 'IPv6');
+    return tunnelMtu(this.#underlayMtu, { underlay: this.#underlayFamily, carriesIPv6 });
   }
 
   get #underlayFamily(): Family {

@@ -9,6 +9,17 @@ export const TUNNEL_LINK = 'vxlan.weir';
 /** IP, UDP, VXLAN and Ethernet headers around an inner packet, in bytes. */
 export const TUNNEL_OVERHEAD: Readonly<Record<Family, number>> = { IPv4: 20 + 8 + 8 + 14, IPv6: 40 + 8 + 8 + 14 };
 
+/** The smallest that IPv6 takes (RFC 8200 §5): on a smaller link the kernel refuses its addresses and routes. */
+const IPV6_MINIMUM = 1280;
+
+/**
+ * The largest packets for a tunnel over a link. Of IPv6 they are not smaller than that takes: what is too large for the link then the kernel cuts, with
+ * all its headers, and puts together again at the other end.
+ */
+export function tunnelMtu(underlayMtu: number, { underlay, carriesIPv6 }: { underlay: Family; carriesIPv6: boolean }): number {
+  return Math.max(underlayMtu - TUNNEL_OVERHEAD[underlay], carriesIPv6 ? IPV6_MINIMUM : 0);
+}
+
 /** Hardware address of a host's end, made from its name: the same after each boot, so that peers' entries stay right. */
 export const tunnelMac = (host: string): string => macFrom(createHash('sha256').update(`vxlan ${host}`).digest());
 
