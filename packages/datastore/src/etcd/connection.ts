@@ -68,8 +68,8 @@ export class Connection implements ICallable<undefined> {
     try {
       return await this.#send<Answer>(service, method, params, metadata);
     } catch (error) {
-      if (!(error instanceof Error && error.message.includes('etcdserver: invalid auth token'))) throw error;
-      // A token is good for a few minutes, and not for a server that was started again. Such a request was refused, not done.
+      if (!(error instanceof Error && TOKEN_REFUSED.test(error.message))) throw error;
+      // Such a request was refused, not done.
       this.#authenticated = undefined;
       return this.#send<Answer>(service, method, params, await this.#authenticate());
     }
@@ -136,6 +136,9 @@ export class Connection implements ICallable<undefined> {
     return client;
   }
 }
+
+/** A token is good for a few minutes, and not for a server that was started again; one that is a JWT, not after any user or role was changed. */
+const TOKEN_REFUSED = /etcdserver: (invalid auth token|revision of auth store is old)|auth: revision in header is old/;
 
 /** A member that has lost the rest of its cluster keeps a stream open, and has nothing to say on it: with this it ends the stream. */
 const REQUIRE_LEADER = ['hasleader', 'true'] as const;

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,4 +100,34 @@ test('users: the right password works over a restart; a wrong one is EAUTH; no m
   await server.start();
   await put(store, '/weir/a', '3');
   t.is((await watching).length, 2);
+});
+
+test('users with JWT: a change of any user makes all tokens old, and requests and watches take a new one', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-jwt-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const [publicFile, privateFile] = [join(folder, 'public.pem'), join(folder, 'private.pem')];
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  await writeFile(publicFile, publicKey.export({ type: 'spki', format: 'pem' }));
+  await writeFile(privateFile, privateKey.export({ type: 'pkcs1', format: 'pem' }));
+  const jwt = `jwt,pub-key=${publicFile},priv-key=${privateFile},sign-method=RS256,ttl=1h`;
+  const server = await startServer(t, { arguments: ['--auth-token', jwt] });
+  const open = new Etcd3({ hosts: server.endpoint });
+  await open.role('root').create();
+  await open.user('root').create('sesame');
+  await open.user('root').addRole('root');
+  await open.auth.authEnable();
+  open.close();
+  const endpoints = [server.endpoint];
+  const password = { text: 'sesame' };
+  const store = await openStore({ backend: 'etcd', timeoutMilliseconds: 5000, endpoints, username: 'root', password });
+  t.teardown(() => store.close());
+  const revision = await put(store, '/weir/a', '1');
+  const admin = new Etcd3({ hosts: server.endpoint, auth: { username: 'root', password: 'sesame' } });
+  t.teardown(() => admin.close());
+  await admin.user('other').create('sesame');
+  t.is(await put(store, '/weir/a', '2'), revision + 1);
+  await admin.user('another').create('sesame');
+  t.is((await store.get('/weir/a'))?.value, '2');
+  await admin.user('third').create('sesame');
+  t.is((await collect(store, '/weir/', revision, 2)).length, 2);
 });
