@@ -1,6 +1,7 @@
 /** Egress by DNS name, with a real DNS server: what an answer says is in force before the container has the answer, and for nobody else. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { inNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
@@ -18,6 +19,8 @@ let host: LabHost;
 let web: Workload;
 let dns: Workload;
 let rogue: Workload;
+
+const QUESTION = { type: 'A', name: 'www.example.com' } as const;
 
 const POLICY = `
 apiVersion: weir/v1
@@ -110,8 +113,7 @@ test.serial('a DNS server that policy does not allow opens nothing, even when it
   t.timeout(30_000);
   const asks = await client();
   t.deepEqual(await connectByName(asks, rogue.ipv4, 'www.example.com', 'A'), { A: 'ETIMEOUT' });
-  const question = { type: 'A', name: 'www.example.com' } as const;
-  const answer = encode({ type: 'response', id: 7, questions: [question], answers: [{ ...question, ttl: 300, data: web.ipv4 }] });
+  const answer = encode({ type: 'response', id: 7, questions: [QUESTION], answers: [{ ...QUESTION, ttl: 300, data: web.ipv4 }] });
   // The container asks, from a port that it told its helper, who answers although nothing came.
   await python(
     asks.container.namespace,
@@ -119,7 +121,7 @@ test.serial('a DNS server that policy does not allow opens nothing, even when it
     '4000',
     rogue.ipv4,
     '53',
-    encode({ type: 'query', id: 7, questions: [question] }).toString('hex'),
+    encode({ type: 'query', id: 7, questions: [QUESTION] }).toString('hex'),
   );
   for (const server of servers.splice(1)) server.kill();
   const heard = python(asks.container.namespace, HEAR, '4000');
@@ -132,6 +134,23 @@ test.serial('a DNS server that policy does not allow opens nothing, even when it
   t.false(await reaches(asks, web.ipv4));
   t.deepEqual(await connectByName(asks, dns.ipv4, 'www.example.com', 'A'), { A: true }, 'the right one opens what it tells');
 });
+
+test.serial('who asks ever more has the agent look at some of it alone, and it has time for what others are told', async (t) => {
+  t.timeout(60_000);
+  const [floods, asks] = [await client(), await client()];
+  const before = messagesSeen();
+  const flood = python(floods.container.namespace, FLOOD, dns.ipv4, encode({ type: 'query', questions: [QUESTION] }).toString('hex'));
+  t.deepEqual(await connectByName(asks, dns.ipv4, 'www.example.com', 'A', 'AAAA'), { A: true, AAAA: true });
+  const sent = Number(await flood);
+  const seen = messagesSeen() - before;
+  t.true(seen > 0 && seen < sent / 2, `${seen} of ${sent} questions and their answers`);
+});
+
+/** How many the kernel has given the agent since it was started (nfnetlink_queue.c, seq_show). */
+function messagesSeen(): number {
+  const queue = inNamespace(host.namespace, () => readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'utf8'));
+  return Number(/^ *5353 +(?:\d+ +){6}(\d+) /m.exec(queue)![1]);
+}
 
 test.serial('what was learnt outlives the agent, answers pass while it is away, and it learns again when it is back', async (t) => {
   t.timeout(60_000);
@@ -158,6 +177,15 @@ port, address, to, payload = sys.argv[1:]
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.bind(('', int(port)))
 sender.sendto(bytes.fromhex(payload), (address, int(to)))
+`;
+const FLOOD = `
+import socket, sys
+address, payload = sys.argv[1:]
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+question = bytes.fromhex(payload)
+for count in range(50000):
+    sender.sendto(count.to_bytes(2, 'big') + question[2:], (address, 53))
+print(count)
 `;
 const HEAR = `
 import socket, sys

@@ -9,9 +9,9 @@ import type { Logger } from '../log.ts';
 import { type DnsMessage, decodeAnswer, decodeDnsMessage } from './dns-message.ts';
 import type { ResolvedNames } from './resolved-names.ts';
 
-/** How long an answer is waited for, ms, and how many at most. */
+/** How long an answer is waited for, ms, and how many of one container at most. */
 const PATIENCE = 15_000;
-const AWAITED = 8192;
+const AWAITED = 2048;
 /** Between two looks at whose time is over, ms. */
 const INTERVAL = 2_000;
 
@@ -29,8 +29,8 @@ export interface DnsLearnerOptions {
 
 export class DnsLearner {
   readonly #options: DnsLearnerOptions;
-  /** What was asked, and when, ms. */
-  readonly #asked = new Map<string, number>();
+  /** By client, what was asked, and when, ms: one that asks ever more forgets its own. */
+  readonly #asked = new Map<string, Map<string, number>>();
   #saving: NodeJS.Immediate | undefined;
 
   constructor(options: DnsLearnerOptions) {
@@ -58,6 +58,7 @@ export class DnsLearner {
         complained = true;
       }
       await delay(INTERVAL, undefined, { signal }).catch(() => {});
+      this.#forgetUnanswered();
       await this.#expire().catch((error: Error) => log.error({ err: error }, 'names whose time is over stay for now'));
       this.#save();
     }
@@ -69,11 +70,11 @@ export class DnsLearner {
     const message = decodeDnsMessage(packet);
     if (message === undefined) return;
     if (!message.isAnswer) {
-      this.#ask(message.exchange);
+      this.#ask(message);
       return;
     }
     // What was not asked for is not believed: anybody can send a packet that looks like an answer.
-    if (!this.#asked.delete(message.exchange)) return;
+    if (!this.#asked.get(message.client)?.delete(message.exchange)) return;
     this.#learn(message.client, message);
   }
 
@@ -99,13 +100,27 @@ export class DnsLearner {
     }
   }
 
-  #ask(exchange: string): void {
+  #ask({ client, exchange }: DnsMessage): void {
     const now = performance.now();
-    this.#asked.delete(exchange);
-    this.#asked.set(exchange, now);
-    for (const [oldest, since] of this.#asked) {
-      if (this.#asked.size <= AWAITED && now - since < PATIENCE) return;
-      this.#asked.delete(oldest);
+    const asked = this.#asked.get(client) ?? new Map<string, number>();
+    this.#asked.set(client, asked);
+    asked.delete(exchange);
+    asked.set(exchange, now);
+    for (const [oldest, since] of asked) {
+      if (asked.size <= AWAITED && now - since < PATIENCE) return;
+      asked.delete(oldest);
+    }
+  }
+
+  /** Who asks no more is not remembered for it. */
+  #forgetUnanswered(): void {
+    const now = performance.now();
+    for (const [client, asked] of this.#asked) {
+      for (const [exchange, since] of asked) {
+        if (now - since < PATIENCE) break;
+        asked.delete(exchange);
+      }
+      if (asked.size === 0) this.#asked.delete(client);
     }
   }
 

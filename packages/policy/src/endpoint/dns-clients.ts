@@ -7,11 +7,17 @@ import type { Enforced } from './enforced.ts';
 /** The queue of netfilter that DNS messages of {@link DnsClients} wait in. */
 export const DNS_QUEUE = 5353;
 
+/** Chain of the base table that holds back who has more DNS messages than the agent should look at. */
+export const DNS_PACE = 'dns_message_pace';
+
 /** Named as made by policy, since nft cannot load it where the kernel has queues as iptables' target alone. */
 const QUEUE: ChainStatement = {
   kind: 'chain',
   name: 'c_dns',
-  rules: [{ expressions: [{ kind: 'queue', number: DNS_QUEUE }], comment: 'the agent learns what names stand for' }],
+  rules: [
+    { expressions: [{ kind: 'verdict', verdict: { kind: 'jump', chain: DNS_PACE } }] },
+    { expressions: [{ kind: 'queue', number: DNS_QUEUE }], comment: 'the agent learns what names stand for' },
+  ],
 };
 
 /** The endpoints whose rules name domains: what they ask DNS, and what it answers, is looked at. */

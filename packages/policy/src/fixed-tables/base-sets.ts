@@ -51,10 +51,10 @@ export const BASE_SETS: string[] = [
   ...(['4', '6'] as const).map(
     (version) => `map dns_client${version} { type ipv${version}_addr : verdict; comment "whose DNS messages the agent looks at"; }`,
   ),
-  ...(['4', '6'] as const).map(
-    (version) =>
-      `set dns_rate${version} { type ipv${version}_addr; flags dynamic,timeout; timeout 30s; size 4096; comment "who asks the DNS of this host, and how often"; }`,
-  ),
+  ...['4', '6'].flatMap((version) => [
+    `set dns_rate${version} { type ipv${version}_addr; flags dynamic,timeout; timeout 30s; size 4096; comment "who asks the DNS of this host, and how often"; }`,
+    `set dns_message_rate${version} { type ipv${version}_addr; flags dynamic,timeout; timeout 30s; size 4096; comment "whose DNS messages the agent looks at, and how many"; }`,
+  ]),
   ...(['4', '6'] as const).flatMap((version) => [
     `set pools${version} { type ipv${version}_addr; flags interval; comment "all pools"; }`,
     `set private${version} { type ipv${version}_addr; flags interval; comment "pools that nobody outside of the cluster reaches"; }`,

@@ -5,6 +5,7 @@ import { FAMILIES } from './address-families.ts';
 import { BASE_SETS } from './base-sets.ts';
 import { TOO_OFTEN } from './discovery-rate.ts';
 import { hostEndpointChains } from './host-endpoint-chains.ts';
+import { LEARNING } from './learning-chains.ts';
 import { natChains } from './nat-chains.ts';
 import { BY_NAME, bridged, NOT_OURS, OURS } from './our-interfaces.ts';
 import { atDns, OWN_DNS } from './own-dns-chains.ts';
@@ -154,6 +155,7 @@ function baseChains({
         ...(use.dnsClients ? ['goto asks'] : []),
       ],
     },
+    ...LEARNING,
     asks: { rules: FAMILIES.map(({ ip, version }) => `udp dport 53 ${ip} saddr vmap @dns_client${version} ${ASKED}`) },
     untracked_output: {
       hook: 'filter hook output priority raw',

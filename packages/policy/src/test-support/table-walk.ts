@@ -1,11 +1,12 @@
 import { addressToNumber, type Direction } from '@weir/resources';
+import { DNS_PACE } from '../endpoint/dns-clients.ts';
 import { IPV4_ETHER_TYPE, type Match, type RuleExpression } from '../statements/rule.ts';
 import type { ElementStatement, Statement } from '../statements/statement.ts';
 import { intervalElements } from '../statements/table-text.ts';
 import { DENIED, verdictText } from '../statements/verdict.ts';
 import { type Packet, packetFamily } from './packet.ts';
 
-const BASE_CHAINS = ['denied', 'no_backend'];
+const BASE_CHAINS = ['denied', 'no_backend', DNS_PACE];
 const DENY = verdictText(DENIED);
 
 /**
