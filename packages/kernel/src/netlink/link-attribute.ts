@@ -33,7 +33,7 @@ export const IFLA_INFO_DATA = 2;
 export const IFLA_INET_CONF = 1;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, TTL: 5, LEARNING: 7, PORT: 15, GROUP6: 16, LOCAL6: 17 } as const;
-export const BRIDGE = { NF_CALL_IPTABLES: 36, NF_CALL_IP6TABLES: 37 } as const;
+export const BRIDGE = { VLAN_FILTERING: 7, NF_CALL_IPTABLES: 36, NF_CALL_IP6TABLES: 37 } as const;
 
 /** Places in the kernel's per-link IPv4 configuration: enum of IPV4_DEVCONF_* in linux/ip.h. */
 export const IPV4_CONF = {

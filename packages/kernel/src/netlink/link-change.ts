@@ -74,12 +74,13 @@ export function setLink(link: string | number, change: LinkChange): Request {
   };
 }
 
-function writeBridge(writer: MessageWriter, { callIpv4Hooks, callIpv6Hooks }: BridgeConfiguration): void {
+function writeBridge(writer: MessageWriter, { callIpv4Hooks, callIpv6Hooks, filtersVlans }: BridgeConfiguration): void {
   writer.nest(IFLA.LINKINFO, () => {
     writer.string(IFLA_INFO_KIND, 'bridge');
     writer.nest(IFLA_INFO_DATA, () => {
       if (callIpv4Hooks !== undefined) writer.u8(BRIDGE.NF_CALL_IPTABLES, callIpv4Hooks ? 1 : 0);
       if (callIpv6Hooks !== undefined) writer.u8(BRIDGE.NF_CALL_IP6TABLES, callIpv6Hooks ? 1 : 0);
+      if (filtersVlans !== undefined) writer.u8(BRIDGE.VLAN_FILTERING, filtersVlans ? 1 : 0);
     });
   });
 }

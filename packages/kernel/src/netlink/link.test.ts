@@ -1,6 +1,8 @@
 import test from 'ava';
 import { NamespaceHandle, openNamespace } from '../namespace.ts';
 import { runWithin, temporaryNamespace } from '../testing/temporary-namespace.ts';
+import { decodeLink } from './link.ts';
+import { BRIDGE, HEADER_LENGTH, IFLA, IFLA_INFO_DATA, IFLA_INFO_KIND } from './link-attribute.ts';
 import { deleteLink, deleteLinkGroup, setLink } from './link-change.ts';
 import { addBridge, addVeth, addVxlan } from './link-creation.ts';
 import { Netlink } from './netlink.ts';
@@ -186,13 +188,31 @@ test('names that no link has, or can have', (t) => {
   t.throws(() => netlink.addBridge({ name: 'a-name-of-16-byt' }), { code: 'ERANGE' });
 });
 
+test('a bridge tells whether it filters by VLAN, where the kernel can', (t) => {
+  const attribute = (type: number, value: Buffer) => {
+    const bytes = Buffer.alloc((value.length + 7) & ~3);
+    bytes.writeUInt16LE(value.length + 4, 0);
+    bytes.writeUInt16LE(type, 2);
+    value.copy(bytes, 4);
+    return bytes;
+  };
+  const bridge = (...settings: Buffer[]) => {
+    const info = [attribute(IFLA_INFO_KIND, Buffer.from('bridge\0')), attribute(IFLA_INFO_DATA, Buffer.concat(settings))];
+    const payload = Buffer.concat([Buffer.alloc(HEADER_LENGTH), attribute(IFLA.LINKINFO, Buffer.concat(info))]);
+    return decodeLink({ payload } as Parameters<typeof decodeLink>[0]).bridge;
+  };
+  t.deepEqual(bridge(attribute(BRIDGE.VLAN_FILTERING, Buffer.from([1]))), { filtersVlans: true });
+  t.deepEqual(bridge(attribute(BRIDGE.VLAN_FILTERING, Buffer.from([0]))), { filtersVlans: false });
+  t.deepEqual(bridge(), {});
+});
+
 test('a bridge tells whether the hooks of a family see its packets, and is told so', (t) => {
   const { netlink, ip } = open(t);
   netlink.addBridge({ name: 'br0' });
   const seen = () => /nf_call_iptables (\d) nf_call_ip6tables (\d)/.exec(ip('-d', 'link', 'show', 'br0'))?.slice(1);
-  t.deepEqual(netlink.link('br0')?.bridge, { callIpv4Hooks: false, callIpv6Hooks: false });
+  t.like(netlink.link('br0')?.bridge, { callIpv4Hooks: false, callIpv6Hooks: false });
   netlink.setLink('br0', { bridge: { callIpv4Hooks: true } });
-  t.deepEqual(netlink.link('br0')?.bridge, { callIpv4Hooks: true, callIpv6Hooks: false });
+  t.like(netlink.link('br0')?.bridge, { callIpv4Hooks: true, callIpv6Hooks: false });
   t.deepEqual(seen(), ['1', '0']);
   netlink.setLink('br0', { bridge: { callIpv4Hooks: false, callIpv6Hooks: true } });
   t.deepEqual(seen(), ['0', '1']);

@@ -52,6 +52,8 @@ export interface BridgeConfiguration {
   /** Whether the hooks of the family see packets that go from port to port (br_netfilter); its sysctl says so for all bridges. */
   callIpv4Hooks?: boolean;
   callIpv6Hooks?: boolean;
+  /** Whether each port is in certain VLANs: within the bridge every frame has a tag then. */
+  filtersVlans?: boolean;
 }
 
 export interface VxlanConfiguration {
@@ -138,10 +140,15 @@ function decodeLinkInfo(link: Link, value: Buffer | undefined): void {
   };
 }
 
-/** Both are absent from a kernel that cannot do it. */
+/** Each is absent from a kernel that cannot do it. */
 function decodeBridge(bridge: ReadonlyMap<number, Buffer>): BridgeConfiguration {
   const [ipv4, ipv6] = [bridge.get(BRIDGE.NF_CALL_IPTABLES), bridge.get(BRIDGE.NF_CALL_IP6TABLES)];
-  return { ...(ipv4 && { callIpv4Hooks: ipv4[0] === 1 }), ...(ipv6 && { callIpv6Hooks: ipv6[0] === 1 }) };
+  const vlans = bridge.get(BRIDGE.VLAN_FILTERING);
+  return {
+    ...(ipv4 && { callIpv4Hooks: ipv4[0] === 1 }),
+    ...(ipv6 && { callIpv6Hooks: ipv6[0] === 1 }),
+    ...(vlans && { filtersVlans: vlans[0] === 1 }),
+  };
 }
 
 function decodeFamilies(link: Link, value: Buffer | undefined): void {

@@ -1,7 +1,7 @@
 import { openNamespace } from '@weir/kernel';
 import test from 'ava';
 import { makeNamespace } from '../testing/namespaces.ts';
-import { findHostEnd } from './host-end.ts';
+import { findHostEnd, requireBridge } from './host-end.ts';
 
 function setUp(t: Parameters<typeof makeNamespace>[0]) {
   const [host, container] = [makeNamespace(t, 'host'), makeNamespace(t, 'container')];
@@ -17,6 +17,17 @@ test('by the indexes of a veth, and with the bridge that it is a port of', (t) =
   host.netlink.addBridge({ name: 'br0' });
   host.netlink.setLink('veth7', { master: 'br0' });
   t.deepEqual(find(), { hostInterface: 'veth7', bridge: 'br0' });
+});
+
+test('a bridge that filters by VLAN is refused, whatever this kernel can have', (t) => {
+  const { host } = setUp(t);
+  host.netlink.addBridge({ name: 'br0' });
+  const link = host.netlink.link('br0')!;
+  t.is(requireBridge(link, 'veth7'), 'br0');
+  const filtering = { ...link, bridge: { ...link.bridge, filtersVlans: true } };
+  t.throws(() => requireBridge(filtering, 'veth7'), { code: 'EMASTER', message: /^veth7, belongs to br0, which filters by VLAN/ });
+  t.throws(() => requireBridge({ ...link, kind: 'vrf' }, 'veth7'), { code: 'EMASTER', message: /br0, of kind vrf, and not to a bridge/ });
+  t.throws(() => requireBridge(undefined, 'veth7'), { code: 'EMASTER', message: /something that is gone/ });
 });
 
 test('what cannot be guarded is said: no veth, or one whose other end is elsewhere', (t) => {

@@ -1,6 +1,6 @@
 /** Finds the host's end of an interface that somebody else's plugin made. */
 import { existsSync } from 'node:fs';
-import { Netlink, openNamespace } from '@weir/kernel';
+import { type Link, Netlink, openNamespace } from '@weir/kernel';
 import { RoutingError } from '../routing-error.ts';
 
 export interface HostEnd {
@@ -14,7 +14,7 @@ export interface HostEnd {
  * three interfaces, and the form of 0.2.0 none.
  *
  * Throws RoutingError ENOTVETH when the interface is missing or has no end on this host, EMASTER when that end belongs to something other
- * than a bridge, ENOBRNETFILTER when this host cannot see bridged packets; KernelError ENOENT when there is no such namespace.
+ * than a bridge or to one that filters by VLAN, ENOBRNETFILTER when this host cannot see bridged packets; KernelError ENOENT when there is no such namespace.
  */
 export function findHostEnd({ namespace: path, interfaceName }: { namespace: string; interfaceName: string }): HostEnd {
   using namespace = openNamespace(path);
@@ -29,13 +29,27 @@ export function findHostEnd({ namespace: path, interfaceName }: { namespace: str
     throw new RoutingError('ENOTVETH', `${interfaceName} in ${path} is ${what}: its packets pass no interface of this host`);
   }
   if (outside.master === undefined) return { hostInterface: outside.name };
-  const master = host.link(outside.master);
+  const bridge = requireBridge(host.link(outside.master), `${outside.name}, the host's end of ${interfaceName}`);
+  requireBridgeNetfilter(bridge);
+  return { hostInterface: outside.name, bridge };
+}
+
+/**
+ * Pure: the name of the bridge.
+ * @param what the port, for the message
+ */
+export function requireBridge(master: Link | undefined, what: string): string {
   if (master?.kind !== 'bridge') {
-    const what = master === undefined ? 'something that is gone' : `${master.name}, of kind ${master.kind ?? 'unknown'}`;
-    throw new RoutingError('EMASTER', `${outside.name}, the host's end of ${interfaceName}, belongs to ${what}, and not to a bridge`);
+    const found = master === undefined ? 'something that is gone' : `${master.name}, of kind ${master.kind ?? 'unknown'}`;
+    throw new RoutingError('EMASTER', `${what}, belongs to ${found}, and not to a bridge`);
   }
-  requireBridgeNetfilter(master.name);
-  return { hostInterface: outside.name, bridge: master.name };
+  if (master.bridge?.filtersVlans) {
+    throw new RoutingError(
+      'EMASTER',
+      `${what}, belongs to ${master.name}, which filters by VLAN: frames have tags within it, and policy does not see into those`,
+    );
+  }
+  return master.name;
 }
 
 function requireBridgeNetfilter(bridge: string): void {
