@@ -23,6 +23,8 @@ const POOLS = `
 { apiVersion: weir/v1, kind: Pool, metadata: { name: routed4 }, spec: { cidr: 10.94.0.0/24, blockSize: 28 } }
 ---
 { apiVersion: weir/v1, kind: Pool, metadata: { name: routed6 }, spec: { cidr: "fd00:94::/112", blockSize: 124 } }
+---
+{ apiVersion: weir/v1, kind: Pool, metadata: { name: storage }, spec: { cidr: 10.97.0.0/24, blockSize: 28 } }
 `;
 const ROUTED = [
   { subnet: '10.94.0.0/24', gateway: '10.94.0.1' },
@@ -48,12 +50,18 @@ interface Attached {
 
 let launched = 0;
 
-async function attach(t: ExecutionContext, host: LabHost, network: { type: string; [key: string]: unknown }): Promise<Attached> {
-  const containerId = `others-${++launched}`;
-  const namespace = testbed().makeNamespace(containerId);
+/** @param to a container that gets one more interface */
+async function attach(
+  t: ExecutionContext,
+  host: LabHost,
+  network: { type: string; [key: string]: unknown },
+  to?: Pick<Attached, 'containerId' | 'namespace'> & { interfaceName: string },
+): Promise<Attached> {
+  const containerId = to?.containerId ?? `others-${++launched}`;
+  const namespace = to?.namespace ?? testbed().makeNamespace(containerId);
   const config = { cniVersion: '1.0.0', name: `net-${network.type}`, ...network };
   const call = (command: 'ADD' | 'CHECK' | 'DEL', stdin: object) =>
-    callCni({ host, tool: network.type, command, containerId, namespace, stdin });
+    callCni({ host, tool: network.type, command, containerId, interfaceName: to?.interfaceName ?? 'eth0', namespace, stdin });
   const { exitCode, json, stdout, stderr } = await call('ADD', config);
   t.is(exitCode, 0, stdout + stderr);
   const inside = (...command: string[]) => execFileSync('nsenter', [`--net=${namespace}`, ...command], { encoding: 'utf8' });
@@ -77,7 +85,7 @@ async function release(t: ExecutionContext, ...attached: Attached[]): Promise<vo
     const deleted = await one.del();
     t.is(deleted.exitCode, 0, deleted.stdout + deleted.stderr);
   }
-  t.deepEqual(await heldAddresses(), []);
+  t.deepEqual(await eventually(heldAddresses, (held) => held.length === 0), []);
 }
 
 async function heldAddresses(): Promise<string[]> {
@@ -193,6 +201,41 @@ for (const [type, ipam] of Object.entries({
     }
   });
 }
+
+test.serial('two networks of weir-route in one container: one leads everywhere, the other where its IPAM has routes', async (t) => {
+  const [here, there] = testbed().hosts as [LabHost, LabHost];
+  const network = (name: string, ipam: object) => ({
+    type: 'weir',
+    name,
+    chain: [{ type: 'weir-route', ipam: { type: 'weir-ipam', ...ipam } }, { type: 'weir-policy' }],
+  });
+  const storage = { pools: ['storage'], routes: [{ dst: '10.97.0.0/24' }] };
+  const [first, far, store] = [
+    await attach(t, here, network('front', { pools: ['routed4'] })),
+    await attach(t, there, network('front', { pools: ['routed4'] })),
+    await attach(t, there, network('storage', storage)),
+  ];
+  const second = await attach(t, here, network('storage', storage), { ...first, interfaceName: 'eth1' });
+  const leads = (to: Attached) => first.inside('ip', 'route', 'get', to.addresses[0]!.split('/')[0]!);
+  const plain = ({ addresses }: Attached) => addresses[0]!.split('/')[0]!;
+  t.true(leads(store).includes(`dev eth1 src ${plain(second)}`));
+  t.true(leads(far).includes(`dev eth0 src ${plain(first)}`));
+  for (const [one, other] of [
+    [first, far],
+    [first, store],
+    [far, first],
+    [store, second],
+  ] as const)
+    one.ping(plain(other));
+  t.is((await first.check()).exitCode, 0);
+  const checked = await second.check();
+  t.is(checked.exitCode, 0, checked.stdout);
+  first.inside('ip', 'route', 'delete', '10.97.0.0/24');
+  t.regex((await second.check()).json.msg, /^weir-route: eth1 has lost its route to 10\.97\.0\.0\/24 via 169\.254\.1\.1$/);
+  t.is((await second.del()).exitCode, 0);
+  first.ping(plain(far));
+  await release(t, first, far, store);
+});
 
 test.serial('GC of weir-route over host-local, without policy: link, routes and address of what is not valid are gone', async (t) => {
   const host = testbed().hosts[0]!;

@@ -1,16 +1,20 @@
-/** The tools under cnitool: every verb of libcni, in every version of the specification that has lists. */
+/** The tools under cnitool: every verb of libcni, in every version of the specification that has lists; and results beside libcni's own conversion of them. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CNI_VERSIONS, type CniVersion, decodeResult, encodeResult } from '@weir/cni';
 import { Netlink } from '@weir/kernel';
 import test from 'ava';
 import { eventually } from '../testbed/eventually.ts';
 import { Testbed } from '../testbed/testbed.ts';
 import { Traffic } from '../testbed/traffic.ts';
 import { type CnitoolVerb, findCnitool, runCnitool } from './cnitool.ts';
+import { convert, findConversion } from './libcni-results.ts';
 
 const found = await findCnitool();
+const conversion = await findConversion();
 const testbed = Testbed.share(test, { hosts: 1 });
 if ('missing' in found) test(`cnitool is not tried here: ${found.missing}`, (t) => t.pass());
+if ('missing' in conversion) test(`libcni's conversion is not tried here: ${conversion.missing}`, (t) => t.pass());
 const real = 'missing' in found ? test.serial.skip : test.serial;
 
 const ipam = { type: 'weir-ipam', families: ['IPv4'] };
@@ -95,4 +99,40 @@ real('1.1.0: status says whether an add could work; gc without a list of attachm
   await t.throwsAsync(cnitool('gc', 'current', namespace), { message: /"cni\.dev\/valid-attachments"/ });
   t.is(await countEndpoints(), 1);
   await cnitool('del', 'current', namespace);
+});
+
+/** All that a result of that version can say, and as little as it may. */
+function resultsOf(cniVersion: CniVersion): object[] {
+  const isAtLeast = (version: CniVersion) => CNI_VERSIONS.indexOf(cniVersion) >= CNI_VERSIONS.indexOf(version);
+  const dns = { nameservers: ['192.0.2.53'], domain: 'example.test', search: ['example.test'], options: ['ndots:2'] };
+  const more = isAtLeast('1.1.0');
+  const way = { dst: '0.0.0.0/0', gw: '10.0.0.254', ...(more && { mtu: 1400, advmss: 1300, priority: 10, table: 0, scope: 253 }) };
+  const [routes4, routes6] = [[way, { dst: '10.5.0.7/16' }], [{ dst: '::/0' }]];
+  const [address4, address6] = ['10.0.0.7/24', 'fd00::7/64'];
+  if (!isAtLeast('0.3.0')) {
+    const ip4 = { ip: address4, gateway: '10.0.0.1', routes: routes4 };
+    return [{ ip4, ip6: { ip: address6, routes: routes6 }, dns }, { ip6: { ip: address6 } }];
+  }
+  const family = (version: string) => (isAtLeast('1.0.0') ? {} : { version });
+  const interfaces = [
+    { name: 'host', mac: '02:00:00:00:00:01', ...(more && { mtu: 1500, socketPath: '/run/s', pciID: '0000:00:1f.6' }) },
+    { name: 'eth0', sandbox: '/run/netns/x', ...(more && { mtu: 1450 }) },
+  ];
+  const ips = [
+    { ...family('4'), address: address4, gateway: '10.0.0.1', interface: 1 },
+    { ...family('6'), address: address6 },
+    { ...family('4'), address: '10.0.0.8/24', interface: 0 },
+  ];
+  return [{ interfaces, ips, routes: [...routes4, ...routes6], dns }, { ips: [{ ...family('4'), address: address4 }] }];
+}
+
+('missing' in conversion ? test.skip : test)('a result of each version becomes one of each other as libcni makes it', (t) => {
+  const requests = CNI_VERSIONS.flatMap((from) =>
+    CNI_VERSIONS.flatMap((to) => resultsOf(from).map((result) => ({ from, to, result: { cniVersion: from, ...result } }))),
+  );
+  const theirs = convert((conversion as { path: string }).path, requests);
+  for (const [index, { from, to, result }] of requests.entries()) {
+    const ours: unknown = JSON.parse(JSON.stringify(encodeResult(decodeResult(result, from), to)));
+    t.deepEqual(ours, theirs[index], `${from} to ${to}`);
+  }
 });

@@ -17,6 +17,14 @@ const CASES: [what: string, error: unknown, code: number, details: RegExp][] = [
     3,
     /container ended/,
   ],
+  [
+    'a file that is no namespace',
+    codedError('EINVAL', 'open network namespace /etc/x: the file is not a network namespace', {
+      operation: 'open network namespace /etc/x',
+    }),
+    4,
+    /runtime/,
+  ],
   ['not root', codedError('EPERM', 'x', { operation: 'add veth weirabc' }), 103, /agent's log/],
   ['kernel, unknown errno', codedError('EXDEV', 'x', { operation: 'add route' }), 103, /agent's log/],
   ['a taken address', codedError('EADDRINUSE', 'x'), 103, /ip route get/],

@@ -42,13 +42,19 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ENOLINK: { code: CNI_CODE.unknownContainer, details: 'the container ended before its network was ready' },
   EEXIST: { code: CNI_CODE.kernel, details: 'something of that name is there already: remove it, or call DEL for this container first' },
   EADDRINUSE: { code: CNI_CODE.kernel, details: 'launch the task again; if it stays so, see `ip route get` for that address on this host' },
-  EDEFAULTROUTE: { code: CNI_CODE.kernel, details: 'join one network with weir-route in a task' },
+  EDEFAULTROUTE: {
+    code: CNI_CODE.kernel,
+    details: 'of two networks with weir-route in a task, one names in "routes" of its "ipam" what it leads to',
+  },
   ENOIPV6: { code: CNI_CODE.kernel, details: "switch IPv6 on, or ask for IPv4 alone with ipam.families in the network's configuration" },
   ENOTVETH: {
     code: CNI_CODE.invalidConfig,
     details: 'weir-policy guards interfaces of weir-route, ptp and bridge; it cannot guard macvlan, ipvlan, host-device or dhcp on them',
   },
-  EMASTER: { code: CNI_CODE.invalidConfig, details: 'weir-policy guards interfaces that are routed, or ports of a Linux bridge' },
+  EMASTER: {
+    code: CNI_CODE.invalidConfig,
+    details: 'weir-policy guards interfaces that are routed, or ports of a Linux bridge that does not filter by VLAN',
+  },
   ENOBRNETFILTER: {
     code: CNI_CODE.kernel,
     details: 'load it with `modprobe br_netfilter`, and name it in /etc/modules-load.d/weir.conf; then launch the task again',
@@ -74,7 +80,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
 
 /** KernelError's messages say themselves what to do about missing rights and limits. */
 const KERNEL_ADVICE: Record<string, string> = {
-  EINVAL: 'the kernel refused the request: is CNI_NETNS a network namespace, and is this Linux 5.10 or newer?',
+  EINVAL: 'the kernel refused the request: is this Linux 5.10 or newer?',
   EOPNOTSUPP: 'this kernel lacks a feature that Weir needs',
   EEXIST: 'something of that name is there already: remove it, or call DEL for this container first',
   EBUSY: 'launch the task again',
@@ -111,6 +117,12 @@ function explainKernelError(error: CodedError): CniError {
     return new CniError(CNI_CODE.unknownContainer, error.message, {
       cause: error,
       details: 'the network namespace is gone: the container ended before its network was ready',
+    });
+  }
+  if (error.code === 'EINVAL' && /network namespace/.test(`${error.operation}`)) {
+    return new CniError(CNI_CODE.invalidEnvironment, `CNI_NETNS: ${error.message}`, {
+      cause: error,
+      details: 'the runtime that calls this tool sets it',
     });
   }
   const details = KERNEL_ADVICE[error.code] ?? "see the agent's log";

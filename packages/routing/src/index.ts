@@ -5,7 +5,15 @@ export { changesBgp } from './bgp/changes-bgp.ts';
 export { type BgpSessionStatus, sessionStatus } from './bgp/session-status.ts';
 export { type BgpPlan, type BgpSpeaker, bgpPlan } from './bgp/speaker.ts';
 export { unusedRanges } from './bgp/unused-ranges.ts';
-export { type Attaching, type Attachment, attach, beginAttach, type LinkRequest, type LinkSettings } from './container/attach.ts';
+export {
+  type Attaching,
+  type Attachment,
+  attach,
+  attachmentOf,
+  beginAttach,
+  type LinkRequest,
+  type LinkSettings,
+} from './container/attach.ts';
 export { findHostEnd, type HostEnd } from './container/host-end.ts';
 export { inspect, type Wiring, type WiringEnd } from './container/inspect.ts';
 export { type LinkOwner, ownerIn } from './container/link-owner.ts';

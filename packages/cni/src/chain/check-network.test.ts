@@ -40,6 +40,19 @@ test('a step that changes the MAC address of a link of others comes before weir-
   t.deepEqual(await found({ type: 'weir-route', ipam: { type: 'weir-ipam' } }, policy, mac), []);
 });
 
+test('a gateway that static names under weir-route, where it is the host, is told of', async (t) => {
+  const folder = await PluginFolder.make(t);
+  for (const name of ['static', 'ptp']) await folder.add(name, 'exit 1');
+  const found = (type: string, address: object) =>
+    checkNetwork({ name: 'w', type: 'weir', chain: [{ type, ipam: { type: 'static', addresses: [address] } }] }, [folder.path]);
+  const address = { address: '10.0.0.7/24' };
+  const [problem] = await found('weir-route', { ...address, gateway: '10.0.0.1' });
+  t.is(problem?.severity, 'warning');
+  t.regex(problem?.message ?? '', /^chain\.0 \(weir-route\): the gateway of a container of weir-route is its host/);
+  t.deepEqual(await found('weir-route', address), []);
+  t.deepEqual(await found('ptp', { ...address, gateway: '10.0.0.1' }), []);
+});
+
 test('a plugin that does not speak the version that it would be called in is named, and one that does not say is not', async (t) => {
   const folder = await PluginFolder.make(t);
   await folder.add('old', `[ $CNI_COMMAND = VERSION ] && echo '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0"]}'`);

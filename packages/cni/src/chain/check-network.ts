@@ -139,8 +139,21 @@ async function checkIpam(config: Record<string, unknown>, place: Place): Promise
   if (typeof ipam?.type !== 'string' || ipam.type === '') return [];
   const tool = TOOLS.get(ipam.type);
   return tool === undefined
-    ? checkPlugin(ipam.type, place)
+    ? [...(await checkPlugin(ipam.type, place)), ...checkGateways(config, place.where)]
     : checkKeys(tool.config, ipam, `${place.where}.ipam`, ['type', 'routes', 'dns']);
+}
+
+/** Its CHECK looks for them in the result, where the gateway of a container of weir-route is its host. */
+function checkGateways({ type, ipam }: Record<string, unknown>, where: string): NetworkProblem[] {
+  const { type: ipamType, addresses } = ipam as Record<string, unknown>;
+  const hasGateway = Array.isArray(addresses) && addresses.some((one: { gateway?: unknown } | null) => one?.gateway !== undefined);
+  if (type !== weirRoute.name || ipamType !== 'static' || !hasGateway) return [];
+  return [
+    {
+      severity: 'warning',
+      message: `${where}: the gateway of a container of weir-route is its host, and CHECK of static will miss its own: take "gateway" out of "ipam"`,
+    },
+  ];
 }
 
 function checkKeys(schema: z.ZodObject, config: Record<string, unknown>, where: string, common: readonly string[]): NetworkProblem[] {

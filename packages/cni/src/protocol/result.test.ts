@@ -30,7 +30,7 @@ test('0.1.0 and 0.2.0 have ip4 and ip6, with the routes of the family', (t) => {
   }
 });
 
-test('0.3.0 to 0.4.0 say the version of each address; nothing of 1.1.0 shows', (t) => {
+test('0.3.0 to 0.4.0 say the version of each address; of 1.1.0 their routes alone show something', (t) => {
   for (const version of ['0.3.0', '0.3.1', '0.4.0'] as const) {
     t.deepEqual(JSON.parse(JSON.stringify(encodeResult(FULL, version))), {
       cniVersion: version,
@@ -42,19 +42,21 @@ test('0.3.0 to 0.4.0 say the version of each address; nothing of 1.1.0 shows', (
         { version: '4', address: '10.0.0.1/32', gateway: '169.254.1.1', interface: 1 },
         { version: '6', address: 'fd00::1/128', gateway: 'fe80::1', interface: 1 },
       ],
-      routes: [
-        { dst: '0.0.0.0/0', gw: '169.254.1.1' },
-        { dst: '::/0', gw: 'fe80::1' },
-      ],
+      routes: FULL.routes,
       dns: FULL.dns,
     });
   }
 });
 
-test('1.0.0 has no version of addresses; 1.1.0 says all', (t) => {
-  t.false('version' in (encodeResult(FULL, '1.0.0').ips as object[])[0]!);
-  t.false(JSON.stringify(encodeResult(FULL, '1.0.0')).includes('mtu'));
-  t.deepEqual(JSON.parse(JSON.stringify(encodeResult(FULL, '1.1.0'))), { cniVersion: '1.1.0', ...FULL });
+test('1.0.0 and 1.1.0 have no version of addresses, and say all', (t) => {
+  for (const cniVersion of ['1.0.0', '1.1.0'] as const)
+    t.deepEqual(JSON.parse(JSON.stringify(encodeResult(FULL, cniVersion))), { cniVersion, ...FULL });
+});
+
+test('what there is none of is left out, but for the dns of old forms', (t) => {
+  const none: Result = { interfaces: [], ips: [], routes: [], dns: {} };
+  for (const cniVersion of CNI_VERSIONS)
+    t.deepEqual(encodeResult(none, cniVersion), isAtLeast(cniVersion, '1.0.0') ? { cniVersion } : { cniVersion, dns: {} });
 });
 
 test('for Mesos every version has ip4 and ip6, and both say the same', (t) => {
@@ -81,7 +83,7 @@ for (const version of CNI_VERSIONS) {
       back.ips.map(({ address, gateway }) => ({ address, gateway })),
       FULL.ips.map(({ address, gateway }) => ({ address, gateway })),
     );
-    if (version === '1.1.0') t.deepEqual(back, FULL);
+    if (isAtLeast(version, '1.0.0')) t.deepEqual(back, FULL);
   });
 }
 
@@ -105,6 +107,9 @@ test('any result keeps its first address of each family through any two versions
 test('an unreadable result says where', (t) => {
   const wrong = (value: unknown) => t.throws(() => decodeResult(value, '1.0.0'))?.message ?? '';
   t.regex(wrong({ ips: [{ address: '10.0.0.1' }] }), /ips\.0\.address: "10\.0\.0\.1" is no address with prefix length/);
+  for (const address of ['10.1/8', '10.0.0.1/33', '10.0.0.1/', '10.0.0.1/8/8', '010.0.0.1/8', 'fe80::1%eth0/64', 'fd00::/129', '/8'])
+    t.regex(wrong({ ips: [{ address }] }), /ips\.0\.address: ".*" is no address with prefix length/, address);
+  t.regex(wrong({ ips: [{ address: '10.0.0.1/8', gateway: '10.1' }] }), /ips\.0\.gateway/);
   t.regex(wrong({ cniVersion: '0.2.0', ip4: { ip: 7 } }), /0\.2\.0 is wrong at ip4\.ip/);
   t.regex(wrong({ ips: [{ address: '10.0.0.1/32', interface: 3 }] }), /interface that the result does not list/);
   t.regex(wrong({ cniVersion: '9.9.9' }), /"9\.9\.9", which is not known/);

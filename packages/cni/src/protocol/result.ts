@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
@@ -50,25 +51,27 @@ export interface Dns {
 }
 
 /**
- * Writes a result in the form of a version of the specification.
+ * Writes a result in the form of a version of the specification, as libcni does: what came with 1.1.0 stays in results of 1.0.0, and in their
+ * routes from 0.3.0 on, where who does not know it passes over it, and who does would miss it.
  * @param options.mesos adds `ip4` and `ip6` to the forms that have none: Mesos reads those alone, whatever the version, and a task
  *   without them silently has no address
  */
 export function encodeResult(result: Result, version: CniVersion, options: { mesos?: boolean } = {}): Record<string, unknown> {
-  const dns = result.dns;
-  if (!isAtLeast(version, '0.3.0')) return { cniVersion: version, ...ipFields(result, version), dns };
+  const { interfaces, ips, routes, dns } = result;
+  if (!isAtLeast(version, '0.3.0')) return { cniVersion: version, ...ipFields(result), dns };
+  const isOld = !isAtLeast(version, '1.0.0');
   return {
     cniVersion: version,
-    ...(options.mesos === true ? ipFields(result, version) : {}),
-    ...(result.interfaces.length > 0 ? { interfaces: result.interfaces.map((link) => encodeInterface(link, version)) } : {}),
-    ips: result.ips.map((ip) => (isAtLeast(version, '1.0.0') ? ip : { version: familyOf(ip.address), ...ip })),
-    ...(result.routes.length > 0 ? { routes: result.routes.map((route) => encodeRoute(route, version)) } : {}),
-    dns,
+    ...(options.mesos === true && ipFields(result)),
+    ...(interfaces.length > 0 && { interfaces: isOld ? interfaces.map(oldInterface) : interfaces }),
+    ...(ips.length > 0 && { ips: isOld ? ips.map((ip) => ({ version: familyOf(ip.address), ...ip })) : ips }),
+    ...(routes.length > 0 && { routes }),
+    ...((isOld || Object.keys(dns).length > 0) && { dns }),
   };
 }
 
 /** `ip4` and `ip6` of 0.1.0 and 0.2.0: the first address of each family, with that family's routes. */
-function ipFields(result: Result, version: CniVersion): Record<string, unknown> {
+function ipFields(result: Result): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [name, family] of [
     ['ip4', '4'],
@@ -76,24 +79,14 @@ function ipFields(result: Result, version: CniVersion): Record<string, unknown> 
   ] as const) {
     const first = result.ips.find((ip) => familyOf(ip.address) === family);
     if (first === undefined) continue;
-    const routes = result.routes.filter((route) => familyOf(route.dst) === family).map((route) => encodeRoute(route, version));
+    const routes = result.routes.filter(({ dst }) => familyOf(dst) === family).map(({ dst, gw }) => ({ dst, gw }));
     fields[name] = { ip: first.address, gateway: first.gateway, ...(routes.length > 0 ? { routes } : {}) };
   }
   return fields;
 }
 
-function encodeInterface({ name, mac, sandbox, mtu, socketPath, pciID }: Interface, version: CniVersion): Interface {
-  return {
-    name,
-    mac,
-    ...(isAtLeast(version, '1.1.0') ? { mtu } : {}),
-    sandbox,
-    ...(isAtLeast(version, '1.1.0') ? { socketPath, pciID } : {}),
-  };
-}
-
-function encodeRoute(route: Route, version: CniVersion): Route {
-  return isAtLeast(version, '1.1.0') ? route : { dst: route.dst, gw: route.gw };
+function oldInterface({ name, mac, sandbox }: Interface): Interface {
+  return { name, mac, sandbox };
 }
 
 /**
@@ -114,10 +107,8 @@ export function decodeResult(value: unknown, fallback: string): Result {
   );
 }
 
-const cidr = z
-  .string()
-  .refine((text) => ipaddr.isValidCIDR(text), { error: (issue) => `${JSON.stringify(issue.input)} is no address with prefix length` });
-const ip = z.string().refine((text) => ipaddr.isValid(text), { error: (issue) => `${JSON.stringify(issue.input)} is no IP address` });
+const cidr = z.string().refine(isPrefix, { error: (issue) => `${JSON.stringify(issue.input)} is no address with prefix length` });
+const ip = z.string().refine(isAddress, { error: (issue) => `${JSON.stringify(issue.input)} is no IP address` });
 /** The reference implementation writes an address that is not there as an empty string. */
 const optionalIp = z
   .union([z.literal('').transform(() => undefined), ip])
@@ -224,8 +215,23 @@ export function plainAddress(address: string): string {
   return ipaddr.parse(address.split('/')[0]!).toString();
 }
 
+/** The net of an address with prefix length, in canonical text: `10.5.0.7/16` → `10.5.0.0/16`. */
+export function networkOf(prefix: string): string {
+  const family = familyOf(prefix) === '4' ? ipaddr.IPv4 : ipaddr.IPv6;
+  return `${family.networkAddressFromCIDR(prefix)}/${prefix.split('/')[1]}`;
+}
+
 export function familyOf(address: string): '4' | '6' {
   return address.includes(':') ? '6' : '4';
+}
+
+function isAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
+}
+
+function isPrefix(text: string): boolean {
+  const [address = '', length = '', ...rest] = text.split('/');
+  return rest.length === 0 && isAddress(address) && /^\d{1,3}$/.test(length) && Number(length) <= (familyOf(address) === '4' ? 32 : 128);
 }
 
 function withoutUndefined<T extends object>(value: T): T {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CNI_CODE, CniError } from '../cni-error.ts';
 import { type NetworkConfig, parseConfig } from './network-config.ts';
 
 /** One interface of one container. */
@@ -23,6 +24,11 @@ const schema = z
  */
 export function readValidAttachments(config: NetworkConfig): Attached[] {
   const key = config[KEY] === undefined && config[LEGACY_KEY] !== undefined ? LEGACY_KEY : KEY;
+  if (config[key] === undefined) {
+    throw new CniError(CNI_CODE.invalidConfig, `GC without "${KEY}": everything of the network "${config.name}" would have to go`, {
+      details: 'the runtime names the attachments that are still valid; an empty list says that none is',
+    });
+  }
   // Go writes an empty list as null.
   return parseConfig(schema, config[key] === null ? [] : config[key], `"${key}"`);
 }

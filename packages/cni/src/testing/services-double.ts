@@ -1,5 +1,5 @@
 import { type Endpoint, familyOf } from '@weir/resources';
-import type { HostEnd } from '@weir/routing';
+import { attachmentOf, type HostEnd } from '@weir/routing';
 import type { Call } from '../protocol/request.ts';
 import type { Result } from '../protocol/result.ts';
 import type { Collection, Outage, Services } from '../services.ts';
@@ -8,6 +8,7 @@ interface Link {
   hostInterface: string;
   containerInterface: string;
   addresses: readonly string[];
+  destinations?: readonly string[] | undefined;
   mac: string;
   /** The network whose own address space it is in. */
   space?: string | undefined;
@@ -103,13 +104,8 @@ export class ServicesDouble implements Services {
     attach: ({ namespace, interfaceName, hostInterface, mac = '02:00:00:00:00:01', space }) => {
       this.#underWay.set(hostInterface, { space });
       return {
-        attachmentWith: ({ addresses }) => ({
-          hostMac: 'ee:ee:ee:ee:ee:ee',
-          containerMac: mac,
-          ...(addresses.some((address) => !address.includes(':')) ? { gateway4: '169.254.1.1' as const } : {}),
-          ...(addresses.some((address) => address.includes(':')) ? { gateway6: 'fe80::1' as const } : {}),
-        }),
-        finish: async ({ addresses }) => {
+        attachmentWith: (settings) => attachmentOf({ namespace, interfaceName, hostInterface, mac, ...settings }),
+        finish: async ({ addresses, destinations }) => {
           this.#underWay.delete(hostInterface);
           if (this.linksAreMade !== undefined) await this.linksAreMade;
           this.#do(`attach ${hostInterface}`);
@@ -117,7 +113,7 @@ export class ServicesDouble implements Services {
           const taken =
             this.links.has(hostInterface) || [...this.links.values()].some((link) => link.containerInterface === containerInterface);
           if (taken) throw codedError('EEXIST', `add veth ${hostInterface}: File exists`, { operation: `add veth ${hostInterface}` });
-          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, mac, space });
+          this.links.set(hostInterface, { hostInterface, containerInterface, addresses, destinations, mac, space });
         },
         abandon: async () => {
           this.#underWay.delete(hostInterface);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
 import { parseConfig } from '../protocol/network-config.ts';
 import type { Call } from '../protocol/request.ts';
-import { addressesOn, plainAddress } from '../protocol/result.ts';
+import { addressesOn, plainAddress, type Route } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { networkLabels } from '../task/network-labels.ts';
 import { requestedAddresses } from '../task/requested-addresses.ts';
@@ -29,6 +29,11 @@ const configSchema = z.looseObject({
   /** Handed on in the result. */
   routes: routesSchema.default([]),
 });
+
+/** What a section `ipam` of the tool hands on. */
+export function routesIn(ipam: unknown): Route[] {
+  return parseConfig(configSchema, ipam, 'ipam').routes;
+}
 
 /** Hands out addresses of Weir's pools. Works under any interface plugin. */
 export const weirIpam: Tool = {

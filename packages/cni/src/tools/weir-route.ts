@@ -1,5 +1,5 @@
 import { type Endpoint, hostInterfaceName } from '@weir/resources';
-import type { Attaching, Attachment } from '@weir/routing';
+import type { Attaching, Attachment, LinkSettings } from '@weir/routing';
 import { z } from 'zod';
 import { type Plugin, pluginFor } from '../chain/plugin.ts';
 import { runAll, runAllAndTellAll } from '../chain/run-all.ts';
@@ -8,13 +8,13 @@ import { type NetworkConfig, parseConfig } from '../protocol/network-config.ts';
 import type { Call } from '../protocol/request.ts';
 import { requestedDns } from '../protocol/requested-dns.ts';
 import { requestedMac } from '../protocol/requested-mac.ts';
-import { appendResult, type Dns, dnsSchema, familyOf, plainAddress, type Result } from '../protocol/result.ts';
+import { appendResult, type Dns, dnsSchema, familyOf, networkOf, plainAddress, type Result, type Route } from '../protocol/result.ts';
 import type { Services } from '../services.ts';
 import { taskIdentity } from '../task/task-identity.ts';
 import type { Neighbours, Tool, Underway } from '../tool.ts';
 import { collectStale } from './collect-stale.ts';
 import { GUARDED_PREFIX, OPEN_PREFIX } from './host-interface-prefix.ts';
-import { weirIpam } from './weir-ipam.ts';
+import { routesIn, weirIpam } from './weir-ipam.ts';
 import { wiringDrift } from './wiring-drift.ts';
 
 const configSchema = z.looseObject({
@@ -33,7 +33,7 @@ const configSchema = z.looseObject({
 
 type Config = z.infer<typeof configSchema>;
 
-/** Wires a container: a veth, its addresses as /32 and /128, a default route by the host, a route on the host to each address. */
+/** Wires a container: a veth, its addresses as /32 and /128, a default route by the host or what its IPAM has routes to, a route on the host to each address. */
 export const weirRoute: Tool = {
   name: 'weir-route',
   config: configSchema,
@@ -98,8 +98,10 @@ async function begin(call: Call, services: Services, neighbours?: Neighbours): P
   const space = services.wiring.spaceFor(call.config.name);
   const dns = dnsFor(call, config, services, space);
   await refuseSecond(call, config.failClosed, services);
+  let destinations = ownDestinations(config);
+  const settingsOf = (addresses: readonly string[]): LinkSettings => ({ addresses, mtu: config.mtu, destinations });
   const resultWith = rememberingLast((addresses) => {
-    const made = resultOf(call, link.hostInterface, link.attachmentWith({ addresses, mtu: config.mtu }), addresses, dns(addresses));
+    const made = resultOf(call, link.hostInterface, link.attachmentWith(settingsOf(addresses)), addresses, dns(addresses));
     return call.prevResult === undefined ? made : appendResult(call.prevResult, made);
   });
   const endpointWith = (addresses: readonly string[]): Endpoint | undefined => {
@@ -113,9 +115,20 @@ async function begin(call: Call, services: Services, neighbours?: Neighbours): P
   const link = beginLink(call, config, services, space);
   const given = await addressesFor(call, ipam, link);
   const addresses = given.ips.map(({ address }) => plainAddress(address));
-  const done = link.finish({ addresses, mtu: config.mtu });
+  if (!ipam.own) destinations = destinationsOf(given.routes);
+  const done = link.finish(settingsOf(addresses));
   const result = resultWith(addresses);
   return { result: Object.keys(given.dns).length === 0 ? result : { ...result, dns: { ...given.dns, ...result.dns } }, done };
+}
+
+/** Of our own IPAM known beforehand, so that the endpoint is, too, which follows from the result. */
+function ownDestinations({ ipam }: Config): string[] {
+  return ipam.type === weirIpam.name ? destinationsOf(routesIn(ipam)) : [];
+}
+
+/** What the container is to reach by this link. By whom else than its host, nobody but the host could see to. */
+function destinationsOf(routes: readonly Route[]): string[] {
+  return [...new Set(routes.map(({ dst }) => networkOf(dst)))];
 }
 
 /** Equal addresses in turn give the same value. */
@@ -212,11 +225,8 @@ async function addressesFor(call: Call, ipam: Plugin, link: Link): Promise<Resul
 }
 
 function resultOf(call: Call, hostInterface: string, attachment: Attachment, addresses: readonly string[], dns: Dns): Result {
-  const { hostMac, containerMac, mtu, gateway4, gateway6 } = attachment;
+  const { hostMac, containerMac, mtu, gateway4, gateway6, routes } = attachment;
   const gateways = { '4': gateway4, '6': gateway6 };
-  const routes = [];
-  if (gateway4 !== undefined) routes.push({ dst: '0.0.0.0/0', gw: gateway4 });
-  if (gateway6 !== undefined) routes.push({ dst: '::/0', gw: gateway6 });
   return {
     interfaces: [
       { name: hostInterface, mac: hostMac, mtu },
@@ -227,7 +237,7 @@ function resultOf(call: Call, hostInterface: string, attachment: Attachment, add
       gateway: gateways[familyOf(address)],
       interface: 1,
     })),
-    routes,
+    routes: routes.map(({ destination, via }) => ({ dst: destination, gw: via })),
     dns,
   };
 }

@@ -38,7 +38,6 @@ test('ADD: address, link, policy, in this order; Mesos and the specification bot
     ],
     ips: [{ address: '10.0.0.1/32', gateway: '169.254.1.1', interface: 1 }],
     routes: [{ dst: '0.0.0.0/0', gw: '169.254.1.1' }],
-    dns: {},
   });
 });
 
@@ -478,8 +477,8 @@ test("aliases of the runtime are the endpoint's; ranges of addresses are refused
   t.is((await callTool('weir', environment('ADD'), none, new ServicesDouble())).exitCode, 0);
 });
 
-test('a MAC address that a later step tuning will set is the link’s from the start', async (t) => {
-  const macOf = async (tuning: object, more: object = {}) => {
+test('a MAC address and an MTU that a later step tuning will set are the link’s from the start', async (t) => {
+  const linkOf = async (tuning: object, more: object = {}): Promise<{ mac: string; mtu?: number }> => {
     const services = new ServicesDouble();
     const folder = await PluginFolder.make(t);
     await folder.add('tuning', `[ $CNI_COMMAND = ADD ] && sed 's/.*"prevResult"://;s/}$//'`);
@@ -487,14 +486,37 @@ test('a MAC address that a later step tuning will set is the link’s from the s
     const network = { ...NETWORK, cniVersion: '1.0.0', chain, ...more };
     const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), network, services);
     t.is([...services.endpoints.values()][0]?.spec.mac, answer.interfaces[1].mac);
-    return answer.interfaces[1].mac;
+    return answer.interfaces[1];
   };
+  const macOf = async (...call: Parameters<typeof linkOf>) => (await linkOf(...call)).mac;
   const [mac, other] = ['02:00:5e:00:53:07', '02:00:5e:00:53:08'];
   t.is(await macOf({ mac }), mac);
   t.is(await macOf({ mac }, { runtimeConfig: { mac: other } }), mac, 'tuning is not told of the runtime’s');
   t.is(await macOf({ mac, capabilities: { mac: true } }, { runtimeConfig: { mac: other } }), other);
   t.is(await macOf({ mac }, { args: { cni: { mac: other } } }), other);
   t.is(await macOf({ sysctl: {} }, { runtimeConfig: { mac: other } }), other);
+  t.like(await linkOf({ mac, mtu: 1400 }), { mac, mtu: 1400 });
+  t.is((await linkOf({ mtu: 1300 })).mtu, 1300);
+});
+
+test('what the IPAM has routes to is reached by the link, by its host; of a family without any, everything; and the endpoint is written once', async (t) => {
+  const folder = await PluginFolder.make(t);
+  const routes = [{ dst: '10.66.0.0/16' }, { dst: '10.67.0.0/16', gw: '10.66.0.1' }];
+  const own = { type: 'weir-ipam', families: ['IPv4', 'IPv6'], routes };
+  const ips = [{ address: '10.8.0.7/24' }, { address: 'fd00::7/64' }];
+  await folder.add('theirs', `[ $CNI_COMMAND = DEL ] || echo '${JSON.stringify({ ips, routes: [...routes, { dst: '10.66.9.9/16' }] })}'`);
+  for (const ipam of [own, { type: 'theirs' }]) {
+    const services = new ServicesDouble();
+    const chain = [{ type: 'weir-route', ipam }, { type: 'weir-policy' }];
+    const { answer } = await callTool('weir', environment('ADD', { CNI_PATH: folder.path }), { ...NETWORK, chain }, services);
+    t.deepEqual(answer.routes, [
+      { dst: '10.66.0.0/16', gw: '169.254.1.1' },
+      { dst: '10.67.0.0/16', gw: '169.254.1.1' },
+      { dst: '::/0', gw: 'fe80::1' },
+    ]);
+    t.is([...services.links.values()][0]?.destinations?.length, 2);
+    if (ipam === own) t.is(services.along[0], [...services.endpoints.values()][0]);
+  }
 });
 
 test('disableCheck and disableGC are texts too, as libcni has them', async (t) => {

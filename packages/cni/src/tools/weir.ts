@@ -95,20 +95,25 @@ function stepsOf(call: AnyCall, services: Services): Step[] {
 const completed = workedOutOnce((chain: readonly StepConfig[]) =>
   chain.map((step, index) => {
     const later = chain.slice(index + 1);
-    return withOwnCapabilities(withFinalMac(withGuard(step, later), later), chain);
+    return withOwnCapabilities(withTuning(withGuard(step, later), later), chain);
   }),
 );
 
 /**
- * A step `tuning` may give the container's end another address afterwards, which the host's permanent neighbour entry and policy's guard against
- * forgery would not know. So the link has that one from the start, and `tuning` finds nothing to do.
+ * A step `tuning` may give the container's end another hardware address or MTU afterwards. The one the host's permanent neighbour entry and
+ * policy's guard against forgery would not know, and of the other its result says nothing. So the link has both from the start, and `tuning`
+ * finds nothing to do.
  */
-function withFinalMac(step: StepConfig, later: readonly StepConfig[]): StepConfig {
-  const tuning = later.findLast(({ type, mac }) => type === 'tuning' && typeof mac === 'string' && mac !== '');
-  if (step.type !== weirRoute.name || tuning === undefined) return step;
+function withTuning(step: StepConfig, later: readonly StepConfig[]): StepConfig {
+  if (step.type !== weirRoute.name) return step;
+  const tunings = later.filter(({ type }) => type === 'tuning');
+  const ofMac = tunings.findLast(({ mac }) => typeof mac === 'string' && mac !== '');
+  const mtu = tunings.findLast((tuning) => typeof tuning.mtu === 'number' && tuning.mtu > 0)?.mtu;
+  const tuned = mtu === undefined ? step : { ...step, mtu };
+  if (ofMac === undefined) return tuned;
   // What the runtime asks for goes first with it as well, where it is told of that.
-  const isTold = tuning.capabilities?.mac === true;
-  return { ...step, mac: tuning.mac, capabilities: { ...(!isTold && { mac: false }), ...step.capabilities } };
+  const isTold = ofMac.capabilities?.mac === true;
+  return { ...tuned, mac: ofMac.mac, capabilities: { ...(!isTold && { mac: false }), ...step.capabilities } };
 }
 
 /** An interface that policy will guard carries nothing until then; and its address is given to what policy will take it for. */

@@ -211,6 +211,25 @@ test('IPv6 switched off, in the container or on the host, is told, and nothing i
   t.deepEqual([linksOf(other), linksOf(fresh)], [['lo'], ['lo']]);
 });
 
+test('certain destinations in place of everything, by family, so that a container can have two such links', (t) => {
+  const host = makeHost(t);
+  const container = makeNamespace(t, 'container');
+  host.run(() => attach(request(container)));
+  const [addresses, destinations] = [
+    ['10.66.0.8', 'fd00:66::8'],
+    ['10.66.0.0/16', '198.51.100.0/24'],
+  ];
+  const second = request(container, { interfaceName: 'eth1', hostInterface: 'weirtest1', addresses, destinations });
+  const { routes } = host.run(() => attach(second));
+  const own = [...destinations.map((destination) => ({ destination, via: '169.254.1.1' })), { destination: '::/0', via: 'fe80::1' }];
+  t.deepEqual(routes, own);
+  const { containerRoutes } = host.run(() => inspect({ namespace: container.path, interfaceName: 'eth1', hostInterface: 'weirtest1' }));
+  for (const route of own) t.true(containerRoutes.some(({ destination, via }) => destination === route.destination && via === route.via));
+  for (const address of ['10.65.0.7', 'fd00:66::8']) ping(host, address);
+  host.netlink.addAddress('lo', '198.51.100.1/32');
+  ping(container, '198.51.100.1');
+});
+
 test('a second default route is refused for what it is', (t) => {
   const host = makeHost(t);
   const container = makeNamespace(t, 'container');

@@ -1,5 +1,5 @@
 /**
- * Wires a container: a veth, its addresses as /32 and /128, and a default route by a gateway that is the host end of the veth itself.
+ * Wires a container: a veth, its addresses as /32 and /128, and a default route, or certain others, by a gateway that is the host end of the veth itself.
  *
  *     container                              host
  *     eth0 10.65.0.7/32, fd00:65::7/128 ──── weir3f… fe80::1/64
@@ -42,6 +42,8 @@ export interface LinkSettings {
   addresses: readonly string[];
   /** Bytes, of both ends; default: the kernel's. */
   mtu?: number | undefined;
+  /** What the container reaches by the link, in CIDR form, canonical; of a family that has none here: everything. */
+  destinations?: readonly string[] | undefined;
 }
 
 export type AttachRequest = LinkRequest & LinkSettings;
@@ -54,6 +56,14 @@ export interface Attachment {
   /** Present when there is an address of the family. */
   gateway4?: typeof GATEWAY4;
   gateway6?: typeof GATEWAY6;
+  /** Of the container. */
+  routes: ContainerRoute[];
+}
+
+export interface ContainerRoute {
+  /** CIDR. */
+  destination: string;
+  via: string;
 }
 
 /** An attachment whose link is being made. It ends with one of the two, and holds descriptors until then. */
@@ -112,14 +122,23 @@ async function finishAttach(request: AttachRequest, given: Ends): Promise<void> 
 }
 
 /** What `attach` makes of a request. Pure. */
-export function attachmentOf({ addresses, mtu, ...link }: AttachRequest): Attachment {
+export function attachmentOf({ addresses, mtu, destinations, ...link }: AttachRequest): Attachment {
   return {
     hostMac: HOST_MAC,
     containerMac: macOf(link),
     ...(mtu !== undefined && { mtu }),
     ...(addresses.some(isIpv4) && { gateway4: GATEWAY4 }),
     ...(addresses.some(isIpv6) && { gateway6: GATEWAY6 }),
+    routes: routesOf({ addresses, destinations }),
   };
+}
+
+function routesOf({ addresses, destinations = [] }: LinkSettings): ContainerRoute[] {
+  return [...new Set(addresses.map(gatewayOf))].flatMap((via) => {
+    const certain = destinations.filter((destination) => gatewayOf(destination) === via);
+    const everything = isIpv6(via) ? '::/0' : '0.0.0.0/0';
+    return (certain.length > 0 ? certain : [everything]).map((destination) => ({ destination, via }));
+  });
 }
 
 /** Sockets of both ends of a link. Of a container's end that waits there is none. */
@@ -200,7 +219,7 @@ const isIpv6 = (address: string): boolean => address.includes(':');
 const isIpv4 = (address: string): boolean => !isIpv6(address);
 const gatewayOf = (address: string): string => (isIpv6(address) ? GATEWAY6 : GATEWAY4);
 
-function setUpContainer(container: Netlink, { interfaceName, addresses, mtu }: AttachRequest, mac: string): void {
+function setUpContainer(container: Netlink, { interfaceName, addresses, mtu, destinations }: AttachRequest, mac: string): void {
   const link = container.indexOf(interfaceName);
   container.batch((batch) => {
     withoutLinkLocal(batch, link);
@@ -208,10 +227,8 @@ function setUpContainer(container: Netlink, { interfaceName, addresses, mtu }: A
     // With it the container can send to its gateway before it has looked for its twins; no other machine is on this link.
     if (addresses.some(isIpv6)) batch.addAddress(link, `${linkLocalAddress(mac)}/64`, { noDad: true });
     for (const address of addresses) batch.addAddress(link, hostPrefix(address), { noDad: isIpv6(address) });
-    for (const gateway of new Set(addresses.map(gatewayOf))) {
-      batch.addNeighbour({ link, address: gateway, mac: HOST_MAC });
-      batch.addRoute({ destination: isIpv6(gateway) ? '::/0' : '0.0.0.0/0', via: gateway, link, onLink: true });
-    }
+    for (const gateway of new Set(addresses.map(gatewayOf))) batch.addNeighbour({ link, address: gateway, mac: HOST_MAC });
+    for (const route of routesOf({ addresses, destinations })) batch.addRoute({ ...route, link, onLink: true });
   });
 }
 
@@ -282,11 +299,9 @@ function explaining({ addresses, interfaceName }: AttachRequest, where: string, 
     }
     // Both ends are new, so only a route can be there already.
     if (error.code === 'EEXIST' && / (0\.0\.0\.0|::)\/0 /.test(error.operation)) {
-      throw new RoutingError(
-        'EDEFAULTROUTE',
-        `${interfaceName} cannot be the default route ${where}: another interface is; a container joins one Weir network`,
-        { cause: error },
-      );
+      throw new RoutingError('EDEFAULTROUTE', `${interfaceName} cannot be the default route ${where}: another interface is`, {
+        cause: error,
+      });
     }
     if (error.code === 'EEXIST')
       throw new RoutingError('EADDRINUSE', `an address is routed to another interface ${where}: ${error.operation}`, { cause: error });
