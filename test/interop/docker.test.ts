@@ -1,4 +1,5 @@
 /** A Docker engine itself with Weir's drivers: what the Docker containerizer of Mesos runs its tasks with. Who reaches whom is measured by packets. */
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -299,6 +300,42 @@ testDocker('an engine that is killed and started anew takes with it what it ende
   const left = await eventually(endpoints, (all) => all.length === 1 && all[0]!.spec.docker?.name === 'two');
   t.is(left.length, 1);
 });
+
+testDocker('a container whose labels Docker has not told is closed, unless its network says otherwise', async (t, engine) => {
+  const bed = testbed();
+  const host = bed.hosts[0]!;
+  await makeNetwork(engine, 'eager', '-o', 'waitForLabels=false');
+  const task = await bed.launch(host, { app: 'task' });
+  for (const [index, [name, isOpen]] of Object.entries({ shop: false, eager: true }).entries()) {
+    const NetworkID = await engine.docker('network', 'inspect', '-f', '{{.Id}}', name);
+    const MacAddress = `02:42:00:00:01:0${index}`;
+    const Options = { 'com.docker.network.endpoint.macaddress': MacAddress };
+    const { Address } = await engine.askPlugin('weir-ipam.sock', 'IpamDriver.RequestAddress', { PoolID: 'IPv4', Options });
+    const about = { NetworkID, EndpointID: name };
+    await engine.askPlugin('weir.sock', 'NetworkDriver.CreateEndpoint', { ...about, Interface: { Address, MacAddress } });
+    const { InterfaceName } = await engine.askPlugin('weir.sock', 'NetworkDriver.Join', about);
+    // As Docker does it, which knows nothing of this one, and so says nothing of its labels.
+    const namespace = bed.makeNamespace(name);
+    ip(host.namespace, `link set ${(InterfaceName as { SrcName: string }).SrcName} netns ${namespace} name eth0`);
+    for (const command of [
+      `address add ${Address} dev eth0`,
+      'link set eth0 up',
+      'route add 169.254.1.1 dev eth0',
+      'route add default via 169.254.1.1 dev eth0',
+    ])
+      ip(namespace, command);
+    const traffic = new Traffic(name, namespace);
+    t.teardown(() => traffic.close());
+    t.is(await traffic.tcp({ address: task.ipv4, port: 80 }), isOpen, name);
+    await engine.askPlugin('weir.sock', 'NetworkDriver.DeleteEndpoint', about);
+    await engine.askPlugin('weir-ipam.sock', 'IpamDriver.ReleaseAddress', { PoolID: 'IPv4', Address: String(Address).split('/')[0] });
+  }
+  await bed.destroy(task);
+});
+
+function ip(namespace: string, command: string): void {
+  execFileSync('nsenter', [`--net=${namespace}`, 'ip', ...command.split(' ')]);
+}
 
 testDocker('what Docker was given and knows nothing of is collected', async (t, engine) => {
   const ask = (socket: string, method: string, body: object) => engine.askPlugin(socket, method, body);

@@ -39,6 +39,11 @@ export interface ServeDockerOptions {
   metrics: Metrics;
 }
 
+/** Names of an engine's networks that are Weir's. Throws DockerError. */
+export function dockerNetworks({ socket }: Pick<NonNullable<AgentConfig['docker']>, 'socket'>): Promise<string[]> {
+  return new DockerClient({ socketPath: socket }).networksOf('weir');
+}
+
 /** Until the signal. */
 export async function serveDocker(of: ServeDockerOptions, signal: AbortSignal): Promise<void> {
   const { config, host, store, state, enforcement, allocator, links, attachments, services, untilReady } = of;

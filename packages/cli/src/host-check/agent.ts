@@ -10,6 +10,7 @@ import { openStore } from '@weir/datastore';
 import type { HostFolders } from '../host-install/host-folders.ts';
 import { checkBgp } from './bgp.ts';
 import { type Check, failed, ok, skipped, warning } from './check.ts';
+import { checkDocker } from './docker.ts';
 import type { Networks } from './networks.ts';
 
 const PATIENCE_MS = 5000;
@@ -21,17 +22,27 @@ export async function checkAgent({ agentConfig, pluginsDir }: HostFolders, netwo
   } catch (error) {
     return [failed('agent.yaml', (error as Error).message, `correct ${agentConfig}; docs/configuration.md#the-agent has all keys`)];
   }
-  const [store, socket, readiness, bgp] = await Promise.all([
+  const [store, socket, readiness, bgp, docker] = await Promise.all([
     checkStore(config),
     checkSocket(config),
     checkReadiness(config),
     checkBgp(config),
+    checkDocker(config),
   ]);
   const status =
     socket.status === 'ok'
       ? await Promise.all([...networks].map(([name, network]) => checkStatus(config, name, network.config, pluginsDir)))
       : [];
-  return [ok('agent.yaml', agentConfig), ...checkHostDns(config, networks, agentConfig), store, socket, readiness, ...bgp, ...status];
+  return [
+    ok('agent.yaml', agentConfig),
+    ...checkHostDns(config, networks, agentConfig),
+    store,
+    socket,
+    readiness,
+    ...bgp,
+    ...docker,
+    ...status,
+  ];
 }
 
 /** A network that promises names, and an agent that answers for none: each ADD is refused. */

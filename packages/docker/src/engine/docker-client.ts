@@ -20,6 +20,7 @@ const networkSchema = z.looseObject({
     .nullish()
     .transform((value) => value ?? {}),
 });
+const namesSchema = z.array(z.looseObject({ Name: z.string() }));
 const listSchema = z.array(z.looseObject({ Id: z.string(), Names: z.array(z.string()).nullish(), ImageID: z.string(), Labels: map }));
 const imageSchema = z.looseObject({ Config: z.looseObject({ Labels: map }).nullish() });
 
@@ -56,6 +57,12 @@ export class DockerClient {
       ([key, { EndpointID }]) => [EndpointID, key.startsWith('ep-') ? undefined : key] as const,
     );
     return { name: found.Name, options: found.Options, endpoints: new Map(endpoints) };
+  }
+
+  /** Names of the networks of that driver. Throws DockerError. */
+  async networksOf(driver: string): Promise<string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ driver: [driver] }));
+    return ((await this.#ask(`/networks?filters=${filters}`, namesSchema)) ?? []).map(({ Name }) => Name);
   }
 
   /** Undefined: there is none of that id. Throws DockerError. */
