@@ -22,12 +22,20 @@ const PLUGINS = join(FOLDER, 'plugins');
 const EXAMPLE = new URL('../../marathon/docker/', import.meta.url).pathname;
 const programs = await dockerPrograms();
 
-const testbed = Testbed.share(test, {
-  hosts: 1,
-  agent: { docker: { socket: join(FOLDER, 'docker.sock'), plugins: PLUGINS, interval: 1, orphanGrace: 8 }, mesos: { interval: 1 } },
-});
 let docker: Docker | undefined;
 let mesos: MesosAgentDouble;
+
+// Before the lab goes, with whatever is in its namespaces.
+test.serial.after.always(async () => {
+  mesos?.close();
+  await docker?.close();
+  await rm(FOLDER, { recursive: true, force: true });
+});
+
+const testbed = Testbed.share(test, {
+  hosts: 1,
+  agent: { docker: { socket: join(FOLDER, 'docker.sock'), plugins: PLUGINS, interval: 1, orphanGrace: 6 }, mesos: { interval: 1 } },
+});
 
 const ONLY_FRIENDS = `
 apiVersion: weir/v1
@@ -45,12 +53,6 @@ test.serial.before('a Docker engine', async (t) => {
   await makeNetwork(docker, 'shop');
   mesos = new MesosAgentDouble(testbed().hosts[0]!);
   await mesos.listen();
-});
-
-test.after.always(async () => {
-  mesos?.close();
-  await docker?.close();
-  await rm(FOLDER, { recursive: true, force: true });
 });
 
 function makeNetwork(engine: Docker, name: string, ...options: string[]): Promise<string> {
@@ -289,17 +291,26 @@ for (const [phase, isReached] of Object.entries(PHASES)) {
   });
 }
 
-testDocker('an engine that is killed and started anew takes with it what it ended, and nothing else', async (t, engine) => {
-  await run(t, engine, 'one', 'shop');
-  await engine.docker('create', '--name', 'two', '--network', 'shop', 'busybox', 'sleep', '100000');
-  t.teardown(() => engine.remove('two'));
-  await engine.kill();
-  t.is((await endpoints()).length, 1, 'that it does not answer says nothing of its containers');
-  await engine.start();
-  await engine.docker('start', 'two');
-  const left = await eventually(endpoints, (all) => all.length === 1 && all[0]!.spec.docker?.name === 'two');
-  t.is(left.length, 1);
-});
+// An engine that starts answers no questions, and starts containers meanwhile: what it said of their network is in the store.
+testDocker(
+  'an engine and an agent that are killed: what runs stays, and is started anew with its network when both are there',
+  async (t, engine) => {
+    const host = testbed().hosts[0]!;
+    t.teardown(() => engine.remove('one'));
+    const before = await engine.run('one', 'shop', '--restart', 'always', '--label', 'app=server');
+    await engine.kill();
+    await host.stopAgent('SIGKILL');
+    await host.startAgent();
+    t.is((await endpoints()).length, 1, 'that it does not answer says nothing of its containers');
+    await engine.start();
+    const isAnew = (all: Endpoint[]) => all.length === 1 && all[0]!.spec.mac !== before.mac && all[0]!.spec.docker?.name === 'one';
+    const [endpoint] = await eventually(endpoints, isAnew, { limitMs: 20_000 });
+    t.like(endpoint, {
+      metadata: { labels: { app: 'server' } },
+      spec: { network: 'shop', addresses: [(await engine.inspect('one')).ipv4] },
+    });
+  },
+);
 
 testDocker('a container whose labels Docker has not told is closed, unless its network says otherwise', async (t, engine) => {
   const bed = testbed();

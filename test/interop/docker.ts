@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { json, text } from 'node:stream/consumers';
@@ -14,9 +14,8 @@ import { eventually } from '../testbed/eventually.ts';
 
 const BUSYBOX = '/bin/busybox';
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-const CGROUPS = '/sys/fs/cgroup';
 
-/** Starts and kills the engine as it is told, line by line; it is the first process of its kind, and the last. */
+/** Starts and kills the engine as it is told, line by line; it is the first process of its kind, and the last. Whatever ends the tests, it then removes what there is. */
 const FIRST_PROCESS = `
 mount -t tmpfs tmpfs /run
 mkdir -p /run/docker/plugins
@@ -29,6 +28,16 @@ while read -r order; do
     start) dockerd "$@" >> "$LOG" 2>&1 & ;;
     kill) kill -KILL "$(cat /run/dockerd.pid)"; rm /run/dockerd.pid ;;
   esac
+done
+kill -KILL -1
+wait
+cut -d ' ' -f 2 /proc/mounts | grep "^$FOLDER/" | xargs -r umount -l
+rm -rf "$FOLDER"
+# Docker's own one for all containers stays, and what was killed takes a moment to be gone.
+for cgroup in /sys/fs/cgroup/*/"$CGROUP" /sys/fs/cgroup/"$CGROUP"; do
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} + 2> /dev/null || sleep 0.1
+  done
 done
 `;
 
@@ -47,12 +56,11 @@ export class Docker {
   readonly #programs: string;
   readonly #folder: string;
   readonly #plugins: string;
-  readonly #cgroup: string;
   readonly #process: ChildProcess;
 
   /**
    * @param of.programs folder of Docker's programs
-   * @param of.folder for all that it keeps; removed by the caller
+   * @param of.folder for all that it keeps; goes with it
    * @param of.plugins where it looks for plugins
    */
   constructor(of: { host: LabHost; programs: string; folder: string; plugins: string }) {
@@ -62,7 +70,7 @@ export class Docker {
     this.#plugins = plugins;
     this.socket = join(folder, 'docker.sock');
     this.log = join(folder, 'dockerd.log');
-    this.#cgroup = `weir-test-${process.pid}`;
+    const cgroup = `weir-test-${process.pid}`;
     mkdirSync(plugins, { recursive: true });
     const own = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
     // prettier-ignore
@@ -88,14 +96,14 @@ export class Docker {
       '--default-ulimit',
       'nproc=1024:1024',
       '--cgroup-parent',
-      `/${this.#cgroup}`,
+      `/${cgroup}`,
       '--log-level',
       'info',
     ];
     this.#process = inNamespace(host.namespace, () =>
       spawn('unshare', [...own, 'sh', '-c', FIRST_PROCESS, 'sh', ...options], {
         stdio: ['pipe', 'ignore', 'inherit'],
-        env: { PATH: `${programs}:${PATH}`, PLUGINS: plugins, LOG: this.log },
+        env: { PATH: `${programs}:${PATH}`, PLUGINS: plugins, LOG: this.log, FOLDER: folder, CGROUP: cgroup },
       }),
     );
   }
@@ -136,7 +144,7 @@ export class Docker {
 
   /** @throws Error with what Docker said */
   async run(name: string, network: string, ...more: string[]): Promise<DockerContainer> {
-    await this.docker('run', '-d', '--name', name, '--network', network, '--stop-timeout', '0', ...more, 'busybox', 'sleep', '100000');
+    await this.docker('run', '-d', '--name', name, '--network', network, '--stop-signal', 'KILL', ...more, 'busybox', 'sleep', '100000');
     return this.inspect(name);
   }
 
@@ -178,41 +186,12 @@ export class Docker {
   }
 
   async close(): Promise<void> {
-    const ended = once(this.#process, 'close');
     this.#process.stdin!.end();
-    await ended;
-    await eventually(
-      () => this.#removeCgroups(),
-      (left) => left === 0,
-    );
-  }
-
-  /** Docker removes its containers', and those that it made for all of them stay. */
-  #removeCgroups(): number {
-    const found = readdirSync(CGROUPS).flatMap((controller) =>
-      readable(join(CGROUPS, controller)).includes(this.#cgroup) ? [join(CGROUPS, controller, this.#cgroup)] : [],
-    );
-    for (const path of found) {
-      try {
-        for (const inner of readable(path)) if (/^[0-9a-f]{64}$/.test(inner)) rmdirSync(join(path, inner));
-        rmdirSync(path);
-      } catch {
-        // Processes that were killed just now are still in it.
-      }
-    }
-    return found.length;
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await once(this.#process, 'close');
   }
 
   get #firstPid(): string {
     const { pid } = this.#process;
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  }
-}
-
-function readable(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
   }
 }

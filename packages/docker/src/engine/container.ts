@@ -16,8 +16,11 @@ export interface DockerContainer {
  */
 export function ownLabels({ labels, imageLabels }: DockerContainer): ReturnType<typeof readAppLabels> {
   const own = Object.entries(labels).filter(([key, value]) => imageLabels[key] !== value);
-  return readAppLabels(own.map(([key, value]) => ({ key, value })));
+  return readAppLabels(own.map(([key, value]) => ({ key: key.startsWith(CALICO_PREFIX) ? key.slice(CALICO_PREFIX.length) : key, value })));
 }
+
+/** What Calico's driver takes for a label of the endpoint, and all that it takes. */
+const CALICO_PREFIX = 'org.projectcalico.label.';
 
 /** `mesos-<id>`; from Mesos 0.23 to 1.2 with the agent's id between; of a task with an executor of its own, `.executor` follows. */
 const MESOS_NAME = /^mesos-(?:[^.]+\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.executor)?$/;

@@ -42,6 +42,10 @@ test('a container opens with its labels, in the namespace that they say; what it
   t.is(join(container({ 'weir/namespace': 'other' }), endpoint({ namespaceGiven: true })).metadata.namespace, 'default');
 });
 
+test("labels as Calico's driver has them are taken by the name behind its prefix", (t) => {
+  t.deepEqual(join(container({ 'org.projectcalico.label.role': 'db' })).metadata.labels, { role: 'db' });
+});
+
 // Who builds an image would say otherwise whom it may talk to, and in which namespace it is.
 test('labels of the image count for nothing', (t) => {
   const labels = { role: 'db', 'weir/namespace': 'payments', app: 'mine' };

@@ -125,6 +125,21 @@ test('two containers with one hardware address: the second is refused, and the f
   t.deepEqual([services.endpoints.size, services.links.size, services.held.size], [1, 1, 1]);
 });
 
+test("a container joins one network of Weir's, and may change it", async (t) => {
+  const { call, address, create, about } = engine();
+  const SandboxKey = '/var/run/docker/netns/1';
+  const second = { NetworkID: 'n1', EndpointID: 'e2' };
+  await address();
+  await create();
+  await call('NetworkDriver.Join', { ...about, SandboxKey });
+  await address({ Options: { 'com.docker.network.endpoint.macaddress': '02:42:00:00:00:02' } });
+  await create({ ...second, Interface: { Address: '10.0.0.2/32', MacAddress: '02:42:00:00:00:02' } });
+  t.regex((await call('NetworkDriver.Join', { ...second, SandboxKey })).Err, /on network "shop" already/);
+  t.false('Err' in (await call('NetworkDriver.Join', { ...about, SandboxKey })), 'the same again');
+  await call('NetworkDriver.DeleteEndpoint', about);
+  t.false('Err' in (await call('NetworkDriver.Join', { ...second, SandboxKey })));
+});
+
 test('an address that went to another meanwhile is not what the container is told', async (t) => {
   const { services, address, create } = engine();
   await address();

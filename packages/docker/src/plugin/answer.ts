@@ -7,6 +7,7 @@ import {
   createEndpointSchema,
   createNetworkSchema,
   endpointSchema,
+  joinSchema,
   networkSchema,
   releaseAddressSchema,
   requestAddressSchema,
@@ -43,7 +44,7 @@ const METHODS: Record<string, Method> = {
   'NetworkDriver.DeleteNetwork': method(networkSchema, (driver, request) => driver.deleteNetwork(request)),
   'NetworkDriver.CreateEndpoint': method(createEndpointSchema, (driver, request) => driver.createEndpoint(request)),
   'NetworkDriver.EndpointOperInfo': says({ Value: {} }),
-  'NetworkDriver.Join': method(endpointSchema, (driver, request) => driver.join(request)),
+  'NetworkDriver.Join': method(joinSchema, (driver, request) => driver.join(request)),
   'NetworkDriver.ProgramExternalConnectivity': method(endpointSchema, (driver, request) => driver.programExternalConnectivity(request)),
   'NetworkDriver.RevokeExternalConnectivity': method(endpointSchema, (driver, request) => driver.revokeExternalConnectivity(request)),
   // Docker takes its end out of the container after this, and has the endpoint deleted then.

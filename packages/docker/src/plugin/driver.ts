@@ -17,6 +17,7 @@ import {
   type createEndpointSchema,
   type createNetworkSchema,
   type endpointSchema,
+  type joinSchema,
   NETLABEL,
   NETLABEL_PREFIX,
   type releaseAddressSchema,
@@ -55,6 +56,8 @@ export interface DriverOptions {
 
 export class Driver {
   readonly #of: DriverOptions;
+  /** Endpoints by the container's namespace that they joined, as far as this process knows. */
+  readonly #joined = new Map<string, string>();
 
   constructor(options: DriverOptions) {
     this.#of = options;
@@ -151,9 +154,13 @@ export class Driver {
   }
 
   /** Everything is there: Docker is told which link to take and what to make of it. */
-  async join({ EndpointID }: Request<typeof endpointSchema>): Promise<object> {
+  async join({ EndpointID, SandboxKey }: Request<typeof joinSchema>): Promise<object> {
     const endpoint = this.#endpointBy(EndpointID);
     if (endpoint === undefined) throw new DockerError('EREQUEST', `there is no endpoint ${EndpointID}: start the container again`);
+    const other = this.#endpointBy(this.#joined.get(SandboxKey) ?? EndpointID);
+    if (other !== undefined && other !== endpoint)
+      throw new DockerError('EREQUEST', `the container is on network "${other.spec.network}" already: it joins one network of Weir's`);
+    this.#joined.set(SandboxKey, EndpointID);
     const families = new Set(endpoint.spec.addresses.map(familyOf));
     this.#of.joined();
     return {
@@ -168,6 +175,7 @@ export class Driver {
 
   /** The container is gone: what it had is closed, and nothing leads to it. */
   async deleteEndpoint({ EndpointID }: Request<typeof endpointSchema>): Promise<object> {
+    for (const [sandbox, endpoint] of this.#joined) if (endpoint === EndpointID) this.#joined.delete(sandbox);
     const owner = this.#endpointBy(EndpointID)?.spec;
     if (owner === undefined) return {};
     return this.#of.run(

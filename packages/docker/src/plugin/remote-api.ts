@@ -19,6 +19,7 @@ export const networkSchema = z.looseObject({ NetworkID: z.string().min(1) });
 export const createNetworkSchema = networkSchema.extend({ Options: options, IPv4Data: pools, IPv6Data: pools });
 
 export const endpointSchema = networkSchema.extend({ EndpointID: z.string().min(1), Options: options });
+export const joinSchema = endpointSchema.extend({ SandboxKey: text });
 export const createEndpointSchema = endpointSchema.extend({
   Interface: z.looseObject({ Address: text, AddressIPv6: text, MacAddress: text }).nullish(),
 });
