@@ -63,8 +63,10 @@ spec:
       'NAME   CIDR           BLOCKSIZE   STATE',
       'main   10.77.0.0/16   /26         enabled',
       '',
-      'NAME   DEFAULT-INGRESS   DEFAULT-EGRESS   LABELS',
-      'shop   Deny              Deny             team=web',
+      'NAME          DEFAULT-INGRESS   DEFAULT-EGRESS   LABELS',
+      'default       Allow             Allow            <none>',
+      'policy-demo   Allow             Allow            <none>',
+      'shop          Deny              Deny             team=web',
       '',
       'NAME   ADDRESS      MESOS-TRAFFIC',
       'h1     172.16.0.1   :5051 + checks',
@@ -209,6 +211,33 @@ test('--watch -o json prints a line for each event', async (t) => {
   t.is(object.metadata.name, 'web');
   child.kill('SIGTERM');
   t.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('a namespace is there as soon as something is in it, with an object of its own or without', async (t) => {
+  const weir = await Weir.in(t);
+  t.is((await weir.run(['get', 'namespaces'])).stderr, 'no namespaces\n');
+  const denying = 'apiVersion: weir/v1\nkind: Namespace\nmetadata: {name: blue}\nspec: {defaultAction: Deny}\n';
+  await weir.ok(t, ['apply', '-f', '-'], { stdin: `${POLICY}---\n${denying}` });
+  t.is(
+    await weir.ok(t, ['get', 'ns']),
+    lines(
+      'NAME   DEFAULT-INGRESS   DEFAULT-EGRESS   LABELS',
+      'blue   Deny              Deny             <none>',
+      'shop   Allow             Allow            <none>',
+    ),
+  );
+  t.regex(await weir.ok(t, ['describe', 'ns', 'shop']), /^Default ingress: +Allow where no policy decides$/m);
+  t.like(JSON.parse(await weir.ok(t, ['get', 'ns', 'shop', '-o', 'json'])), {
+    metadata: { name: 'shop' },
+    spec: { defaultAction: 'Allow' },
+  });
+  t.is(await weir.ok(t, ['get', 'ns', '-o', 'name']), 'namespace/blue\n', 'programs get those that are stored');
+  t.regex(await weir.fails(t, 1, ['get', 'ns', 'green']), /namespace\/green was not found/);
+  const spoilt = { put: '/weir/v1/Namespace/shop', value: '{"kind": "Namespace"}' };
+  await weir.withStore((store) => store.transact({ when: [], then: [spoilt] }));
+  const { stdout, stderr } = await weir.run(['get', 'ns']);
+  t.false(stdout.includes('shop'), 'it is closed, and has no defaults to show');
+  t.regex(stderr, /^warning: left out here, since it cannot be read: .*Namespace\/shop/);
 });
 
 test('who watches and reads no more ends it', async (t) => {

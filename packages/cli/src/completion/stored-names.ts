@@ -2,6 +2,7 @@
 import type { Store } from '@weir/datastore';
 import { ObjectStore } from '@weir/datastore';
 import { APP_LABEL, type Kind, keyPrefix, parseKey } from '@weir/resources';
+import { namespacesInUse } from '../objects/implied-namespaces.ts';
 import type { Names } from './candidates.ts';
 
 export function storedNames(store: Store): Names {
@@ -11,10 +12,7 @@ export function storedNames(store: Store): Names {
   };
   return {
     objects: async (kind, namespace) => (await ids(keyPrefix(kind as Kind, namespace))).map(({ name }) => name),
-    namespaces: async () => {
-      const all = await Promise.all((['Namespace', 'Policy', 'Endpoint', 'Service'] as const).map((kind) => ids(keyPrefix(kind))));
-      return all.flat().map(({ namespace, name }) => namespace ?? name);
-    },
+    namespaces: async () => [...(await namespacesInUse({ store })), ...(await ids(keyPrefix('Namespace'))).map(({ name }) => name)],
     ends: async () => {
       const objects = new ObjectStore(store);
       const [{ objects: endpoints }, hosts] = await Promise.all([objects.list('Endpoint'), ids(keyPrefix('Host'))]);

@@ -1,9 +1,8 @@
-import type { AnyObject } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { readUsage } from '../ipam/ipam-table.ts';
 import { withMtuProblems } from '../node/mtu-problems.ts';
 import { presentAgents } from '../node/presence.ts';
-import { builtInTiers } from '../objects/built-in-tiers.ts';
+import { findObject } from '../objects/find-object.ts';
 import { listObjects } from '../objects/list-objects.ts';
 import { notFoundBut } from '../objects/not-found.ts';
 import { parseReferences } from '../objects/references.ts';
@@ -28,11 +27,9 @@ export async function describeObjects(
   });
   const found = await Promise.all(
     ids.map(async (id) => {
-      const builtIn = id.kind === 'Tier' ? builtInTiers.find(({ metadata }) => metadata.name === id.name) : undefined;
-      if (builtIn !== undefined) return builtIn;
-      const stored = await stores.objects.get(id.kind, id.name, id.namespace);
-      if (stored === undefined) throw await notFoundBut(stores, id);
-      return stored.object as AnyObject;
+      const object = await findObject(stores, id);
+      if (object === undefined) throw await notFoundBut(stores, id);
+      return object;
     }),
   );
   const [endpoints, policies, globalPolicies, namespaces, tiers, hostEndpoints, services, agents, hosts, usage, unreadableFor] =

@@ -1,11 +1,13 @@
-import type { AnyObject, GlobalPolicy, KindInfo, Policy, Tier } from '@weir/resources';
+import type { AnyObject, GlobalPolicy, KindInfo, Namespace, Policy, Tier } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { presentAgents } from '../node/presence.ts';
 import { type ColumnOptions, isPolicy } from '../output/columns.ts';
 import { checkHasCounterpart, formatKubernetes } from '../output/kubernetes-output.ts';
 import { formatObjects, type ObjectForm } from '../output/object-output.ts';
 import { type InvalidRow, invalidRow } from '../output/policy-status.ts';
-import { builtInTiers, withBuiltIn } from './built-in-tiers.ts';
+import { withBuiltIn } from './built-in-tiers.ts';
+import { findObject } from './find-object.ts';
+import { withImplied } from './implied-namespaces.ts';
 import { listObjects, listStored } from './list-objects.ts';
 import { notFoundBut } from './not-found.ts';
 import { parseReferences, type Reference } from './references.ts';
@@ -130,16 +132,14 @@ async function resolve(
   }
   if (name === undefined) {
     const listed = (await listObjects(stores, kind.kind, options)) as AnyObject[];
-    const isWhole = kind.kind === 'Tier' && options.selector === undefined && !isMachineReadable(options.form);
-    return isWhole ? withBuiltIn(listed as Tier[]) : listed;
+    if (options.selector !== undefined || isMachineReadable(options.form)) return listed;
+    if (kind.kind === 'Namespace') return withImplied(stores, listed as Namespace[]);
+    return kind.kind === 'Tier' ? withBuiltIn(listed as Tier[]) : listed;
   }
   const namespace = kind.namespaced ? options.namespace : undefined;
-  const builtIn = kind.kind === 'Tier' ? builtInTiers.find(({ metadata }) => metadata.name === name) : undefined;
-  if (builtIn !== undefined) return [builtIn];
-  const stored = await stores.objects.get(kind.kind, name, namespace);
-  return stored === undefined
-    ? await notFoundBut(stores, { kind: kind.kind, name, ...(namespace !== undefined && { namespace }) })
-    : [stored.object as AnyObject];
+  const id = { kind: kind.kind, name, ...(namespace !== undefined && { namespace }) };
+  const found = await findObject(stores, id);
+  return found === undefined ? await notFoundBut(stores, id) : [found];
 }
 
 /** Such output is read by programs, for which an empty list is an answer. */

@@ -1,6 +1,7 @@
-import { type AnyObject, API_VERSION, type ObjectId, parseObject } from '@weir/resources';
+import { type AnyObject, type ObjectId, parseObject } from '@weir/resources';
 import { CliError } from '../cli-error.ts';
 import { attemptAll } from './attempt-all.ts';
+import { impliedNamespace } from './implied-namespaces.ts';
 import { changeLabels, type LabelChanges, parseLabelChanges } from './label-changes.ts';
 import { listObjects } from './list-objects.ts';
 import { notFoundBut } from './not-found.ts';
@@ -66,7 +67,7 @@ async function idsOf(stores: Stores, { references, namespace, selector }: LabelR
 
 async function labelOne(stores: Stores, id: ObjectId, { changes, overwrite }: LabelRequest): Promise<boolean> {
   const stored = await stores.objects.get(id.kind, id.name, id.namespace);
-  const object = stored?.object ?? implied(id);
+  const object = stored?.object ?? (id.kind === 'Namespace' ? impliedNamespace(id.name) : undefined);
   if (object === undefined) throw await notFoundBut(stores, id);
   const { metadata } = object;
   const labels = changeLabels(metadata.labels, changes, { overwrite });
@@ -74,9 +75,4 @@ async function labelOne(stores: Stores, id: ObjectId, { changes, overwrite }: La
   if (JSON.stringify(changed.metadata.labels) === JSON.stringify(metadata.labels)) return false;
   await put(stores, changed, stored?.revision ?? 0);
   return true;
-}
-
-/** A namespace is there without an object too: then it has the defaults. */
-function implied({ kind, name }: ObjectId): AnyObject | undefined {
-  return kind === 'Namespace' ? (parseObject({ apiVersion: API_VERSION, kind, metadata: { name } }) as AnyObject) : undefined;
 }
