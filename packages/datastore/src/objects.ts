@@ -72,6 +72,15 @@ export class ObjectStore {
     return this.put(object, { ...options, revision: 0 });
   }
 
+  /** Writes a parsed object in the place of one of another name or namespace, in one revision, and returns that. Throws ECONFLICT when the old one is not at `revision`. */
+  async move(before: AnyObject, after: AnyObject, revision: number): Promise<number> {
+    const key = keyOf(before);
+    const then = [{ delete: key }, { put: keyOf(after), value: serialize(after) }];
+    const result = await this.#store.transact({ when: [{ key, revision }], then });
+    if (!result.committed) throw conflict(key, revision, result.current[0]);
+    return result.revision;
+  }
+
   /** Whether there was such an object. With `revision`, throws ECONFLICT when it is not at it. */
   async remove(kind: Kind, name: string, namespace?: string, options: { revision?: number } = {}): Promise<boolean> {
     const key = keyPrefix(kind, namespace) + name;

@@ -107,6 +107,21 @@ for (const knowsOutage of [false, true])
     t.is(await stored(), 0);
   });
 
+// Its link would be nobody's for the time between two writes: an agent that was killed then removed it when it started anew.
+test('an endpoint whose labels say another namespace moves there in one write', async (t) => {
+  const { enforcement, objects, kernel } = await setUp(t);
+  await enforcement.enforce(endpoint());
+  const { revision } = await objects.list('Endpoint');
+  await enforcement.amend(owner, (now) => ({ ...now, metadata: { ...now.metadata, namespace: 'shop' } }));
+  const after = await objects.list('Endpoint');
+  t.is(after.revision, revision + 1);
+  t.deepEqual(
+    after.objects.map(({ object }) => object.metadata.namespace),
+    ['shop'],
+  );
+  t.deepEqual(kernel.at(-1), [keyOf(endpoint('shop'))]);
+});
+
 test('an ADD into another namespace takes the place of what a killed one left', async (t) => {
   const { enforcement, kernel, stored } = await setUp(t);
   await enforcement.enforce(endpoint('shop'));

@@ -78,10 +78,16 @@ export class Enforcement {
     if (before === undefined) return;
     const after = change(before);
     if (serialize(after) === serialize(before)) return;
-    // Into another namespace: the old one is closed first, and nothing passes in between.
-    if (keyOf(after) !== keyOf(before)) return this.enforce(after);
     const { objects, state, apply } = this.#options;
-    state.put(after, await objects.put(after, { revision: state.revisionOf(keyOf(before)) }));
+    const key = keyOf(before);
+    const revision = state.revisionOf(key);
+    if (keyOf(after) === key) state.put(after, await objects.put(after, { revision }));
+    else {
+      // Into another namespace in one write: killed between two, its link would be nobody's, and removed.
+      const moved = await objects.move(before, after, revision);
+      state.forget(key);
+      state.put(after, moved);
+    }
     apply();
   }
 
