@@ -230,6 +230,9 @@ test.serial('an endpoint that goes there goes here, and so do all with their clu
   await bed.destroy(stranger);
   t.deepEqual(await eventually(remoteEndpoints, (names) => names.length === 1), [`east_${friend.containerId}-eth0`]);
   await bed.mustWeir(['delete', 'remotecluster', 'east']);
+  await bed.apply(remoteCluster('east', 65));
+  await expectFlows(t, { server, friend }, { 'friend > server tcp/80': true });
+  await bed.mustWeir(['delete', 'remotecluster', 'east']);
   await expectFlows(t, { server, friend }, { 'friend > server tcp/80': false });
   t.deepEqual(await eventually(remoteEndpoints, (names) => names.length === 0), []);
 });

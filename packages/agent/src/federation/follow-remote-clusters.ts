@@ -37,8 +37,9 @@ export class RemoteClusters {
   }
 
   /** Takes note of a change of an object of this cluster. */
-  learn({ before, after }: Change): void {
+  learn({ key, before, after }: Change): void {
     const kind = (after ?? before)?.kind;
+    if (before?.kind === 'RemoteEndpoint' && after === undefined) this.#readers.get(before.spec.cluster)?.lost(key);
     if (kind === 'RemoteCluster' || kind === 'Pool') for (const reader of this.#readers.values()) reader.look();
   }
 
@@ -111,6 +112,12 @@ class Reader {
   look(): void {
     const { view, copy, cluster, state } = this.#of;
     copy.changed(view.believe(remoteRanges(state.list('RemoteCluster'), state.list('Pool')).get(cluster)));
+    this.#pause.cut();
+  }
+
+  /** To be called when this cluster's store has an endpoint no more. @param key here */
+  lost(key: string): void {
+    this.#of.copy.lost(key);
     this.#pause.cut();
   }
 

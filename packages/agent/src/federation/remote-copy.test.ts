@@ -91,3 +91,35 @@ test('who leads no more writes nothing', async (t) => {
   t.false(await copy.write());
   t.deepEqual(await copies(), []);
 });
+
+test('what somebody else deleted is written again, and what goes by our own hand is not missed', async (t) => {
+  const { store, view, open, copies } = await copying(t);
+  view.believe(RANGES);
+  const copy = await open();
+  copy.changed(view.put(parseKey(keyThere('web'))!, stored({}, ['10.9.0.1'])));
+  await copy.write();
+  const key = '/weir/v1/RemoteEndpoint/shop/east_web';
+  await store.transact({ when: [], then: [{ delete: key }] });
+  copy.lost(key);
+  t.is(copy.count, 0);
+  await copy.write();
+  t.is((await copies()).length, 1);
+  copy.changed(view.put(parseKey(keyThere('web'))!, undefined));
+  await copy.write();
+  copy.lost(key);
+  await copy.write();
+  t.deepEqual(await copies(), []);
+});
+
+test('what the last leader left may be gone before this one has read the other cluster', async (t) => {
+  const { view, open, copies, store } = await copying(t);
+  view.believe(RANGES);
+  const last = await open();
+  last.changed(view.put(parseKey(keyThere('web'))!, stored({}, ['10.9.0.1'])));
+  await last.write();
+  const copy = await open();
+  await store.transact({ when: [], then: [{ delete: '/weir/v1/RemoteEndpoint/shop/east_web' }] });
+  copy.lost('/weir/v1/RemoteEndpoint/shop/east_web');
+  t.true(await copy.write());
+  t.deepEqual(await copies(), []);
+});

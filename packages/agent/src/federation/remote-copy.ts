@@ -16,14 +16,15 @@ export class RemoteCopy {
   readonly #view: RemoteView;
   /** What the store has, by key here. */
   readonly #actual: Map<string, string>;
-  /** Keys here of endpoints by their keys there. */
   readonly #keyOf: (keyThere: string) => string;
+  /** Keys there by keys here. */
+  readonly #there = new Map<string, string>();
   /** Keys there of what may differ. */
   readonly #changed = new Set<string>();
   /** Keys here of what no endpoint there stands for, as far as is known. */
   readonly #unclaimed: Set<string>;
   readonly #refusals = new Map<string, string>();
-  /** Characters of all that the store has, or is about to have. */
+  /** Characters of all that the store has. */
   #size: number;
 
   private constructor(of: { store: Store; held: Condition; view: RemoteView; cluster: string; actual: Map<string, string> }) {
@@ -63,8 +64,23 @@ export class RemoteCopy {
   changed(keys: Iterable<string>): void {
     for (const key of keys) {
       this.#changed.add(key);
-      this.#unclaimed.delete(this.#keyOf(key));
+      const here = this.#keyOf(key);
+      this.#there.set(here, key);
+      this.#unclaimed.delete(here);
     }
+  }
+
+  /**
+   * Takes note that the store has one no more: who deletes a RemoteCluster takes its endpoints along, and may make it anew at once.
+   *
+   * @param key here
+   */
+  lost(key: string): void {
+    if (!this.#actual.has(key)) return;
+    this.#note(key, undefined);
+    this.#unclaimed.delete(key);
+    const there = this.#there.get(key);
+    if (there !== undefined) this.#changed.add(there);
   }
 
   /**
@@ -79,10 +95,17 @@ export class RemoteCopy {
       const { committed } = await this.#store.transact({ when: [this.#held], then });
       if (!committed) return false;
       for (const operation of then) {
-        if ('put' in operation) this.#actual.set(operation.put, operation.value);
-        else this.#actual.delete(operation.delete);
+        if ('put' in operation) this.#note(operation.put, operation.value);
+        else this.#note(operation.delete, undefined);
       }
     }
+  }
+
+  /** What the store has under a key. */
+  #note(key: string, value: string | undefined): void {
+    this.#size += (value?.length ?? 0) - (this.#actual.get(key)?.length ?? 0);
+    if (value === undefined) this.#actual.delete(key);
+    else this.#actual.set(key, value);
   }
 
   /** What was there before, and is no more, goes first: another may have its address by now. */
@@ -91,7 +114,6 @@ export class RemoteCopy {
     for (const key of this.#unclaimed) {
       if (operations.length === WRITES_PER_TRANSACTION) return operations;
       this.#unclaimed.delete(key);
-      this.#size -= this.#actual.get(key)!.length;
       operations.push({ delete: key });
     }
     for (const keyThere of this.#changed) {
@@ -99,9 +121,8 @@ export class RemoteCopy {
       this.#changed.delete(keyThere);
       const key = this.#keyOf(keyThere);
       const value = this.#wanted(keyThere, key);
-      const bytes = (value?.length ?? 0) - (this.#actual.get(key)?.length ?? 0);
+      if (value === undefined) this.#there.delete(key);
       if (value === this.#actual.get(key)) continue;
-      this.#size += bytes;
       operations.push(value === undefined ? { delete: key } : { put: key, value });
     }
     return operations;

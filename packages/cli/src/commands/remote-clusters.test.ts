@@ -75,6 +75,7 @@ test('what is refused: addresses of two clusters, and what its own agent writes'
   t.regex((await weir.run(['apply', '-f', '-'], { stdin: west })).stderr, /overlaps remote cluster "east"/);
   const label = await weir.run(['label', 'rep', 'east_web1-eth0', '-n', 'shop', 'run=db', '--overwrite']);
   t.regex(label.stderr, /written by the agent that reads the other cluster/);
+  t.regex((await weir.run(['delete', 'rep', 'east_web1-eth0', '-n', 'shop'])).stderr, /as its own cluster has it/);
 });
 
 test('a deleted cluster takes its endpoints along', async (t) => {

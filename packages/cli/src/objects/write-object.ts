@@ -144,6 +144,12 @@ export async function deleteObject({ store, objects }: Stores, id: ObjectId, { r
       `cannot delete ${referenceText(id.kind, id.name)}: its addresses could be given out twice; delete its Pool, once none is in use`,
     );
   }
+  if (id.kind === 'RemoteEndpoint') {
+    throw new CliError(
+      'EREFUSED',
+      `cannot delete ${referenceText(id.kind, id.name)}: it is as its own cluster has it; delete its RemoteCluster, and all of that cluster's go`,
+    );
+  }
   if (revision !== undefined) await checkStored(store, id, revision);
   try {
     if (!(await remove({ store, objects }, id, { revision }))) throw notFound(id);
