@@ -44,7 +44,8 @@ const EXPLANATIONS: Record<string, Explanation> = {
   EADDRINUSE: { code: CNI_CODE.kernel, details: 'launch the task again; if it stays so, see `ip route get` for that address on this host' },
   EDEFAULTROUTE: {
     code: CNI_CODE.kernel,
-    details: 'of two networks with weir-route in a task, one names in "routes" of its "ipam" what it leads to',
+    details:
+      'of two networks with weir-route in a task, one names in "routes" of its "ipam" what it leads to, and the other leads elsewhere',
   },
   ENOIPV6: { code: CNI_CODE.kernel, details: "switch IPv6 on, or ask for IPv4 alone with ipam.families in the network's configuration" },
   ENOTVETH: {

@@ -1,7 +1,7 @@
 /**
  * - EEXIST: an interface of that name is there already, on the host or in the container
  * - EADDRINUSE: an address to attach is routed to another interface of this host
- * - EDEFAULTROUTE: the container has a default route of another network already
+ * - EDEFAULTROUTE: the container has a default route, or one to the same destination, of another network already
  * - ENOIPV6: an IPv6 address is asked for where IPv6 is switched off
  * - ENOADDRESS: attach was given no address
  * - ETUNNEL: there can be no VXLAN link as it is wanted

@@ -230,7 +230,7 @@ test('certain destinations in place of everything, by family, so that a containe
   ping(container, '198.51.100.1');
 });
 
-test('a second default route is refused for what it is', (t) => {
+test('a second default route, or one to the same destination, is refused for what it is', (t) => {
   const host = makeHost(t);
   const container = makeNamespace(t, 'container');
   host.run(() => attach(request(container)));
@@ -241,7 +241,14 @@ test('a second default route is refused for what it is', (t) => {
       message: /eth1 cannot be the default route in \/run\/netns\/weir-container/,
     },
   );
-  t.deepEqual(linksOf(container), ['lo', 'eth0']);
+  const storage = { addresses: ['10.66.0.8'], destinations: ['10.66.0.0/16'] };
+  host.run(() => attach(request(container, { interfaceName: 'eth1', hostInterface: 'weirtest1', ...storage })));
+  const again = { interfaceName: 'eth2', hostInterface: 'weirtest2', ...storage, addresses: ['10.66.0.9'] };
+  t.throws(() => host.run(() => attach(request(container, again))), {
+    code: 'EDEFAULTROUTE',
+    message: /^eth2 cannot lead to 10\.66\.0\.0\/16 in \/run\/netns\/weir-container.*: another interface has that route$/,
+  });
+  t.deepEqual(linksOf(container), ['lo', 'eth0', 'eth1']);
 });
 
 test('inspect: a missing end, and two ends that do not belong together', (t) => {

@@ -81,7 +81,7 @@ export interface Attaching {
  * rules for an interface of that name let them; when it throws nothing is left of it.
  *
  * Throws KernelError ENOENT, with the path, when there is no such namespace; RoutingError EEXIST when either interface name is taken,
- * EADDRINUSE when an address is another interface's, EDEFAULTROUTE when the container has a default route, ENOIPV6 when an IPv6 address meets a switched-off IPv6; else the KernelError of what failed.
+ * EADDRINUSE when an address is another interface's, EDEFAULTROUTE when the container has a route to the same, ENOIPV6 when an IPv6 address meets a switched-off IPv6; else the KernelError of what failed.
  */
 export function attach(request: AttachRequest): Attachment {
   using ends = makeLink(request);
@@ -297,9 +297,11 @@ function explaining({ addresses, interfaceName }: AttachRequest, where: string, 
         cause: error,
       });
     }
-    // Both ends are new, so only a route can be there already.
-    if (error.code === 'EEXIST' && / (0\.0\.0\.0|::)\/0 /.test(error.operation)) {
-      throw new RoutingError('EDEFAULTROUTE', `${interfaceName} cannot be the default route ${where}: another interface is`, {
+    // Both ends are new, so only a route can be there already; by a gateway, only one of the container.
+    const destination = error.code === 'EEXIST' ? / route add (\S+) via /.exec(error.operation)?.[1] : undefined;
+    if (destination !== undefined) {
+      const what = destination.endsWith('/0') ? 'be the default route' : `lead to ${destination}`;
+      throw new RoutingError('EDEFAULTROUTE', `${interfaceName} cannot ${what} ${where}: another interface has that route`, {
         cause: error,
       });
     }
