@@ -31,3 +31,19 @@ test('paths are dotted, with indices and odd names in brackets', (t) => {
   t.is(formatPath(['spec', 'ingress', 0, 'source', 'ports', 1]), 'spec.ingress[0].source.ports[1]');
   t.is(formatPath(['metadata', 'labels', 'a.b/c']), 'metadata.labels["a.b/c"]');
 });
+
+test('of an object that is wrong in thousands of places the first are told, and how many more', (t) => {
+  const issues = Array.from({ length: 100_000 }, (_, index) => ({
+    path: `spec.nets[${index}]`,
+    value: 'x',
+    message: '"x" is no CIDR',
+    object: 'NetworkSet "big"',
+  }));
+  const { message } = new ValidationError([...issues, { path: '', value: 1, message: 'is wrong', object: 'Tier "other"' }]);
+  const lines = message.split('\n');
+  t.is(lines.length, 53);
+  t.is(lines[0], 'NetworkSet "big":');
+  t.is(lines[50], '  spec.nets[49]: "x" is no CIDR');
+  t.is(lines[51], '  … and 99950 more');
+  t.is(lines[52], 'Tier "other": is wrong');
+});

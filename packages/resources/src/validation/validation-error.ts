@@ -26,7 +26,7 @@ export interface Issue {
 /**
  * Bad input: one or more issues, of one or more documents.
  *
- * `message` lists every issue under the file and document that it belongs to, ready to be printed.
+ * `message` lists the issues under the file and document that they belong to, ready to be printed.
  */
 export class ValidationError extends Error {
   readonly code = 'EINVALID';
@@ -65,6 +65,9 @@ function heading(issue: Issue): string {
   return parts.filter((part) => part !== undefined).join(', ');
 }
 
+/** Of one object. Whoever wrote a list of ten thousand lines in the wrong form has seen it by then, and nobody's log takes megabytes. */
+const MOST_LINES = 50;
+
 function describeIssues(issues: readonly Issue[]): string {
   const sections = new Map<string, string[]>();
   for (const issue of issues) {
@@ -76,7 +79,9 @@ function describeIssues(issues: readonly Issue[]): string {
     lines.push(`${line}${path}${issue.message}`);
   }
   return [...sections]
-    .map(([title, lines]) => {
+    .map(([title, all]) => {
+      const more = all.length - MOST_LINES;
+      const lines = more > 0 ? [...all.slice(0, MOST_LINES), `… and ${more} more`] : all;
       if (title === '') return lines.join('\n');
       if (lines.length === 1 && !lines[0]!.includes('\n')) return `${title}: ${lines[0]}`;
       return [`${title}:`, ...lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`)].join('\n');
