@@ -28,6 +28,9 @@ process.on('message', async ({ argv, stdin, env, folder }: RunRequest) => {
   process.send!(run);
 });
 
+// Whatever a command has left open.
+process.on('disconnect', () => process.exit());
+
 function append(run: Run, stream: 'stdout' | 'stderr', text: string | Uint8Array): boolean {
   run[stream] += String(text);
   return true;

@@ -53,7 +53,7 @@ export class CommandServer {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.ref();
     const exit = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.disconnect();
     await exit;
   }
 }
