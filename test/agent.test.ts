@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { deleteNamespace, Netlink, Nftables, openNamespace } from '@weir/kernel';
 import type { LabHost } from '@weir/lab';
 import test from 'ava';
@@ -64,7 +65,7 @@ test.serial('a policy that changed while the agent was away is in force when it 
   ]);
   t.false(denied, 'no longer allowed');
   t.true(allowed, 'newly allowed');
-  await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+  await delay(SILENCE_MS);
   const after = await friend.traffic.streamState('loses its permission');
   t.true(after.answered - answered <= 1, `${after.answered - answered} more answers on a connection that lost its permission`);
   await bed.delete(ONLY_FRIENDS);
@@ -95,7 +96,7 @@ test.serial(
       const isSilent = async (name: string) => {
         const { traffic } = workloadOf(name);
         const { answered } = await traffic.streamState(name);
-        await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+        await delay(SILENCE_MS);
         return (await traffic.streamState(name)).answered === answered;
       };
       const silent = await Promise.all(cut.map((name) => eventually(() => isSilent(name), Boolean)));

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type LabHost, TWO_RACKS } from '@weir/lab';
 import type { Host } from '@weir/resources';
 import test from 'ava';
@@ -270,7 +271,7 @@ test.serial('without etcd the network stays, over a restart of the agent too', a
     await one.host.stopAgent('SIGKILL');
     one.host.spawnAgent();
     // The agent waits for the store and touches nothing.
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await delay(2000);
     await expectFlows(t, { one, near: near.place }, { 'near > one tcp/80': true, 'one > near tcp/80': true });
   } finally {
     start();

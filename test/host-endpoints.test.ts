@@ -1,4 +1,5 @@
 /** The host itself as an endpoint: closed but for failsafe ports, opened by policy, asked for what passes through only when policy says so. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LabHost } from '@weir/lab';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from './testbed/eventually.ts';
@@ -169,7 +170,7 @@ test.serial('an established flow of the host that lost its permission is cut, on
   await traffic.stream('cut', { address: one.addresses.ipv4, port: 9999 });
   await traffic.stream('failsafe', { address: one.addresses.ipv4, port: 5051 });
   const answered = async (name: string) => (await traffic.streamState(name)).answered;
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 500));
+  const pause = () => delay(500);
   await eventually(
     () => answered('cut'),
     (count) => count > 3,
@@ -216,7 +217,7 @@ test.serial('an established flow that passes through is cut when a policy forbid
   const answered = async (name: string) => (await far.traffic.streamState(name)).answered;
   const comeInHalfASecond = async (name: string) => {
     const before = await answered(name);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await delay(500);
     return (await answered(name)) - before;
   };
   await bed.apply(hostEndpoint(one, { interfaceName: '*', defaultAction: 'Allow' }));
