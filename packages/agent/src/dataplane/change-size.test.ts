@@ -101,7 +101,7 @@ function described(change: TableChange): string[] {
   return [text(change.kind, 'name' in change ? change.name : 'set' in change ? change.set : change.chain)];
 }
 
-const OWN = ['any_mac', 'from_endpoint', 'source4', 'to_endpoint'];
+const OWN = ['any_mac', 'from_endpoint', 'local4', 'source4', 'to_endpoint'];
 
 /** Those peers of servers that other rules than that of the clients speak of: the network set's. */
 const BY_OTHERS = ['element p__a', 'element p__n', 'element p__n'];

@@ -34,7 +34,7 @@ function started(...objects: AnyObject[]): { calculator: PolicyCalculator; table
 const shown = (statements: Iterable<Statement>) =>
   listing(statements)
     .split('\n')
-    .filter((line) => !/_(endpoint|mac)|source4/.test(line))
+    .filter((line) => !/_(endpoint|mac)|source4|local4/.test(line))
     .map((line) => line.replace('_n_denied', '_n').replace(/_n_c_[0-9a-f]+/, '_n_c'));
 
 test('a list as long as a set is one, and a longer one is in parts that know what comes behind it', (t) => {
