@@ -9,6 +9,7 @@ import { difference, type KeyField, type Statement, statementKey } from './state
 import { anyObject, anyVariation, variation } from './test-support/arbitraries.ts';
 import { NftNamespace } from './test-support/nft.ts';
 import { endpoint, policy } from './test-support/objects.ts';
+import { TableWalk } from './test-support/table-walk.ts';
 
 // What the package writes is what nft 1.0.6 and the kernel take, and what they say of it is read back as what was wanted.
 
@@ -48,6 +49,40 @@ test('random policies load, change in place and are read back', (t) => {
   for (const { kind, metadata } of known) calculator.remove(kind, metadata.name, metadata.namespace);
   step();
   t.is(table.size, 0);
+});
+
+test('a product of two long lists of ports is two look-ups, whether it is allowed or denied', (t) => {
+  const ports = (first: number) => Array.from({ length: 300 }, (_, index) => first + 2 * index);
+  for (const action of ['Allow', 'Deny'] as const) {
+    const nft = NftNamespace.create(t);
+    nft.run(BASE.script);
+    const calculator = new PolicyCalculator({ host: 'here' });
+    calculator.upsert(endpoint('nginx', { run: 'nginx' }, { addresses: ['10.0.0.1'] }));
+    const product = { action, protocol: 'TCP', source: { ports: ports(1001) }, destination: { ports: ports(2001) } };
+    calculator.upsert(policy('product', { ingress: [product, { action: action === 'Allow' ? 'Deny' : 'Allow' }] }));
+    const { set } = calculator.flush();
+    nft.apply({ set, delete: new Set() }, new Map());
+    const chain = [...set.values()].find((statement) => statement.kind === 'chain' && statement.name.startsWith('c_'));
+    t.true(JSON.stringify(chain).length < 20_000, action);
+    const walk = new TableWalk(new Map(set));
+    for (const [sourcePort, destinationPort] of [
+      [1001, 2001],
+      [1599, 2599],
+      [1002, 2001],
+      [1001, 2002],
+      [999, 2001],
+    ] as const) {
+      const { verdict } = walk.verdict('weirnginx', 'Ingress', {
+        source: '10.0.0.9',
+        destination: '10.0.0.1',
+        protocol: 6,
+        sourcePort,
+        destinationPort,
+      });
+      const isIn = sourcePort % 2 === 1 && destinationPort % 2 === 1 && sourcePort > 1000;
+      t.is(verdict, isIn === (action === 'Allow') ? 'Allow' : 'Deny', `${action} ${sourcePort} ${destinationPort}`);
+    }
+  }
 });
 
 test('another base replaces the base chains and keeps what the maps hold', (t) => {

@@ -166,7 +166,7 @@ function matches({ family, others, protocols }: AllowedTraffic): Match[][] {
     const plane = planeOf(protocol, family);
     const different = others ? regionComplement(region, plane) : region;
     if (isWhole(different, plane)) whole.push(protocol);
-    else parts.push(...partMatches(protocol, different, plane).map((match) => [match]));
+    else parts.push(...partMatches(protocol, different, plane));
   }
   return whole.length === 0 ? parts : [[{ kind: 'match', fields: ['meta l4proto'], members: singles(whole) }], ...parts];
 }
@@ -188,19 +188,29 @@ const FIELDS: Readonly<Record<number, readonly [first: NumberField, second: Numb
   136: ['udplite sport', 'udplite dport'],
 };
 
-function partMatches(protocol: number, region: Region, plane: Plane): Match[] {
+/** Pairs of ranges that one look-up is for; where more are a product of two sets, two look-ups are shorter by far. */
+const MOST_PAIRS = 256;
+
+function partMatches(protocol: number, region: Region, plane: Plane): Match[][] {
   const [first, second] = FIELDS[protocol]!;
   const isAll = (range: Range, axis: Range) => range[0] === axis[0] && range[1] === axis[1];
   const kinds = Map.groupBy(region, ({ first: across, second: down }: Row) => {
     if (isAll(across, plane.first)) return 'second';
     return down.length === 1 && isAll(down[0]!, plane.second) ? 'first' : 'both';
   });
-  const found: Match[] = [];
+  const found: Match[][] = [];
   const bySecond = kinds.get('second')?.flatMap((row) => row.second.map((range) => [range]));
-  if (bySecond !== undefined) found.push({ kind: 'match', fields: [second], members: bySecond });
+  if (bySecond !== undefined) found.push([{ kind: 'match', fields: [second], members: bySecond }]);
   const byFirst = kinds.get('first')?.map((row) => [row.first]);
-  if (byFirst !== undefined) found.push({ kind: 'match', fields: [first], members: byFirst });
-  const byBoth = kinds.get('both')?.flatMap((row) => row.second.map((range) => [row.first, range]));
-  if (byBoth !== undefined) found.push({ kind: 'match', fields: [first, second], members: byBoth });
+  if (byFirst !== undefined) found.push([{ kind: 'match', fields: [first], members: byFirst }]);
+  const pairs: Range[][] = [];
+  for (const [down, rows] of Map.groupBy(kinds.get('both') ?? [], (row) => row.second)) {
+    if (rows.length * down.length <= MOST_PAIRS) pairs.push(...rows.flatMap((row) => down.map((range) => [row.first, range])));
+    else {
+      const across: Match = { kind: 'match', fields: [first], members: rows.map((row) => [row.first]) };
+      found.push([across, { kind: 'match', fields: [second], members: down.map((range) => [range]) }]);
+    }
+  }
+  if (pairs.length > 0) found.push([{ kind: 'match', fields: [first, second], members: pairs }]);
   return found;
 }

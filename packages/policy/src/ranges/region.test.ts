@@ -1,7 +1,19 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { contains, type Range, union } from './range.ts';
-import { type Box, exceeds, firstMatch, isWhole, type Plane, type Region, regionComplement, type Stroke } from './region.ts';
+import {
+  type Box,
+  EMPTY,
+  exceeds,
+  firstMatch,
+  isWhole,
+  MOST_RANGES,
+  type Plane,
+  PORT_PLANE,
+  type Region,
+  regionComplement,
+  type Stroke,
+} from './region.ts';
 
 const PLANE: Plane = { first: [0, 4], second: [0, 4] };
 const POINTS = [0, 1, 2, 3, 4].flatMap((first) => [0, 1, 2, 3, 4].map((second) => ({ first, second })));
@@ -85,4 +97,26 @@ test('exceeds: some point of the one is not in the other', (t) => {
       );
     }),
   );
+});
+
+test('what many rows have in common is there once, in what is left of the plane too', (t) => {
+  const odd = (count: number) => Array.from({ length: count }, (_, index): Range => [2 * index + 1, 2 * index + 1]);
+  const { allowed } = firstMatch([{ action: 'Allow', boxes: [{ first: odd(5000), second: odd(5000) }] }], 'Deny', PORT_PLANE);
+  t.is(allowed.length, 5000);
+  t.is(new Set(allowed.map(({ second }) => second)).size, 1);
+  t.is(new Set(regionComplement(allowed, PORT_PLANE).map(({ second }) => second)).size, 5002, 'what is between the rows, and they');
+});
+
+// A policy of 500 kB took all memory of each agent that knew of it.
+test('rules that tell too much apart allow nothing', (t) => {
+  const steps = (count: number) =>
+    Array.from({ length: count }, (_, index): Stroke => {
+      const from = 10 * index;
+      return { action: 'Allow', boxes: [{ first: [[from, from + 30_000]], second: [[2 * index, 2 * index]] }] };
+    });
+  const few = firstMatch(steps(100), 'Allow', PORT_PLANE).allowed;
+  t.is(few.length, 1);
+  const told = firstMatch(steps(200), 'Deny', PORT_PLANE).allowed.reduce((sum, { second }) => sum + second.length, 0);
+  t.true(told > 200 && told <= MOST_RANGES);
+  t.deepEqual(firstMatch(steps(1000), 'Deny', PORT_PLANE), { allowed: EMPTY, logged: [] });
 });

@@ -43,8 +43,20 @@ export interface Stroke {
   readonly boxes: readonly Box[];
 }
 
+/** What a column of a plane comes to: its allowed part, and what each `Log` rule, in order, sees of it. */
+interface Column {
+  readonly allowed: Ranges;
+  readonly logged: readonly Ranges[];
+}
+
 /**
- * Applies rules to a plane, the first that matches a point deciding it.
+ * Ranges that a plane's rules may be brought to: more than anybody has ports to tell apart both ways. Rules that were made to be costly
+ * come to many times as many as they have letters, on every host that knows of them.
+ */
+export const MOST_RANGES = 65_536;
+
+/**
+ * Applies rules to a plane, the first that matches a point deciding it. Rules that come to more than {@link MOST_RANGES} allow nothing.
  *
  * @param rest what holds where no rule decided
  * @returns the allowed part, and for each `Log` rule, in order, the part that gets as far as that rule and matches it
@@ -52,31 +64,55 @@ export interface Stroke {
 export function firstMatch(strokes: readonly Stroke[], rest: 'Allow' | 'Deny', plane: Plane): { allowed: Region; logged: Region[] } {
   const allowed: Row[] = [];
   const logged: Row[][] = strokes.filter(({ action }) => action === 'Log').map(() => []);
+  // Of what many rows have in common there is one.
+  const known = new Map<string, Column>();
+  let ranges = 0;
   for (const first of columns(strokes, plane.first)) {
-    let open: Ranges = [plane.second];
-    let taken: Range[] = [];
-    let passed: Range[] = [];
-    let logIndex = 0;
-    for (const { action, boxes } of strokes) {
-      if (action === 'EndOfTier') {
-        open = union(passed.concat(open));
-        passed = [];
-        continue;
-      }
-      const matching = boxes.filter((box) => contains(box.first, first[0])).flatMap((box) => box.second);
-      const hit = matching.length === 0 ? [] : intersection(open, union(matching));
-      if (action === 'Log') {
-        append(logged[logIndex]!, first, hit);
-        logIndex += 1;
-        continue;
-      }
-      if (action === 'Allow') taken = taken.concat(hit);
-      if (action === 'Pass') passed = passed.concat(hit);
-      open = subtraction(open, hit);
+    const met = strokes.map(({ action, boxes }) => ({
+      action,
+      boxes: boxes.map((box) => (contains(box.first, first[0]) ? box : undefined)),
+    }));
+    const key = met.map(({ boxes }) => boxes.map((box) => (box === undefined ? 0 : 1)).join('')).join(' ');
+    let column = known.get(key);
+    if (column === undefined) {
+      column = columnOf(met, rest, plane);
+      known.set(key, column);
+      ranges += column.allowed.length + column.logged.reduce((sum, { length }) => sum + length, 0);
+      if (ranges > MOST_RANGES) return { allowed: EMPTY, logged: logged.map(() => EMPTY) };
     }
-    append(allowed, first, union(rest === 'Allow' ? taken.concat(open, passed) : taken));
+    append(allowed, first, column.allowed);
+    for (const [index, hit] of column.logged.entries()) append(logged[index]!, first, hit);
   }
   return { allowed, logged };
+}
+
+/** @param strokes with those of their boxes that have the column */
+function columnOf(
+  strokes: readonly { action: Stroke['action']; boxes: readonly (Box | undefined)[] }[],
+  rest: 'Allow' | 'Deny',
+  plane: Plane,
+): Column {
+  const logged: Ranges[] = [];
+  let open: Ranges = [plane.second];
+  let taken: Range[] = [];
+  let passed: Range[] = [];
+  for (const { action, boxes } of strokes) {
+    if (action === 'EndOfTier') {
+      open = union(passed.concat(open));
+      passed = [];
+      continue;
+    }
+    const matching = boxes.flatMap((box) => box?.second ?? []);
+    const hit = matching.length === 0 ? [] : intersection(open, union(matching));
+    if (action === 'Log') {
+      logged.push(hit);
+      continue;
+    }
+    if (action === 'Allow') taken = taken.concat(hit);
+    if (action === 'Pass') passed = passed.concat(hit);
+    open = subtraction(open, hit);
+  }
+  return { allowed: union(rest === 'Allow' ? taken.concat(open, passed) : taken), logged };
 }
 
 /** Whether a point of the plane is in the region. */
@@ -90,7 +126,9 @@ export function regionComplement(region: Region, plane: Plane): Region {
   const rows: Row[] = [];
   const bounds = union(region.map(({ first }) => first));
   const outside = complement(bounds, plane.first).map((first) => ({ first, second: [plane.second] as Ranges }));
-  const inside = region.map(({ first, second }) => ({ first, second: complement(second, plane.second) }));
+  // Rows that have a part in common still have, which those who write it out look for.
+  const without = new Map(region.map(({ second }) => [second, complement(second, plane.second)]));
+  const inside = region.map(({ first, second }) => ({ first, second: without.get(second)! }));
   for (const { first, second } of [...outside, ...inside].sort((left, right) => left.first[0] - right.first[0]))
     append(rows, first, second);
   return rows;
