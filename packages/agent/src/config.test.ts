@@ -44,9 +44,16 @@ test('the store section is the command line’s', (t) => {
 });
 
 test('each wrong field is named, with what is allowed', (t) => {
-  const file = fileOf(t, 'host: "A B"\nhttp: everywhere\nloglevel: info\n');
+  const file = fileOf(t, 'host: "A B"\nhttp: everywhere\nloglevel: info\nmarathon: { urls: http://m:8080 }\n');
   const error = t.throws(() => readConfig(file, {}), { instanceOf: AgentError, code: 'ECONFIG' });
-  for (const part of [file, 'host: lower-case letters', 'http: address:port', 'loglevel']) t.true(error.message.includes(part), part);
+  for (const part of [
+    file,
+    'host: lower-case letters',
+    'http: address:port',
+    'loglevel: is no field here; did you mean "logLevel"?',
+    'marathon.urls: "http://m:8080" is not allowed: expected a list',
+  ])
+    t.true(error.message.includes(part), part);
 });
 
 test('a wrong store setting is a fault of the configuration, too', (t) => {

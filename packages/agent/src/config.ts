@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { type EtcdOptions, resolveStoreOptions, StoreError, type StoreOptions } from '@weir/datastore';
 import { connectionFields } from '@weir/mesos';
+import { parseWith, ValidationError } from '@weir/resources';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { AgentError } from './agent-error.ts';
@@ -139,12 +140,7 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
   } catch (error) {
     throw new AgentError('ECONFIG', `cannot read the agent's configuration ${file}: ${(error as Error).message}`, { cause: error });
   }
-  const result = schema.safeParse(content);
-  if (!result.success) {
-    const issues = result.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
-    throw new AgentError('ECONFIG', `${file}: ${issues.join('; ')}`);
-  }
-  const { store: section, flannel, remoteClusters, ...rest } = result.data;
+  const { store: section, flannel, remoteClusters, ...rest } = parsed(content, file);
   try {
     const store = resolveStoreOptions({ env, configFile: { path: file, store: section } });
     return {
@@ -156,6 +152,15 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new AgentError('ECONFIG', error.message, { cause: error });
+  }
+}
+
+function parsed(content: unknown, file: string): z.infer<typeof schema> {
+  try {
+    return parseWith(schema, content);
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    throw new AgentError('ECONFIG', `${file}: ${error.message.replaceAll('\n', '; ')}`, { cause: error });
   }
 }
 

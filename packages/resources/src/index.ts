@@ -122,6 +122,7 @@ export type { Comparison, Selector } from './selector/selector.ts';
 export { SelectorError } from './selector/selector-error.ts';
 export { serialize } from './serialize.ts';
 export { backendAddresses, type ServiceBackend, serviceBackends, targetPortOf } from './service-backends.ts';
+export { parseWith } from './validation/parse-with.ts';
 export { didYouMean, nearest } from './validation/suggestion.ts';
 export { type Issue, type Origin, show, ValidationError } from './validation/validation-error.ts';
 export {
