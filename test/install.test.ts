@@ -26,6 +26,15 @@ test.serial('what is installed over a running agent is found in order, and launc
   const host = bed.hosts[0]!;
   const elsewhere = join(host.configDir, '..', 'more');
   await bed.mustWeir(['cni', 'install', ...folders(), '--unit-dir', elsewhere, '--bin-dir', elsewhere]);
+  const pools = await bed.mustWeir(['get', 'pools', '-o', 'yaml']);
+  await bed.delete(pools);
+  const before = await verify();
+  t.is(before.status, 0, 'that a new cluster has no pool yet is no fault of the host');
+  t.like(before.checks.get('STATUS of weir'), {
+    status: 'warning',
+    remedy: 'once for the cluster: docs/install-mesos-agent.md#5-addresses',
+  });
+  await bed.apply(pools);
   const { status, checks, stdout } = await verify();
   t.is(status, 0, stdout);
   t.deepEqual(

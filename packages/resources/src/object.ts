@@ -124,7 +124,12 @@ function kindOf(value: unknown): Kind {
 
 function parseApiVersion(value: unknown): typeof API_VERSION {
   if (value === API_VERSION) return value;
-  throw ValidationError.of(value, 'is not known', `expected "${API_VERSION}", or "networking.k8s.io/v1" for a Kubernetes NetworkPolicy`);
+  const ofCalico2 = value === 'v1' ? '; "v1" of Calico 2 becomes what is taken here by `calicoctl convert` of Calico 3' : '';
+  throw ValidationError.of(
+    value,
+    'is not known',
+    `expected "${API_VERSION}", or "networking.k8s.io/v1" for a Kubernetes NetworkPolicy${ofCalico2}`,
+  );
 }
 
 function refuseKind(value: unknown): never {

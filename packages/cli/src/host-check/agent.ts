@@ -22,7 +22,7 @@ export async function checkAgent({ agentConfig, pluginsDir }: HostFolders, netwo
   } catch (error) {
     return [failed('agent.yaml', (error as Error).message, `correct ${agentConfig}; docs/configuration.md#the-agent has all keys`)];
   }
-  const [store, socket, readiness, bgp, docker] = await Promise.all([
+  const [{ check: store, isNew }, socket, readiness, bgp, docker] = await Promise.all([
     checkStore(config),
     checkSocket(config),
     checkReadiness(config),
@@ -31,7 +31,7 @@ export async function checkAgent({ agentConfig, pluginsDir }: HostFolders, netwo
   ]);
   const status =
     socket.status === 'ok'
-      ? await Promise.all([...networks].map(([name, network]) => checkStatus(config, name, network.config, pluginsDir)))
+      ? await Promise.all([...networks].map(([name, network]) => checkStatus(config, name, network.config, { pluginsDir, isNew })))
       : [];
   return [
     ok('agent.yaml', agentConfig),
@@ -61,20 +61,23 @@ function stepsOf(config: Record<string, unknown>): Record<string, unknown>[] {
   return [config, ...(Array.isArray(chain) ? (chain as Record<string, unknown>[]) : [])];
 }
 
-async function checkStore({ store: options }: AgentConfig): Promise<Check> {
+/** @returns isNew: nobody has made a pool yet */
+async function checkStore({ store: options }: AgentConfig): Promise<{ check: Check; isNew: boolean }> {
   const name = 'store';
   if (options.backend === 'embedded' && !existsSync(options.path))
-    return skipped(name, `there is none at ${options.path} yet: the agent makes it`);
+    return { check: skipped(name, `there is none at ${options.path} yet: the agent makes it`), isNew: true };
   try {
     const store = await openStore(options);
     try {
-      const { revision } = await store.list('/weir/v1/Pool/');
-      return ok(name, `${options.backend === 'etcd' ? `etcd at ${options.endpoints.join(', ')}` : options.path}, revision ${revision}`);
+      const { entries, revision } = await store.list('/weir/v1/Pool/');
+      const place = options.backend === 'etcd' ? `etcd at ${options.endpoints.join(', ')}` : options.path;
+      return { check: ok(name, `${place}, revision ${revision}`), isNew: entries.length === 0 };
     } finally {
       await store.close();
     }
   } catch (error) {
-    return failed(name, (error as Error).message, 'correct the section "store" of agent.yaml, or see to the store');
+    const check = failed(name, (error as Error).message, 'correct the section "store" of agent.yaml, or see to the store');
+    return { check, isNew: false };
   }
 }
 
@@ -115,8 +118,13 @@ async function checkReadiness({ http }: AgentConfig): Promise<Check> {
   }
 }
 
-/** What an ADD in this network would meet now (STATUS of the specification, 1.1.0). */
-async function checkStatus({ runDir }: AgentConfig, name: string, config: Record<string, unknown>, pluginsDir: string): Promise<Check> {
+/** What an ADD in this network would meet now (STATUS of the specification, 1.1.0). That a new cluster has no pool yet is no fault of the host's. */
+async function checkStatus(
+  { runDir }: AgentConfig,
+  name: string,
+  config: Record<string, unknown>,
+  { pluginsDir, isNew }: { pluginsDir: string; isNew: boolean },
+): Promise<Check> {
   const title = `STATUS of ${name}`;
   const { exitCode, stdout } = await ask(join(runDir, 'agent.sock'), {
     tool: String(config.type),
@@ -126,5 +134,6 @@ async function checkStatus({ runDir }: AgentConfig, name: string, config: Record
   if (exitCode === 0) return ok(title, 'ready for containers');
   const { code, msg = stdout, details = '' } = JSON.parse(stdout) as { code?: number; msg?: string; details?: string };
   if (code === CNI_CODE.invalidEnvironment) return skipped(title, 'the agent that runs knows no STATUS');
+  if (isNew) return warning(title, msg, 'once for the cluster: docs/install-mesos-agent.md#5-addresses');
   return failed(title, msg, details || "see the agent's log: journalctl -u weir-agent");
 }

@@ -10,7 +10,14 @@ export async function findUsers(runDir: string): Promise<Obstacle[]> {
   const bird = join(runDir, 'bgp', 'bird.ctl');
   const links = hostEnds();
   return [
-    ...(links.length === 0 ? [] : [{ path: links.join(', '), reason: 'belong to containers: end their tasks first' }]),
+    ...(links.length === 0
+      ? []
+      : [
+          {
+            path: links.join(', '),
+            reason: `${links.length === 1 ? 'belongs to a container: end its task' : 'belong to containers: end their tasks'} first`,
+          },
+        ]),
     ...((await answers(socket)) ? [{ path: socket, reason: 'is served by an agent: systemctl disable --now weir-agent' }] : []),
     ...((await answers(bird))
       ? [{ path: bird, reason: `is served by BIRD, which announces this host's containers: birdc -s ${bird} down` }]

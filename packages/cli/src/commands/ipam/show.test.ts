@@ -142,5 +142,6 @@ test('one address, one block, one host', async (t) => {
   t.regex(await weir.fails(t, 1, ['ipam', 'show', '--ip', '10.77.0.300']), /"10\.77\.0\.300"/);
   t.regex(await weir.fails(t, 1, ['ipam', 'show', '--block', '10.77.0.1/26']), /10\.77\.0\.0\/26/);
   t.regex(await weir.fails(t, 1, ['ipam', 'show', '--block', '10.77.1.0/26']), /no block 10\.77\.1\.0\/26/);
+  t.regex(await weir.fails(t, 1, ['ipam', 'show', '--host', 'h7']), /no host h7: see weir node status/);
   await weir.fails(t, 2, ['ipam', 'show', '--ip', '10.77.0.9', '--host', 'h1']);
 });

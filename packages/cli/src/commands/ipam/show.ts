@@ -74,6 +74,9 @@ export default class IpamShow extends StoreCommand {
       .map((address): AddressState => addressState(inventory, address, now))
       .filter(({ state, holder }) => state !== 'free' && (flags.host === undefined || holder?.host === flags.host))
       .sort((one, other) => compareAddresses(one.address, other.address));
+    // One that is gone may hold some still.
+    if (flags.host !== undefined && states.length === 0 && !inventory.hosts.some(({ metadata }) => metadata.name === flags.host))
+      throw new CliError('ENOTFOUND', `there is no host ${flags.host}: see weir node status`);
     if (flags.output === 'json') return this.log(JSON.stringify(states, null, 2));
     process.stdout.write(formatAddresses(states, terminalWidth()));
   }
