@@ -94,7 +94,7 @@ export class HostNetwork {
     this.#state = state;
     const kernel = new KernelSync({ config, state, log, metrics, onRoutes: () => this.upkeep.applied(), onFailure: leave });
     this.#kernel = kernel;
-    this.#follower = new StoreFollower({ objects, state, kernel, log, metrics });
+    this.#follower = new StoreFollower({ objects, state, kernel, leave, log, metrics });
     this.#names = new ResolvedNames({
       path: join(config.runDir, 'names.json'),
       onChange: (endpoint, name, addresses) => kernel.dataplane.resolved(endpoint, name, addresses),

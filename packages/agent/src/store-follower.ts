@@ -34,6 +34,8 @@ export interface StoreFollowerOptions {
   objects: ObjectStore;
   state: ClusterState;
   kernel: KernelSync;
+  /** Called when something stays for reconciliation to remove. */
+  leave: () => void;
   log: Logger;
   metrics: Metrics;
 }
@@ -153,11 +155,12 @@ export class StoreFollower {
 
   /** Of what the store had before it was restored. */
   #dropWhatIsLost(): void {
-    const { state, log } = this.#of;
+    const { state, leave, log } = this.#of;
     const before = this.#endpointsBefore;
     if (before === undefined) return;
     this.#endpointsBefore = undefined;
     state.dropUntold();
+    leave();
     const now = new Set(state.localEndpoints().map(keyOf));
     const endpoints = before.filter((key) => !now.has(key)).map((key) => key.slice(keyPrefix('Endpoint').length));
     if (endpoints.length > 0)
