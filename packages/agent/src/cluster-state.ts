@@ -108,6 +108,10 @@ export class ClusterState {
     return [...this.#local.values()];
   }
 
+  get localCount(): number {
+    return this.#local.size;
+  }
+
   localEndpoint(owner: Owner): Endpoint | undefined {
     return this.#local.get(ownerKey(owner));
   }

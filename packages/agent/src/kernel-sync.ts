@@ -134,6 +134,8 @@ export class KernelSync {
   /** Brings the kernel in step with what is known. Returns when it is; throws what the kernel refused. */
   apply(): void {
     const { state, log, metrics, onRoutes, onFailure } = this.#of;
+    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
     try {
       this.dataplane.apply(state.host?.spec);
       this.ownNetworks.apply();
@@ -150,7 +152,7 @@ export class KernelSync {
       onFailure();
       throw error;
     } finally {
-      metrics.endpoints.set(state.localEndpoints().length);
+      metrics.endpoints.set(state.localCount);
     }
   }
 

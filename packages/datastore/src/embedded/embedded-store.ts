@@ -149,10 +149,10 @@ export class EmbeddedStore implements Store {
   async #write<Result>(action: () => Result): Promise<Result> {
     const { result, wrote } = await this.#attempt(() =>
       this.#within('writing', () => {
-        const before = this.#tables.state().revision;
+        const before = this.#tables.revisionsMade;
         for (const id of this.#tables.expiredLeases()) this.#tables.endLease(id);
         const result = action();
-        return { result, wrote: this.#tables.state().revision !== before };
+        return { result, wrote: this.#tables.revisionsMade !== before };
       }),
     );
     if (wrote) {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { prefixEnd } from '../key-range.ts';
 import type { Change, Condition, Entry, LeaseId, ListOptions, Operation, TransactionResult } from '../store.ts';
 import { StoreError } from '../store-error.ts';
@@ -33,27 +33,34 @@ export class Tables {
   readonly #retention: Retention;
   readonly #boot = bootId();
   readonly #statements;
+  #revisionsMade = 0;
 
   constructor(database: DatabaseSync, retention: Retention) {
     this.#retention = retention;
+    /** The number in the one column of the one row, if there is one. A row that is an object with names costs more. */
+    const number = (text: string) => {
+      const statement = database.prepare(text);
+      statement.setReturnArrays(true);
+      return (...parameters: SQLInputValue[]) => (statement.get(...parameters) as unknown as [number] | undefined)?.[0];
+    };
     this.#statements = {
       state: database.prepare('SELECT revision, compacted FROM state'),
       setRevision: database.prepare('UPDATE state SET revision = ?'),
       setCompacted: database.prepare('UPDATE state SET compacted = ?'),
       get: database.prepare('SELECT key, value, revision, created, lease FROM entries WHERE key = ?'),
-      revision: database.prepare('SELECT revision FROM entries WHERE key = ?'),
+      revision: number('SELECT revision FROM entries WHERE key = ?'),
       list: database.prepare(
         'SELECT key, value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key',
       ),
       listKeys: database.prepare(
         "SELECT key, '' AS value, revision, created, lease FROM entries WHERE key >= ? AND (?2 IS NULL OR key < ?2) ORDER BY key",
       ),
-      put: database.prepare(
+      put: number(
         `INSERT INTO entries (key, value, revision, created, lease) VALUES (?, ?, ?3, ?3, ?4)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease RETURNING created`,
       ),
       delete: database.prepare('DELETE FROM entries WHERE key = ?'),
-      written: database.prepare('SELECT written FROM changes ORDER BY revision DESC, ordinal DESC LIMIT 1'),
+      written: number('SELECT written FROM changes ORDER BY revision DESC, ordinal DESC LIMIT 1'),
       log: database.prepare('INSERT INTO changes (revision, ordinal, key, value, created, written) VALUES (?, ?, ?, ?, ?, ?)'),
       changes: database.prepare(
         `SELECT revision, key, value, created FROM changes
@@ -73,6 +80,11 @@ export class Tables {
     };
   }
 
+  /** By this process; one more for each transaction that changed something. */
+  get revisionsMade(): number {
+    return this.#revisionsMade;
+  }
+
   state(): State {
     return this.#statements.state.get() as unknown as State;
   }
@@ -89,7 +101,7 @@ export class Tables {
 
   transact(when: Condition[], then: Operation[]): TransactionResult {
     // What they hold is read for who is refused only: a block is several KiB.
-    const isAsItWas = ({ key, revision }: Condition) => revision === (this.#statements.revision.get(key)?.revision ?? 0);
+    const isAsItWas = ({ key, revision }: Condition) => revision === (this.#statements.revision(key) ?? 0);
     if (!when.every(isAsItWas)) return { committed: false, current: when.map(({ key }) => this.get(key)) };
     return { committed: true, revision: this.#apply(then) };
   }
@@ -139,7 +151,7 @@ export class Tables {
   #apply(operations: Operation[]): number {
     const { revision: before } = this.state();
     const revision = before + 1;
-    let written = (this.#statements.written.get()?.written ?? 0) as number;
+    let written = this.#statements.written() ?? 0;
     let ordinal = 0;
     for (const operation of operations) {
       if ('delete' in operation) {
@@ -150,13 +162,14 @@ export class Tables {
         if (lease !== undefined && !this.#statements.leaseExists.get(lease)) {
           throw new StoreError('ELEASE', `lease ${lease} for ${key} has expired or was revoked; take a new one`);
         }
-        const { created } = this.#statements.put.get(key, value, revision, lease ?? null)!;
+        const created = this.#statements.put(key, value, revision, lease ?? null)!;
         written += Buffer.byteLength(value);
-        this.#statements.log.run(revision, ordinal++, key, value, created!, written);
+        this.#statements.log.run(revision, ordinal++, key, value, created, written);
       }
     }
     if (ordinal === 0) return before;
     this.#statements.setRevision.run(revision);
+    this.#revisionsMade++;
     if (revision % this.#retention.step === 0) this.#forgetOld(revision, written);
     return revision;
   }
