@@ -131,6 +131,21 @@ test('property: the next address is inside the block and not allocated, and miss
   t.pass();
 });
 
+test('property: the text of a block that grew and shrank is that of one that was always so', (t) => {
+  const steps = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 7 }), fc.constantFrom(undefined, 'shop/web')), { maxLength: 30 });
+  fc.assert(
+    fc.property(steps, (changes) => {
+      let block = empty('10.0.0.0/29');
+      for (const [given, offset, claim] of changes) {
+        const address = `10.0.0.${offset}`;
+        if (given) block = withAllocation(block, address, { ...allocation, containerId: `"${offset}`, claim });
+        else if (block.allocations[address] !== undefined) block = withoutAddresses(block, [address], TIMES);
+        t.is(encodeBlock(block), encodeBlock(structuredClone(block)));
+      }
+    }),
+  );
+});
+
 test('an owner is container and interface together', (t) => {
   const block = withAllocation(withAllocation(empty('10.0.0.0/30'), '10.0.0.0', allocation), '10.0.0.1', {
     ...allocation,

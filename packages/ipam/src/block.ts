@@ -188,17 +188,15 @@ export function withAllocation(block: BlockSpec, address: string, allocation: Om
   const { sequence } = block;
   const rested = block.released[address] !== undefined;
   const released = rested ? without(block.released, address) : block.released;
-  const next = {
-    ...block,
-    sequence: sequence + 1,
-    allocations: { ...block.allocations, [address]: { ...allocation, sequence } },
-    released,
-  };
+  const given: Allocation = { ...allocation, sequence };
+  const next = { ...block, sequence: sequence + 1, allocations: { ...block.allocations, [address]: given }, released };
+  if (block.allocations[address] !== undefined) return next;
   const known = rests.get(block);
   // `first` and `last` as they were are still true of the others.
-  if (known !== undefined && block.allocations[address] === undefined) {
-    rests.set(next, { ...known, free: known.free - 1, resting: known.resting - Number(rested) });
-  }
+  if (known !== undefined) rests.set(next, { ...known, free: known.free - 1, resting: known.resting - Number(rested) });
+  const text = texts.get(block.allocations);
+  const separator = text === '' ? '' : ',';
+  if (text !== undefined) texts.set(next.allocations, `${text}${separator}${JSON.stringify(address)}:${JSON.stringify(given)}`);
   return next;
 }
 
@@ -254,8 +252,24 @@ export const blockObject = (spec: BlockSpec): Block => ({
   spec,
 });
 
-/** The stored text of a block. */
-export const encodeBlock = (spec: BlockSpec): string => JSON.stringify(blockObject(spec));
+/** The stored text of a block, as JSON.stringify has it. */
+export function encodeBlock(spec: BlockSpec): string {
+  const rest = JSON.stringify(blockObject({ ...spec, allocations: {} }));
+  // Quotes within texts are escaped, so that it is found once.
+  return rest.replace('"allocations":{}', () => `"allocations":{${textOf(spec.allocations)}}`);
+}
+
+/** Without the brackets. With each address that is given it grows by that address alone: a block has many, and is written each time. */
+function textOf(allocations: BlockSpec['allocations']): string {
+  let text = texts.get(allocations);
+  if (text === undefined) {
+    text = JSON.stringify(allocations).slice(1, -1);
+    texts.set(allocations, text);
+  }
+  return text;
+}
+
+const texts = new WeakMap<BlockSpec['allocations'], string>();
 
 /** The block of a stored text. Throws ValidationError. */
 export const decodeBlock = (text: string): BlockSpec => (parseObject(JSON.parse(text)) as Block).spec;

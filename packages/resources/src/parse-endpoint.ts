@@ -2,6 +2,7 @@ import { parseAddress } from './address/address.ts';
 import { CONTAINER_ID, INTERFACE_NAME, parseMac } from './kinds/endpoint.ts';
 import { NAMES } from './metadata.ts';
 import { API_VERSION, type Endpoint, parseObject } from './object.ts';
+import { serialize } from './serialize.ts';
 import { parseText } from './validation/field.ts';
 import { ValidationError } from './validation/validation-error.ts';
 
@@ -23,7 +24,7 @@ export function parseEndpoint(parts: EndpointParts): Endpoint {
   const { containerId, hostInterface, addresses, mac, ...ofNetwork } = spec;
   // Whether a port of the host leads anywhere is a question of the addresses.
   if (ofNetwork.hostPorts !== undefined) return whole(parts);
-  const text = JSON.stringify([ofApp, ofNetwork]);
+  const text = JSON.stringify([ofApp, ofNetwork, mac !== undefined]);
   const known = checked.get(text);
   const own = known && ownParts(parts);
   if (known !== undefined && own !== undefined) {
@@ -35,9 +36,10 @@ export function parseEndpoint(parts: EndpointParts): Endpoint {
     };
   }
   const endpoint = whole(parts);
-  const { mac: _, ...inCommon } = endpoint.spec;
+  // With the keys as `serialize` has them, which then has nothing to sort.
+  const { metadata: metadataInCommon, spec: specInCommon } = JSON.parse(serialize(endpoint)) as Endpoint;
   if (checked.size === REMEMBERED) checked.delete(checked.keys().next().value!);
-  checked.set(text, frozenParts({ metadata: endpoint.metadata, spec: inCommon }));
+  checked.set(text, frozenParts({ metadata: metadataInCommon, spec: specInCommon }));
   return endpoint;
 }
 
