@@ -63,12 +63,12 @@ export async function runAgent(options: { configFile: string }): Promise<void> {
   opened.defer(() => attachments.idle());
   const registered = Promise.withResolvers<void>();
   const untilReady = readiness(network, registered.promise);
-  const server = await serveCni({
+  const server = serveCni({
     socketPath: join(config.runDir, 'agent.sock'),
     handle: (request) => serveCall(request, { network, untilReady, attachments, metrics, log }),
     log,
   });
-  opened.defer(() => void server.close());
+  opened.defer(() => server.close());
   opened.defer(() => stop.abort());
   log.info({ version: VERSION, runDir: config.runDir, http: config.http, store: config.store.backend }, 'agent started');
   await Promise.all([

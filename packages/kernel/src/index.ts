@@ -28,4 +28,6 @@ export type { KeyField } from './nftables/nftables-field.ts';
 export { peerCredentials } from './peer-credentials.ts';
 export { Probe, type ProbeAnswer } from './probe.ts';
 export { receivedByNow } from './received-by-now.ts';
+export { sentByNow } from './sent-by-now.ts';
 export { sysctl } from './sysctl.ts';
+export { UnixListener } from './unix-listener.ts';

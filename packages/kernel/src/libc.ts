@@ -15,6 +15,14 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
   'int bind(int fd, const void *address, uint32_t length)',
 );
+export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int fd, int backlog)');
+export const accept4: (fd: number, address: null, length: null, flags: number) => number = libc.func(
+  'int accept4(int fd, void *address, void *length, int flags)',
+);
+/** @param descriptors an array of struct pollfd */
+export const poll: (descriptors: Buffer, count: number, milliseconds: number) => number = libc.func(
+  'int poll(void *descriptors, unsigned long count, int milliseconds)',
+);
 export const connect: (fd: number, address: Buffer, length: number) => number = libc.func(
   'int connect(int fd, const void *address, uint32_t length)',
 );
@@ -75,7 +83,10 @@ export function checked(result: number, operation: string): number {
 
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
+export const SOCK_STREAM = 1;
 export const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
 export const SOL_SOCKET = 1;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const MSG_TRUNC = 0x20;

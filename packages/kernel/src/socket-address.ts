@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
@@ -10,6 +11,16 @@ export function socketAddress(address: string, port: number): Buffer {
   bytes.writeUInt16LE(isSix ? AF_INET6 : AF_INET, 0);
   bytes.writeUInt16BE(port, 2);
   Buffer.from(isSix ? ipv6Bytes(address) : address.split('.').map(Number)).copy(bytes, isSix ? 8 : 4);
+  return bytes;
+}
+
+/** sockaddr_un (linux/un.h). Throws RangeError for a path that does not fit. */
+export function unixAddress(path: string): Buffer {
+  const bytes = Buffer.alloc(110);
+  const length = Buffer.byteLength(path);
+  if (length > 107) throw new RangeError(`the path of a unix socket has at most 107 bytes, ${path} has ${length}`);
+  bytes.writeUInt16LE(AF_UNIX, 0);
+  bytes.write(path, 2);
   return bytes;
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { decodeResponse, encodeRequest, MAX_REQUEST_BYTES } from '@weir/cni';
 import test, { type ExecutionContext } from 'ava';
 import pino from 'pino';
@@ -12,7 +13,7 @@ async function serve(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'weir-cni-server-'));
   const socketPath = join(folder, 'agent.sock');
   const handle = async ({ tool, stdin }: { tool: string; stdin: Buffer }) => ({ exitCode: 0, stdout: `${tool} ${stdin}`, stderr: '' });
-  const server = await serveCni({ socketPath, handle, log: pino({ level: 'silent' }) });
+  const server = serveCni({ socketPath, handle, log: pino({ level: 'silent' }) });
   t.teardown(() => {
     server.close();
     rmSync(folder, { recursive: true });
@@ -44,6 +45,22 @@ test('garbage, half a request and one that never ends get no answer and harm nob
   t.is((await exchange(socketPath, Buffer.from('GET / HTTP/1.1\r\n\r\n'))).length, 0);
   t.is((await exchange(socketPath, request.subarray(0, 10))).length, 0);
   t.is(decodeResponse(await exchange(socketPath, request)).exitCode, 0);
+});
+
+test('a launcher that is slow to send and slow to read has the whole of its answer', async (t) => {
+  const socketPath = await serve(t);
+  const stdin = Buffer.alloc(2_000_000, 'x');
+  const whole = encodeRequest({ tool: 'weir', env: {}, stdin });
+  const socket = connect({ path: socketPath, allowHalfOpen: true });
+  socket.write(whole.subarray(0, 10));
+  await delay(20);
+  socket.end(whole.subarray(10));
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) {
+    chunks.push(chunk as Buffer);
+    if (chunks.length === 1) await delay(20);
+  }
+  t.is(decodeResponse(Buffer.concat(chunks)).stdout, `weir ${stdin}`);
 });
 
 test('ten megabytes are refused with an answer, whatever they are, and are not kept', async (t) => {
