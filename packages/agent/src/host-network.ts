@@ -23,7 +23,6 @@ import { hostLearner } from './dns/host-learner.ts';
 import { ResolvedNames } from './dns/resolved-names.ts';
 import { serveNames } from './dns/serve-names.ts';
 import { Zone } from './dns/zone.ts';
-import { serveDocker } from './docker/serve-docker.ts';
 import { RemoteClusters } from './federation/follow-remote-clusters.ts';
 import type { Policy } from './flows/flow-description.ts';
 import { DeadHosts, type Seen } from './hosts/dead-hosts.ts';
@@ -123,7 +122,10 @@ export class HostNetwork {
     this.#enforcement = new Enforcement({
       objects,
       state,
-      apply: () => kernel.apply(),
+      apply: () => {
+        kernel.apply();
+        this.#links.hearNow();
+      },
       drift: (endpoint) => kernel.drift(endpoint),
       isStoreThere: () => this.#follower.isConnected,
       leave,
@@ -294,6 +296,8 @@ export class HostNetwork {
       log,
       metrics,
     };
+    // For few hosts, and for no call that is served without an agent.
+    const { serveDocker } = await import('./docker/serve-docker.ts');
     await serveDocker(of, signal);
   }
 

@@ -86,6 +86,11 @@ export class HostLinks {
     };
   }
 
+  /** What has ended by now goes on in this turn of the event loop. */
+  hearNow(): void {
+    this.#thread?.hearNow();
+  }
+
   async close(): Promise<void> {
     await this.#thread?.close();
   }

@@ -1,17 +1,18 @@
 /** What the thread of link-thread.ts runs. */
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import { Netlink } from '@weir/kernel';
 import { type Attaching, beginAttach } from './attach.ts';
 import { sentError } from './error-between-threads.ts';
 import type { Answer, Order, ThreadRequest } from './link-thread.ts';
 
+const port = workerData as MessagePort;
 /** One for all attachments in the namespace that the thread is in. */
 const hostSocket = Netlink.open();
 const attaching = new Map<number, Attaching>();
 
-parentPort!.on('message', async (order: Order) => {
+port.on('message', async (order: Order) => {
   if ('begin' in order) attaching.set(order.id, begin(order.begin));
-  else parentPort!.postMessage({ id: order.id, ...(await end(order)) } satisfies Answer);
+  else port.postMessage({ id: order.id, ...(await end(order)) } satisfies Answer);
 });
 
 function begin(request: ThreadRequest): Attaching {

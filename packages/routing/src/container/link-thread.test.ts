@@ -34,6 +34,18 @@ test('links are made where the thread lives, several at a time, and packets flow
   }
 });
 
+test('what has ended is heard of without a turn of the event loop', async (t) => {
+  const { host, thread } = setUp(t);
+  const finished = thread.attach(requestFor(makeNamespace(t, 'container'))).finish({ addresses: ['10.65.0.1'] });
+  let isHeard = false;
+  void finished.then(() => {
+    isHeard = true;
+  });
+  for (const limit = performance.now() + 10_000; !isHeard && performance.now() < limit; await Promise.resolve()) thread.hearNow();
+  t.true(isHeard);
+  ping(host, '10.65.0.1');
+});
+
 test("the host's end is in another namespace where one is named", async (t) => {
   const { host, thread } = setUp(t);
   const [network, container] = [makeNamespace(t, 'network'), makeNamespace(t, 'container')];

@@ -2,7 +2,7 @@
  * Attaches containers on a thread of its own, while the caller does what needs no link: the kernel takes a millisecond for one, of which half is
  * the veth. The thread lives in the namespace that it was begun in.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { type Attaching, attachmentOf, type LinkRequest, type LinkSettings } from './attach.ts';
 import { receivedError, type SentError } from './error-between-threads.ts';
 
@@ -22,13 +22,27 @@ export interface Answer {
 export type ThreadRequest = Omit<LinkRequest, 'hostSocket'>;
 
 export class LinkThread {
+  readonly #channel = new MessageChannel();
   /** It closes what koffi has opened, which Node knows nothing of. */
-  readonly #worker = new Worker(new URL('link-thread-program.ts', import.meta.url), { trackUnmanagedFds: false });
+  readonly #worker = new Worker(new URL('link-thread-program.ts', import.meta.url), {
+    workerData: this.#channel.port2,
+    transferList: [this.#channel.port2],
+    trackUnmanagedFds: false,
+  });
   readonly #awaited = new Map<number, PromiseWithResolvers<void>>();
   #begun = 0;
 
   constructor() {
-    this.#worker.on('message', (answer: Answer) => this.#hear(answer));
+    this.#channel.port1.on('message', (answer: Answer) => this.#hear(answer));
+  }
+
+  /** Hears of what has ended by now, for which a turn of the event loop would have to be waited else. */
+  hearNow(): void {
+    for (;;) {
+      const next = receiveMessageOnPort(this.#channel.port1);
+      if (next === undefined) return;
+      this.#hear(next.message as Answer);
+    }
   }
 
   /** As `beginAttach`. */
@@ -45,10 +59,11 @@ export class LinkThread {
   /** To be called when every attachment has ended. */
   async close(): Promise<void> {
     await this.#worker.terminate();
+    this.#channel.port1.close();
   }
 
   #tell(order: Order): void {
-    this.#worker.postMessage(order);
+    this.#channel.port1.postMessage(order);
   }
 
   #ask(order: Order): Promise<void> {
