@@ -38,11 +38,13 @@ const TUNNEL_GRACE = 30_000;
 
 /** What the kernel says of the network between the hosts. */
 export interface Underlay {
-  /** Of the interface with this host's address, in bytes; absent where that is not known. */
+  /** Of the interface with this host's address, or of those that lead to the others, in bytes; absent where that is not known. */
   mtu?: number;
   /** A flanneld leads to the hosts of a flannel network, which this host itself has not joined. */
   flanneld?: true;
 }
+
+const LOOPBACK = 'lo';
 
 const VXLAN_SETTING = '"vxlan" of agent.yaml, on all hosts';
 
@@ -146,7 +148,7 @@ export class HostRouting {
   apply(): string[] {
     const [hosts, pools] = [[...this.#state.list('Host')], [...this.#state.list('Pool')]];
     const self = this.#state.host;
-    this.#underlayMtu = self && this.#mtuOfUnderlay(self);
+    this.#underlayMtu = self && this.#mtuOfUnderlay(self, hosts);
     this.#isFlanneldHere = this.#hasFlanneld(pools);
     const done = this.#bringTunnelInStep(self, pools);
     const { routes, peers } = desiredRoutes({
@@ -260,10 +262,18 @@ export class HostRouting {
     return all.filter(({ address }) => spec.addresses.includes(address));
   }
 
-  #mtuOfUnderlay({ spec }: Host): number | undefined {
-    const own = this.#ownAddresses({ spec });
-    const sizes = [...new Set(own.map(({ link }) => link))].flatMap((link) => this.#netlink.link(link)?.mtu ?? []);
+  /** An address of the loopback, which routing protocols announce, says nothing of the links that lead to the others. */
+  #mtuOfUnderlay({ spec }: Host, hosts: readonly Host[]): number | undefined {
+    const links = [...new Set(this.#ownAddresses({ spec }).map(({ link }) => link))].flatMap((link) => this.#netlink.link(link) ?? []);
+    const names = links.some(({ name }) => name === LOOPBACK) ? this.#linksTowards(hosts) : [];
+    const sizes = [...links, ...names.flatMap((name) => this.#netlink.link(name) ?? [])].flatMap(({ name, mtu }) =>
+      name === LOOPBACK ? [] : [mtu],
+    );
     return sizes.length === 0 ? undefined : Math.min(...sizes);
+  }
+
+  #linksTowards(hosts: readonly Host[]): string[] {
+    return [...new Set(hosts.flatMap(({ spec }) => spec.addresses).flatMap((address) => this.#netlink.linkTowards(address) ?? []))];
   }
 }
 
