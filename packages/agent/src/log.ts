@@ -1,7 +1,11 @@
 /** JSON lines for machines; readable lines on a terminal. */
-import pino, { type Logger } from 'pino';
+import pino from 'pino';
 
-export type { Logger };
+/** What of pino's is used; see `NO_LOG` for a process whose log nobody reads. */
+export interface Logger extends Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'> {
+  /** One that says this of each of its lines, too. */
+  child(bindings: Record<string, unknown>): Logger;
+}
 
 export function openLog(options: { host: string; level: string }): Logger {
   const base = { name: 'weir-agent', level: options.level, base: { host: options.host } };

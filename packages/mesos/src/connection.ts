@@ -1,6 +1,5 @@
 /** How Mesos agents and Marathons are reached: addresses, password or token, TLS. */
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:https';
 import { createRequire } from 'node:module';
 import type { AxiosError, AxiosInstance } from 'axios';
 import { z } from 'zod';
@@ -35,7 +34,8 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 export function openHttp(connection: Partial<Connection> = {}): AxiosInstance {
   const { caFile, certFile, keyFile, timeout = 5_000 } = connection;
   const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
-  // Only a process that talks to Mesos or Marathon loads the library: a CNI call without an agent, which waits for each module, does not.
+  // Only a process that talks to Mesos or Marathon loads the libraries: a CNI call without an agent, which waits for each module, does not.
+  const { Agent } = process.getBuiltinModule('node:https');
   const { default: axios } = createRequire(import.meta.url)('axios') as typeof import('axios');
   const http = axios.create({
     timeout,

@@ -12,7 +12,7 @@ import { HostNetwork } from '../host-network.ts';
 import { hostAddresses } from '../hosts/host-addresses.ts';
 import { lockHost } from '../hosts/host-lock.ts';
 import { registerHost } from '../hosts/presence.ts';
-import { openLog } from '../log.ts';
+import { NO_LOG } from '../no-log.ts';
 import { NO_METRICS } from '../no-metrics.ts';
 import { Attachments } from './attachments.ts';
 
@@ -47,7 +47,7 @@ async function serve(): Promise<void> {
     mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
     // Held until the process ends.
     await lockHost(config.runDir, { wait: 30_000 });
-    const network = await HostNetwork.open({ config, log: openLog({ host: config.host, level: 'silent' }), metrics: NO_METRICS });
+    const network = await HostNetwork.open({ config, log: NO_LOG, metrics: NO_METRICS });
     open.push(network);
     const { CNI_COMMAND: command } = env;
     // What CHECK would repair it could not report.
