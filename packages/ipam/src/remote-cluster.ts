@@ -3,21 +3,10 @@
  * that two could mean would have the labels of both. So every change of it is one of the pools' guard.
  */
 import type { Store } from '@weir/datastore';
-import {
-  cidrsOverlap,
-  DEFAULT_IPAM_CONFIG,
-  IPAM_CONFIG_NAME,
-  type IpamConfig,
-  keyOf,
-  keyPrefix,
-  type Pool,
-  parseObject,
-  type RemoteCluster,
-  serialize,
-} from '@weir/resources';
+import { cidrsOverlap, keyOf, keyPrefix, type Pool, parseObject, type RemoteCluster, serialize } from '@weir/resources';
 import { POOLS_GUARD } from './guard.ts';
 import { IpamError } from './ipam-error.ts';
-import { decodePool, POOL_PREFIX } from './pool.ts';
+import { serviceRanges, sharedPools } from './shared-space.ts';
 
 /** Others change pools seldom. */
 const MAX_TRIES = 10;
@@ -80,12 +69,8 @@ async function declaredByOthers(store: Store, self?: string): Promise<Declared[]
 }
 
 async function ownRanges(store: Store): Promise<Declared[]> {
-  const { entries } = await store.list(POOL_PREFIX);
-  const pools = entries.map(({ value }) => decodePool(value)).filter(({ spec }) => spec.network === undefined);
-  const config = await store.get(keyPrefix('IpamConfig') + IPAM_CONFIG_NAME);
-  const { serviceRanges } = config === undefined ? DEFAULT_IPAM_CONFIG : (parseObject(JSON.parse(config.value)) as IpamConfig).spec;
   return [
-    ...pools.map(({ metadata, spec }) => ({ what: `pool "${metadata.name}"`, cidr: spec.cidr })),
-    ...serviceRanges.map((cidr) => ({ what: 'a service range', cidr })),
+    ...(await sharedPools(store)).map(({ metadata, spec }) => ({ what: `pool "${metadata.name}"`, cidr: spec.cidr })),
+    ...(await serviceRanges(store)).map((cidr) => ({ what: 'a service range', cidr })),
   ];
 }

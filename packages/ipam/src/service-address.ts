@@ -11,29 +11,25 @@ import {
   cidrContains,
   cidrRange,
   cidrsOverlap,
-  DEFAULT_IPAM_CONFIG,
   type Family,
   familiesOf,
   familyOf,
   type Host,
   IPAM_CONFIG_NAME,
-  type IpamConfig,
   keyOf,
   keyPrefix,
-  type Pool,
   parseObject,
   type Service,
   serialize,
   serviceAddresses,
 } from '@weir/resources';
 import { IpamError } from './ipam-error.ts';
-import { decodePool, POOL_PREFIX } from './pool.ts';
 import { type RemoveOptions, requireRevision } from './require-revision.ts';
+import { serviceRanges, sharedPools } from './shared-space.ts';
 
 /** Outside of `/weir/v1/`, which holds objects only. */
 const RECORD_PREFIX = '/weir/ipam/services/';
 const HOST_PREFIX = keyPrefix('Host');
-const CONFIG_KEY = keyOf({ kind: 'IpamConfig', metadata: { name: IPAM_CONFIG_NAME } });
 
 /** Others take addresses too; each try sees theirs. */
 const MAX_TRIES = 20;
@@ -157,16 +153,9 @@ function addressesOfHost(value: string): readonly string[] {
   }
 }
 
-async function sharedPools(store: Store): Promise<Pool[]> {
-  const { entries } = await store.list(POOL_PREFIX);
-  return entries.map(({ value }) => decodePool(value)).filter(({ spec }) => spec.network === undefined);
-}
-
 /** The address that the name's hash gives, or the next one that is free. */
 async function choose(store: Store, service: Service, family: Family): Promise<Claimed> {
-  const config = await store.get(CONFIG_KEY);
-  const { serviceRanges } = config === undefined ? DEFAULT_IPAM_CONFIG : (parseObject(JSON.parse(config.value)) as IpamConfig).spec;
-  const range = serviceRanges.find((cidr) => familyOf(cidr) === family);
+  const range = (await serviceRanges(store)).find((cidr) => familyOf(cidr) === family);
   if (range === undefined)
     throw new IpamError(
       'ENOPOOL',
