@@ -36,6 +36,7 @@ export {
   flowTest,
   splitNamespace,
 } from './flow-record.ts';
+export { frozen } from './frozen.ts';
 export { keyOf, keyPrefix, type ObjectId, parseKey, presenceKey } from './key.ts';
 export { BGP_CONFIG_NAME, type BgpConfigSpec, DEFAULT_BGP_CONFIG } from './kinds/bgp-config.ts';
 export type { BgpFilterRule, BgpFilterSpec, CidrOperator } from './kinds/bgp-filter.ts';

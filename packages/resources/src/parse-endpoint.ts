@@ -1,4 +1,5 @@
 import { parseAddress } from './address/address.ts';
+import { frozen } from './frozen.ts';
 import { CONTAINER_ID, INTERFACE_NAME, parseMac } from './kinds/endpoint.ts';
 import { NAMES } from './metadata.ts';
 import { API_VERSION, type Endpoint, parseObject } from './object.ts';
@@ -39,7 +40,7 @@ export function parseEndpoint(parts: EndpointParts): Endpoint {
   // With the keys as `serialize` has them, which then has nothing to sort.
   const { metadata: metadataInCommon, spec: specInCommon } = JSON.parse(serialize(endpoint)) as Endpoint;
   if (checked.size === REMEMBERED) checked.delete(checked.keys().next().value!);
-  checked.set(text, frozenParts({ metadata: metadataInCommon, spec: specInCommon }));
+  checked.set(text, frozen({ metadata: metadataInCommon, spec: specInCommon }));
   return endpoint;
 }
 
@@ -65,10 +66,4 @@ function ownParts({ metadata, spec: { containerId, hostInterface, addresses, mac
     if (error instanceof ValidationError) return undefined;
     throw error;
   }
-}
-
-/** Who would change what others are given too is told at once. */
-function frozenParts<T extends object>(value: T): T {
-  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozenParts(part);
-  return Object.freeze(value);
 }

@@ -1,6 +1,6 @@
+import { frozen } from '@weir/resources';
 import { z } from 'zod';
 import { CNI_CODE, CniError } from '../cni-error.ts';
-import { frozen } from '../worked-out-once.ts';
 
 /**
  * A network's configuration as it came on stdin. Keys that Weir does not know are kept: a foreign plugin in the chain may want them.
