@@ -17,17 +17,19 @@ export interface ReceivedByNow {
 /**
  * Takes what is there of stream socket `fd`, which may be nothing. Throws KernelError.
  *
- * @param patience how long to wait for each next part, ms; nothing else is done meanwhile
+ * @param patience how long to wait for the end, ms, however the parts come; nothing else is done meanwhile
  */
 export function receivedByNow(fd: number, { patience = 0 }: { patience?: number } = {}): ReceivedByNow {
   const received = Buffer.allocUnsafeSlow(BYTES);
+  const tooLate = performance.now() + patience;
   for (let length = 0; ; ) {
     const room = received.subarray(length);
     const count = room.length === 0 ? undefined : recv(fd, room, room.length, MSG_DONTWAIT);
     if (count === undefined || count === 0) return { bytes: received.subarray(0, length), ended: count === 0 };
     if (count > 0) length += count;
     else if (errno() === EAGAIN) {
-      if (patience === 0 || !isReadableWithin(fd, patience)) return { bytes: received.subarray(0, length), ended: false };
+      const left = tooLate - performance.now();
+      if (left <= 0 || !isReadableWithin(fd, Math.ceil(left))) return { bytes: received.subarray(0, length), ended: false };
     } else if (errno() !== EINTR) throw new KernelError(errno(), `receive from socket ${fd}`);
   }
 }
