@@ -53,9 +53,10 @@ export const weir: Tool = {
 
   async gc(call, services) {
     if (parseConfig(configSchema, call.config, 'weir').disableGC) return;
-    const steps = stepsOf(call, services);
-    // As libcni does: DEL for what is stale, which the plugins of any version know, and then the command itself.
-    await runAllAndTellAll([() => collectStale(weir, call, services), () => gcChain(steps, call)]);
+    // As libcni does: DEL for what is stale, which the plugins of any version know, and then the command itself. Of ours nothing is stale then
+    // but what was added since: a step by itself would take the policy of that one, and leave its link.
+    const collected: Services = { ...services, collect: async () => {} };
+    await runAllAndTellAll([() => collectStale(weir, call, services), () => gcChain(stepsOf(call, collected), call)]);
   },
 
   async status(call, services) {
